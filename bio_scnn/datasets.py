@@ -56,9 +56,9 @@ class DataSettings:
         Fraction of the patches taken from generated images, in [0, 1].
     downscaling : tuple of float
         Factors by which photographs are downscaled; a patch comes from one of them at random.
-    min_std : float
-        Patches with a standard deviation (of intensities in [0, 1]) below this are mostly
-        rejected.
+    min_detail : float
+        Patches in which pixels 4 apart differ by less than this on average (of intensities in
+        [0, 1]) are mostly rejected: any fill restores smooth patches, so they teach little.
     memory_mb : int
         Most memory that decoded images may take, in 2**20 bytes.
     """
@@ -71,7 +71,7 @@ class DataSettings:
     dead_leaves_size: int = 384
     dead_leaves_fraction: float = 0.25
     downscaling: tuple[float, ...] = (1.3, 1.6, 2.0, 2.5, 3.1, 3.9, 4.8, 6.0)
-    min_std: float = 0.04
+    min_detail: float = 0.02
     memory_mb: int = 1024
 
 
@@ -426,7 +426,7 @@ class PatchSampler:
             column = int(rng.integers(image.shape[1] - size, endpoint=True))
             patch = image[row : row + size, column : column + size]
             keep_flat = rng.random() < 0.1
-            if keep_flat or patch[::3, ::3].std() >= 255 * self.settings.min_std:
+            if keep_flat or _detail(patch) >= self.settings.min_detail:
                 break
         return patch
 
@@ -516,6 +516,13 @@ class _Cache:
         while self.n_bytes > self.max_bytes and len(self._arrays) > 1:
             self.n_bytes -= self._arrays.popitem(last=False)[1].nbytes
         return array
+
+
+def _detail(patch: np.ndarray) -> float:
+    """Mean absolute difference of pixels 4 apart, of a uint8 patch scaled to [0, 1]."""
+    coarse = patch[::4, ::4].astype(np.int16)
+    down, along = np.abs(np.diff(coarse, axis=0)), np.abs(np.diff(coarse, axis=1))
+    return float(down.mean() + along.mean()) / (2 * 255)
 
 
 def _augment(patch: np.ndarray, rng: np.random.Generator, out: np.ndarray) -> None:
