@@ -1,0 +1,171 @@
+"""How far a restored image is from the truth: over the whole image and over the hole alone.
+
+Known pixels are kept by the network, so whole-image numbers mostly tell how small the hole was;
+those of the hole tell how well it was filled.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from skimage.metrics import structural_similarity
+
+from bio_scnn.errors import InputError
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The quality of one restored image.
+
+    Attributes
+    ----------
+    mse, hole_mse : float
+        Mean squared error over the whole image and over the missing pixels, intensities in [0, 1].
+    hole_psnr : float
+        Peak signal-to-noise ratio over the missing pixels, in dB; infinite for a perfect fill.
+    ssim : float
+        Structural similarity of the whole image; 1 for a perfect one.
+    coverage : float
+        Fraction of missing pixels.
+    """
+
+    mse: float
+    hole_mse: float
+    hole_psnr: float
+    ssim: float
+    coverage: float
+
+
+def mse(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean squared error over all pixels and channels.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (H, W) or (H, W, C)
+        Floats in [0, 1], or integers, which are divided by the largest of their type.
+
+    Returns
+    -------
+    mse : float
+        Of intensities in [0, 1].
+    """
+    a, b = _comparable(a, b)
+    return float(np.mean((a - b) ** 2))
+
+
+def hole_mse(a: np.ndarray, b: np.ndarray, mask: np.ndarray) -> float:
+    """Mean squared error over the missing pixels and all their channels.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (H, W) or (H, W, C)
+        Images as in `mse`.
+    mask : ndarray of bool, shape (H, W)
+        True = missing.
+
+    Returns
+    -------
+    mse : float
+        Of intensities in [0, 1].
+
+    Raises
+    ------
+    InputError
+        If shapes differ, the mask is not boolean, or nothing is missing.
+    """
+    a, b = _comparable(a, b)
+    mask = np.asarray(mask)
+    if mask.dtype != bool:
+        raise InputError(f"mask has {mask.dtype} pixels; give bool, True = missing")
+    if mask.shape != a.shape[:2]:
+        raise InputError(f"mask has shape {mask.shape}; the image needs {a.shape[:2]}")
+    if not mask.any():
+        raise InputError("mask has no missing pixel, so there is no hole to evaluate")
+    return float(np.mean((a[mask] - b[mask]) ** 2))
+
+
+def hole_psnr(a: np.ndarray, b: np.ndarray, mask: np.ndarray) -> float:
+    """Peak signal-to-noise ratio over the missing pixels, in dB; infinite if they are equal.
+
+    Parameters and errors are those of `hole_mse`.
+
+    Notes
+    -----
+    ``PSNR = -10 log10(MSE)``, the peak being 1.
+    """
+    error = hole_mse(a, b, mask)
+    return float("inf") if error == 0.0 else float(-10 * np.log10(error))
+
+
+def ssim(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean structural similarity in 7 x 7 windows, averaged over the channels.
+
+    Images less than 7 pixels wide or high get the largest odd window that fits.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (H, W) or (H, W, C)
+        Images as in `mse`, at least 3 pixels wide and high.
+
+    Returns
+    -------
+    ssim : float
+        1 for equal images.
+
+    References
+    ----------
+    .. [1] Z. Wang et al., "Image quality assessment: from error visibility to structural
+       similarity", IEEE Transactions on Image Processing, 2004.
+    """
+    a, b = _comparable(a, b)
+    shorter = min(a.shape[:2])
+    if shorter < 3:
+        raise InputError(f"image of shape {a.shape} is too small for SSIM; give 3 x 3 or more")
+    window = min(7, shorter - 1 + shorter % 2)
+    channel_axis = 2 if a.ndim == 3 else None
+    return float(
+        structural_similarity(a, b, win_size=window, data_range=1.0, channel_axis=channel_axis)
+    )
+
+
+def evaluate(restored: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> Evaluation:
+    """Measure a restored image in every way of this module.
+
+    Parameters
+    ----------
+    restored, truth : ndarray, shape (H, W) or (H, W, C)
+        Images as in `mse`; one may have integers and the other floats.
+    mask : ndarray of bool, shape (H, W)
+        True = missing.
+
+    Returns
+    -------
+    evaluation : Evaluation
+        Turn it into a dict with `dataclasses.asdict`.
+    """
+    return Evaluation(
+        mse=mse(restored, truth),
+        hole_mse=hole_mse(restored, truth, mask),
+        hole_psnr=hole_psnr(restored, truth, mask),
+        ssim=ssim(restored, truth),
+        coverage=float(np.mean(mask)),
+    )
+
+
+def _comparable(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    a, b = _scaled(a), _scaled(b)
+    if a.shape != b.shape:
+        raise InputError(f"images have shapes {a.shape} and {b.shape}; they must be equal")
+    if a.ndim not in (2, 3) or a.size == 0:
+        raise InputError(f"image has shape {a.shape}; expected (H, W) or (H, W, C)")
+    return a, b
+
+
+def _scaled(image: np.ndarray) -> np.ndarray:
+    image = np.asarray(image)
+    if image.dtype.kind == "u":
+        return image / np.float64(np.iinfo(image.dtype).max)
+    if image.dtype.kind in "fb":
+        return image.astype(np.float64)
+    raise InputError(
+        f"image has {image.dtype} pixels; give unsigned integers, or floats in [0, 1]"
+    )
