@@ -158,6 +158,8 @@ def _fill_up(
         if n_added > wanted:
             # Cut across the longer side, so that what remains looks like a shorter element.
             lengthwise = added if added.shape[0] > added.shape[1] else added.T
+            if rng.random() < 0.5:  # keep either end, lest missing pixels gather at the top left
+                lengthwise = lengthwise[::-1]
             lengthwise &= np.cumsum(lengthwise).reshape(lengthwise.shape) <= wanted
             n_added = wanted
         region |= added
