@@ -1,0 +1,129 @@
+"""Weights on disk: safetensors, with what they are and how they came to be inside.
+
+Kernels are stored as PyTorch's ``Conv2d`` wants them, ``(C_out, C_in, k, k)``, so that the file
+opens directly in the usual deep-learning tools; in memory they are ``(k, k, C_in, C_out)``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from bio_scnn.cnn import Params
+from bio_scnn.config import from_table, to_table
+from bio_scnn.errors import InputError
+from bio_scnn.model import Architecture, HybridSCNN, init_params
+from bio_scnn.table1 import LIFParameters
+
+FORMAT = "bio_scnn.model.1"
+
+
+def digest(tensors: Params) -> str:
+    """SHA-256 over names, shapes and values, in the order of the names."""
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        value = np.ascontiguousarray(tensors[name])
+        sha.update(f"{name}{value.shape}{value.dtype.str}".encode())
+        sha.update(value.tobytes())
+    return sha.hexdigest()
+
+
+def save_tensors(path: Path, tensors: Params, metadata: Mapping[str, str]) -> None:
+    """Write tensors beside `path` and rename into place, so that no reader sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    try:
+        beside.write_bytes(save(contiguous, dict(metadata) | {"sha256": digest(contiguous)}))
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def load_tensors(path: Path, expected_format: str) -> tuple[Params, dict[str, str]]:
+    """Read tensors and metadata back, and check format and checksum.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, of another format, or damaged.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no file {path}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is not a readable safetensors file: {error}") from None
+    if metadata.get("format") != expected_format:
+        raise InputError(
+            f"{path} has the format {metadata.get('format')!r}; expected {expected_format!r}"
+        )
+    if metadata.get("sha256") != digest(tensors):
+        raise InputError(f"{path} is damaged: its checksum does not match its weights")
+    return tensors, metadata
+
+
+def save_model(path: Path, model: HybridSCNN, about: Mapping[str, Any]) -> None:
+    """Store a model and a description of it.
+
+    Parameters
+    ----------
+    path : Path
+    model : HybridSCNN
+    about : mapping
+        Anything JSON can hold: configuration, versions, data, metrics.
+    """
+    tensors = {
+        name: value.transpose(3, 2, 0, 1) if value.ndim == 4 else value
+        for name, value in model.params.items()
+    }
+    metadata = {
+        "format": FORMAT,
+        "architecture": json.dumps(to_table(model.architecture)),
+        "lif": json.dumps(to_table(model.lif)),
+        "about": json.dumps(dict(about)),
+    }
+    save_tensors(path, tensors, metadata)
+
+
+def load_model(path: Path) -> tuple[HybridSCNN, dict[str, Any]]:
+    """Load what `save_model` stored.
+
+    Returns
+    -------
+    model : HybridSCNN
+    about : dict
+        The stored description, and the weights' ``sha256``.
+
+    Raises
+    ------
+    InputError
+        If the file is not such a model.
+    """
+    tensors, metadata = load_tensors(path, FORMAT)
+    try:
+        tables = {key: json.loads(metadata[key]) for key in ("architecture", "lif", "about")}
+    except (KeyError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} lacks a valid description of its model: {error}") from None
+    architecture = from_table(Architecture, tables["architecture"], f"{path}, architecture")
+    lif = from_table(LIFParameters, tables["lif"], f"{path}, lif")
+    params = {
+        name: np.ascontiguousarray(value.transpose(2, 3, 1, 0)) if value.ndim == 4 else value
+        for name, value in tensors.items()
+    }
+    expected = {n: v.shape for n, v in init_params(architecture, np.random.default_rng(0)).items()}
+    found = {name: value.shape for name, value in params.items()}
+    if found != expected:
+        wrong = sorted(n for n in expected | found if expected.get(n) != found.get(n))
+        raise InputError(f"{path}: weights that do not fit the architecture: {', '.join(wrong)}")
+    return HybridSCNN(architecture, params, lif), tables["about"] | {"sha256": metadata["sha256"]}

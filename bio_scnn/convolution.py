@@ -1,0 +1,35 @@
+"""The convolution in front of the spiking neurons, in SciPy: image -> feature maps."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+
+def feature_maps(x: NDArray, weight: NDArray, bias: NDArray) -> NDArray[np.float64]:
+    """Cross-correlate an image's channels with the kernels of the spiking layer.
+
+    Summed directly in float64, kernel by kernel, with zeros beyond the frame: slow beside the
+    matrix products of `bio_scnn.layers` that training uses, and therefore their oracle.
+
+    Parameters
+    ----------
+    x : array, shape (H, W, C_in)
+    weight : array, shape (k, k, C_in, C_out)
+    bias : array, shape (C_out,)
+
+    Returns
+    -------
+    z : array, shape (H, W, C_out)
+        Features. The value 0 drives a neuron at Table 1's lowest rate, 1 at its highest.
+    """
+    planes = np.ascontiguousarray(np.moveaxis(x, -1, 0), dtype=np.float64)
+    weight = np.asarray(weight, np.float64)
+    z = np.empty((*x.shape[:2], weight.shape[-1]))
+    for c_out, offset in enumerate(np.asarray(bias, np.float64)):
+        feature = np.full(x.shape[:2], offset)
+        for c_in, plane in enumerate(planes):
+            feature += ndimage.correlate(plane, weight[:, :, c_in, c_out], mode="constant")
+        z[..., c_out] = feature
+    return z

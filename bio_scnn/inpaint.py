@@ -1,0 +1,306 @@
+"""Restore the missing pixels of an image with a trained network, its neurons simulated."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.checkpoint import load_model
+from bio_scnn.errors import InputError
+from bio_scnn.fills import FILLS
+from bio_scnn.model import IMAGE_CHANNELS, HybridSCNN, SpikingOptions, network_input
+from bio_scnn.model_files import model_path
+
+TILE = 512  # pixels; bounds the memory of a large picture, whatever its size
+_SHOWN_MAPS = 6
+
+
+@dataclass
+class Restoration:
+    """A restored image, and what it took.
+
+    Attributes
+    ----------
+    image : array
+        Shape and type of the input.
+    neurons, spikes : int
+        Simulated; zero with the closed-form engine.
+    engine : str
+        What gave the firing rates, with Brian2's code generation target.
+    seconds : dict
+        Wall time of the stages: fill, convolution, neurons, cnn.
+    rate_maps : array, shape (H / fold, W / fold, up to 6)
+        Normalised firing rates of the feature maps with the strongest kernels, for the image's
+        first channels; NaN where no hole is near and nothing was simulated.
+    """
+
+    image: NDArray
+    neurons: int = 0
+    spikes: int = 0
+    engine: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+    rate_maps: NDArray = field(default_factory=lambda: np.empty((0, 0, 0)))
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the time spent in the block to a stage."""
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+def inpaint(
+    image: NDArray,
+    mask: NDArray,
+    *,
+    channel_axis: int | None = None,
+    model: str | Path | HybridSCNN = "inpaint",
+    engine: Literal["brian2", "closed-form"] = "brian2",
+    readout: Literal["isi", "count"] = "isi",
+    seed: int | None = None,
+) -> NDArray:
+    """Restore missing pixels; in its arguments like scikit-image's `inpaint_biharmonic`.
+
+    Parameters
+    ----------
+    image : array, shape (H, W), or with one more axis for channels
+        Unsigned integers of any depth, or floats. Values at missing pixels are not looked at.
+    mask : bool array, shape (H, W)
+        True (non-zero) where a pixel is missing.
+    channel_axis : int, optional
+        Which axis of the image holds the channels; None for a grey image.
+    model : str, path or HybridSCNN
+        A shipped model's name, a file, or a network already loaded.
+    engine : {'brian2', 'closed-form'}
+        Simulate every spike, or use the closed form of the firing rate.
+    readout : {'isi', 'count'}
+        How rates are read from spikes.
+    seed : int, optional
+        Only the noise that a model or option asks for depends on it.
+
+    Returns
+    -------
+    array
+        Shape and type of the image. Known pixels are the same, bit for bit.
+
+    Raises
+    ------
+    InputError
+        If image, mask or model cannot be used.
+
+    See Also
+    --------
+    restore : the same, and what was simulated.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimage.data import astronaut
+    >>> from bio_scnn import inpaint
+    >>> image = astronaut()[:64, 160:224]
+    >>> mask = np.zeros(image.shape[:2], bool)
+    >>> mask[20:28, 20:40] = True
+    >>> restored = inpaint(image, mask, channel_axis=-1)
+    >>> bool((restored[~mask] == image[~mask]).all())
+    True
+    """
+    image = np.asarray(image)
+    if channel_axis is None and image.ndim != 2:
+        raise InputError(
+            f"the image has shape {image.shape}; for one with channels say which axis they are "
+            "(channel_axis=-1 for the last)"
+        )
+    if channel_axis is not None:
+        if not -image.ndim <= channel_axis < image.ndim:
+            raise InputError(f"channel_axis {channel_axis} is not an axis of shape {image.shape}")
+        image = np.moveaxis(image, channel_axis, -1)
+    options = SpikingOptions(engine=engine, readout=readout)
+    result = restore(image, mask, model=model, options=options, seed=seed).image
+    return result if channel_axis is None else np.moveaxis(result, -1, channel_axis)
+
+
+def restore(
+    image: NDArray,
+    mask: NDArray,
+    *,
+    model: str | Path | HybridSCNN = "inpaint",
+    options: SpikingOptions = SpikingOptions(),  # noqa: B008 (frozen)
+    seed: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Restoration:
+    """Restore missing pixels, and report what was simulated.
+
+    Parameters
+    ----------
+    image : array, shape (H, W) or (H, W, C)
+    mask, model, seed
+        As for `inpaint`.
+    options : SpikingOptions
+        How the neurons are run.
+    progress : callable, optional
+        Told the fraction done.
+
+    Returns
+    -------
+    Restoration
+    """
+    image, mask = np.asarray(image), np.asarray(mask).astype(bool)
+    _check(image, mask)
+    network = model if isinstance(model, HybridSCNN) else load_model(model_path(str(model)))[0]
+    channels = image[..., np.newaxis] if image.ndim == 2 else image
+    scaled, low, span = _to_unit(channels, mask)
+    result = Restoration(image.copy())
+    restored = np.empty((np.count_nonzero(mask), channels.shape[-1]))
+    groups = _colour_groups(channels.shape[-1])
+    seeds = np.random.SeedSequence(seed).spawn(len(groups))
+    for number, (group, group_seed) in enumerate(zip(groups, seeds, strict=True)):
+
+        def report(fraction: float, number: int = number) -> None:
+            if progress is not None:
+                progress((number + fraction) / len(groups))
+
+        colour = np.broadcast_to(scaled[..., group], (*mask.shape, IMAGE_CHANNELS))
+        output, maps = _restore_colour(
+            colour, mask, network, options, group_seed, result, report
+        )
+        if number == 0:
+            result.rate_maps = maps
+        if len(group) == 1:  # a single channel was shown three times
+            output = output.mean(axis=-1, keepdims=True)
+        restored[:, group] = np.clip(output, 0, 1)
+    values = low + span * restored
+    if image.dtype.kind in "ub":
+        values = np.rint(values)
+    view = result.image[..., np.newaxis] if image.ndim == 2 else result.image
+    view[mask] = values.astype(image.dtype)
+    return result
+
+
+def _restore_colour(
+    image: NDArray,
+    mask: NDArray[np.bool_],
+    network: HybridSCNN,
+    options: SpikingOptions,
+    seed: np.random.SeedSequence,
+    result: Restoration,
+    report: Callable[[float], None],
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Restore one (H, W, 3) image in [0, 1]; return its missing pixels (n, 3), and rate maps.
+
+    Tiles without a hole are passed over. A tile is computed with a margin that no farther pixel
+    can reach across, so that the result does not depend on the tiling.
+    """
+    architecture = network.architecture
+    fold = architecture.fold
+    with result.timed("fill"):
+        fill = FILLS[architecture.fill](image, mask)
+    output = np.empty_like(fill)
+    # The maps worth showing are those of the strongest kernels.
+    strength = np.linalg.norm(network.params["snn.weight"], axis=(0, 1)).sum(axis=0)
+    shown = np.argsort(-strength)[:_SHOWN_MAPS]
+    maps = np.full((*(-(-side // fold) for side in mask.shape), len(shown)), np.nan, np.float32)
+    tiles = list(_tiles(mask, architecture.reach))
+    rngs = [np.random.default_rng(child) for child in seed.spawn(len(tiles))]
+    for number, ((core, margin), rng) in enumerate(zip(tiles, rngs, strict=True)):
+        height, width = fill[margin].shape[:2]
+        m = architecture.multiple
+        pad = [(0, -height % m), (0, -width % m)]
+        tile_fill = np.pad(fill[margin], [*pad, (0, 0)], mode="edge")
+        tile_mask = np.pad(mask[margin], pad)
+        x = network_input(architecture, tile_fill[np.newaxis], tile_mask[np.newaxis])[0]
+        with result.timed("convolution"):
+            z = network.features(x, options, rng)
+        with result.timed("neurons"):
+            fired = network.fire(z, options, rng)
+        with result.timed("cnn"):
+            tile = network.restore(tile_fill, fired.rates)
+        result.neurons += fired.neurons
+        result.spikes += fired.spikes
+        result.engine = fired.engine
+        inner = tuple(
+            slice(c.start - a.start, c.stop - a.start) for c, a in zip(core, margin, strict=True)
+        )
+        output[core] = tile[inner]
+        here, there = (
+            tuple(slice(s.start // fold, -(-s.stop // fold)) for s in slices)
+            for slices in (core, inner)
+        )
+        maps[here] = fired.rates[there][..., shown]
+        report((number + 1) / len(tiles))
+    return output[mask], maps
+
+
+def _tiles(
+    mask: NDArray[np.bool_], reach: int
+) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+    """Tiles that hold a hole, each without and with its margin."""
+    height, width = mask.shape
+    for top in range(0, height, TILE):
+        for left in range(0, width, TILE):
+            core = slice(top, min(top + TILE, height)), slice(left, min(left + TILE, width))
+            if mask[core].any():
+                yield (
+                    core,
+                    (
+                        slice(max(core[0].start - reach, 0), min(core[0].stop + reach, height)),
+                        slice(max(core[1].start - reach, 0), min(core[1].stop + reach, width)),
+                    ),
+                )
+
+
+def _check(image: NDArray, mask: NDArray[np.bool_]) -> None:
+    if image.ndim not in (2, 3) or 0 in image.shape:
+        raise InputError(f"the image has shape {image.shape}; it must be (H, W) or (H, W, C)")
+    if image.dtype.kind not in "ubf":
+        raise InputError(
+            f"the image holds {image.dtype}; it must hold unsigned integers or floats"
+        )
+    if mask.shape != image.shape[:2]:
+        raise InputError(
+            f"the mask has shape {mask.shape}, the image {image.shape[:2]}; they must be equal"
+        )
+    if not mask.any():
+        raise InputError("the mask is empty: no pixel is missing, there is nothing to restore")
+    if mask.all():
+        raise InputError("the mask is full: every pixel is missing, there is nothing to go by")
+    known = image[~mask]
+    if image.dtype.kind == "f" and not np.isfinite(known).all():
+        raise InputError(
+            f"{np.count_nonzero(~np.isfinite(known))} known values of the image are NaN or "
+            "infinite; mark those pixels as missing in the mask"
+        )
+
+
+def _to_unit(
+    image: NDArray, mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], float, float]:
+    """Map values to [0, 1]; return the map's offset and span, so that it can be undone.
+
+    Integers use the range of their type. So do floats, [0, 1], unless known values leave it:
+    then their own range is used.
+    """
+    low, span = 0.0, 1.0
+    if image.dtype.kind == "u":
+        span = float(np.iinfo(image.dtype).max)
+    elif image.dtype.kind == "f":
+        known = image[~mask]
+        if known.min() < 0 or known.max() > 1:
+            low = float(known.min())
+            span = float(known.max()) - low or 1.0
+    clean = np.where(mask[..., np.newaxis], low, image)
+    return (clean - low) / span, low, span
+
+
+def _colour_groups(channels: int) -> list[list[int]]:
+    """Which channels are restored together: colours as one, alpha and others on their own."""
+    if channels in (IMAGE_CHANNELS, IMAGE_CHANNELS + 1):
+        rest = range(IMAGE_CHANNELS, channels)
+        return [list(range(IMAGE_CHANNELS)), *([c] for c in rest)]
+    return [[c] for c in range(channels)]

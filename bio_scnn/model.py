@@ -1,0 +1,272 @@
+"""The hybrid network: the stages put together, and nothing else.
+
+::
+
+    fill + mask -> convolution -> features -> currents -> LIF -> normalised rates -> CNN -> image
+
+`Architecture` says what is built, `SpikingOptions` how the neurons are run, and `HybridSCNN`
+holds the weights and composes the stages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn import cnn
+from bio_scnn.cnn import ConvLayer, Params
+from bio_scnn.convolution import feature_maps
+from bio_scnn.encoding import encode, normalise
+from bio_scnn.errors import InputError
+from bio_scnn.fi_curve import firing_rate, spike_count
+from bio_scnn.layers import space_to_depth
+from bio_scnn.lif import simulate
+from bio_scnn.table1 import TABLE_1, LIFParameters
+
+IMAGE_CHANNELS = 3
+ENGINES = ("brian2", "closed-form")
+READOUTS = ("isi", "count")
+
+# Half resolution for the neurons, a quarter for the layers that look far.
+DEFAULT_LAYERS = (
+    ConvLayer(96, kernel=4, stride=2),
+    ConvLayer(96, dilation=2, residual=True),
+    ConvLayer(96, dilation=4, residual=True),
+    ConvLayer(192, upsample=2),
+    ConvLayer(12, upsample=2, relu=False, see_rates=True),
+)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the network is made of.
+
+    Attributes
+    ----------
+    fill : str
+        First guess for the missing pixels, a key of `bio_scnn.fills.FILLS`.
+    residual : bool
+        The network's output is added to the fill; otherwise it is the restored image itself.
+    fold : int
+        ``fold x fold`` pixels become channels before the first convolution.
+    channels, kernel : int
+        Feature maps of the spiking layer, and the side of its kernels.
+    layers : tuple of ConvLayer
+        The five layers behind it; the last must end at three channels and full resolution.
+    """
+
+    fill: str = "harmonic"
+    residual: bool = True
+    fold: int = 2
+    channels: int = 48
+    kernel: int = 3
+    layers: tuple[ConvLayer, ...] = DEFAULT_LAYERS
+
+    def __post_init__(self) -> None:
+        scale = self.fold  # pixels of the image per pixel of the current map
+        channels = self.channels
+        for layer in self.layers:
+            if layer.residual and (layer.channels != channels or layer.stride != 1):
+                raise InputError(f"a residual layer must keep its {channels} channels: {layer}")
+            if layer.see_rates and scale != self.fold:
+                raise InputError(f"rates are at 1/{self.fold}, this layer at 1/{scale}: {layer}")
+            if layer.channels % layer.upsample**2:
+                raise InputError(f"channels must divide by upsample squared: {layer}")
+            scale = scale * layer.stride / layer.upsample
+            channels = layer.channels // layer.upsample**2
+        if (scale, channels) != (1, IMAGE_CHANNELS):
+            raise InputError(
+                f"the layers end at 1/{scale:g} resolution with {channels} channels; "
+                f"they must end at full resolution with {IMAGE_CHANNELS}"
+            )
+
+    @property
+    def input_channels(self) -> int:
+        """Channels of the first convolution's input: the folded fill and mask."""
+        return (IMAGE_CHANNELS + 1) * self.fold**2
+
+    @property
+    def multiple(self) -> int:
+        """Image sides must be multiples of this many pixels."""
+        return self.fold * int(np.prod([layer.stride for layer in self.layers]))
+
+    @property
+    def reach(self) -> int:
+        """Pixels farther than this from an output pixel, along an axis, cannot change it."""
+        scale = float(self.fold)
+        reach = scale * self.kernel
+        for layer in self.layers:
+            reach += scale * layer.dilation * layer.kernel
+            scale *= layer.stride / layer.upsample
+        # Counting whole kernels instead of halves covers the alignment of the grids as well.
+        return self.multiple * -(-int(np.ceil(reach / 2 + self.multiple)) // self.multiple)
+
+
+@dataclass(frozen=True)
+class SpikingOptions:
+    """How the spiking layer is run.
+
+    Attributes
+    ----------
+    engine : {'brian2', 'closed-form'}
+        Simulate every spike, or evaluate the closed form of a noiseless neuron.
+    readout : {'isi', 'count'}
+        Rate from the mean interval between spikes, or from their number.
+    duration_ms : float, optional
+        Biological time; by default 25 ms for `isi` (two spikes at 100 Hz) and 100 ms for `count`.
+    dt_ms : float
+        Simulation step. Spike times are exact at any step; noise is held for one.
+    current_noise : float
+        Standard deviation of the coloured current noise.
+    feature_noise : float
+        Standard deviation of the static noise on the features; the paper trains with 0.1.
+    """
+
+    engine: Literal["brian2", "closed-form"] = "brian2"
+    readout: Literal["isi", "count"] = "isi"
+    duration_ms: float | None = None
+    dt_ms: float = 1.0
+    current_noise: float = 0.0
+    feature_noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("engine", self.engine, ENGINES),
+            ("readout", self.readout, READOUTS),
+        ):
+            if value not in known:
+                raise InputError(f"{name} {value!r} is unknown; choose from {', '.join(known)}")
+        for name in ("current_noise", "feature_noise"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value >= 0):
+                raise InputError(f"{name} is {value}; it must be a number of at least 0")
+        if self.engine == "closed-form" and self.current_noise:
+            raise InputError(
+                "the closed-form engine knows no current noise; use the engine 'brian2'"
+            )
+
+    @property
+    def simulated_ms(self) -> float:
+        """The duration asked for, or the readout's default."""
+        if self.duration_ms is not None:
+            return self.duration_ms
+        return {"isi": 25.0, "count": 100.0}[self.readout]
+
+
+class SpikingResult(NamedTuple):
+    """Normalised rates ``(H, W, C)``, and what was simulated to get them."""
+
+    rates: NDArray[np.float64]
+    neurons: int
+    spikes: int
+    engine: str  # with Brian2's code generation target, such as "brian2 (numpy)"
+
+
+@dataclass(frozen=True)
+class HybridSCNN:
+    """The network: an architecture, its weights, and its neurons' parameters.
+
+    Attributes
+    ----------
+    params : dict of arrays
+        ``snn.weight (k, k, C_in, C_out)`` and ``snn.bias`` of the spiking layer's convolution,
+        and those of `bio_scnn.cnn`.
+    """
+
+    architecture: Architecture
+    params: Params
+    lif: LIFParameters = field(default=TABLE_1)
+
+    def features(
+        self, x: NDArray, options: SpikingOptions, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Convolve the folded input ``(H, W, C_in)``, and add static noise if asked for."""
+        z = feature_maps(x, self.params["snn.weight"], self.params["snn.bias"])
+        if options.feature_noise:
+            z += options.feature_noise * rng.standard_normal(z.shape)
+        return z
+
+    def fire(
+        self, z: NDArray, options: SpikingOptions, rng: np.random.Generator
+    ) -> SpikingResult:
+        """Encode features ``(H, W, C)`` as currents, run one neuron for each, read the rates."""
+        current = encode(z, self.lif).ravel()
+        if options.engine == "closed-form":
+            if options.readout == "isi":
+                rate_hz = firing_rate(current, self.lif)
+            else:
+                count = spike_count(current, options.simulated_ms, self.lif)
+                rate_hz = count * (1000 / options.simulated_ms)
+            neurons, spikes, engine = 0, 0, "closed form"
+        else:
+            recording = simulate(
+                current,
+                self.lif,
+                duration_ms=options.simulated_ms,
+                dt_ms=options.dt_ms,
+                noise_std=options.current_noise,
+                seed=int(rng.integers(2**63)),
+            )
+            rate_hz = recording.rate_hz(options.readout)
+            neurons, spikes = len(current), int(recording.count.sum())
+            engine = f"brian2 ({recording.target})"
+        rates = normalise(rate_hz, self.lif).reshape(z.shape)
+        return SpikingResult(rates, neurons, spikes, engine)
+
+    def restore(self, fill: NDArray, rates: NDArray) -> NDArray:
+        """Run the CNN, in its weights' precision, on rates ``(H, W, C)``: the restored image."""
+        dtype = self.params["snn.weight"].dtype
+        output, _ = cnn.forward(
+            self.architecture.layers, self.params, rates[np.newaxis].astype(dtype)
+        )
+        return fill + output[0] if self.architecture.residual else output[0]
+
+    def astype(self, dtype: np.typing.DTypeLike) -> HybridSCNN:
+        """The same network with weights of another precision."""
+        params = {name: value.astype(dtype) for name, value in self.params.items()}
+        return HybridSCNN(self.architecture, params, self.lif)
+
+
+def network_input(architecture: Architecture, fill: NDArray, mask: NDArray) -> NDArray:
+    """Stack fill and mask and fold pixels into channels.
+
+    Parameters
+    ----------
+    fill : array, shape (N, H, W, 3)
+        First guess, in [0, 1].
+    mask : bool array, shape (N, H, W)
+
+    Returns
+    -------
+    array, shape (N, H / fold, W / fold, 4 * fold**2), of the fill's precision
+    """
+    stacked = np.concatenate([fill - 0.5, mask[..., np.newaxis]], axis=-1, dtype=fill.dtype)
+    return space_to_depth(stacked, architecture.fold)
+
+
+def init_params(architecture: Architecture, rng: np.random.Generator) -> Params:
+    """Random weights for a new network, float64; `bio_scnn.training` rescales the first layer."""
+    a = architecture
+    shape = (a.kernel, a.kernel, a.input_channels, a.channels)
+    params: Params = {
+        "snn.weight": rng.standard_normal(shape) / np.sqrt(np.prod(shape[:3])),
+        "snn.bias": np.zeros(a.channels),
+    }
+    # A residual starts near zero: the untrained network returns the fill.
+    gain = 0.1 if a.residual else 1.0
+    return params | cnn.init_params(a.layers, a.channels, rng, last_gain=gain)
+
+
+__all__ = [
+    "ENGINES",
+    "READOUTS",
+    "Architecture",
+    "HybridSCNN",
+    "SpikingOptions",
+    "SpikingResult",
+    "init_params",
+    "network_input",
+]

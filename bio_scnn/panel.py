@@ -1,0 +1,98 @@
+"""One picture of a restoration: before, spikes, after, error."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LONGEST = 1024  # pixels of an image in the panel; more cannot be seen at its size
+
+
+def draw_panel(
+    path: Path,
+    image: NDArray,
+    mask: NDArray[np.bool_],
+    restored: NDArray,
+    rate_maps: NDArray,
+    truth: NDArray | None = None,
+    title: str = "",
+) -> None:
+    """Draw masked image, firing-rate maps and restored image; with the truth, also the error.
+
+    Parameters
+    ----------
+    path : Path
+        Of the PNG to write.
+    image, restored, truth : array, shape (H, W, 3) or (H, W), in [0, 1]
+    mask : bool array, shape (H, W)
+    rate_maps : array, shape (h, w, n)
+        Normalised firing rates; NaN where nothing was simulated.
+    title : str
+    """
+    from matplotlib.figure import Figure
+
+    step = -(-max(mask.shape) // _LONGEST)
+
+    def small(picture: NDArray) -> NDArray:
+        return np.clip(picture[::step, ::step], 0, 1)
+
+    tinted = np.where(mask[..., None], (1.0, 0.2, 0.6), _rgb(image))
+    shown = [("masked", small(tinted)), ("restored", small(_rgb(restored)))]
+    if truth is not None:
+        shown.insert(0, ("original", small(_rgb(truth))))
+    columns = len(shown) + 1 + (truth is not None)
+    aspect = mask.shape[0] / mask.shape[1]
+    figure = Figure(figsize=(2.9 * columns, 2.9 * aspect + 0.75), layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    grids = list(figure.add_gridspec(1, columns))
+
+    position = iter(grids)
+    for name, picture in shown[:-1]:
+        _show(figure.add_subplot(next(position)), picture, name)
+
+    maps = figure.add_subplot(next(position))
+    drawn = maps.imshow(_montage(rate_maps, step), vmin=0, vmax=1, cmap="viridis")
+    maps.set_title(f"firing rates of {rate_maps.shape[-1]} feature maps", fontsize=9)
+    maps.set_axis_off()
+    bar = figure.colorbar(drawn, ax=maps, fraction=0.04, pad=0.02, ticks=[0, 1])
+    bar.ax.set_yticklabels(["lowest", "highest"], fontsize=7, rotation=90, va="center")
+
+    _show(figure.add_subplot(next(position)), shown[-1][1], shown[-1][0])
+    if truth is not None:
+        error = np.abs(_rgb(restored) - _rgb(truth)).mean(axis=-1)[::step, ::step]
+        axes = figure.add_subplot(next(position))
+        drawn = axes.imshow(error, vmin=0, vmax=max(0.05, float(error.max())), cmap="magma")
+        axes.set_title("absolute error", fontsize=9)
+        axes.set_axis_off()
+        figure.colorbar(drawn, ax=axes, fraction=0.04, pad=0.02).ax.tick_params(labelsize=7)
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=130, format="png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_bytes(buffer.getvalue())
+    os.replace(beside, path)
+
+
+def _rgb(image: NDArray) -> NDArray:
+    if image.ndim == 2:
+        image = image[..., np.newaxis]
+    return image[..., :3] if image.shape[-1] >= 3 else np.repeat(image[..., :1], 3, axis=-1)
+
+
+def _show(axes, picture: NDArray, name: str) -> None:  # type: ignore[no-untyped-def]
+    axes.imshow(picture)
+    axes.set_title(name, fontsize=9)
+    axes.set_axis_off()
+
+
+def _montage(maps: NDArray, step: int) -> NDArray:
+    """Lay maps out in two columns."""
+    maps = np.moveaxis(maps[::step, ::step], -1, 0)
+    if len(maps) % 2:
+        maps = np.concatenate([maps, np.full_like(maps[:1], np.nan)])
+    return np.vstack([np.hstack(list(maps[i : i + 2])) for i in range(0, len(maps), 2)])

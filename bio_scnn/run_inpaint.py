@@ -1,0 +1,307 @@
+"""Restore images from the command line: ``python -m bio_scnn.run_inpaint``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from bio_scnn.checkpoint import load_model
+from bio_scnn.cli import run
+from bio_scnn.datasets import embedded_images
+from bio_scnn.errors import InputError
+from bio_scnn.fills import biharmonic_fill, harmonic_fill, mean_fill
+from bio_scnn.images import from_float, output_path_for, read_image, read_mask, to_float, write_image
+from bio_scnn.inpaint import Restoration, restore
+from bio_scnn.masks import DEFAULT_COVERAGE, MASK_KINDS, make_mask
+from bio_scnn.metrics import Evaluation, evaluate
+from bio_scnn.model import ENGINES, READOUTS, HybridSCNN, SpikingOptions
+from bio_scnn.model_files import model_path
+from bio_scnn.panel import draw_panel
+
+# Beyond this many missing pixels the sparse solve of the biharmonic equation takes minutes.
+BIHARMONIC_LIMIT = 300_000
+
+EPILOG = """\
+examples:
+  python -m bio_scnn.run_inpaint
+      restore a photograph that comes with scikit-image
+  python -m bio_scnn.run_inpaint photo.jpg --mask scratches.png
+      restore the pixels of photo.jpg where scratches.png is not black
+  python -m bio_scnn.run_inpaint *.jpg --mask-kind boxes --coverage 0.1 --seed 7
+      make holes in pictures, restore them, and measure how well
+  python -m bio_scnn.run_inpaint damaged.png --mask holes.png --truth original.png --json
+      one JSON object on standard output
+  python -m bio_scnn.run_inpaint --readout count --duration 200 --noise 0.1
+      count spikes over 200 ms under coloured current noise
+"""
+
+
+class Job(NamedTuple):
+    """One image to restore; the truth, where it is known."""
+
+    name: str
+    image: NDArray
+    mask: NDArray[np.bool_]
+    truth: NDArray | None
+    holes: str  # what the mask is, for people
+    restored: Path
+    panel: Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        prog="python -m bio_scnn.run_inpaint",
+        description="Restore missing pixels with a hybrid network whose first layer is simulated "
+        "spike by spike in Brian2.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("images", nargs="*", type=Path, metavar="IMAGE", help="images to restore")
+    holes = p.add_argument_group("holes")
+    holes.add_argument(
+        "--mask", type=Path, metavar="MASK", help="an image: non-zero where a pixel is missing"
+    )
+    holes.add_argument(
+        "--truth", type=Path, metavar="IMAGE", help="the undamaged image, to measure against"
+    )
+    holes.add_argument(
+        "--mask-kind", choices=MASK_KINDS, help="make holes of this kind instead of --mask"
+    )
+    usual = ", ".join(f"{k} {v}" for k, v in DEFAULT_COVERAGE.items())
+    holes.add_argument(
+        "--coverage", type=float, help=f"fraction of missing pixels (default: {usual})"
+    )
+    holes.add_argument("--seed", type=int, default=0, help="of mask and noise (default: 0)")
+    net = p.add_argument_group("network and neurons")
+    net.add_argument(
+        "--model", default="inpaint", help="a shipped model's name or a file (default: inpaint)"
+    )
+    net.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="brian2",
+        help="simulate every spike, or use the closed form (default: brian2)",
+    )
+    net.add_argument(
+        "--readout",
+        choices=READOUTS,
+        default="isi",
+        help="rate from the spikes' mean interval or from their number (default: isi)",
+    )
+    net.add_argument(
+        "--duration", type=float, metavar="MS", help="biological time (default: isi 25, count 100)"
+    )
+    net.add_argument("--dt", type=float, default=1.0, metavar="MS", help="time step (default: 1)")
+    net.add_argument(
+        "--noise", type=float, default=0.0, metavar="STD", help="coloured current noise (default: 0)"
+    )
+    net.add_argument(
+        "--feature-noise", type=float, default=0.0, metavar="STD", help="static noise (default: 0)"
+    )
+    out = p.add_argument_group("output")
+    out.add_argument(
+        "-o", "--output", type=Path, default=Path("restored"), metavar="DIR",
+        help="folder of the results (default: restored)",
+    )  # fmt: skip
+    out.add_argument("--json", action="store_true", help="print one JSON object per image instead")
+    out.add_argument("--quiet", action="store_true", help="print errors only")
+    return p
+
+
+def prepare(args: argparse.Namespace, path: Path) -> Job:
+    """Read an image and read or draw its mask."""
+    image = read_image(path)
+    truth = None
+    if args.mask is not None:
+        mask, holes = read_mask(args.mask), args.mask.name
+        if mask.shape != image.shape[:2]:
+            raise InputError(
+                f"{args.mask} has {mask.shape[0]} x {mask.shape[1]} pixels, {path} "
+                f"{image.shape[0]} x {image.shape[1]}; they must be of the same size"
+            )
+        if args.truth is not None:
+            truth = read_image(args.truth)
+            if truth.shape != image.shape:
+                raise InputError(
+                    f"{args.truth} has shape {truth.shape}, {path} {image.shape}; they must agree"
+                )
+    else:
+        holes = args.mask_kind
+        mask = make_mask(holes, image.shape[:2], np.random.default_rng(args.seed), args.coverage)
+        truth = image
+    restored = output_path_for(path, args.output)
+    panel = args.output / f"{path.stem}_panel.png"
+    return Job(path.name, image, mask, truth, holes, restored, panel)
+
+
+def process(
+    job: Job, args: argparse.Namespace, network: HybridSCNN, options: SpikingOptions
+) -> tuple[Restoration, Evaluation | None, float]:
+    """Restore, measure and save one image."""
+    start = time.perf_counter()
+    with tqdm(total=1.0, desc=job.name, leave=False, disable=args.quiet or args.json,
+              bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}") as bar:  # fmt: skip
+        result = restore(
+            job.image,
+            job.mask,
+            model=network,
+            options=options,
+            seed=args.seed,
+            progress=lambda fraction: bar.update(fraction - bar.n),
+        )
+    seconds = time.perf_counter() - start
+    measured = None
+    if job.truth is not None:
+        measured = evaluate(result.image, job.truth, job.mask)
+    write_image(job.restored, result.image)
+    title = f"{job.name}: {job.holes}, {100 * job.mask.mean():.1f} % missing"
+    if measured is not None:
+        title += f"; hole PSNR {measured.hole_psnr:.2f} dB"
+    draw_panel(
+        job.panel,
+        _unit(job.image, job.mask),
+        job.mask,
+        _unit(result.image),
+        result.rate_maps,
+        None if job.truth is None else _unit(job.truth),
+        title,
+    )
+    return result, measured, seconds
+
+
+def report_json(
+    job: Job, result: Restoration, measured: Evaluation | None, seconds: float, engine: str
+) -> str:
+    """One line of JSON; what cannot be measured without a truth is null."""
+    row: dict[str, object] = {"name": job.name}
+    for key in ("hole_psnr", "hole_mse", "mse", "ssim"):
+        value = None if measured is None else getattr(measured, key)
+        row[key] = value if value is None or math.isfinite(value) else None
+    row |= {
+        "coverage": float(job.mask.mean()),
+        "neurons": result.neurons,
+        "spikes": result.spikes,
+        "seconds": round(seconds, 3),
+        "engine": engine,
+        "stages": {stage: round(spent, 3) for stage, spent in result.seconds.items()},
+        "output": str(job.restored),
+    }
+    return json.dumps(row)
+
+
+def report_text(
+    job: Job, result: Restoration, measured: Evaluation | None, seconds: float, duration_ms: float
+) -> str:
+    """What a person wants to know about one image."""
+    height, width = job.mask.shape
+    lines = [f"{job.name}: {height} x {width}, {job.holes}, {100 * job.mask.mean():.1f} % missing"]
+    if measured is not None and job.truth is not None:
+        rows = {**baselines(job.image, job.mask, job.truth), "bio_scnn": measured}
+        lines.append(f"  {'':28}{'hole PSNR':>10}{'SSIM':>8}{'MSE':>10}{'hole MSE':>10}")
+        for name, row in rows.items():
+            lines.append(
+                f"  {name:28}{row.hole_psnr:7.2f} dB{row.ssim:8.4f}{row.mse:10.6f}"
+                f"{row.hole_mse:10.5f}"
+            )
+        if np.count_nonzero(job.mask) > BIHARMONIC_LIMIT:
+            lines.append(f"  (biharmonic left out: over {BIHARMONIC_LIMIT:,} missing pixels)")
+    if result.neurons:
+        lines.append(
+            f"  simulated {result.neurons:,} neurons for {duration_ms:g} ms: "
+            f"{result.spikes:,} spikes; engine {result.engine}"
+        )
+    else:
+        lines.append(f"  rates of the {result.engine}: nothing simulated")
+    stages = ", ".join(f"{stage} {spent:.2f}" for stage, spent in result.seconds.items())
+    lines.append(f"  {seconds:.2f} s: {stages}")
+    lines.append(f"  saved {job.restored} and {job.panel.name}")
+    return "\n".join(lines)
+
+
+def baselines(
+    image: NDArray, mask: NDArray[np.bool_], truth: NDArray
+) -> dict[str, Evaluation]:
+    """What classical fills reach on the same hole."""
+    fills: dict[str, Callable] = {"mean of known pixels": mean_fill, "harmonic": harmonic_fill}
+    if np.count_nonzero(mask) <= BIHARMONIC_LIMIT:
+        fills["biharmonic (scikit-image)"] = biharmonic_fill
+    unit = _unit(image, mask).reshape(*mask.shape, -1)
+    rows = {}
+    for name, fill in fills.items():
+        filled = np.clip(fill(unit, mask), 0, 1).reshape(image.shape)
+        rows[name] = evaluate(from_float(filled, image.dtype), truth, mask)
+    return rows
+
+
+def _unit(image: NDArray, missing: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    """Scale to [0, 1]; missing pixels, which may hold anything, become 0."""
+    if missing is not None:
+        image = np.where(missing.reshape(*missing.shape, *[1] * (image.ndim - 2)), 0, image)
+        image = image.astype(image.dtype)
+    return to_float(image)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse the command line and restore every image; errors of one do not stop the others."""
+    args = parser().parse_args(argv)
+    if args.mask is not None and (args.mask_kind is not None or args.coverage is not None):
+        raise InputError("--mask says what is missing; leave out --mask-kind and --coverage")
+    if args.truth is not None and args.mask is None:
+        raise InputError("--truth needs --mask; with --mask-kind the image itself is the truth")
+    if args.truth is not None and len(args.images) != 1:
+        raise InputError("--truth goes with exactly one image")
+    if args.images and args.mask is None and args.mask_kind is None:
+        raise InputError(
+            "say what is missing: --mask MASK, or --mask-kind "
+            f"{'|'.join(MASK_KINDS)} to make holes and measure"
+        )
+    images = args.images
+    if not images:
+        images = [embedded_images()[0]]
+        if args.mask is None and args.mask_kind is None:
+            args.mask_kind = MASK_KINDS[0]
+    names = [path.stem for path in images]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise InputError(f"several images would be saved as {sorted(twice)[0]}_restored")
+    options = SpikingOptions(
+        engine=args.engine,
+        readout=args.readout,
+        duration_ms=args.duration,
+        dt_ms=args.dt,
+        current_noise=args.noise,
+        feature_noise=args.feature_noise,
+    )
+    network, _ = load_model(model_path(args.model))
+    failed = []
+    for path in images:
+        try:
+            job = prepare(args, path)
+            result, measured, seconds = process(job, args, network, options)
+        except InputError as error:
+            if len(images) == 1:
+                raise
+            failed.append(path)
+            print(f"error: {path}: {error}", file=sys.stderr)
+            continue
+        if args.json:
+            print(report_json(job, result, measured, seconds, args.engine), flush=True)
+        elif not args.quiet:
+            print(report_text(job, result, measured, seconds, options.simulated_ms), flush=True)
+    if failed:
+        raise InputError(f"{len(failed)} of {len(images)} images could not be restored")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,335 @@
+"""Train a model: ``python -m bio_scnn.train``."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import json
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+from tqdm import tqdm
+
+from bio_scnn import training
+from bio_scnn.checkpoint import load_tensors, save_model, save_tensors
+from bio_scnn.cli import run
+from bio_scnn.config import from_table, read_toml, to_table
+from bio_scnn.datasets import (
+    DataSettings,
+    PatchSampler,
+    embedded_images,
+    find_images,
+    split,
+    validation_crops,
+)
+from bio_scnn.errors import InputError
+from bio_scnn.masks import MASK_KINDS, make_mask
+from bio_scnn.metrics import hole_psnr
+from bio_scnn.model import Architecture, HybridSCNN
+from bio_scnn.model_files import config_path
+from bio_scnn.table1 import TABLE_1, LIFParameters
+from bio_scnn.training import TrainingSettings, TrainingState
+
+STATE_FORMAT = "bio_scnn.training.1"
+
+EPILOG = """\
+examples:
+  python -m bio_scnn.train --data photos/ --output runs/first
+      train the default configuration on every image below photos/
+  python -m bio_scnn.train --data photos/ --output runs/first --resume
+      go on after an interruption, to the same weights, bit for bit
+  python -m bio_scnn.train --config models/paper.toml --data photos/
+      train the paper's own setting
+  python -m bio_scnn.train --steps 200 --output runs/try
+      a short try without any data: scikit-image's photographs and generated images
+"""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A training configuration: one table of the TOML file per attribute."""
+
+    architecture: Architecture = field(default_factory=Architecture)
+    lif: LIFParameters = TABLE_1
+    data: DataSettings = field(default_factory=DataSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files of one training run, all in one folder and named after the configuration."""
+
+    folder: Path
+    name: str
+
+    @property
+    def model(self) -> Path:
+        return self.folder / f"{self.name}.safetensors"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / f"{self.name}.toml"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / f"{self.name}.state.safetensors"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.name}-log.csv"
+
+    @property
+    def curves(self) -> Path:
+        return self.folder / f"{self.name}-curves.png"
+
+
+LOG_COLUMNS = ("step", "loss", "learning_rate", *(f"psnr_{kind}" for kind in MASK_KINDS))
+Log = list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class ValidationSet:
+    """Held-out crops ``(N, H, W, 3)``, and a mask of each kind for each of them."""
+
+    truth: np.ndarray
+    masks: dict[str, np.ndarray]
+
+    @classmethod
+    def make(cls, images: Sequence[Path], size: int, seed: int) -> ValidationSet:
+        """Cut crops and draw masks, always the same for a seed."""
+        truth = validation_crops(images, size, n=2 * len(images), seed=seed)
+        masks = {}
+        for number, kind in enumerate(MASK_KINDS):
+            rng = np.random.default_rng([seed, 3, number])
+            masks[kind] = np.stack([make_mask(kind, (size, size), rng) for _ in truth])
+        return cls(truth, masks)
+
+    def psnr(self, config: Config, params: training.Params) -> dict[str, float]:
+        """Mean hole PSNR (dB) by kind of mask, composited."""
+        means = {}
+        for kind, masks in self.masks.items():
+            scores = []
+            for truth, mask in zip(self.truth, masks, strict=True):
+                batch = training.batch_of(truth[None], mask[None], config.architecture, "image")
+                restored = training.forward(
+                    config.architecture, params, config.lif, batch.fill, batch.mask
+                )[0]
+                scores.append(hole_psnr(np.clip(restored, 0, 1), truth, mask))
+            means[f"psnr_{kind}"] = float(np.mean(scores))
+        return means
+
+
+def save_state(path: Path, state: TrainingState, config: Config, log: Log) -> None:
+    """Store a run, so that `load_state` goes on exactly where it was."""
+    tensors = {
+        f"{part}/{name}": value
+        for part in ("params", "m", "v", "ema")
+        for name, value in getattr(state, part).items()
+    }
+    metadata = {
+        "format": STATE_FORMAT,
+        "step": str(state.step),
+        "config": json.dumps(_comparable(config)),
+        "log": json.dumps(log),
+    }
+    save_tensors(path, tensors, metadata)
+
+
+def load_state(path: Path, config: Config) -> tuple[TrainingState, Log]:
+    """Load a run; the configuration must be the one it was started with."""
+    tensors, metadata = load_tensors(path, STATE_FORMAT)
+    stored, asked = json.loads(metadata["config"]), _comparable(config)
+    for table in asked:
+        for name in asked[table]:
+            if stored[table].get(name) != asked[table][name]:
+                raise InputError(
+                    f"{path} was started with {table}.{name} = {stored[table].get(name)!r}, not "
+                    f"{asked[table][name]!r}; resume with the same settings, or start anew"
+                )
+    parts: dict[str, training.Params] = {"params": {}, "m": {}, "v": {}, "ema": {}}
+    for key, value in tensors.items():
+        part, _, name = key.partition("/")
+        parts[part][name] = value
+    return TrainingState(int(metadata["step"]), **parts), json.loads(metadata["log"])
+
+
+def _comparable(config: Config) -> dict[str, Any]:
+    """The configuration as JSON gives it back, without where the data happen to lie."""
+    table = json.loads(json.dumps(to_table(config)))
+    for name in ("folder", "val_folder", "memory_mb"):
+        del table["data"][name]
+    return table
+
+
+def write_log(path: Path, log: Log) -> None:
+    """Write the log as CSV, in one go."""
+    beside = path.with_name(f".{path.name}.part")
+    with open(beside, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, LOG_COLUMNS)
+        writer.writeheader()
+        writer.writerows(log)
+    os.replace(beside, path)
+
+
+def draw_curves(path: Path, log: Log, title: str) -> None:
+    """Draw loss and validation PSNR over the steps."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    steps = [row["step"] for row in log]
+    left.semilogy(steps, [row["loss"] for row in log], lw=0.8)
+    left.set(xlabel="step", ylabel="training loss", title=title)
+    for kind in MASK_KINDS:
+        points = [(r["step"], r[f"psnr_{kind}"]) for r in log if f"psnr_{kind}" in r]
+        if points:
+            right.plot(*zip(*points, strict=True), ".-", label=kind)
+    right.set(xlabel="step", ylabel="hole PSNR (dB)", title="validation")
+    if right.lines:
+        right.legend()
+    beside = path.with_name(f".{path.name}.part")
+    figure.savefig(beside, dpi=110, format="png")
+    os.replace(beside, path)
+
+
+def find_data(settings: DataSettings) -> tuple[list[Path], list[Path]]:
+    """Training and validation photographs as the settings ask for."""
+    if not settings.folder:
+        images = embedded_images()
+        held_out = max(1, round(len(images) * settings.val_fraction))
+        return images[held_out:], images[:held_out]
+    images = find_images(settings.folder)
+    if settings.val_folder:
+        return images, find_images(settings.val_folder)
+    return split(images, settings.val_fraction, settings.seed, folder=settings.folder)
+
+
+def train(config: Config, files: RunFiles, *, resume: bool, quiet: bool, command: str) -> None:
+    """Run a training from its first, or its last saved, step to the end."""
+    if not resume and files.state.exists():
+        raise InputError(
+            f"{files.state} holds an unfinished or finished run; add --resume, or remove it"
+        )
+    photographs, held_out = find_data(config.data)
+    sampler = PatchSampler(photographs, config.data, progress=not quiet)
+    validation = ValidationSet.make(held_out, 2 * config.training.patch, config.training.seed)
+    if sampler.skipped:
+        print(f"{len(sampler.skipped)} unreadable images skipped:", file=sys.stderr)
+        for path, reason in sampler.skipped:
+            print(f"  {path}: {reason}", file=sys.stderr)
+    if resume:
+        state, log = load_state(files.state, config)
+    else:
+        first = training.make_batch(sampler, config.architecture, config.training, 0)
+        state, log = training.initial_state(config.architecture, config.training, first), []
+
+    losses: list[float] = []
+    last = config.training.steps
+    bar = tqdm(total=last, initial=state.step, unit="step", disable=quiet, smoothing=0.05)
+
+    def on_step(state: TrainingState, loss: float) -> None:
+        losses.append(loss)
+        bar.update()
+        if state.step % config.training.log_every and state.step < last:
+            return
+        rate = training.learning_rate(config.training, state.step - 1)
+        row = {"step": state.step, "loss": float(np.mean(losses)), "learning_rate": rate}
+        losses.clear()
+        log.append(row)
+        bar.set_postfix(loss=f"{row['loss']:.4f}", refresh=False)
+        if state.step % config.training.validate_every == 0 or state.step == last:
+            row |= validation.psnr(config, state.ema)
+            scores = ", ".join(f"{k} {row[f'psnr_{k}']:.2f}" for k in MASK_KINDS)
+            if not quiet:
+                tqdm.write(f"step {state.step}: loss {row['loss']:.4f}; hole PSNR (dB) {scores}")
+            save_state(files.state, state, config, log)
+            write_log(files.log, log)
+            draw_curves(files.curves, log, files.name)
+
+    source = training.batches(sampler, config.architecture, config.training, state.step)
+    with bar:
+        state = training.fit(
+            state, source, config.architecture, config.lif, config.training, on_step
+        )
+    model = HybridSCNN(config.architecture, state.ema, config.lif)
+    about = {
+        "name": files.name,
+        "command": command,
+        "config": _comparable(config),
+        "data": sampler.description(),
+        "validation": {k: v for k, v in log[-1].items() if k.startswith("psnr")},
+        "training_loss": log[-1]["loss"],
+        "versions": {name: version(name) for name in ("bio-scnn", "numpy", "scipy")}
+        | {"python": platform.python_version()},
+    }
+    save_model(files.model, model, about)
+    if not quiet:
+        print(f"model: {files.model}\nlog: {files.log}, {files.curves}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        prog="python -m bio_scnn.train",
+        description="Train a hybrid spiking-convolutional network for inpainting, in NumPy.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument(
+        "--config",
+        default="inpaint",
+        metavar="TOML",
+        help="what to train: a file, or the name of a shipped model (default: inpaint)",
+    )
+    p.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="folder of photographs, nested as you like (default: scikit-image's photographs)",
+    )
+    p.add_argument("--val", type=Path, metavar="DIR", help="validation photographs")
+    p.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="where to write (default: runs/NAME)"
+    )
+    p.add_argument("--resume", action="store_true", help="go on with the run in the output folder")
+    p.add_argument("--steps", type=int, help="gradient steps, instead of the configuration's")
+    p.add_argument("--seed", type=int, help="seed, instead of the configuration's")
+    p.add_argument("--quiet", action="store_true", help="print errors only")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse the command line and train."""
+    args = parser().parse_args(argv)
+    path = config_path(args.config)
+    config = from_table(Config, read_toml(path), str(path))
+    overrides = {"steps": args.steps, "seed": args.seed}
+    settings = {name: value for name, value in overrides.items() if value is not None}
+    folders = {"folder": args.data, "val_folder": args.val}
+    places = {name: str(value) for name, value in folders.items() if value is not None}
+    config = dataclasses.replace(
+        config,
+        training=dataclasses.replace(config.training, **settings),
+        data=dataclasses.replace(config.data, **places),
+    )
+    files = RunFiles(args.output or Path("runs") / path.stem, path.stem)
+    files.folder.mkdir(parents=True, exist_ok=True)
+    if not files.config.exists():
+        files.config.write_text(tomli_w.dumps(_comparable(config)), encoding="utf-8")
+    words = sys.argv[1:] if argv is None else list(argv)
+    command = shlex.join(["python", "-m", "bio_scnn.train", *words])
+    train(config, files, resume=args.resume, quiet=args.quiet, command=command)
+
+
+if __name__ == "__main__":
+    run(main)
