@@ -7,7 +7,7 @@ that training can stop and go on bit for bit.
 
 import hashlib
 import os
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -74,6 +74,26 @@ class DataSettings:
     min_detail: float = 0.02
     memory_mb: int = 1024
 
+    def __post_init__(self) -> None:
+        _check_val_fraction(self.val_fraction)
+        for name in ("dead_leaves_fraction", "min_detail"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be in [0, 1]")
+        for name in ("dead_leaves_size", "memory_mb"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.seed < 0:
+            raise InputError(f"seed is {self.seed}; it must not be negative")
+        if self.n_dead_leaves < (self.dead_leaves_fraction > 0.0):
+            raise InputError(
+                f"n_dead_leaves is {self.n_dead_leaves}; it must be at least 1, "
+                "or dead_leaves_fraction must be 0"
+            )
+        if not self.downscaling or not min(self.downscaling) >= 1.0:
+            raise InputError(
+                f"downscaling is {self.downscaling}; it must be factors of at least 1"
+            )
+
 
 def find_images(folder: str | os.PathLike) -> list[Path]:
     """List the images below a folder, sorted by their path inside it.
@@ -106,7 +126,11 @@ def find_images(folder: str | os.PathLike) -> list[Path]:
     paths = []
     for where, folders, files in os.walk(folder, followlinks=True):
         paired = {"X2", "X3", "X4"} if "HR" in folders else set()
-        folders[:] = [name for name in folders if name[0] != "." and name not in paired]
+        folders[:] = [
+            name
+            for name in folders
+            if name[0] != "." and name not in paired and not _leads_back(Path(where, name))
+        ]
         paths += [
             Path(where, name)
             for name in files
@@ -118,14 +142,20 @@ def find_images(folder: str | os.PathLike) -> list[Path]:
     return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
 
 
+def _leads_back(folder: Path) -> bool:
+    """Whether a folder is a link to one that it lies in, which would be walked forever."""
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
+
+
 def split(
     paths: Sequence[Path], val_fraction: float, seed: int, *, folder: str | os.PathLike
 ) -> tuple[list[Path], list[Path]]:
     """Divide images into a training and a validation side.
 
     The side of an image depends only on its path relative to `folder` and on the seed: neither
-    moving the folder nor adding images moves an image to the other side. Images of LSDIR's own
-    validation set (below a folder ``val1``) always are on the validation side.
+    moving the folder nor adding images moves an image to the other side. There are two exceptions:
+    where LSDIR's own validation images are present (below a folder ``val1``), they alone are the
+    validation side; and a side that chance leaves empty gets one image.
 
     Parameters
     ----------
@@ -143,20 +173,24 @@ def split(
     train, val : list of Path
         Both in the order of `paths`.
     """
+    _check_val_fraction(val_fraction)
+    names = {path: PurePath(path).relative_to(folder) for path in paths}
+    val = {path for path, name in names.items() if name.parts[:2] == ("val1", "HR")}
+    if not val and val_fraction > 0.0 and len(names) > 1:
+
+        def lot(path: Path) -> float:
+            digest = hashlib.sha256(f"{seed}:{names[path].as_posix()}".encode()).digest()
+            return int.from_bytes(digest[:8]) / 2**64
+
+        drawn = sorted(names, key=lot)
+        n_val = sum(lot(path) < val_fraction for path in drawn)
+        val = set(drawn[: min(max(n_val, 1), len(drawn) - 1)])
+    return [path for path in paths if path not in val], [path for path in paths if path in val]
+
+
+def _check_val_fraction(val_fraction: float) -> None:
     if not 0.0 <= val_fraction < 1.0:
-        raise InputError(f"val_fraction {val_fraction} is out of range; give a number in [0, 1)")
-
-    def held_out(path: Path) -> bool:
-        relative = PurePath(path).relative_to(folder)
-        if relative.parts[0] == "val1" and "HR" in relative.parts:
-            return True
-        digest = hashlib.sha256(f"{seed}:{relative.as_posix()}".encode()).digest()
-        return int.from_bytes(digest[:8]) < val_fraction * 2**64
-
-    sides: tuple[list[Path], list[Path]] = ([], [])
-    for path in paths:
-        sides[held_out(path)].append(path)
-    return sides
+        raise InputError(f"val_fraction is {val_fraction}; it must be in [0, 1)")
 
 
 def embedded_images() -> list[Path]:
@@ -352,26 +386,14 @@ class PatchSampler:
     Raises
     ------
     InputError
-        If the settings contradict one another, or no photograph can be read.
+        If photographs are needed and there is none, or none that can be read.
     """
 
     def __init__(
         self, photographs: Sequence[Path], settings: DataSettings, *, progress: bool = False
     ):
-        fraction = settings.dead_leaves_fraction
-        if not 0.0 <= fraction <= 1.0:
-            raise InputError(f"dead_leaves_fraction {fraction} is out of range; give 0 to 1")
-        if fraction > 0.0 and settings.n_dead_leaves < 1:
-            raise InputError(
-                f"n_dead_leaves {settings.n_dead_leaves} is too few for dead_leaves_fraction "
-                f"{fraction}; give at least 1, or a fraction of 0"
-            )
-        if fraction < 1.0 and not photographs:
+        if settings.dead_leaves_fraction < 1.0 and not photographs:
             raise InputError("no photographs to train on; give some, or dead_leaves_fraction 1")
-        if not settings.downscaling or min(settings.downscaling) < 1.0:
-            raise InputError(
-                f"downscaling {settings.downscaling} is unusable; give factors of at least 1"
-            )
         self.settings = settings
         self.photographs = list(photographs)
         self.skipped: list[tuple[Path, str]] = []
@@ -379,7 +401,7 @@ class PatchSampler:
         self._shorter_side: dict[int, int] = {}
         self._decoded: tuple[int, np.ndarray] | None = None
         self._cache = _Cache(settings.memory_mb * 2**20)
-        if fraction < 1.0:
+        if settings.dead_leaves_fraction < 1.0:
             self._decode_in_advance(progress)
 
     def patches(self, rng: np.random.Generator, n: int, size: int) -> np.ndarray:
@@ -409,6 +431,9 @@ class PatchSampler:
             "folder": Path(self.settings.folder).name or "photographs of scikit-image",
             "photographs": len(names) - len(self.skipped),
             "skipped": len(self.skipped),
+            "formats": dict(
+                sorted(Counter(PurePath(n).suffix[1:].lower() for n in names).items())
+            ),
             "names_sha256": hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest(),
             "dead_leaves": self.settings.n_dead_leaves,
             "dead_leaves_fraction": self.settings.dead_leaves_fraction,
@@ -543,31 +568,6 @@ def _augment(patch: np.ndarray, rng: np.random.Generator, out: np.ndarray) -> No
         contrast = -contrast
     table = np.clip(0.5 + brightness + contrast * intensity, 0, 1).astype(np.float32)
     np.take(table, patch, out=out, mode="clip")
-
-
-def training_data(
-    settings: DataSettings, *, progress: bool = False
-) -> tuple[PatchSampler, list[Path]]:
-    """Find, split and open the data that the settings name.
-
-    Returns
-    -------
-    sampler : PatchSampler
-        The training side.
-    val : list of Path
-        The validation side, for `validation_crops`.
-    """
-    if settings.folder:
-        folder = Path(settings.folder)
-        paths = find_images(folder)
-    else:
-        paths = embedded_images()
-        folder = paths[0].parent
-    if settings.val_folder:
-        train, val = paths, find_images(settings.val_folder)
-    else:
-        train, val = split(paths, settings.val_fraction, settings.seed, folder=folder)
-    return PatchSampler(train, settings, progress=progress), val
 
 
 def validation_crops(
