@@ -7,9 +7,11 @@ through a few lines of PNG encoding here; TIFF files deeper than 8 bits go throu
 
 import contextlib
 import io
+import logging
 import os
 import re
 import struct
+import sys
 import uuid
 import warnings
 import zlib
@@ -45,6 +47,7 @@ _WRITABLE: dict[str, tuple[tuple[np.dtype, ...], tuple[int, ...]]] = {
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR_TYPE = {1: 0, 3: 2, 2: 4, 4: 6}  # channels -> colour type
 _ORIENTATION = 274  # the EXIF and TIFF tag
+_TIFFFILE_DECODES = (1, 8, 32946, 34925)  # none, two codes of zlib, LZMA; without further packages
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:
@@ -73,9 +76,7 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the path of one image")
     try:
-        with warnings.catch_warnings():
-            # Odd metadata is no reason to refuse an image, nor to print at a command line.
-            warnings.simplefilter("ignore")
+        with _quiet():
             image = _decode(path)
     except InputError:
         raise
@@ -91,6 +92,19 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
     if image.ndim == 3 and image.shape[2] > 4:
         raise InputError(f"{path}: has {image.shape[2]} channels; expected 1 to 4")
     return np.ascontiguousarray(image)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the decoders: odd metadata is no reason to print at a command line."""
+    log = logging.getLogger("tifffile")
+    was_disabled, log.disabled = log.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.disabled = was_disabled
 
 
 def _decode(path: Path) -> np.ndarray:
@@ -167,11 +181,16 @@ def _read_png16(path: Path) -> np.ndarray:
 
 
 def _read_deep_tiff(path: Path) -> np.ndarray | None:
-    """Decode the first page of a TIFF file, or None if 8 bits are enough for it."""
+    """Decode the first page of a TIFF file, or None if Pillow reads it in full depth."""
     with tifffile.TiffFile(path) as file:
         page = file.pages.first
         if page.bitspersample <= 8:
             return None
+        if page.compression not in _TIFFFILE_DECODES:
+            return _read_tiff16(path) if page.samplesperpixel > 1 else None
+        ends = np.add(page.dataoffsets, page.databytecounts)
+        if len(ends) == 0 or ends.max() > path.stat().st_size:  # tifffile would fill in zeros
+            raise InputError(f"{path}: not a readable image (it is truncated)")
         image = page.asarray()
         if page.planarconfig == 2 and image.ndim == 3:
             image = np.moveaxis(image, 0, -1)
@@ -184,6 +203,25 @@ def _read_deep_tiff(path: Path) -> np.ndarray | None:
     if inverted and image.dtype == _SIXTEEN:
         image = 65535 - image
     return _upright(image.astype(image.dtype.newbyteorder("=")), orientation)
+
+
+def _read_tiff16(path: Path) -> np.ndarray:
+    """Decode a 16-bit colour TIFF, such as one with LZW compression, through Pillow.
+
+    As for PNG: Pillow keeps one byte of each sample, chosen by the byte order it is told.
+    """
+
+    def decoded(byte_order: str) -> np.ndarray:
+        with Image.open(path) as opened:
+            args = tuple(opened.tile[0].args or ())
+            if len(opened.tile) > 1 or args[:1] not in (("RGB;16N",), ("RGBA;16N",)):
+                raise InputError(f"{path}: its TIFF compression is unsupported; use zlib or none")
+            args = (args[0][:-1] + byte_order, *args[1:])
+            opened.tile = [opened.tile[0]._replace(args=args)]
+            return np.asarray(ImageOps.exif_transpose(opened))
+
+    high, low = ("L", "B") if sys.byteorder == "little" else ("B", "L")
+    return decoded(high).astype(np.uint16) << 8 | decoded(low)
 
 
 def _read_netpbm16(path: Path, header: bytes) -> np.ndarray | None:

@@ -1,5 +1,6 @@
 """Files are read as what they hold, and written so that they read back the same."""
 
+import contextlib
 import io
 import os
 import struct
@@ -183,6 +184,56 @@ def test_unusual_tiff_layouts(tmp_path):
     np.testing.assert_array_equal(read_image(path), 65535 - image[..., 0])
 
 
+@pytest.mark.peer
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("compression", [1, 5, 8, 32773])
+def test_16_bit_tiff_of_opencv_in_any_compression(tmp_path, channels, compression):
+    cv2 = pytest.importorskip("cv2")
+    image = random_image(channels, "uint16", (61, 47))
+    swap = {1: slice(None), 3: [2, 1, 0], 4: [2, 1, 0, 3]}[channels]
+    theirs = image if channels == 1 else np.ascontiguousarray(image[..., swap])
+    options = [cv2.IMWRITE_TIFF_COMPRESSION, compression]
+    assert cv2.imwrite(str(tmp_path / "a.tif"), theirs, options)
+    read = read_image(tmp_path / "a.tif")
+    assert read.dtype == np.uint16
+    np.testing.assert_array_equal(read, image)
+
+
+def test_lzw_compressed_tiff_keeps_16_bits(tmp_path):
+    # Two pixels, (1, 2, 3) and (256, 515, 65535), coded by hand as 9-bit literals.
+    samples = struct.pack("<6H", 1, 2, 3, 256, 515, 65535)
+    bits = "".join(f"{code:09b}" for code in (256, *samples, 257))
+    bits += "0" * (-len(bits) % 8)
+    data = int(bits, 2).to_bytes(len(bits) // 8)
+    depths_at = 8 + 2 + 9 * 12 + 4
+    tags = [
+        (256, 3, 1, 2), (257, 3, 1, 1), (258, 3, 3, depths_at), (259, 3, 1, 5), (262, 3, 1, 2),
+        (273, 4, 1, depths_at + 6), (277, 3, 1, 3), (278, 3, 1, 1), (279, 4, 1, len(data)),
+    ]  # fmt: skip
+    directory = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    (tmp_path / "a.tif").write_bytes(
+        b"II*\0\x08\0\0\0" + struct.pack("<H", 9) + directory + bytes(4)
+        + struct.pack("<3H", 16, 16, 16) + data
+    )  # fmt: skip
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "a.tif"), np.array([[[1, 2, 3], [256, 515, 65535]]], np.uint16)
+    )
+
+
+def test_decoders_print_nothing(tmp_path, capfd):
+    tifffile.imwrite(tmp_path / "a.tif", random_image(3, "uint16"), photometric="rgb")
+    data = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError):
+        read_image(tmp_path / "a.tif")
+    broken_tag = bytearray(data)
+    broken_tag[10 + 12 * 8 + 2] = 99  # a tag of an unknown type
+    (tmp_path / "b.tif").write_bytes(broken_tag)
+    with contextlib.suppress(InputError):
+        read_image(tmp_path / "b.tif")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_netpbm_with_comments_and_odd_white(tmp_path):
     values = np.array([[0, 1023, 512]], ">u2")
     (tmp_path / "a.pgm").write_bytes(b"P5 # made by hand\n3 1\n1023\n" + values.tobytes())
@@ -206,6 +257,14 @@ def test_unreadable_files_are_refused_in_one_line(tmp_path):
     }
     for name, data in contents.items():
         (tmp_path / name).write_bytes(data)
+    for compression in (None, "zlib"):
+        name = f"cut {compression}.tif"
+        image = random_image(3, "uint16", (64, 64))
+        tifffile.imwrite(
+            tmp_path / name, image, photometric="rgb", rowsperstrip=8, compression=compression
+        )
+        contents[name] = (tmp_path / name).read_bytes()[:-3000]
+        (tmp_path / name).write_bytes(contents[name])
     tifffile.imwrite(tmp_path / "u32.tif", np.zeros((4, 4), np.uint32))
     tifffile.imwrite(
         tmp_path / "five.tif", np.zeros((8, 8, 5), np.uint16), photometric="minisblack",
