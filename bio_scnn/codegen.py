@@ -18,12 +18,14 @@ import sysconfig
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+
+TARGETS = ("auto", "numpy", "cython")
 
 # Brian2's own flags add -ffast-math and -march=native. Measured on 2**20 neurons they gain
 # nothing beyond the noise of the machine (4.2 ns a neuron-step without, 7.0 with), and they make
@@ -159,20 +161,55 @@ def why_no_cython() -> str | None:
     return None
 
 
-def worth_cython(work: int, model: str) -> bool:
-    """Whether `work` neuron-steps of `model` (its text) should run on Cython under ``auto``."""
-    warm = work >= WORK_WORTH_LOADING and _marker(model).exists()
-    return warm or work >= WORK_WORTH_COMPILING
+def working_target(target: str, work: int, model: str, canary: Callable[[str], str | None]) -> str:
+    """Choose the target, and have a known result computed on it before any is trusted.
 
+    Parameters
+    ----------
+    target : {"auto", "numpy", "cython"}
+        What the user asked for.
+    work : int
+        Neurons times steps.
+    model : str
+        Text that identifies the compiled modules.
+    canary : callable
+        Takes a target; returns what is wrong with it, or None.
 
-def mark_warm(model: str) -> None:
-    """Remember across processes that the modules of `model` are compiled and were tested."""
-    with contextlib.suppress(OSError):
-        _marker(model).touch()
+    Returns
+    -------
+    {"numpy", "cython"}
 
+    Raises
+    ------
+    InputError
+        If the target asked for does not work.
 
-def _marker(model: str) -> Path:
-    return cache_directory() / f"{hashlib.sha256(model.encode()).hexdigest()[:12]}.warm"
+    Warns
+    -----
+    RuntimeWarning
+        If ``"auto"`` would use Cython but cannot.
+    """
+    # A file next to the compiled modules tells later processes that they exist and passed.
+    warm = cache_directory() / f"{hashlib.sha256(model.encode()).hexdigest()[:12]}.warm"
+    wanted = target
+    if target == "auto":
+        worth = work >= WORK_WORTH_COMPILING or (work >= WORK_WORTH_LOADING and warm.exists())
+        wanted = "cython" if worth else "numpy"
+    problem = (why_no_cython() if wanted == "cython" else None) or canary(wanted)
+    if problem is None:
+        if wanted == "cython":
+            with contextlib.suppress(OSError):
+                warm.touch()
+        return wanted
+    if target == wanted:
+        raise InputError(f"target {target!r} cannot be used: {problem}")
+    if wanted == "cython":
+        warnings.warn(
+            f"Cython cannot be used, running slower on numpy: {problem}",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return working_target("numpy", work, model, canary)
 
 
 def _cpu() -> str:

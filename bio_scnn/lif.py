@@ -17,7 +17,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-import warnings
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,22 +59,23 @@ residue = tau*log1p((V - V_th)/(R*I - V))
 """
 
 # The same with I_syn decaying inside the step. V is written around the end of the step (s = 0,
-# s < 0 inside), as a function of u = -tau exp(-s/tau), in which a constant drive gives a straight
-# line, I_syn > 0 a concave curve and I_syn < 0 a convex one. Started at the end from which the
-# approach is monotone, each round replaces the curve by its osculating parabola and solves that:
-# the error is cubed, also where the curve only just reaches the threshold.
+# s < 0 inside), as a function of u = -tau*grow with grow = exp(-s/tau), in which a constant drive
+# gives a straight line, I_syn > 0 a concave curve and I_syn < 0 a convex one. Started at the end
+# of the step from which the approach is monotone, each round replaces the curve by its osculating
+# parabola and solves that: the error is cubed, also where V only just reaches the threshold.
 _RESIDUE_SYNAPTIC = (
-    "\ns = -dt*int(I_syn >= 0)\n"
+    "\ngrow = exp(dt/tau*int(I_syn >= 0))\n"
     + 5
     * (
-        "decay = exp(-s/tau)\n"
-        "f = V - V_th + (V - R*I_ext)*expm1(-s/tau) + R*I_syn*(s/tau)*decay*exprel(kappa*s)\n"
+        "s = -tau*log(grow)\n"
+        "f = V - V_th + (V - R*I_ext)*(grow - 1) + R*I_syn*(s/tau)*grow*exprel(kappa*s)\n"
         "slope = (I - V/R)/C - I_syn/(tau_syn*C)*s*exprel(kappa*s)\n"
-        "bend = -I_syn*exp(-s/tau_syn)/(tau_syn*C)/decay**2\n"
-        "du = -2*f/(slope + sqrt(clip(slope**2 - 2*f*bend, 0*hertz**2, inf*hertz**2)))\n"
-        "s = clip(s - tau*log1p(-du/(tau*decay)), -dt, 0*second)\n"
+        "bend = -I_syn*exp(-s/tau_syn)/(tau_syn*C)/grow**2\n"
+        "root = sqrt(clip(slope**2 - 2*f*bend, 0*hertz**2, inf*hertz**2))\n"
+        "grow += 2*f/(tau*clip(slope + root, 1e-30*hertz, inf*hertz))\n"
+        "grow = clip(grow, 1, exp(dt/tau))\n"
     )
-    + "residue = -s\n"
+    + "residue = tau*log(grow)\n"
 )
 
 _EXACT_SPIKE = """
@@ -120,10 +121,9 @@ peaked = V_peak >= V_th and s > -dt and t + dt + s > last_spike + t_ref
 _LONG_AGO_S = -1e4
 _CHUNK = 2**20
 _MODES = ("exact", "stock")
-_TARGETS = ("auto", "numpy", "cython")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recording:
     """What `simulate` returns.
 
@@ -256,8 +256,8 @@ def simulate(
     use different implementations of ``exp`` and ``log`` and may differ in the last digits.
     """
     _one_of("mode", mode, _MODES)
-    _one_of("target", target, _TARGETS)
-    dt, steps = _grid(duration_ms, dt_ms, mode, params)
+    _one_of("target", target, codegen.TARGETS)
+    dt, duration, steps = _grid(duration_ms, dt_ms, mode, params)
     current = _drive(current, "current", steps)
     neurons = current.shape[-1]
     events = None
@@ -281,13 +281,16 @@ def simulate(
     record = _indices(record, neurons)
 
     synaptic = events is not None
-    target = _working_target(target, neurons * steps, mode, synaptic)
+    target = codegen.working_target(
+        target,
+        neurons * steps,
+        "".join(_model(mode, synaptic).values()),
+        lambda candidate: _canary(candidate, mode, synaptic),
+    )
+    report = None if progress is None else _throttled(progress)
     chunks = []
     for number, start in enumerate(range(0, neurons, _CHUNK)):
         stop = min(start + _CHUNK, neurons)
-        report = None
-        if progress is not None:
-            report = functools.partial(_report, progress, start / neurons, stop / neurons)
         chunks.append(
             _run(
                 current[..., start:stop],
@@ -301,6 +304,7 @@ def simulate(
                 rng=np.random.default_rng(_child(seeds, number)),
                 record=[index - start for index in record if start <= index < stop],
                 report=report,
+                share=(start / neurons, stop / neurons),
             )
         )
     if progress is not None:
@@ -318,7 +322,7 @@ def simulate(
         t_ms=np.arange(steps + 1, dtype=np.float64) * dt,
         membrane=np.concatenate([chunk.V for chunk in chunks])[place],
         current=np.concatenate([chunk.I for chunk in chunks])[place],
-        duration_ms=steps * dt,
+        duration_ms=duration,
         dt_ms=dt,
         mode=mode,
         target=target,
@@ -388,7 +392,7 @@ def presynaptic_events(
     return weight * spikes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Result:
     count: NDArray[np.int64]
     first_ms: NDArray[np.float64]
@@ -431,6 +435,7 @@ def _run(
     rng: np.random.Generator | None = None,
     record: Sequence[int] = (),
     report: Callable[[float], None] | None = None,
+    share: tuple[float, float] = (0.0, 1.0),
 ) -> _Result:
     """Build one Brian2 network, run it, read it out."""
     model = _model(mode, events is not None)
@@ -508,16 +513,14 @@ def _run(
                 trains[row].append(1e3 * float(state["last_spike"][rows[row]]))
                 seen[row] += 1
             if report is not None:
-                report(step / steps)
+                report(share[0] + (share[1] - share[0]) * step / steps)
 
         network = b2.Network(group)
         if current.ndim == 2 or noise_std or events is not None or len(record):
             network.add(b2.NetworkOperation(before_step, clock=clock, when="start"))
         if len(record) or report is not None or len(network.objects) > 1:
             network.add(b2.NetworkOperation(after_step, clock=clock, when="end"))
-        # Formulas for crossings are also evaluated, and discarded, where there is none.
-        with np.errstate(all="ignore"):
-            network.run(steps * dt_ms * ms, namespace={})
+        network.run(steps * dt_ms * ms, namespace={})
         if int(clock.variables["timestep"].get_value().item()) != steps:
             raise RuntimeError("Brian2 stopped before the end of the simulation")
 
@@ -531,32 +534,6 @@ def _run(
             V=samples_V,
             I=samples_I,
         )
-
-
-def _working_target(target: str, work: int, mode: str, synaptic: bool) -> str:
-    """The target to use: what was asked for, or what suits the work and passes the canary."""
-    model = "\n".join(_model(mode, synaptic).values())
-    if target == "auto":
-        target = "cython" if codegen.worth_cython(work, model) else "numpy"
-        if target == "cython":
-            problem = codegen.why_no_cython() or _canary("cython", mode, synaptic)
-            if problem is None:
-                codegen.mark_warm(model)
-                return target
-            warnings.warn(
-                f"Cython is not usable, running slower on numpy: {problem}",
-                RuntimeWarning,
-                stacklevel=3,
-            )
-            target = "numpy"
-    elif target == "cython" and (problem := codegen.why_no_cython()) is not None:
-        raise InputError(f"target 'cython' cannot be used: {problem}; use 'auto' or 'numpy'")
-    problem = _canary(target, mode, synaptic)
-    if problem is not None:
-        raise InputError(f"target {target!r} cannot be used: {problem}")
-    if target == "cython":
-        codegen.mark_warm(model)
-    return target
 
 
 @functools.cache
@@ -587,8 +564,10 @@ def _canary(target: str, mode: str, synaptic: bool) -> str | None:
     return f"a small simulation gave the spike counts {count.tolist()} instead of {expected}"
 
 
-def _grid(duration_ms: Any, dt_ms: Any, mode: str, params: LIFParameters) -> tuple[float, int]:
-    """dt in ms and the number of steps, checked."""
+def _grid(
+    duration_ms: Any, dt_ms: Any, mode: str, params: LIFParameters
+) -> tuple[float, float, int]:
+    """dt and duration in ms, and the number of steps, checked."""
     dt = to_number(dt_ms, "dt_ms", "ms")
     duration = to_number(duration_ms, "duration_ms", "ms")
     if dt <= 0 or duration <= 0:
@@ -606,7 +585,7 @@ def _grid(duration_ms: Any, dt_ms: Any, mode: str, params: LIFParameters) -> tup
             raise InputError(
                 f"{name} (={value:g} ms) must be a whole multiple of dt_ms (={dt:g} ms)"
             )
-    return dt, round(duration / dt)
+    return dt, duration, round(duration / dt)
 
 
 def _drive(values: ArrayLike, name: str, steps: int) -> NDArray[Any]:
@@ -654,8 +633,17 @@ def _child(seeds: np.random.SeedSequence, number: int) -> np.random.SeedSequence
     return np.random.SeedSequence(seeds.entropy, spawn_key=(*seeds.spawn_key, number))
 
 
-def _report(progress: Callable[[float], None], begin: float, end: float, done: float) -> None:
-    progress(begin + (end - begin) * done)
+def _throttled(progress: Callable[[float], None]) -> Callable[[float], None]:
+    """`progress`, called at most ten times a second."""
+    last = time.monotonic()
+
+    def report(done: float) -> None:
+        nonlocal last
+        if time.monotonic() - last >= 0.1:
+            last = time.monotonic()
+            progress(done)
+
+    return report
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
