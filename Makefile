@@ -1,0 +1,56 @@
+# The interpreter that environments are made from: make test PYTHON=python3.13
+PYTHON ?= python3
+# More arguments, such as: make demo ARGS="photo.jpg --mask holes.png"
+ARGS ?=
+# And: make test PYTEST_ARGS="-m slow"
+PYTEST_ARGS ?=
+
+SUPPORTED := 3.11 3.12 3.13
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+# One environment per version of Python, so that they do not replace each other. All paths are
+# relative: the checkout's own may have spaces.
+VENV := .venv/$(or $(VERSION),none)
+RUN := $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test clean
+
+help:
+	@echo 'make demo    restore a photograph that comes with scikit-image; results in restored/'
+	@echo 'make test    check style and types, and run the tests'
+	@echo 'make clean   remove environments, caches and built packages'
+	@echo
+	@echo 'Both make an environment of their own in .venv/ first; it needs Python 3.11 to 3.13.'
+	@echo 'PYTHON=python3.13 chooses another interpreter than python3,'
+	@echo 'ARGS="..." adds to the command line of the demo, PYTEST_ARGS="..." to that of pytest.'
+
+demo: $(VENV)/.runtime
+	$(RUN) -m bio_scnn.run_inpaint $(ARGS)
+
+test: $(VENV)/.dev
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(RUN) -m pytest $(PYTEST_ARGS)
+
+$(VENV)/.runtime: pyproject.toml
+	@case " $(SUPPORTED) " in *" $(or $(VERSION),none) "*) ;; *) \
+	  echo 'error: bio_scnn needs Python 3.11 to 3.13, and $(PYTHON) is' \
+	    '$(or $(VERSION),not a working interpreter);' \
+	    'name another: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.13' >&2; exit 1;; esac
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo 'error: $(PYTHON) cannot make environments; install its venv package' \
+	    '(on Debian and Ubuntu: python$(VERSION)-venv)' >&2; exit 1; }
+	@echo 'Installing bio_scnn and what it needs in $(VENV); this takes a minute or two.'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check 'pip>=22.3'
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find bio_scnn tests -name __pycache__ -type d -exec rm -rf {} +
