@@ -101,8 +101,11 @@ def brian2_settings(target: str) -> Iterator[Any]:
     prefs = brian2.prefs
     settings = {name: value for name, value in settings.items() if name in prefs}
     before = {name: prefs[name] for name in settings}
+    log = logging.getLogger("brian2")
+    level = log.level
     freeze = gc.get_freeze_count() == 0  # the user's own frozen objects must stay frozen
     try:
+        log.setLevel(logging.WARNING)  # Brian2 formats all its generated code for a debug log
         for name, value in settings.items():
             prefs[name] = value
         if freeze:
@@ -119,6 +122,7 @@ def brian2_settings(target: str) -> Iterator[Any]:
         brian2.Network._globally_running = False  # Brian2 forgets to, after an exception
         for name, value in before.items():
             prefs[name] = value
+        log.setLevel(level)
 
 
 def cache_directory() -> Path:

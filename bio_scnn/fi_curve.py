@@ -248,7 +248,8 @@ def _finite(values: ArrayLike, name: str) -> NDArray[Any]:
 def _above_threshold(current: ArrayLike, params: LIFParameters) -> NDArray[Any]:
     """RI - V_th where positive, else +0, in a new array: what drives V over the threshold."""
     current = _floating(current)
-    gap = np.multiply(current, params.R, out=np.empty(current.shape, current.dtype))
+    with np.errstate(over="ignore"):
+        gap = np.multiply(current, params.R, out=np.empty(current.shape, current.dtype))
     # Adding (0.0 - V_th), rather than subtracting V_th, can never give -0.0, which would turn
     # the quotient in _latency from +inf to -inf.
     gap += 0.0 - params.V_th
