@@ -594,8 +594,9 @@ def _grid(
 
 
 def _drive(values: ArrayLike, name: str, steps: int) -> NDArray[Any]:
+    values = strip_unit(values, name, "dimensionless")
     try:
-        array = np.asarray(strip_unit(values, name, "dimensionless"))
+        array = np.asarray(values)
         if array.dtype not in (np.float32, np.float64):
             array = array.astype(np.float64)
     except (TypeError, ValueError):
