@@ -42,12 +42,23 @@ WORK_WORTH_LOADING = 20_000_000
 def load_brian2() -> Any:
     """Import Brian2, quietly, leaving no log files and no hooks behind.
 
+    Returns
+    -------
+    module
+
     Raises
     ------
     InputError
-        If it is first imported off the main thread, where it cannot install its Ctrl-C handler.
+        If it is first imported off the main thread, where it cannot install its Ctrl-C handler,
+        or if the caller has switched it to a standalone device.
     """
     if "brian2" in sys.modules:
+        from brian2.devices.device import get_device, runtime_device
+
+        if get_device() is not runtime_device:
+            raise InputError(
+                "Brian2 is set to a standalone device: call brian2.set_device('runtime') first"
+            )
         return sys.modules["brian2"]
     if threading.current_thread() is not threading.main_thread():
         raise InputError(
@@ -79,10 +90,6 @@ def load_brian2() -> Any:
 def brian2_settings(target: str) -> Iterator[Any]:
     """Brian2, set up to run one of our networks on `target`; everything is restored after."""
     brian2 = load_brian2()
-    from brian2.devices.device import runtime_device
-
-    if brian2.get_device() is not runtime_device:
-        raise InputError("Brian2's device is not 'runtime': call brian2.set_device('runtime')")
     settings = {
         "codegen.target": target,
         "codegen.cpp.extra_compile_args": None,

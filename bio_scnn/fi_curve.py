@@ -122,14 +122,21 @@ def rate_derivative(current: ArrayLike, params: LIFParameters = TABLE_1) -> Any:
     -----
     ``rate^2 tau R (V_th - V_reset) / ((RI - V_reset) (RI - V_th))`` with the rate in 1/s.
     """
-    gap = _above_threshold(current, params)
+    # In place, because on the large arrays of a training step new memory costs more than log1p.
+    slope = _above_threshold(current, params)
     jump = params.V_th - params.V_reset
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        ratio = jump / gap
-        rate = 1e3 / (params.t_ref_ms + params.tau_ms * np.log1p(ratio))
-        slope = rate * rate * (params.tau_ms * 1e-3 * params.R) * ratio / (gap + jump)
-    # At rheobase and below ratio is inf and slope 0 * inf.
-    return np.where(np.isposinf(ratio), slope.dtype.type(0), slope)[()]
+        isi = np.divide(jump, slope, out=np.empty_like(slope))
+        slope += jump
+        np.divide(isi, slope, out=slope)
+        np.log1p(isi, out=isi)
+        isi *= params.tau_ms
+        isi += params.t_ref_ms
+        slope /= isi
+        slope /= isi
+    slope *= 1e3 * params.tau_ms * params.R
+    slope[np.isposinf(isi)] = 0  # inf / inf so far: rheobase and below
+    return slope[()]
 
 
 def spike_count(current: ArrayLike, duration_ms: float, params: LIFParameters = TABLE_1) -> Any:

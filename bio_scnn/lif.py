@@ -281,6 +281,7 @@ def simulate(
     record = _indices(record, neurons)
 
     synaptic = events is not None
+    codegen.load_brian2()  # its complaints are about the caller, not about a target
     target = codegen.working_target(
         target,
         neurons * steps,

@@ -488,15 +488,28 @@ def test_auto_starts_on_numpy(monkeypatch, tmp_path):
 
 @NEEDS_COMPILER
 @pytest.mark.slow
-def test_cython_compiles_into_the_given_cache_and_auto_then_uses_it(monkeypatch, tmp_path):
-    monkeypatch.setenv("BIO_SCNN_CACHE", str(tmp_path))
-    monkeypatch.setattr(codegen, "WORK_WORTH_LOADING", 100)
-    lif._canary.cache_clear()
-    assert simulate(BAND, duration_ms=25).target == "numpy"
-    explicit = simulate(BAND, duration_ms=25, target="cython")
-    assert explicit.target == "cython"
-    assert codegen.cache_directory().is_relative_to(tmp_path)
-    assert simulate(BAND, duration_ms=25).target == "cython"
+def test_cython_compiles_once_and_auto_then_uses_it(tmp_path):
+    script = (
+        "import sys, bio_scnn.codegen, bio_scnn.lif\n"
+        "bio_scnn.codegen.WORK_WORTH_LOADING = 100\n"
+        "r = bio_scnn.lif.simulate([10.0] * 9, duration_ms=25, target=sys.argv[1])\n"
+        "assert r.count.tolist() == [2] * 9\n"
+        "print(r.target)\n"
+    )
+
+    def run(target):
+        command = [sys.executable, "-c", script, target]
+        environment = {**os.environ, "BIO_SCNN_CACHE": str(tmp_path)}
+        done = subprocess.run(
+            command, check=True, env=environment, timeout=300, capture_output=True, text=True
+        )
+        return done.stdout.strip(), sorted(tmp_path.rglob("*.so"))
+
+    assert run("auto") == ("numpy", [])
+    target, compiled = run("cython")
+    assert target == "cython"
+    assert len(compiled) >= 5
+    assert run("auto") == ("cython", compiled), "compiled again, or not found"
 
 
 def test_no_compiler_is_one_line_or_a_warning(monkeypatch, tmp_path):
@@ -516,6 +529,25 @@ def test_unwritable_cache_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("CC", sys.executable)
     with pytest.raises(InputError, match="BIO_SCNN_CACHE names another"):
         simulate(BAND[:3], duration_ms=25, target="cython")
+
+
+def test_off_the_main_thread_brian2_must_be_loaded_first():
+    script = (
+        "import threading, bio_scnn.lif\n"
+        "def work():\n"
+        "    try:\n"
+        "        bio_scnn.lif.simulate([10.0], duration_ms=25)\n"
+        "    except ValueError as error:\n"
+        "        print(type(error).__name__, error)\n"
+        "thread = threading.Thread(target=work); thread.start(); thread.join()\n"
+        "print(bio_scnn.lif.simulate([10.0], duration_ms=25).count[0])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, timeout=120, capture_output=True, text=True
+    )
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("InputError Brian2 must be imported in the main thread first")
+    assert lines[1] == "2"
 
 
 def test_a_wrong_canary_is_not_trusted(monkeypatch):
