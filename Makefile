@@ -11,6 +11,7 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 # relative: the checkout's own may have spaces.
 VENV := .venv/$(or $(VERSION),none)
 RUN := $(VENV)/bin/python
+INSTALL := $(RUN) -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test clean
@@ -43,12 +44,12 @@ $(VENV)/.runtime: pyproject.toml
 	    '(on Debian and Ubuntu: python$(VERSION)-venv)' >&2; exit 1; }
 	@echo 'Installing bio_scnn and what it needs in $(VENV); this takes a minute or two.'
 	$(PYTHON) -m venv --clear $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check 'pip>=22.3'
-	$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
+	$(INSTALL) 'pip>=22.3'
+	$(INSTALL) --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
-	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(INSTALL) --editable '.[dev]'
 	@touch $@
 
 clean:
