@@ -86,6 +86,9 @@ def forward(
 ) -> tuple[Array, list[Trace]]:
     """Run the CNN on normalised firing rates.
 
+    The layers see the rates less 1/2: a common positive offset of all inputs would dominate the
+    first steps of training and silence the rectifiers.
+
     Parameters
     ----------
     layers : tuple of ConvLayer
@@ -100,7 +103,8 @@ def forward(
     traces : list of Trace
     """
     traces = []
-    x = rates
+    x: Array
+    x = rates = rates - rates.dtype.type(0.5)
     for name, layer in zip(layer_names(layers), layers, strict=True):
         if layer.see_rates:
             x = np.concatenate([x, rates], axis=-1)

@@ -62,7 +62,11 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return from_table(hint, value, where)  # type: ignore[arg-type] # a type, not an instance
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if isinstance(hint, type) and isinstance(value, hint) and isinstance(value, bool) <= (hint is bool):
+    if (
+        isinstance(hint, type)
+        and isinstance(value, hint)
+        and isinstance(value, bool) <= (hint is bool)
+    ):
         return value
     raise InputError(f"{where} is {value!r}; expected {getattr(hint, '__name__', hint)}")
 

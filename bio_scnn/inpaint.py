@@ -36,9 +36,9 @@ class Restoration:
         What gave the firing rates, with Brian2's code generation target.
     seconds : dict
         Wall time of the stages: fill, convolution, neurons, cnn.
-    rate_maps : array, shape (H / fold, W / fold, up to 6)
-        Normalised firing rates of the feature maps with the strongest kernels, for the image's
-        first channels; NaN where no hole is near and nothing was simulated.
+    rate_maps : array, shape (H / fold, W / fold, 6)
+        Normalised firing rates of the feature maps that vary most, for the image's first
+        channels; NaN where no hole is near and nothing was simulated.
     """
 
     image: NDArray
@@ -167,9 +167,7 @@ def restore(
                 progress((number + fraction) / len(groups))
 
         colour = np.broadcast_to(scaled[..., group], (*mask.shape, IMAGE_CHANNELS))
-        output, maps = _restore_colour(
-            colour, mask, network, options, group_seed, result, report
-        )
+        output, maps = _restore_colour(colour, mask, network, options, group_seed, result, report)
         if number == 0:
             result.rate_maps = maps
         if len(group) == 1:  # a single channel was shown three times
@@ -202,10 +200,8 @@ def _restore_colour(
     with result.timed("fill"):
         fill = FILLS[architecture.fill](image, mask)
     output = np.empty_like(fill)
-    # The maps worth showing are those of the strongest kernels.
-    strength = np.linalg.norm(network.params["snn.weight"], axis=(0, 1)).sum(axis=0)
-    shown = np.argsort(-strength)[:_SHOWN_MAPS]
-    maps = np.full((*(-(-side // fold) for side in mask.shape), len(shown)), np.nan, np.float32)
+    maps = np.full((*(-(-side // fold) for side in mask.shape), _SHOWN_MAPS), np.nan, np.float32)
+    shown = None
     tiles = list(_tiles(mask, architecture.reach))
     rngs = [np.random.default_rng(child) for child in seed.spawn(len(tiles))]
     for number, ((core, margin), rng) in enumerate(zip(tiles, rngs, strict=True)):
@@ -232,6 +228,8 @@ def _restore_colour(
             tuple(slice(s.start // fold, -(-s.stop // fold)) for s in slices)
             for slices in (core, inner)
         )
+        if shown is None:
+            shown = np.argsort(-fired.rates.std(axis=(0, 1)))[:_SHOWN_MAPS]
         maps[here] = fired.rates[there][..., shown]
         report((number + 1) / len(tiles))
     return output[mask], maps
@@ -278,9 +276,7 @@ def _check(image: NDArray, mask: NDArray[np.bool_]) -> None:
         )
 
 
-def _to_unit(
-    image: NDArray, mask: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], float, float]:
+def _to_unit(image: NDArray, mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float, float]:
     """Map values to [0, 1]; return the map's offset and span, so that it can be undone.
 
     Integers use the range of their type. So do floats, [0, 1], unless known values leave it:

@@ -49,7 +49,8 @@ class Architecture:
     fill : str
         First guess for the missing pixels, a key of `bio_scnn.fills.FILLS`.
     residual : bool
-        The network's output is added to the fill; otherwise it is the restored image itself.
+        A tenth of the network's output is added to the fill; otherwise the output is the restored
+        image itself.
     fold : int
         ``fold x fold`` pixels become channels before the first convolution.
     channels, kernel : int
@@ -66,7 +67,7 @@ class Architecture:
     layers: tuple[ConvLayer, ...] = DEFAULT_LAYERS
 
     def __post_init__(self) -> None:
-        scale = self.fold  # pixels of the image per pixel of the current map
+        scale: float = self.fold  # pixels of the image per pixel of the current map
         channels = self.channels
         for layer in self.layers:
             if layer.residual and (layer.channels != channels or layer.stride != 1):
@@ -87,6 +88,19 @@ class Architecture:
     def input_channels(self) -> int:
         """Channels of the first convolution's input: the folded fill and mask."""
         return (IMAGE_CHANNELS + 1) * self.fold**2
+
+    @property
+    def output_scale(self) -> float:
+        """What the output is multiplied by.
+
+        Residuals are a tenth of the range of intensities. A network that works in units of that
+        size lets Adam's steps, which are of one size for all weights, disturb the image less.
+        """
+        return 0.1 if self.residual else 1.0
+
+    def compose(self, fill: NDArray, output: NDArray) -> NDArray:
+        """The restored image, from the first guess and the network's output."""
+        return fill + self.output_scale * output if self.residual else output
 
     @property
     def multiple(self) -> int:
@@ -189,9 +203,7 @@ class HybridSCNN:
             z += options.feature_noise * rng.standard_normal(z.shape)
         return z
 
-    def fire(
-        self, z: NDArray, options: SpikingOptions, rng: np.random.Generator
-    ) -> SpikingResult:
+    def fire(self, z: NDArray, options: SpikingOptions, rng: np.random.Generator) -> SpikingResult:
         """Encode features ``(H, W, C)`` as currents, run one neuron for each, read the rates."""
         current = encode(z, self.lif).ravel()
         if options.engine == "closed-form":
@@ -222,7 +234,7 @@ class HybridSCNN:
         output, _ = cnn.forward(
             self.architecture.layers, self.params, rates[np.newaxis].astype(dtype)
         )
-        return fill + output[0] if self.architecture.residual else output[0]
+        return self.architecture.compose(fill, output[0])
 
     def astype(self, dtype: np.typing.DTypeLike) -> HybridSCNN:
         """The same network with weights of another precision."""
@@ -255,8 +267,8 @@ def init_params(architecture: Architecture, rng: np.random.Generator) -> Params:
         "snn.weight": rng.standard_normal(shape) / np.sqrt(np.prod(shape[:3])),
         "snn.bias": np.zeros(a.channels),
     }
-    # A residual starts near zero: the untrained network returns the fill.
-    gain = 0.1 if a.residual else 1.0
+    # A residual starts at zero: the untrained network returns the fill.
+    gain = 0.0 if a.residual else 1.0
     return params | cnn.init_params(a.layers, a.channels, rng, last_gain=gain)
 
 

@@ -39,6 +39,5 @@ def _find(name: str, suffix: str) -> Path:
         if (path := folder / f"{name}{suffix}").is_file():
             return path
     shipped = sorted({path.stem for folder in _FOLDERS for path in folder.glob(f"*{suffix}")})
-    raise InputError(
-        f"there is no shipped model {name!r}; choose from {', '.join(shipped)}, or give a file"
-    )
+    choice = f"choose from {', '.join(shipped)}, or give" if shipped else "give"
+    raise InputError(f"there is no shipped model {name!r}; {choice} a file")

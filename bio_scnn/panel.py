@@ -48,9 +48,8 @@ def draw_panel(
     aspect = mask.shape[0] / mask.shape[1]
     figure = Figure(figsize=(2.9 * columns, 2.9 * aspect + 0.75), layout="constrained")
     figure.suptitle(title, fontsize=10)
-    grids = list(figure.add_gridspec(1, columns))
-
-    position = iter(grids)
+    grid = figure.add_gridspec(1, columns)
+    position = (grid[0, column] for column in range(columns))
     for name, picture in shown[:-1]:
         _show(figure.add_subplot(next(position)), picture, name)
 

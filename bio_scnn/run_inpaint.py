@@ -8,7 +8,6 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +20,14 @@ from bio_scnn.cli import run
 from bio_scnn.datasets import embedded_images
 from bio_scnn.errors import InputError
 from bio_scnn.fills import biharmonic_fill, harmonic_fill, mean_fill
-from bio_scnn.images import from_float, output_path_for, read_image, read_mask, to_float, write_image
+from bio_scnn.images import (
+    from_float,
+    output_path_for,
+    read_image,
+    read_mask,
+    to_float,
+    write_image,
+)
 from bio_scnn.inpaint import Restoration, restore
 from bio_scnn.masks import DEFAULT_COVERAGE, MASK_KINDS, make_mask
 from bio_scnn.metrics import Evaluation, evaluate
@@ -105,7 +111,11 @@ def parser() -> argparse.ArgumentParser:
     )
     net.add_argument("--dt", type=float, default=1.0, metavar="MS", help="time step (default: 1)")
     net.add_argument(
-        "--noise", type=float, default=0.0, metavar="STD", help="coloured current noise (default: 0)"
+        "--noise",
+        type=float,
+        default=0.0,
+        metavar="STD",
+        help="coloured current noise (default: 0)",
     )
     net.add_argument(
         "--feature-noise", type=float, default=0.0, metavar="STD", help="static noise (default: 0)"
@@ -151,8 +161,9 @@ def process(
 ) -> tuple[Restoration, Evaluation | None, float]:
     """Restore, measure and save one image."""
     start = time.perf_counter()
-    with tqdm(total=1.0, desc=job.name, leave=False, disable=args.quiet or args.json,
-              bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}") as bar:  # fmt: skip
+    bar_format = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
+    silent = args.quiet or args.json
+    with tqdm(total=1.0, desc=job.name, leave=False, disable=silent, bar_format=bar_format) as bar:
         result = restore(
             job.image,
             job.mask,
@@ -230,9 +241,7 @@ def report_text(
     return "\n".join(lines)
 
 
-def baselines(
-    image: NDArray, mask: NDArray[np.bool_], truth: NDArray
-) -> dict[str, Evaluation]:
+def baselines(image: NDArray, mask: NDArray[np.bool_], truth: NDArray) -> dict[str, Evaluation]:
     """What classical fills reach on the same hole."""
     fills: dict[str, Callable] = {"mean of known pixels": mean_fill, "harmonic": harmonic_fill}
     if np.count_nonzero(mask) <= BIHARMONIC_LIMIT:

@@ -107,7 +107,7 @@ class ValidationSet:
     @classmethod
     def make(cls, images: Sequence[Path], size: int, seed: int) -> ValidationSet:
         """Cut crops and draw masks, always the same for a seed."""
-        truth = validation_crops(images, size, n=2 * len(images), seed=seed)
+        truth = validation_crops(images, size, min(2 * len(images), 48), seed)
         masks = {}
         for number, kind in enumerate(MASK_KINDS):
             rng = np.random.default_rng([seed, 3, number])
@@ -204,14 +204,14 @@ def draw_curves(path: Path, log: Log, title: str) -> None:
 
 def find_data(settings: DataSettings) -> tuple[list[Path], list[Path]]:
     """Training and validation photographs as the settings ask for."""
-    if not settings.folder:
+    if settings.folder:
+        images, folder = find_images(settings.folder), Path(settings.folder)
+    else:
         images = embedded_images()
-        held_out = max(1, round(len(images) * settings.val_fraction))
-        return images[held_out:], images[:held_out]
-    images = find_images(settings.folder)
+        folder = images[0].parent
     if settings.val_folder:
         return images, find_images(settings.val_folder)
-    return split(images, settings.val_fraction, settings.seed, folder=settings.folder)
+    return split(images, settings.val_fraction, settings.seed, folder=folder)
 
 
 def train(config: Config, files: RunFiles, *, resume: bool, quiet: bool, command: str) -> None:
@@ -314,9 +314,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     path = config_path(args.config)
     config = from_table(Config, read_toml(path), str(path))
     overrides = {"steps": args.steps, "seed": args.seed}
-    settings = {name: value for name, value in overrides.items() if value is not None}
+    settings: dict[str, Any] = {
+        name: value for name, value in overrides.items() if value is not None
+    }
     folders = {"folder": args.data, "val_folder": args.val}
-    places = {name: str(value) for name, value in folders.items() if value is not None}
+    places: dict[str, Any] = {
+        name: str(value) for name, value in folders.items() if value is not None
+    }
     config = dataclasses.replace(
         config,
         training=dataclasses.replace(config.training, **settings),

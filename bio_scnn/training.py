@@ -69,8 +69,8 @@ class TrainingSettings:
     batch: int = 6
     patch: int = 128
     loss: Literal["hole", "image"] = "hole"
-    learning_rate: float = 2e-3
-    warmup: int = 100
+    learning_rate: float = 1e-3
+    warmup: int = 500
     schedule: Literal["cosine", "constant"] = "cosine"
     beta1: float = 0.9
     beta2: float = 0.99
@@ -104,7 +104,8 @@ class Batch(NamedTuple):
 
     def shard(self, index: int, count: int) -> Batch:
         """Every `count`-th image."""
-        return Batch(*(part[index::count] for part in self))
+        part = slice(index, None, count)
+        return Batch(self.truth[part], self.fill[part], self.mask[part], self.weight[part])
 
 
 def make_batch(
@@ -192,7 +193,7 @@ def forward(
     z = conv2d(x, params["snn.weight"], params["snn.bias"])
     u = normalise(firing_rate(encode(z, lif), lif), lif)
     y, _ = cnn.forward(architecture.layers, params, u)
-    return fill + y if architecture.residual else y
+    return architecture.compose(fill, y)
 
 
 def loss_and_grads(
@@ -227,10 +228,11 @@ def loss_and_grads(
         z += feature_noise
     u = normalise(firing_rate(encode(z, lif), lif), lif)
     y, traces = cnn.forward(architecture.layers, params, u, keep=True)
-    error = (batch.fill + y if architecture.residual else y) - batch.truth
+    error = architecture.compose(batch.fill, y) - batch.truth
     weighted = batch.weight[..., np.newaxis] * error
     loss = float(np.vdot(weighted, error))
-    du, grads = cnn.backward(architecture.layers, params, traces, 2 * weighted)
+    dy = 2 * architecture.output_scale * weighted
+    du, grads = cnn.backward(architecture.layers, params, traces, dy)
     dz = encoder_backward(z, du, lif, clip_slope=clip_slope)
     _, grads["snn.weight"], grads["snn.bias"] = conv2d_backward(
         x, params["snn.weight"], dz, need_dx=False
@@ -350,7 +352,7 @@ def fit(
         noise = None
         if settings.feature_noise:
             rng = np.random.default_rng([settings.seed, 2, step, part])
-            n, height, width = (side // architecture.fold for side in shard.mask.shape)
+            height, width = (side // architecture.fold for side in shard.mask.shape[1:])
             shape = (len(shard.truth), height, width, architecture.channels)
             noise = settings.feature_noise * rng.standard_normal(shape, dtype=np.float32)
         return loss_and_grads(
