@@ -45,5 +45,8 @@ def random_model(architecture=SMALL, seed=0):
     """A float64 network whose random weights are scaled to a photograph."""
     truth, mask = photograph()[np.newaxis] / 255, hole()[np.newaxis]
     batch = batch_of(truth, mask, architecture, "hole")
-    params = init_params(architecture, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    params = init_params(architecture, rng)
+    last = params["conv6.weight"]  # zero at the start of training, where a residual is learnt
+    params["conv6.weight"] = rng.standard_normal(last.shape) * np.sqrt(2 / last[..., 0].size)
     return HybridSCNN(architecture, scale_features(params, architecture, batch))
