@@ -8,7 +8,7 @@
                  -> LIF neurons    eq. 1 in Brian2, exact spike times     lif
                  -> firing rates   normalised to [0, 1]                   encoding
                  -> CNN            five convolutions in NumPy             cnn, layers
-                 -> image          known pixels untouched                 inpaint
+                 -> image          known pixels untouched                 restoration
 
 `simulate` runs the neurons, `firing_rate` and `current_for_rate` are their closed form,
 `inpaint` restores pictures.
@@ -16,8 +16,8 @@
 
 from bio_scnn.errors import InputError
 from bio_scnn.fi_curve import current_for_rate, firing_rate
-from bio_scnn.inpaint import Restoration, inpaint, restore
 from bio_scnn.lif import Recording, simulate
+from bio_scnn.restoration import Restoration, inpaint, restore
 from bio_scnn.table1 import TABLE_1, LIFParameters
 
 __version__ = "0.1.0"

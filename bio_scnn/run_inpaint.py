@@ -28,12 +28,12 @@ from bio_scnn.images import (
     to_float,
     write_image,
 )
-from bio_scnn.inpaint import Restoration, restore
 from bio_scnn.masks import DEFAULT_COVERAGE, MASK_KINDS, make_mask
 from bio_scnn.metrics import Evaluation, evaluate
 from bio_scnn.model import ENGINES, READOUTS, HybridSCNN, SpikingOptions
 from bio_scnn.model_files import model_path
 from bio_scnn.panel import draw_panel
+from bio_scnn.restoration import Restoration, restore
 
 # Beyond this many missing pixels the sparse solve of the biharmonic equation takes minutes.
 BIHARMONIC_LIMIT = 300_000
@@ -281,6 +281,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         images = [embedded_images()[0]]
         if args.mask is None and args.mask_kind is None:
             args.mask_kind = MASK_KINDS[0]
+    if args.seed < 0:
+        raise InputError(f"--seed is {args.seed}; it must be at least 0")
     names = [path.stem for path in images]
     if twice := {name for name in names if names.count(name) > 1}:
         raise InputError(f"several images would be saved as {sorted(twice)[0]}_restored")

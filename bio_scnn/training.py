@@ -87,6 +87,8 @@ class TrainingSettings:
         for name in ("steps", "batch", "patch", "shards", "log_every", "validate_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.seed < 0:
+            raise InputError(f"seed is {self.seed}; it must be at least 0")
         if not self.learning_rate > 0:
             raise InputError(f"learning_rate is {self.learning_rate}; it must be positive")
         for name in ("beta1", "beta2", "ema"):

@@ -1,0 +1,177 @@
+"""Restoring arrays: what is kept, which shapes and types work, and what is refused."""
+
+import numpy as np
+import pytest
+from helpers import SMALL, hole, photograph, random_model
+
+from bio_scnn import InputError, inpaint, restore
+from bio_scnn.fills import harmonic_fill
+from bio_scnn.metrics import hole_psnr
+from bio_scnn.model import SpikingOptions
+
+CLOSED = SpikingOptions(engine="closed-form")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return random_model()
+
+
+def as_type(image, dtype):
+    if np.dtype(dtype).kind == "f":
+        return (image / 255).astype(dtype)
+    return image.astype(dtype) * (np.iinfo(dtype).max // 255)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "float32", "float64"])
+@pytest.mark.parametrize("channels", [None, 1, 2, 3, 4, 5])
+def test_any_type_and_channels(model, dtype, channels):
+    image = as_type(photograph(33, 46), dtype)
+    if channels is None:
+        image = image[..., 0]
+    else:
+        image = np.concatenate([image, image[..., ::-1]], axis=-1)[..., :channels]
+    mask = hole(33, 46)
+    result = restore(image, mask, model=model, options=CLOSED, seed=0)
+    assert result.image.dtype == image.dtype
+    assert result.image.shape == image.shape
+    np.testing.assert_array_equal(result.image[~mask], image[~mask])  # bit for bit
+    spoilt = image.copy()
+    spoilt[mask] = 1
+    again = restore(spoilt, mask, model=model, options=CLOSED, seed=0)
+    np.testing.assert_array_equal(again.image, result.image)  # the hole was not looked at
+    assert (result.image[mask] != spoilt[mask]).mean() > 0.5  # and it was filled
+
+
+@pytest.mark.parametrize("size", [(4, 4), (5, 7), (1, 30), (64, 3), (57, 41)])
+def test_any_size(model, size):
+    image = photograph(*size)
+    mask = np.zeros(size, bool)
+    mask[size[0] // 2, size[1] // 2] = True
+    result = restore(image, mask, model=model, options=CLOSED)
+    assert result.image.shape == image.shape
+
+
+def test_untrained_residual_is_the_harmonic_fill():
+    model = random_model()
+    params = model.params | {"conv6.weight": np.zeros_like(model.params["conv6.weight"])}
+    silent = type(model)(SMALL, params)
+    image, mask = photograph() / 255, hole()
+    expected = harmonic_fill(image, mask)
+    found = inpaint(image, mask, channel_axis=-1, model=silent, engine="closed-form")
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+def test_every_neuron_is_simulated(model):
+    image, mask = photograph(40, 48), hole(40, 48)
+    result = restore(image, mask, model=model, seed=1)
+    assert result.neurons == 20 * 24 * SMALL.channels
+    assert result.spikes >= 2 * result.neurons
+    assert result.engine.startswith("brian2 (")
+    assert set(result.seconds) == {"fill", "convolution", "neurons", "cnn"}
+    assert result.rate_maps.shape == (20, 24, 6)
+    assert -1e-9 <= result.rate_maps.min() < result.rate_maps.max() <= 1 + 1e-9
+    closed = restore(image, mask, model=model, options=CLOSED)
+    assert closed.neurons == closed.spikes == 0
+    np.testing.assert_array_equal(closed.image, result.image)
+
+
+def test_tiles_do_not_show(model, monkeypatch):
+    image = np.tile(photograph() / 255, (2, 3, 1))[:180, :200]
+    rng = np.random.default_rng(3)
+    mask = np.zeros(image.shape[:2], bool)
+    for _ in range(6):
+        row, col = rng.integers(0, 160, 2)
+        mask[row : row + 12, col : col + 20] = True
+    whole = restore(image, mask, model=model, options=CLOSED)
+    monkeypatch.setattr("bio_scnn.restoration.TILE", 64)
+    done = []
+    tiled = restore(image, mask, model=model, options=CLOSED, progress=done.append)
+    np.testing.assert_allclose(tiled.image, whole.image, rtol=0, atol=1e-12)
+    assert len(done) >= 4
+    assert done == sorted(done)
+    assert done[-1] == 1
+    # The negative: without their margins the tiles would show.
+    monkeypatch.setattr(type(SMALL), "reach", 0)
+    seamed = restore(image, mask, model=model, options=CLOSED)
+    assert np.abs(seamed.image - whole.image).max() > 1e-4
+
+
+def test_tiles_without_holes_are_passed_over(model, monkeypatch):
+    monkeypatch.setattr("bio_scnn.restoration.TILE", 64)
+    image, mask = np.tile(photograph(), (3, 3, 1)), np.zeros((288, 240), bool)
+    mask[10:14, 10:14] = True
+    result = restore(image, mask, model=model, options=CLOSED)
+    assert np.isnan(result.rate_maps[100:]).all()
+    assert np.isfinite(result.rate_maps[:32, :32]).all()
+
+
+def test_channel_axis(model):
+    image, mask = photograph(32, 40), hole(32, 40)
+    last = inpaint(image, mask, channel_axis=-1, model=model, engine="closed-form")
+    first = inpaint(
+        np.moveaxis(image, -1, 0), mask, channel_axis=0, model=model, engine="closed-form"
+    )
+    np.testing.assert_array_equal(np.moveaxis(first, 0, -1), last)
+    grey = inpaint(image[..., 0], mask, model=model, engine="closed-form")
+    assert grey.shape == (32, 40)
+
+
+def test_floats_outside_the_unit_range_are_scaled(model):
+    image, mask = photograph() / 255, hole()
+    kept = np.moveaxis(np.stack([image[..., c] for c in range(3)]), 0, -1)
+    low, high = kept[~mask].min(), kept[~mask].max()
+    unit = (kept - low) / (high - low)
+    wide = 1000 * unit - 300
+    expected = inpaint(unit, mask, channel_axis=-1, model=model, engine="closed-form")
+    found = inpaint(wide, mask, channel_axis=-1, model=model, engine="closed-form")
+    np.testing.assert_allclose(found, 1000 * expected - 300, rtol=0, atol=1e-9)
+
+
+def test_seeded_noise(model):
+    image, mask = photograph(40, 40), hole(40, 40)
+    noisy = SpikingOptions(current_noise=0.1, feature_noise=0.1)
+    once, twice, other = (
+        restore(image, mask, model=model, options=noisy, seed=seed).image for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(once, twice)
+    assert (once != other)[mask].mean() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "message"),
+    [
+        (np.zeros((8, 8)), np.ones((8, 9)), r"mask has shape \(8, 9\), the image \(8, 8\)"),
+        (np.zeros((8, 8)), np.zeros((8, 8)), "mask is empty"),
+        (np.zeros((8, 8)), np.ones((8, 8)), "mask is full"),
+        (np.full((8, 8), np.nan), np.eye(8), "56 known values of the image are NaN"),
+        (np.full((8, 8), np.inf), np.eye(8), "NaN or infinite"),
+        (np.zeros((0, 8)), np.zeros((0, 8)), r"image has shape \(0, 8\)"),
+        (np.zeros((8, 8), complex), np.eye(8), "holds complex128"),
+        (np.zeros((8, 8), "int16"), np.eye(8), "holds int16"),
+        (np.zeros((8, 8, 3)), np.eye(8), "channel_axis=-1"),
+    ],
+)
+def test_bad_input_is_refused(model, image, mask, message):
+    with pytest.raises(InputError, match=message):
+        inpaint(image, mask, model=model)
+
+
+def test_nan_in_the_hole_is_fine(model):
+    image, mask = photograph() / 255, hole()
+    image[mask] = np.nan
+    restored = inpaint(image, mask, channel_axis=-1, model=model, engine="closed-form")
+    assert np.isfinite(restored).all()
+
+
+@pytest.mark.parametrize("name", ["inpaint", "paper"])
+def test_shipped_models_restore_a_photograph(name):
+    image, mask = photograph(128, 128), hole(128, 128)
+    restored = inpaint(image, mask, channel_axis=-1, model=name)
+    mean = np.where(mask[..., np.newaxis], image[~mask].mean(axis=0), image).astype(np.uint8)
+    assert hole_psnr(restored, image, mask) > hole_psnr(mean, image, mask) + 1
+
+
+def test_unknown_model():
+    with pytest.raises(InputError, match="no shipped model 'resnet'"):
+        inpaint(photograph(), hole(), channel_axis=-1, model="resnet")

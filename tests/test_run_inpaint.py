@@ -1,0 +1,174 @@
+"""The command line, run in its own process as people do, and in this one for its errors."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from helpers import hole, photograph, random_model
+
+from bio_scnn import InputError
+from bio_scnn.checkpoint import save_model
+from bio_scnn.images import read_image, write_image
+from bio_scnn.run_inpaint import main
+
+KEYS = {
+    "name",
+    "hole_psnr",
+    "hole_mse",
+    "mse",
+    "ssim",
+    "neurons",
+    "spikes",
+    "seconds",
+    "engine",
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A photograph, its damaged version, a mask, and a small model."""
+    image, mask = photograph(), hole()
+    write_image(tmp_path / "truth.png", image)
+    write_image(tmp_path / "damaged.png", np.where(mask[..., np.newaxis], 255, image).astype("u1"))
+    write_image(tmp_path / "mask.png", mask.astype(np.uint8))
+    save_model(tmp_path / "model.safetensors", random_model(), {"name": "small"})
+    return tmp_path
+
+
+def call(folder, *words):
+    """Arguments of a quick run in a folder."""
+    model = ["--model", str(folder / "model.safetensors"), "-o", str(folder / "out")]
+    return [str(folder / w) if str(w).endswith(".png") else str(w) for w in words] + model
+
+
+def test_damaged_image_with_mask_and_truth(folder, capsys):
+    main(call(folder, "damaged.png", "--mask", "mask.png", "--truth", "truth.png", "--json"))
+    row = json.loads(capsys.readouterr().out)
+    assert row.keys() >= KEYS
+    assert row["name"] == "damaged.png"
+    assert row["neurons"] == 48 * 40 * 6
+    assert row["spikes"] >= 2 * row["neurons"]
+    assert row["engine"] == "brian2"
+    restored = read_image(folder / "out" / "damaged_restored.png")
+    mask = hole()
+    np.testing.assert_array_equal(restored[~mask], photograph()[~mask])
+    error = np.mean((restored[mask] / 255 - photograph()[mask] / 255) ** 2)
+    assert row["hole_mse"] == pytest.approx(error)
+    assert row["hole_psnr"] == pytest.approx(-10 * np.log10(error))
+    assert row["mse"] == pytest.approx(error * mask.mean())
+    assert read_image(folder / "out" / "damaged_panel.png").std() > 10
+
+
+def test_without_a_truth_nothing_is_claimed(folder, capsys):
+    main(call(folder, "damaged.png", "--mask", "mask.png", "--json"))
+    row = json.loads(capsys.readouterr().out)
+    assert row["hole_psnr"] is row["mse"] is row["ssim"] is None
+    assert row["spikes"] > 0
+
+
+def test_table_of_several_images(folder, capsys):
+    write_image(folder / "grey.png", photograph()[..., 0].astype(np.uint16) * 257)
+    main(call(folder, "truth.png", "grey.png", "--mask-kind", "boxes", "--coverage", "0.05"))
+    printed = capsys.readouterr().out
+    assert printed.count("5.0 % missing") == 2
+    assert printed.count("biharmonic (scikit-image)") == 2
+    assert printed.count("spikes; engine brian2") == 2
+    assert read_image(folder / "out" / "grey_restored.png").dtype == np.uint16
+
+
+def test_seed_chooses_the_mask(folder, capsys):
+    rows = []
+    for seed in ("1", "1", "2"):
+        main(call(folder, "truth.png", "--mask-kind", "strokes", "--json", "--seed", seed))
+        rows.append(json.loads(capsys.readouterr().out))
+    assert rows[0]["hole_mse"] == rows[1]["hole_mse"] != rows[2]["hole_mse"]
+
+
+def test_neuron_options(folder, capsys):
+    results = {}
+    for name, words in {
+        "plain": [],
+        "closed": ["--engine", "closed-form"],
+        "count": ["--readout", "count", "--duration", "50"],
+        "dt": ["--dt", "0.5"],
+        "noise": ["--noise", "0.2"],
+        "feature": ["--feature-noise", "0.1"],
+    }.items():
+        main(call(folder, "truth.png", "--mask-kind", "boxes", "--json", *words))
+        results[name] = json.loads(capsys.readouterr().out)
+    assert results["plain"]["hole_mse"] == results["closed"]["hole_mse"]
+    assert results["plain"]["hole_mse"] == results["dt"]["hole_mse"]
+    assert results["closed"]["spikes"] == 0
+    assert results["count"]["spikes"] > 1.5 * results["plain"]["spikes"]
+    for name in ("count", "noise", "feature"):
+        assert results[name]["hole_mse"] != results["plain"]["hole_mse"]
+
+
+def test_quiet_says_nothing(folder, capsys):
+    main(call(folder, "truth.png", "--mask-kind", "boxes", "--quiet"))
+    printed = capsys.readouterr()
+    assert printed.out == printed.err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["truth.png"], "say what is missing"),
+        (["none.png", "--mask", "mask.png"], r"none\.png"),
+        (["broken.png", "--mask", "mask.png"], r"broken\.png"),
+        (["truth.png", "--mask", "none.png"], r"none\.png"),
+        (["truth.png", "--mask", "small.png"], "must be of the same size"),
+        (["truth.png", "--mask", "empty.png"], "mask is empty"),
+        (["truth.png", "--mask", "full.png"], "mask is full"),
+        (["truth.png", "--mask", "mask.png", "--truth", "small.png"], "they must agree"),
+        (["truth.png", "--truth", "mask.png"], "--truth needs --mask"),
+        (["truth.png", "--mask", "mask.png", "--mask-kind", "boxes"], "leave out --mask-kind"),
+        (["truth.png", "--mask-kind", "boxes", "--coverage", "2"], "coverage"),
+        (["truth.png", "truth.png", "--mask-kind", "boxes"], "would be saved as truth_restored"),
+        (["truth.png", "--mask-kind", "boxes", "--duration", "-5"], "duration"),
+        (["truth.png", "--mask-kind", "boxes", "--dt", "2"], "dt_ms"),
+        (["truth.png", "--mask-kind", "boxes", "--noise", "-1"], "noise"),
+        (["truth.png", "--mask-kind", "boxes", "--seed", "-1"], "seed"),
+    ],
+)
+def test_bad_input_touches_no_output(folder, words, message):
+    (folder / "broken.png").write_bytes((folder / "truth.png").read_bytes()[:200])
+    write_image(folder / "small.png", hole(20, 20).astype(np.uint8))
+    write_image(folder / "empty.png", np.zeros((96, 80), np.uint8))
+    write_image(folder / "full.png", np.ones((96, 80), np.uint8))
+    with pytest.raises(InputError, match=message):
+        main(call(folder, *words))
+    assert not (folder / "out").exists()
+
+
+def test_wrong_model_file(folder):
+    with pytest.raises(InputError, match=r"truth\.png is not a readable safetensors file"):
+        main(
+            [
+                str(folder / "truth.png"),
+                "--mask-kind",
+                "boxes",
+                "--model",
+                str(folder / "truth.png"),
+            ]
+        )
+
+
+def test_one_failure_does_not_stop_the_others(folder, capsys):
+    words = call(folder, "none.png", "truth.png", "--mask-kind", "boxes", "--json")
+    with pytest.raises(InputError, match="1 of 2 images could not be restored"):
+        main(words)
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["name"] == "truth.png"
+    assert "none.png" in printed.err
+
+
+def test_exit_code_and_one_line(folder):
+    command = [sys.executable, "-m", "bio_scnn.run_inpaint", "none.jpg", "--mask-kind", "boxes"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "none.jpg" in done.stderr
