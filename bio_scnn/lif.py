@@ -6,6 +6,9 @@ for the crossing inside the step and restarts the neuron inside the step in whic
 period ends. Between those moments Brian2's ``exact`` integration holds, so any dt up to t_ref
 gives the same spikes: 1 ms is the default because ten steps of 0.1 ms buy nothing.
 
+`simulate` is the whole of it to a caller. The model that Brian2 integrates is in `lif_model`, one
+run of it in `lif_network`.
+
 References
 ----------
 Sanaullah, K. Roy, U. Rückert, T. Jungeblut, "A Hybrid Spiking-Convolutional Neural Network
