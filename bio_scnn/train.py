@@ -26,7 +26,6 @@ from bio_scnn.cli import run
 from bio_scnn.config import from_table, read_toml, to_table
 from bio_scnn.datasets import (
     DataSettings,
-    PatchSampler,
     embedded_images,
     find_images,
     split,
@@ -37,6 +36,7 @@ from bio_scnn.masks import MASK_KINDS, make_mask
 from bio_scnn.metrics import hole_psnr
 from bio_scnn.model import Architecture, HybridSCNN
 from bio_scnn.model_files import config_path
+from bio_scnn.sampler import PatchSampler
 from bio_scnn.table1 import TABLE_1, LIFParameters
 from bio_scnn.training import TrainingSettings, TrainingState
 

@@ -20,7 +20,6 @@ from threadpoolctl import threadpool_limits
 
 from bio_scnn import cnn
 from bio_scnn.cnn import Params
-from bio_scnn.datasets import PatchSampler
 from bio_scnn.encoding import encode, encoder_backward, normalise
 from bio_scnn.errors import InputError
 from bio_scnn.fi_curve import firing_rate
@@ -28,6 +27,7 @@ from bio_scnn.fills import FILLS, harmonic_fill
 from bio_scnn.layers import Array, conv2d, conv2d_backward
 from bio_scnn.masks import random_training_mask
 from bio_scnn.model import Architecture, init_params, network_input
+from bio_scnn.sampler import PatchSampler
 from bio_scnn.table1 import LIFParameters
 
 # Patches that the harmonic fill restores well count little more than perfectly restored ones.

@@ -11,11 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bio_scnn import datasets
+import bio_scnn.sampler
 from bio_scnn.datasets import (
     DataSettings,
-    PatchSampler,
-    dead_leaves,
     embedded_images,
     find_images,
     read_rgb,
@@ -23,8 +21,10 @@ from bio_scnn.datasets import (
     split,
     validation_crops,
 )
+from bio_scnn.dead_leaves import dead_leaves
 from bio_scnn.errors import InputError
 from bio_scnn.images import write_image
+from bio_scnn.sampler import PatchSampler
 
 SMALL = DataSettings(n_dead_leaves=4, dead_leaves_size=64, downscaling=(1.0, 2.0))
 
@@ -244,7 +244,9 @@ def test_patches_do_not_depend_on_memory_history_or_process(folder):
 
 def test_memory_stays_bounded_and_large_folders_are_not_read_in_advance(folder, monkeypatch):
     read, paths = [], find_images(folder)
-    monkeypatch.setattr(datasets, "read_rgb", lambda path: read.append(path) or read_rgb(path))
+    monkeypatch.setattr(
+        bio_scnn.sampler, "read_rgb", lambda path: read.append(path) or read_rgb(path)
+    )
     limited = dataclasses.replace(SMALL, memory_mb=1)
     sampler = PatchSampler(paths * 20, limited)
     assert len(read) == 8
@@ -336,7 +338,7 @@ def test_augmentation_keeps_the_scene_and_varies_its_look():
     rng = np.random.default_rng(1)
     looks = np.empty((400, 16, 16, 3), np.float32)
     for out in looks:
-        datasets._augment(patch, rng, out=out)
+        bio_scnn.sampler._augment(patch, rng, out=out)
     spread = np.abs(looks - looks.mean(axis=3, keepdims=True)).max(axis=(1, 2, 3))
     assert 0.04 < np.mean(spread < 1e-6) < 0.2  # grey
     halves = np.stack(
