@@ -7,6 +7,7 @@ because convolution 1 is the spiking frontend.
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -82,7 +83,12 @@ def init_params(
 
 
 def forward(
-    layers: tuple[ConvLayer, ...], params: Params, rates: Array, *, keep: bool = False
+    layers: tuple[ConvLayer, ...],
+    params: Params,
+    rates: Array,
+    *,
+    keep: bool = False,
+    pool: Executor | None = None,
 ) -> tuple[Array, list[Trace]]:
     """Run the CNN on normalised firing rates.
 
@@ -96,6 +102,8 @@ def forward(
     rates : array, shape (N, H, W, C)
     keep : bool
         Also return what `backward` needs; otherwise the list is empty.
+    pool : concurrent.futures.Executor, optional
+        Threads for `bio_scnn.layers.conv2d`.
 
     Returns
     -------
@@ -116,6 +124,7 @@ def forward(
             dilation=layer.dilation,
             skip=x if layer.residual else None,
             relu=layer.relu,
+            pool=pool,
         )
         if keep:
             traces.append(Trace(x, y))

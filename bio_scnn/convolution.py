@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -27,9 +29,14 @@ def feature_maps(x: NDArray, weight: NDArray, bias: NDArray) -> NDArray[np.float
     planes = np.ascontiguousarray(np.moveaxis(x, -1, 0), dtype=np.float64)
     weight = np.asarray(weight, np.float64)
     z = np.empty((*x.shape[:2], weight.shape[-1]))
-    for c_out, offset in enumerate(np.asarray(bias, np.float64)):
-        feature = np.full(x.shape[:2], offset)
+
+    def convolve(c_out: int) -> None:
+        feature = np.full(x.shape[:2], bias[c_out], np.float64)
         for c_in, plane in enumerate(planes):
             feature += ndimage.correlate(plane, weight[:, :, c_in, c_out], mode="constant")
         z[..., c_out] = feature
+
+    with ThreadPoolExecutor() as pool:  # SciPy lets other threads run while it sums
+        for _ in pool.map(convolve, range(len(bias))):
+            pass
     return z

@@ -138,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     crops = validation_crops(images, args.size, args.crops or 2 * len(images), args.seed)
     crops = from_float(crops, np.uint8)
     report: dict[str, dict[str, dict[str, float]]] = {}
-    with tqdm(total=len(MASK_KINDS) * len(crops) * len(methods), leave=False) as bar:
+    with tqdm(total=len(MASK_KINDS) * len(crops) * len(methods), leave=False, disable=None) as bar:
         for kind in MASK_KINDS:
             scores: dict[str, list[dict[str, float]]] = {name: [] for name in methods}
             for name, row in score(methods, crops, kind, args.seed):

@@ -13,6 +13,7 @@ threads, each with images of its own, run side by side.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
@@ -74,6 +75,7 @@ def conv2d(
     dilation: int = 1,
     skip: Array | None = None,
     relu: bool = False,
+    pool: Executor | None = None,
 ) -> Array:
     """Cross-correlate a batch with kernels, add bias (and a skip connection), rectify.
 
@@ -87,6 +89,8 @@ def conv2d(
         Added before the rectification.
     relu : bool
         Return ``max(0, y)``.
+    pool : concurrent.futures.Executor, optional
+        Threads that share the blocks of rows; the result does not depend on them.
 
     Returns
     -------
@@ -98,7 +102,9 @@ def conv2d(
     view = _windows(x, k, stride, dilation).view
     matrix = weight.reshape(-1, c_out)
     y = np.empty((*view.shape[:3], c_out), x.dtype)
-    for image, rows in _blocks(view):
+
+    def work(place: tuple[int, slice]) -> None:
+        image, rows = place
         block = y[image, rows]
         np.matmul(view[image, rows].reshape(-1, len(matrix)), matrix, out=block.reshape(-1, c_out))
         block += bias
@@ -106,6 +112,9 @@ def conv2d(
             block += skip[image, rows]
         if relu:
             np.maximum(block, 0, out=block)
+
+    for _ in (pool.map if pool else map)(work, _blocks(view)):
+        pass
     return y
 
 

@@ -10,11 +10,13 @@ holds the weights and composes the stages.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from bio_scnn import cnn
 from bio_scnn.cnn import ConvLayer, Params
@@ -231,9 +233,11 @@ class HybridSCNN:
     def restore(self, fill: NDArray, rates: NDArray) -> NDArray:
         """Run the CNN, in its weights' precision, on rates ``(H, W, C)``: the restored image."""
         dtype = self.params["snn.weight"].dtype
-        output, _ = cnn.forward(
-            self.architecture.layers, self.params, rates[np.newaxis].astype(dtype)
-        )
+        # Threads that each multiply a block beat a BLAS whose threads share every small product.
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor() as pool:
+            output, _ = cnn.forward(
+                self.architecture.layers, self.params, rates[np.newaxis].astype(dtype), pool=pool
+            )
         return self.architecture.compose(fill, output[0])
 
     def astype(self, dtype: np.typing.DTypeLike) -> HybridSCNN:

@@ -162,7 +162,7 @@ def process(
     """Restore, measure and save one image."""
     start = time.perf_counter()
     bar_format = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
-    silent = args.quiet or args.json
+    silent = args.quiet or args.json or None  # None: only where somebody watches
     with tqdm(total=1.0, desc=job.name, leave=False, disable=silent, bar_format=bar_format) as bar:
         result = restore(
             job.image,

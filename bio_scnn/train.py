@@ -33,7 +33,7 @@ from bio_scnn.datasets import (
 )
 from bio_scnn.errors import InputError
 from bio_scnn.masks import MASK_KINDS, make_mask
-from bio_scnn.metrics import hole_psnr
+from bio_scnn.metrics import hole_psnr, mse
 from bio_scnn.model import Architecture, HybridSCNN
 from bio_scnn.model_files import config_path
 from bio_scnn.sampler import PatchSampler
@@ -93,7 +93,7 @@ class RunFiles:
         return self.folder / f"{self.name}-curves.png"
 
 
-LOG_COLUMNS = ("step", "loss", "learning_rate", *(f"psnr_{kind}" for kind in MASK_KINDS))
+LOG_COLUMNS = ("step", "loss", "learning_rate", *(f"psnr_{kind}" for kind in MASK_KINDS), "mse")
 Log = list[dict[str, float]]
 
 
@@ -114,19 +114,22 @@ class ValidationSet:
             masks[kind] = np.stack([make_mask(kind, (size, size), rng) for _ in truth])
         return cls(truth, masks)
 
-    def psnr(self, config: Config, params: training.Params) -> dict[str, float]:
-        """Mean hole PSNR (dB) by kind of mask, composited."""
-        means = {}
+    def scores(self, config: Config, params: training.Params) -> dict[str, float]:
+        """Mean hole PSNR (dB) by kind of mask, and the MSE of the network's whole output."""
+        means: dict[str, float] = {}
+        errors = []
         for kind, masks in self.masks.items():
-            scores = []
+            psnr = []
             for truth, mask in zip(self.truth, masks, strict=True):
                 batch = training.batch_of(truth[None], mask[None], config.architecture, "image")
                 restored = training.forward(
                     config.architecture, params, config.lif, batch.fill, batch.mask
                 )[0]
-                scores.append(hole_psnr(np.clip(restored, 0, 1), truth, mask))
-            means[f"psnr_{kind}"] = float(np.mean(scores))
-        return means
+                restored = np.clip(restored, 0, 1)
+                psnr.append(hole_psnr(restored, truth, mask))
+                errors.append(mse(restored, truth))
+            means[f"psnr_{kind}"] = float(np.mean(psnr))
+        return means | {"mse": float(np.mean(errors))}
 
 
 def save_state(path: Path, state: TrainingState, config: Config, log: Log) -> None:
@@ -235,7 +238,7 @@ def train(config: Config, files: RunFiles, *, resume: bool, quiet: bool, command
 
     losses: list[float] = []
     last = config.training.steps
-    bar = tqdm(total=last, initial=state.step, unit="step", disable=quiet, smoothing=0.05)
+    bar = tqdm(total=last, initial=state.step, unit="step", disable=quiet or None, smoothing=0.05)
 
     def on_step(state: TrainingState, loss: float) -> None:
         losses.append(loss)
@@ -248,7 +251,7 @@ def train(config: Config, files: RunFiles, *, resume: bool, quiet: bool, command
         log.append(row)
         bar.set_postfix(loss=f"{row['loss']:.4f}", refresh=False)
         if state.step % config.training.validate_every == 0 or state.step == last:
-            row |= validation.psnr(config, state.ema)
+            row |= validation.scores(config, state.ema)
             scores = ", ".join(f"{k} {row[f'psnr_{k}']:.2f}" for k in MASK_KINDS)
             if not quiet:
                 tqdm.write(f"step {state.step}: loss {row['loss']:.4f}; hole PSNR (dB) {scores}")
@@ -267,7 +270,7 @@ def train(config: Config, files: RunFiles, *, resume: bool, quiet: bool, command
         "command": command,
         "config": _comparable(config),
         "data": sampler.description(),
-        "validation": {k: v for k, v in log[-1].items() if k.startswith("psnr")},
+        "validation": {k: v for k, v in log[-1].items() if k.startswith(("psnr", "mse"))},
         "training_loss": log[-1]["loss"],
         "versions": {name: version(name) for name in ("bio-scnn", "numpy", "scipy")}
         | {"python": platform.python_version()},
