@@ -46,7 +46,7 @@ def draw_panel(
         shown.insert(0, ("original", small(_rgb(truth))))
     columns = len(shown) + 1 + (truth is not None)
     aspect = mask.shape[0] / mask.shape[1]
-    figure = Figure(figsize=(2.9 * columns, 2.9 * aspect + 0.75), layout="constrained")
+    figure = Figure(figsize=(2.9 * columns, 2.9 * aspect + 0.5), layout="constrained")
     figure.suptitle(title, fontsize=10)
     grid = figure.add_gridspec(1, columns)
     position = (grid[0, column] for column in range(columns))

@@ -19,7 +19,7 @@ from bio_scnn.model import IMAGE_CHANNELS, HybridSCNN, SpikingOptions, network_i
 from bio_scnn.model_files import model_path
 
 TILE = 512  # pixels; bounds the memory of a large picture, whatever its size
-_SHOWN_MAPS = 6
+_SHOWN_MAPS = 4  # two by two make a picture of the image's shape
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Restoration:
         What gave the firing rates, with Brian2's code generation target.
     seconds : dict
         Wall time of the stages: fill, convolution, neurons, cnn.
-    rate_maps : array, shape (H / fold, W / fold, 6)
+    rate_maps : array, shape (H / fold, W / fold, 4)
         Normalised firing rates of the feature maps that vary most, for the image's first
         channels; NaN where no hole is near and nothing was simulated.
     """

@@ -170,7 +170,9 @@ class PatchSampler:
     def _decode_in_advance(self, progress: bool) -> None:
         """Fill the cache, unless the first photographs show that most would not fit."""
         n = len(self.photographs)
-        for index in tqdm(range(n), "decode photographs", disable=not progress, leave=False):
+        for index in tqdm(
+            range(n), "decode photographs", disable=None if progress else True, leave=False
+        ):
             if self._decode(index) is not None:
                 for factor in self.settings.downscaling:
                     self._scaled(index, factor)

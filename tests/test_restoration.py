@@ -69,7 +69,7 @@ def test_every_neuron_is_simulated(model):
     assert result.spikes >= 2 * result.neurons
     assert result.engine.startswith("brian2 (")
     assert set(result.seconds) == {"fill", "convolution", "neurons", "cnn"}
-    assert result.rate_maps.shape == (20, 24, 6)
+    assert result.rate_maps.shape == (20, 24, 4)
     assert -1e-9 <= result.rate_maps.min() < result.rate_maps.max() <= 1 + 1e-9
     closed = restore(image, mask, model=model, options=CLOSED)
     assert closed.neurons == closed.spikes == 0
