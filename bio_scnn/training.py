@@ -175,12 +175,26 @@ def _produce(
     settings: TrainingSettings,
     first: int,
 ) -> None:
+    """Fill a queue with batches, until the last step or until nobody is left to take them."""
+    parent = multiprocessing.parent_process()
+
+    def put(item: Batch | Exception) -> bool:
+        while parent is not None and parent.is_alive():
+            try:
+                ready.put(item, timeout=2)
+                return True
+            except queue.Full:
+                pass
+        ready.cancel_join_thread()  # nobody will empty the pipe any more
+        return False
+
     try:
         with threadpool_limits(1):
             for step in range(first, settings.steps):
-                ready.put(make_batch(sampler, architecture, settings, step))
+                if not put(make_batch(sampler, architecture, settings, step)):
+                    return
     except Exception as error:
-        ready.put(error)
+        put(error)
 
 
 def forward(

@@ -3,8 +3,10 @@
 import csv
 import dataclasses
 import json
+import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -211,6 +213,42 @@ def test_killed_run_resumes_to_the_same_weights(config, tmp_path):
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value)
     assert (whole / "tiny-log.csv").read_text() == (broken / "tiny-log.csv").read_text()
+
+
+def test_killed_run_leaves_no_process_behind(config, tmp_path):
+    script = tmp_path / "long.py"
+    script.write_text(
+        "import multiprocessing, os, sys\n"
+        "from bio_scnn import train\n"
+        "def stop(*args):\n"
+        "    print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
+        "    os._exit(9)\n"
+        "train.save_state = stop\n"
+        "if __name__ == '__main__': train.main(sys.argv[1:])\n"
+    )
+    command = [sys.executable, str(script), "--config", str(config), "--steps", "5000"]
+    done = subprocess.run(
+        [*command, "-o", str(tmp_path / "run"), "--quiet"],
+        check=False,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 9
+    (worker,) = map(int, done.stdout.split())
+    for _ in range(150):
+        if not alive(worker):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"the process {worker} that prepares batches outlives its parent")
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_training_writes_what_it_promises(config, tmp_path, capsys):
