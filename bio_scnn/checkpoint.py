@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from safetensors.numpy import save
 from bio_scnn.cnn import Params
 from bio_scnn.config import from_table, to_table
 from bio_scnn.errors import InputError
+from bio_scnn.files import write_whole
 from bio_scnn.model import Architecture, HybridSCNN, init_params
 from bio_scnn.table1 import LIFParameters
 
@@ -37,15 +37,9 @@ def digest(tensors: Params) -> str:
 
 
 def save_tensors(path: Path, tensors: Params, metadata: Mapping[str, str]) -> None:
-    """Write tensors beside `path` and rename into place, so that no reader sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Write tensors and metadata, with a checksum of the tensors."""
     contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-    try:
-        beside.write_bytes(save(contiguous, dict(metadata) | {"sha256": digest(contiguous)}))
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_whole(path, save(contiguous, dict(metadata) | {"sha256": digest(contiguous)}))
 
 
 def load_tensors(path: Path, expected_format: str) -> tuple[Params, dict[str, str]]:
@@ -115,6 +109,8 @@ def load_model(path: Path) -> tuple[HybridSCNN, dict[str, Any]]:
         tables = {key: json.loads(metadata[key]) for key in ("architecture", "lif", "about")}
     except (KeyError, json.JSONDecodeError) as error:
         raise InputError(f"{path} lacks a valid description of its model: {error}") from None
+    if not isinstance(tables["about"], dict):
+        raise InputError(f"{path} lacks a valid description of its model: about is no table")
     architecture = from_table(Architecture, tables["architecture"], f"{path}, architecture")
     lif = from_table(LIFParameters, tables["lif"], f"{path}, lif")
     params = {
@@ -126,4 +122,7 @@ def load_model(path: Path) -> tuple[HybridSCNN, dict[str, Any]]:
     if found != expected:
         wrong = sorted(n for n in expected | found if expected.get(n) != found.get(n))
         raise InputError(f"{path}: weights that do not fit the architecture: {', '.join(wrong)}")
+    for name, value in params.items():
+        if value.dtype.kind != "f" or not np.isfinite(value).all():
+            raise InputError(f"{path}: {name} must hold finite floats, not {value.dtype} or NaN")
     return HybridSCNN(architecture, params, lif), tables["about"] | {"sha256": metadata["sha256"]}

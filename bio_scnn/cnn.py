@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bio_scnn.errors import InputError
 from bio_scnn.layers import (
     Array,
     conv2d,
@@ -52,6 +53,11 @@ class ConvLayer:
     residual: bool = False
     upsample: int = 1
     see_rates: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "kernel", "stride", "dilation", "upsample"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} of a layer is {getattr(self, name)}; it must be >= 1")
 
 
 class Trace(NamedTuple):

@@ -224,7 +224,11 @@ def resize(image: np.ndarray, factor: float, at_least: int = 1) -> np.ndarray:
 
 
 def validation_crops(
-    images: Sequence[str | os.PathLike | np.ndarray], size: int, n: int, seed: int
+    images: Sequence[str | os.PathLike | np.ndarray],
+    size: int,
+    n: int,
+    seed: int,
+    skipped: list[tuple[Path, str]] | None = None,
 ) -> np.ndarray:
     """Cut the same crops every time, for comparing one model with another.
 
@@ -239,6 +243,8 @@ def validation_crops(
         Height and width of the crops in pixels, and how many to cut.
     seed : int
         Seed of the positions.
+    skipped : list of (Path, str), optional
+        Unreadable files and why are appended.
 
     Returns
     -------
@@ -259,6 +265,8 @@ def validation_crops(
             pixels = image if isinstance(image, np.ndarray) else read_rgb(image)
         except InputError as error:
             reason = str(error)
+            if skipped is not None and not isinstance(image, np.ndarray):
+                skipped.append((Path(image), reason))
             continue
         shorter = min(pixels.shape[:2])
         factor = shorter / min(max(shorter, size), 2 * size)

@@ -133,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     methods = peers()
     for name in args.model:
         model, _ = load_model(model_path(name))
-        methods[f"bio_scnn {Path(name).stem}"] = network(model, options)
+        methods[f"bio_scnn {name}"] = network(model, options)
     images = find_images(args.data) if args.data else embedded_images()
     crops = validation_crops(images, args.size, args.crops or 2 * len(images), args.seed)
     crops = from_float(crops, np.uint8)
@@ -149,6 +149,8 @@ def main(argv: Sequence[str] | None = None) -> None:
                 for name, rows in scores.items()
             }
     if args.json:
+        for row in (row for table in report.values() for row in table.values()):
+            row |= {key: None for key, value in row.items() if not np.isfinite(value)}  # type: ignore[misc]
         print(json.dumps({"crops": len(crops), "size": args.size, "scores": report}))
         return
     print(f"{len(crops)} crops of {args.size} x {args.size}, seed {args.seed}")

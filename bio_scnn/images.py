@@ -3,15 +3,14 @@
 `image_codecs` knows the file formats; what cannot be used is refused here, by name.
 """
 
-import contextlib
 import os
-import uuid
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from bio_scnn.errors import InputError
+from bio_scnn.files import write_whole
 from bio_scnn.image_codecs import decode, encode
 
 IMAGE_SUFFIXES = frozenset(
@@ -114,18 +113,11 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
             f"{path}: {suffix} does not hold {channels} channel(s) of {image.dtype}; use {better}"
             + ("" if image.dtype in _WRITABLE[".tif"][0] else " and uint8, uint16 or float32")
         )
-    beside = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         data = encode(np.ascontiguousarray(image), channels, suffix)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(data)
-        os.replace(beside, path)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: cannot be written ({reason})") from error
-    finally:
-        with contextlib.suppress(OSError):  # gone already, or never written
-            beside.unlink()
+        raise InputError(f"{path}: cannot be written ({error})") from error
+    write_whole(path, data)
 
 
 def output_path_for(source: str | os.PathLike, folder: str | os.PathLike | None = None) -> Path:

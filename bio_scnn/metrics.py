@@ -23,7 +23,7 @@ class Evaluation:
     hole_psnr : float
         Peak signal-to-noise ratio over the missing pixels, in dB; infinite for a perfect fill.
     ssim : float
-        Structural similarity of the whole image; 1 for a perfect one.
+        Structural similarity of the whole image; 1 for a perfect one, NaN below 3 x 3 pixels.
     coverage : float
         Fraction of missing pixels.
     """
@@ -146,7 +146,7 @@ def evaluate(restored: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> Evalu
         mse=mse(restored, truth),
         hole_mse=hole_mse(restored, truth, mask),
         hole_psnr=hole_psnr(restored, truth, mask),
-        ssim=ssim(restored, truth),
+        ssim=ssim(restored, truth) if min(mask.shape) >= 3 else float("nan"),
         coverage=float(np.mean(mask)),
     )
 

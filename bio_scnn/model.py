@@ -24,6 +24,7 @@ from bio_scnn.convolution import feature_maps
 from bio_scnn.encoding import encode, normalise
 from bio_scnn.errors import InputError
 from bio_scnn.fi_curve import firing_rate, spike_count
+from bio_scnn.fills import FILLS
 from bio_scnn.layers import space_to_depth
 from bio_scnn.lif import simulate
 from bio_scnn.table1 import TABLE_1, LIFParameters
@@ -69,6 +70,15 @@ class Architecture:
     layers: tuple[ConvLayer, ...] = DEFAULT_LAYERS
 
     def __post_init__(self) -> None:
+        if self.fill not in FILLS:
+            raise InputError(f"fill is {self.fill!r}; choose from {', '.join(FILLS)}")
+        if self.fold < 1 or self.channels < 1 or self.kernel < 1 or self.kernel % 2 == 0:
+            raise InputError(
+                f"fold (={self.fold}) and channels (={self.channels}) must be at least 1, kernel "
+                f"(={self.kernel}) must be odd"
+            )
+        if not self.layers:
+            raise InputError("layers is empty; at least one must follow the spiking layer")
         scale: float = self.fold  # pixels of the image per pixel of the current map
         channels = self.channels
         for layer in self.layers:
@@ -159,6 +169,11 @@ class SpikingOptions:
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0):
                 raise InputError(f"{name} is {value}; it must be a number of at least 0")
+        for name in ("simulated_ms", "dt_ms"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                what = "duration" if name == "simulated_ms" else name
+                raise InputError(f"{what} is {value:g} ms; it must be greater than 0")
         if self.engine == "closed-form" and self.current_noise:
             raise InputError(
                 "the closed-form engine knows no current noise; use the engine 'brian2'"
@@ -227,6 +242,11 @@ class HybridSCNN:
             rate_hz = recording.rate_hz(options.readout)
             neurons, spikes = len(current), int(recording.count.sum())
             engine = f"brian2 ({recording.target})"
+        if unread := np.count_nonzero(~np.isfinite(rate_hz)):
+            raise InputError(
+                f"{unread} of {len(current)} neurons fired only once in {options.simulated_ms:g} "
+                "ms, which shows no interval; simulate longer, or use the count readout"
+            )
         rates = normalise(rate_hz, self.lif).reshape(z.shape)
         return SpikingResult(rates, neurons, spikes, engine)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
-from pathlib import Path
+import warnings
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,25 +12,27 @@ _LONGEST = 1024  # pixels of an image in the panel; more cannot be seen at its s
 
 
 def draw_panel(
-    path: Path,
     image: NDArray,
     mask: NDArray[np.bool_],
     restored: NDArray,
     rate_maps: NDArray,
     truth: NDArray | None = None,
     title: str = "",
-) -> None:
+) -> bytes:
     """Draw masked image, firing-rate maps and restored image; with the truth, also the error.
 
     Parameters
     ----------
-    path : Path
-        Of the PNG to write.
     image, restored, truth : array, shape (H, W, 3) or (H, W), in [0, 1]
     mask : bool array, shape (H, W)
     rate_maps : array, shape (h, w, n)
         Normalised firing rates; NaN where nothing was simulated.
     title : str
+
+    Returns
+    -------
+    bytes
+        A PNG.
     """
     from matplotlib.figure import Figure
 
@@ -45,9 +46,9 @@ def draw_panel(
     if truth is not None:
         shown.insert(0, ("original", small(_rgb(truth))))
     columns = len(shown) + 1 + (truth is not None)
-    aspect = mask.shape[0] / mask.shape[1]
+    aspect = min(max(mask.shape[0] / mask.shape[1], 0.1), 4.0)
     figure = Figure(figsize=(2.9 * columns, 2.9 * aspect + 0.5), layout="constrained")
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title, fontsize=10, parse_math=False)
     grid = figure.add_gridspec(1, columns)
     position = (grid[0, column] for column in range(columns))
     for name, picture in shown[:-1]:
@@ -70,11 +71,10 @@ def draw_panel(
         figure.colorbar(drawn, ax=axes, fraction=0.04, pad=0.02).ax.tick_params(labelsize=7)
 
     buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=130, format="png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_bytes(buffer.getvalue())
-    os.replace(beside, path)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # file names are in any script
+        figure.savefig(buffer, dpi=130, format="png")
+    return buffer.getvalue()
 
 
 def _rgb(image: NDArray) -> NDArray:

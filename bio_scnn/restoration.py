@@ -71,7 +71,7 @@ def inpaint(
     Parameters
     ----------
     image : array, shape (H, W), or with one more axis for channels
-        Unsigned integers of any depth, or floats. Values at missing pixels are not looked at.
+        Unsigned integers of up to 32 bits, or floats. Values at missing pixels are not looked at.
     mask : bool array, shape (H, W)
         True (non-zero) where a pixel is missing.
     channel_axis : int, optional
@@ -155,7 +155,8 @@ def restore(
     _check(image, mask)
     network = model if isinstance(model, HybridSCNN) else load_model(model_path(str(model)))[0]
     channels = image[..., np.newaxis] if image.ndim == 2 else image
-    scaled, low, span = _to_unit(channels, mask)
+    low, span = unit_range(image, mask)
+    scaled = (np.where(mask[..., np.newaxis], low, channels) - low) / span
     result = Restoration(image.copy())
     restored = np.empty((np.count_nonzero(mask), channels.shape[-1]))
     groups = _colour_groups(channels.shape[-1])
@@ -202,7 +203,7 @@ def _restore_colour(
     output = np.empty_like(fill)
     maps = np.full((*(-(-side // fold) for side in mask.shape), _SHOWN_MAPS), np.nan, np.float32)
     shown = None
-    tiles = list(_tiles(mask, architecture.reach))
+    tiles = list(_tiles(mask, architecture.reach, architecture.multiple))
     rngs = [np.random.default_rng(child) for child in seed.spawn(len(tiles))]
     for number, ((core, margin), rng) in enumerate(zip(tiles, rngs, strict=True)):
         height, width = fill[margin].shape[:2]
@@ -236,13 +237,14 @@ def _restore_colour(
 
 
 def _tiles(
-    mask: NDArray[np.bool_], reach: int
+    mask: NDArray[np.bool_], reach: int, multiple: int
 ) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
     """Tiles that hold a hole, each without and with its margin."""
     height, width = mask.shape
-    for top in range(0, height, TILE):
-        for left in range(0, width, TILE):
-            core = slice(top, min(top + TILE, height)), slice(left, min(left + TILE, width))
+    side = TILE // multiple * multiple
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            core = slice(top, min(top + side, height)), slice(left, min(left + side, width))
             if mask[core].any():
                 yield (
                     core,
@@ -256,9 +258,10 @@ def _tiles(
 def _check(image: NDArray, mask: NDArray[np.bool_]) -> None:
     if image.ndim not in (2, 3) or 0 in image.shape:
         raise InputError(f"the image has shape {image.shape}; it must be (H, W) or (H, W, C)")
-    if image.dtype.kind not in "ubf":
+    if image.dtype.kind not in "ubf" or image.dtype == np.uint64:
         raise InputError(
-            f"the image holds {image.dtype}; it must hold unsigned integers or floats"
+            f"the image holds {image.dtype}; it must hold unsigned integers of up to 32 bits or "
+            "floats"
         )
     if mask.shape != image.shape[:2]:
         raise InputError(
@@ -276,22 +279,20 @@ def _check(image: NDArray, mask: NDArray[np.bool_]) -> None:
         )
 
 
-def _to_unit(image: NDArray, mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float, float]:
-    """Map values to [0, 1]; return the map's offset and span, so that it can be undone.
+def unit_range(image: NDArray, mask: NDArray[np.bool_]) -> tuple[float, float]:
+    """Offset and span of the values that are mapped to [0, 1].
 
     Integers use the range of their type. So do floats, [0, 1], unless known values leave it:
     then their own range is used.
     """
-    low, span = 0.0, 1.0
     if image.dtype.kind == "u":
-        span = float(np.iinfo(image.dtype).max)
-    elif image.dtype.kind == "f":
+        return 0.0, float(np.iinfo(image.dtype).max)
+    if image.dtype.kind == "f":
         known = image[~mask]
-        if known.min() < 0 or known.max() > 1:
-            low = float(known.min())
-            span = float(known.max()) - low or 1.0
-    clean = np.where(mask[..., np.newaxis], low, image)
-    return (clean - low) / span, low, span
+        low, high = float(known.min()), float(known.max())
+        if low < 0 or high > 1:
+            return low, high - low or 1.0
+    return 0.0, 1.0
 
 
 def _colour_groups(channels: int) -> list[list[int]]:

@@ -19,6 +19,7 @@ from bio_scnn.checkpoint import load_model
 from bio_scnn.cli import run
 from bio_scnn.datasets import embedded_images
 from bio_scnn.errors import InputError
+from bio_scnn.files import write_whole
 from bio_scnn.fills import biharmonic_fill, harmonic_fill, mean_fill
 from bio_scnn.images import (
     from_float,
@@ -33,7 +34,7 @@ from bio_scnn.metrics import Evaluation, evaluate
 from bio_scnn.model import ENGINES, READOUTS, HybridSCNN, SpikingOptions
 from bio_scnn.model_files import model_path
 from bio_scnn.panel import draw_panel
-from bio_scnn.restoration import Restoration, restore
+from bio_scnn.restoration import Restoration, restore, unit_range
 
 # Beyond this many missing pixels the sparse solve of the biharmonic equation takes minutes.
 BIHARMONIC_LIMIT = 300_000
@@ -147,6 +148,8 @@ def prepare(args: argparse.Namespace, path: Path) -> Job:
                 raise InputError(
                     f"{args.truth} has shape {truth.shape}, {path} {image.shape}; they must agree"
                 )
+            if not np.isfinite(truth).all():
+                raise InputError(f"{args.truth} holds NaN or infinity; a truth must be finite")
     else:
         holes = args.mask_kind
         mask = make_mask(holes, image.shape[:2], np.random.default_rng(args.seed), args.coverage)
@@ -173,23 +176,39 @@ def process(
             progress=lambda fraction: bar.update(fraction - bar.n),
         )
     seconds = time.perf_counter() - start
+    unit = scaler(job)
     measured = None
     if job.truth is not None:
-        measured = evaluate(result.image, job.truth, job.mask)
-    write_image(job.restored, result.image)
+        measured = evaluate(unit(result.image), unit(job.truth), job.mask)
     title = f"{job.name}: {job.holes}, {100 * job.mask.mean():.1f} % missing"
     if measured is not None:
         title += f"; hole PSNR {measured.hole_psnr:.2f} dB"
-    draw_panel(
-        job.panel,
-        _unit(job.image, job.mask),
+    panel = draw_panel(
+        known_only(unit(job.image), job.mask),
         job.mask,
-        _unit(result.image),
+        unit(result.image),
         result.rate_maps,
-        None if job.truth is None else _unit(job.truth),
+        None if job.truth is None else unit(job.truth),
         title,
     )
+    write_image(job.restored, result.image)
+    write_whole(job.panel, panel)
     return result, measured, seconds
+
+
+def scaler(job: Job) -> Callable[[NDArray], NDArray[np.float64]]:
+    """How the values of a job's images are mapped to [0, 1], for measuring and drawing."""
+    low, span = unit_range(job.image, job.mask)
+
+    def unit(image: NDArray) -> NDArray[np.float64]:
+        return to_float(image) if image.dtype.kind == "u" else (image - low) / span
+
+    return unit
+
+
+def known_only(image: NDArray, mask: NDArray[np.bool_]) -> NDArray:
+    """Zero in place of missing pixels, which may hold anything."""
+    return np.where(mask.reshape(*mask.shape, *[1] * (image.ndim - 2)), 0, image)
 
 
 def report_json(
@@ -219,7 +238,7 @@ def report_text(
     height, width = job.mask.shape
     lines = [f"{job.name}: {height} x {width}, {job.holes}, {100 * job.mask.mean():.1f} % missing"]
     if measured is not None and job.truth is not None:
-        rows = {**baselines(job.image, job.mask, job.truth), "bio_scnn": measured}
+        rows = {**baselines(job), "bio_scnn": measured}
         lines.append(f"  {'':28}{'hole PSNR':>10}{'SSIM':>8}{'MSE':>10}{'hole MSE':>10}")
         for name, row in rows.items():
             lines.append(
@@ -241,25 +260,21 @@ def report_text(
     return "\n".join(lines)
 
 
-def baselines(image: NDArray, mask: NDArray[np.bool_], truth: NDArray) -> dict[str, Evaluation]:
+def baselines(job: Job) -> dict[str, Evaluation]:
     """What classical fills reach on the same hole."""
+    assert job.truth is not None
     fills: dict[str, Callable] = {"mean of known pixels": mean_fill, "harmonic": harmonic_fill}
-    if np.count_nonzero(mask) <= BIHARMONIC_LIMIT:
+    if np.count_nonzero(job.mask) <= BIHARMONIC_LIMIT:
         fills["biharmonic (scikit-image)"] = biharmonic_fill
-    unit = _unit(image, mask).reshape(*mask.shape, -1)
+    unit = scaler(job)
+    known = known_only(unit(job.image), job.mask).reshape(*job.mask.shape, -1)
     rows = {}
     for name, fill in fills.items():
-        filled = np.clip(fill(unit, mask), 0, 1).reshape(image.shape)
-        rows[name] = evaluate(from_float(filled, image.dtype), truth, mask)
+        filled = np.clip(fill(known, job.mask), 0, 1).reshape(job.image.shape)
+        if job.image.dtype.kind == "u":
+            filled = to_float(from_float(filled, job.image.dtype))
+        rows[name] = evaluate(filled, unit(job.truth), job.mask)
     return rows
-
-
-def _unit(image: NDArray, missing: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """Scale to [0, 1]; missing pixels, which may hold anything, become 0."""
-    if missing is not None:
-        image = np.where(missing.reshape(*missing.shape, *[1] * (image.ndim - 2)), 0, image)
-        image = image.astype(image.dtype)
-    return to_float(image)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -284,6 +299,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.seed < 0:
         raise InputError(f"--seed is {args.seed}; it must be at least 0")
     names = [path.stem for path in images]
+    inputs = {p.resolve() for p in (*images, args.mask, args.truth) if p is not None}
+    for path in images:
+        if output_path_for(path, args.output).resolve() in inputs:
+            raise InputError(f"the result of {path} would replace an input; use another --output")
+    if args.output.exists() and not args.output.is_dir():
+        raise InputError(f"--output {args.output} is a file; it must be a folder")
     if twice := {name for name in names if names.count(name) > 1}:
         raise InputError(f"several images would be saved as {sorted(twice)[0]}_restored")
     options = SpikingOptions(
@@ -304,7 +325,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             if len(images) == 1:
                 raise
             failed.append(path)
-            print(f"error: {path}: {error}", file=sys.stderr)
+            where = "" if path.name in str(error) else f"{path}: "
+            print(f"error: {where}{' '.join(str(error).split())}", file=sys.stderr)
             continue
         if args.json:
             print(report_json(job, result, measured, seconds, args.engine), flush=True)

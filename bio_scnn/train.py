@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import dataclasses
+import io
 import json
-import os
 import platform
 import shlex
 import sys
@@ -32,6 +33,7 @@ from bio_scnn.datasets import (
     validation_crops,
 )
 from bio_scnn.errors import InputError
+from bio_scnn.files import write_whole
 from bio_scnn.masks import MASK_KINDS, make_mask
 from bio_scnn.metrics import hole_psnr, mse
 from bio_scnn.model import Architecture, HybridSCNN
@@ -63,6 +65,11 @@ class Config:
     lif: LIFParameters = TABLE_1
     data: DataSettings = field(default_factory=DataSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        patch, multiple = self.training.patch, self.architecture.multiple
+        if patch % multiple:
+            raise InputError(f"patch is {patch}; this architecture needs a multiple of {multiple}")
 
 
 @dataclass(frozen=True)
@@ -105,9 +112,11 @@ class ValidationSet:
     masks: dict[str, np.ndarray]
 
     @classmethod
-    def make(cls, images: Sequence[Path], size: int, seed: int) -> ValidationSet:
-        """Cut crops and draw masks, always the same for a seed."""
-        truth = validation_crops(images, size, min(2 * len(images), 48), seed)
+    def make(
+        cls, images: Sequence[Path], size: int, seed: int, skipped: list[tuple[Path, str]]
+    ) -> ValidationSet:
+        """Cut crops and draw masks, always the same for a seed; note unreadable images."""
+        truth = validation_crops(images, size, min(2 * len(images), 48), seed, skipped)
         masks = {}
         for number, kind in enumerate(MASK_KINDS):
             rng = np.random.default_rng([seed, 3, number])
@@ -132,8 +141,13 @@ class ValidationSet:
         return means | {"mse": float(np.mean(errors))}
 
 
-def save_state(path: Path, state: TrainingState, config: Config, log: Log) -> None:
-    """Store a run, so that `load_state` goes on exactly where it was."""
+def save_state(
+    path: Path, state: TrainingState, config: Config, log: Log, photographs: str
+) -> None:
+    """Store a run, so that `load_state` goes on exactly where it was.
+
+    `photographs` is the digest of their names, by which other data are noticed.
+    """
     tensors = {
         f"{part}/{name}": value
         for part in ("params", "m", "v", "ema")
@@ -144,13 +158,18 @@ def save_state(path: Path, state: TrainingState, config: Config, log: Log) -> No
         "step": str(state.step),
         "config": json.dumps(_comparable(config)),
         "log": json.dumps(log),
+        "photographs": photographs,
     }
     save_tensors(path, tensors, metadata)
 
 
-def load_state(path: Path, config: Config) -> tuple[TrainingState, Log]:
-    """Load a run; the configuration must be the one it was started with."""
+def load_state(path: Path, config: Config, photographs: str) -> tuple[TrainingState, Log]:
+    """Load a run; configuration and data must be those it was started with."""
+    if not path.exists():
+        raise InputError(f"nothing has been saved in {path} yet; leave out --resume")
     tensors, metadata = load_tensors(path, STATE_FORMAT)
+    if metadata["photographs"] != photographs:
+        raise InputError(f"{path} was started with other photographs; give the same --data")
     stored, asked = json.loads(metadata["config"]), _comparable(config)
     for table in asked:
         for name in asked[table]:
@@ -175,13 +194,12 @@ def _comparable(config: Config) -> dict[str, Any]:
 
 
 def write_log(path: Path, log: Log) -> None:
-    """Write the log as CSV, in one go."""
-    beside = path.with_name(f".{path.name}.part")
-    with open(beside, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, LOG_COLUMNS)
-        writer.writeheader()
-        writer.writerows(log)
-    os.replace(beside, path)
+    """Write the log as CSV."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, LOG_COLUMNS)
+    writer.writeheader()
+    writer.writerows(log)
+    write_whole(path, text.getvalue().encode())
 
 
 def draw_curves(path: Path, log: Log, title: str) -> None:
@@ -200,9 +218,9 @@ def draw_curves(path: Path, log: Log, title: str) -> None:
     right.set(xlabel="step", ylabel="hole PSNR (dB)", title="validation")
     if right.lines:
         right.legend()
-    beside = path.with_name(f".{path.name}.part")
-    figure.savefig(beside, dpi=110, format="png")
-    os.replace(beside, path)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=110, format="png")
+    write_whole(path, buffer.getvalue())
 
 
 def find_data(settings: DataSettings) -> tuple[list[Path], list[Path]]:
@@ -217,6 +235,29 @@ def find_data(settings: DataSettings) -> tuple[list[Path], list[Path]]:
     return split(images, settings.val_fraction, settings.seed, folder=folder)
 
 
+def validation_set(
+    config: Config, photographs: list[Path], held_out: list[Path]
+) -> tuple[ValidationSet, list[tuple[Path, str]]]:
+    """Crops to validate on, of training photographs if no other can be read, and bad files."""
+    skipped: list[tuple[Path, str]] = []
+    size, seed = 2 * config.training.patch, config.training.seed
+    try:
+        return ValidationSet.make(held_out, size, seed, skipped), skipped
+    except InputError:
+        print("no photograph is held out: validating on those of the training", file=sys.stderr)
+        known = photographs or embedded_images()
+        return ValidationSet.make(known, size, seed, []), skipped
+
+
+def keep_config(path: Path, config: Config) -> None:
+    """Write the configuration, unless the file says the same already, perhaps with comments."""
+    if path.exists():
+        with contextlib.suppress(InputError):
+            if _comparable(from_table(Config, read_toml(path), str(path))) == _comparable(config):
+                return
+    write_whole(path, tomli_w.dumps(_comparable(config)).encode())
+
+
 def train(config: Config, files: RunFiles, *, resume: bool, quiet: bool, command: str) -> None:
     """Run a training from its first, or its last saved, step to the end."""
     if not resume and files.state.exists():
@@ -225,16 +266,21 @@ def train(config: Config, files: RunFiles, *, resume: bool, quiet: bool, command
         )
     photographs, held_out = find_data(config.data)
     sampler = PatchSampler(photographs, config.data, progress=not quiet)
-    validation = ValidationSet.make(held_out, 2 * config.training.patch, config.training.seed)
-    if sampler.skipped:
-        print(f"{len(sampler.skipped)} unreadable images skipped:", file=sys.stderr)
-        for path, reason in sampler.skipped:
-            print(f"  {path}: {reason}", file=sys.stderr)
+    validation, skipped = validation_set(config, photographs, held_out)
+    skipped = [*sampler.skipped, *skipped]
+    if skipped:
+        print(f"{len(skipped)} unreadable images skipped:", file=sys.stderr)
+        for path, reason in skipped:
+            where = "" if path.name in reason else f"{path}: "
+            print(f"  {where}{' '.join(reason.split())}", file=sys.stderr)
+    data = sampler.description()
+    digest = str(data["names_sha256"])
     if resume:
-        state, log = load_state(files.state, config)
+        state, log = load_state(files.state, config, digest)
     else:
         first = training.make_batch(sampler, config.architecture, config.training, 0)
         state, log = training.initial_state(config.architecture, config.training, first), []
+        keep_config(files.config, config)
 
     losses: list[float] = []
     last = config.training.steps
@@ -243,33 +289,37 @@ def train(config: Config, files: RunFiles, *, resume: bool, quiet: bool, command
     def on_step(state: TrainingState, loss: float) -> None:
         losses.append(loss)
         bar.update()
-        if state.step % config.training.log_every and state.step < last:
+        validate = state.step % config.training.validate_every == 0 or state.step == last
+        if state.step % config.training.log_every and not validate:
             return
         rate = training.learning_rate(config.training, state.step - 1)
         row = {"step": state.step, "loss": float(np.mean(losses)), "learning_rate": rate}
         losses.clear()
         log.append(row)
         bar.set_postfix(loss=f"{row['loss']:.4f}", refresh=False)
-        if state.step % config.training.validate_every == 0 or state.step == last:
+        if validate:
             row |= validation.scores(config, state.ema)
             scores = ", ".join(f"{k} {row[f'psnr_{k}']:.2f}" for k in MASK_KINDS)
             if not quiet:
                 tqdm.write(f"step {state.step}: loss {row['loss']:.4f}; hole PSNR (dB) {scores}")
-            save_state(files.state, state, config, log)
+            save_state(files.state, state, config, log, digest)
             write_log(files.log, log)
             draw_curves(files.curves, log, files.name)
 
     source = training.batches(sampler, config.architecture, config.training, state.step)
-    with bar:
-        state = training.fit(
-            state, source, config.architecture, config.lif, config.training, on_step
-        )
+    try:
+        with bar:
+            state = training.fit(
+                state, source, config.architecture, config.lif, config.training, on_step
+            )
+    except FloatingPointError as error:
+        raise InputError(f"training diverged: {error}; try a lower learning_rate") from error
     model = HybridSCNN(config.architecture, state.ema, config.lif)
     about = {
         "name": files.name,
         "command": command,
         "config": _comparable(config),
-        "data": sampler.description(),
+        "data": data | {"skipped": len(skipped)},
         "validation": {k: v for k, v in log[-1].items() if k.startswith(("psnr", "mse"))},
         "training_loss": log[-1]["loss"],
         "versions": {name: version(name) for name in ("bio-scnn", "numpy", "scipy")}
@@ -330,9 +380,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         data=dataclasses.replace(config.data, **places),
     )
     files = RunFiles(args.output or Path("runs") / path.stem, path.stem)
-    files.folder.mkdir(parents=True, exist_ok=True)
-    if not files.config.exists():
-        files.config.write_text(tomli_w.dumps(_comparable(config)), encoding="utf-8")
     words = sys.argv[1:] if argv is None else list(argv)
     command = shlex.join(["python", "-m", "bio_scnn.train", *words])
     train(config, files, resume=args.resume, quiet=args.quiet, command=command)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -89,8 +90,12 @@ class TrainingSettings:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}; it must be at least 0")
-        if not self.learning_rate > 0:
-            raise InputError(f"learning_rate is {self.learning_rate}; it must be positive")
+        if not 0 < self.learning_rate <= 1:
+            raise InputError(f"learning_rate is {self.learning_rate}; it must be in (0, 1]")
+        for name in ("warmup", "clip_norm", "feature_noise", "clip_slope"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value >= 0):
+                raise InputError(f"{name} is {value}; it must be a number of at least 0")
         for name in ("beta1", "beta2", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be in [0, 1)")
@@ -190,7 +195,11 @@ def _produce(
 
     try:
         with threadpool_limits(1):
+            told = len(sampler.skipped)
             for step in range(first, settings.steps):
+                for path, reason in sampler.skipped[told:]:
+                    print(f"skipped {path}: {reason}", file=sys.stderr, flush=True)
+                told = len(sampler.skipped)
                 if not put(make_batch(sampler, architecture, settings, step)):
                     return
     except Exception as error:

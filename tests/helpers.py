@@ -41,12 +41,12 @@ def hole(height=96, width=80):
     return mask
 
 
-def random_model(architecture=SMALL, seed=0):
+def random_model(architecture=SMALL, seed=0, last="conv6"):
     """A float64 network whose random weights are scaled to a photograph."""
-    truth, mask = photograph()[np.newaxis] / 255, hole()[np.newaxis]
+    truth, mask = photograph(96, 72)[np.newaxis] / 255, hole(96, 72)[np.newaxis]
     batch = batch_of(truth, mask, architecture, "hole")
     rng = np.random.default_rng(seed)
     params = init_params(architecture, rng)
-    last = params["conv6.weight"]  # zero at the start of training, where a residual is learnt
-    params["conv6.weight"] = rng.standard_normal(last.shape) * np.sqrt(2 / last[..., 0].size)
+    kernel = params[f"{last}.weight"]  # zero at the start of training if a residual is learnt
+    kernel[:] = rng.standard_normal(kernel.shape) * np.sqrt(2 / kernel[..., 0].size)
     return HybridSCNN(architecture, scale_features(params, architecture, batch))

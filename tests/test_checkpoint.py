@@ -59,7 +59,7 @@ def test_interrupted_writing_keeps_the_old_file(stored, monkeypatch):
         raise OSError("no space left")
 
     monkeypatch.setattr(Path, "write_bytes", fail)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(InputError, match="no space left"):
         save_model(path, model, {"name": "other"})
     monkeypatch.undo()
     assert path.read_bytes() == before

@@ -5,9 +5,10 @@ import pytest
 from helpers import SMALL, hole, photograph, random_model
 
 from bio_scnn import InputError, inpaint, restore
+from bio_scnn.cnn import ConvLayer
 from bio_scnn.fills import harmonic_fill
 from bio_scnn.metrics import hole_psnr
-from bio_scnn.model import SpikingOptions
+from bio_scnn.model import Architecture, SpikingOptions
 
 CLOSED = SpikingOptions(engine="closed-form")
 
@@ -149,12 +150,29 @@ def test_seeded_noise(model):
         (np.zeros((0, 8)), np.zeros((0, 8)), r"image has shape \(0, 8\)"),
         (np.zeros((8, 8), complex), np.eye(8), "holds complex128"),
         (np.zeros((8, 8), "int16"), np.eye(8), "holds int16"),
+        (np.zeros((8, 8), "uint64"), np.eye(8), "holds uint64"),
         (np.zeros((8, 8, 3)), np.eye(8), "channel_axis=-1"),
     ],
 )
 def test_bad_input_is_refused(model, image, mask, message):
     with pytest.raises(InputError, match=message):
         inpaint(image, mask, model=model)
+
+
+def test_neurons_that_show_no_interval_are_an_error(model):
+    options = SpikingOptions(duration_ms=10)
+    with pytest.raises(InputError, match="fired only once in 10 ms"):
+        restore(photograph(), hole(), model=model, options=options)
+
+
+def test_tiles_fit_any_fold(monkeypatch):
+    layers = (ConvLayer(27, upsample=3, relu=False),)
+    model = random_model(Architecture(fold=3, channels=5, layers=layers), last="conv2")
+    image, mask = np.tile(photograph(30, 80), (1, 3, 1)), np.zeros((30, 240), bool)
+    mask[10:14, 100:230] = True
+    whole = restore(image, mask, model=model, options=CLOSED).image
+    monkeypatch.setattr("bio_scnn.restoration.TILE", 64)
+    np.testing.assert_array_equal(restore(image, mask, model=model, options=CLOSED).image, whole)
 
 
 def test_nan_in_the_hole_is_fine(model):

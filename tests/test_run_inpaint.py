@@ -143,6 +143,41 @@ def test_bad_input_touches_no_output(folder, words, message):
     assert not (folder / "out").exists()
 
 
+@pytest.mark.parametrize("name", ["a$b_{$.png", "日本 é.png", "row.png", "thin.png"])
+def test_odd_names_and_shapes(folder, name, capsys):
+    shape = {"row.png": (1, 48), "thin.png": (900, 3)}.get(name, (40, 40))
+    write_image(folder / name, np.resize(photograph(), (*shape, 3)))
+    main(call(folder, name, "--mask-kind", "boxes", "--json", "--coverage", "0.2"))
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert (json.loads(printed.out)["ssim"] is None) == (name == "row.png")
+
+
+def test_floats_beyond_the_unit_range(folder, capsys):
+    image = photograph().astype(np.float32) * 4 - 100
+    write_image(folder / "wide.tif", image)
+    main(call(folder, folder / "wide.tif", "--mask-kind", "boxes", "--engine", "closed-form"))
+    assert "biharmonic" in capsys.readouterr().out
+    restored = read_image(folder / "out" / "wide_restored.tif")
+    assert restored.dtype == np.float32
+    assert (restored == image).mean() > 0.8
+
+
+def test_inputs_are_never_overwritten(folder):
+    write_image(folder / "truth_restored.png", photograph())
+    words = call(folder, "truth.png", "truth_restored.png", "--mask-kind", "boxes")
+    words[-1] = str(folder)
+    with pytest.raises(InputError, match="would replace an input"):
+        main(words)
+
+
+def test_output_that_is_a_file(folder):
+    words = call(folder, "truth.png", "--mask-kind", "boxes")
+    words[-1] = str(folder / "mask.png")
+    with pytest.raises(InputError, match="is a file; it must be a folder"):
+        main(words)
+
+
 def test_wrong_model_file(folder):
     with pytest.raises(InputError, match=r"truth\.png is not a readable safetensors file"):
         main(

@@ -15,6 +15,7 @@ from helpers import SMALL, hole, photograph, random_model
 from bio_scnn import InputError, training
 from bio_scnn.checkpoint import load_model
 from bio_scnn.cnn import ConvLayer
+from bio_scnn.images import write_image
 from bio_scnn.table1 import TABLE_1
 from bio_scnn.train import main
 from bio_scnn.training import TrainingSettings, TrainingState, adam_step, batch_of, learning_rate
@@ -165,10 +166,10 @@ def test_diverged_training_is_an_error():
 
 
 def test_scaled_features_lie_in_the_band():
-    model = random_model()
     batch = batch_of(photograph()[np.newaxis] / 255, hole()[np.newaxis], SMALL, "hole")
+    params = training.scale_features(random_model().params, SMALL, batch)
     x = training.network_input(SMALL, batch.fill, batch.mask)
-    z = training.conv2d(x, model.params["snn.weight"], model.params["snn.bias"])
+    z = training.conv2d(x, params["snn.weight"], params["snn.bias"])
     np.testing.assert_allclose(z.mean(axis=(0, 1, 2)), 0.4, atol=1e-9)
     np.testing.assert_allclose(z.std(axis=(0, 1, 2)), 0.25, atol=1e-9)
 
@@ -286,6 +287,13 @@ def test_training_writes_what_it_promises(config, tmp_path, capsys):
         ("[training]", "[tranining]", "unknown setting 'tranining'"),
         ("[training]", "[training", "not valid TOML"),
         ("upsample = 2 }", "upsample = 3 }", "upsample squared"),
+        ("channels = 6", "fill = 'median'", "fill is 'median'; choose from zero, mean"),
+        ("channels = 6", "kernel = 4", "must be odd"),
+        ("channels = 6", "channels = 0", "must be at least 1"),
+        ("channels = 16", "channels = -1", "channels of a layer is -1"),
+        ("patch = 32", "patch = 34", "patch is 34; this architecture needs a multiple of 4"),
+        ("warmup = 2", "clip_norm = -1.0", "clip_norm is -1.0"),
+        ("warmup = 2", "learning_rate = inf", "learning_rate is inf"),
     ],
 )
 def test_bad_configurations_are_refused(config, tmp_path, old, new, message):
@@ -293,6 +301,43 @@ def test_bad_configurations_are_refused(config, tmp_path, old, new, message):
     with pytest.raises(InputError, match=message):
         main(["--config", str(config), "-o", str(tmp_path / "run"), "--quiet"])
     assert not (tmp_path / "run" / "tiny.safetensors").exists()
+
+
+def test_resuming_needs_the_same_data_and_a_saved_state(config, tmp_path):
+    config.write_text(CONFIG.replace("dead_leaves_fraction = 1.0", "dead_leaves_fraction = 0.5"))
+    words = ["--config", str(config), "-o", str(tmp_path / "run"), "--quiet"]
+    with pytest.raises(InputError, match="nothing has been saved"):
+        main([*words, "--resume"])
+    assert not (tmp_path / "run").exists()
+    folder = tmp_path / "photos"
+    for name in ("a", "b", "c"):
+        write_image(folder / f"{name}.png", photograph(90, 90))
+    main([*words, "--data", str(folder)])
+    with pytest.raises(InputError, match="other photographs; give the same --data"):
+        main([*words, "--resume"])
+
+
+def test_bad_files_are_reported_and_counted(config, tmp_path, capsys):
+    config.write_text(CONFIG.replace("dead_leaves_fraction = 1.0", "dead_leaves_fraction = 0.5"))
+    folder = tmp_path / "photos"
+    for number in range(8):
+        write_image(folder / f"good{number}.png", photograph(90, 90))
+        (folder / f"bad{number}.png").write_bytes(b"no image")
+    main(["--config", str(config), "-o", str(tmp_path / "run"), "--data", str(folder), "--quiet"])
+    printed = capsys.readouterr().err
+    assert "8 unreadable images skipped" in printed
+    assert all(f"bad{number}.png" in printed for number in range(8))
+    _, about = load_model(tmp_path / "run" / "tiny.safetensors")
+    assert about["data"]["skipped"] == 8
+
+
+def test_unreadable_validation_images_are_not_fatal(config, tmp_path, capsys):
+    (tmp_path / "val").mkdir()
+    (tmp_path / "val" / "bad.png").write_bytes(b"no image")
+    words = ["--config", str(config), "-o", str(tmp_path / "run"), "--quiet"]
+    write_image(tmp_path / "photos" / "a.png", photograph(90, 90))
+    main([*words, "--data", str(tmp_path / "photos"), "--val", str(tmp_path / "val")])
+    assert "validating on those of the training" in capsys.readouterr().err
 
 
 def test_unknown_configuration_is_refused():
