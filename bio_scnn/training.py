@@ -274,7 +274,7 @@ def scale_features(params: Params, architecture: Architecture, batch: Batch) -> 
     z = conv2d(x, params["snn.weight"], params["snn.bias"])
     mean, std = z.mean(axis=(0, 1, 2)), z.std(axis=(0, 1, 2))
     weight = params["snn.weight"] * (0.25 / std)
-    bias = 0.4 - mean * (0.25 / std)
+    bias = 0.4 + (params["snn.bias"] - mean) * (0.25 / std)
     return params | {"snn.weight": weight, "snn.bias": bias}
 
 
