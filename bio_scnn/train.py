@@ -380,7 +380,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         data=dataclasses.replace(config.data, **places),
     )
     files = RunFiles(args.output or Path("runs") / path.stem, path.stem)
-    words = sys.argv[1:] if argv is None else list(argv)
+    # Where things lie on this machine is nobody's business: only the names go into the model.
+    words = [
+        Path(word).name if Path(word).is_absolute() else word
+        for word in (sys.argv[1:] if argv is None else argv)
+    ]
     command = shlex.join(["python", "-m", "bio_scnn.train", *words])
     train(config, files, resume=args.resume, quiet=args.quiet, command=command)
 
