@@ -220,7 +220,8 @@ def _restore_colour(
             tile = network.restore(tile_fill, fired.rates)
         result.neurons += fired.neurons
         result.spikes += fired.spikes
-        result.engine = fired.engine
+        if fired.engine not in result.engine:  # a small tile may be run on another target
+            result.engine += f" and {fired.engine}" if result.engine else fired.engine
         inner = tuple(
             slice(c.start - a.start, c.stop - a.start) for c, a in zip(core, margin, strict=True)
         )
