@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from bio_scnn.checkpoint import load_model
 from bio_scnn.cli import run
-from bio_scnn.datasets import embedded_images, find_images, validation_crops
+from bio_scnn.datasets import embedded_images, find_images, read_rgb, validation_crops
 from bio_scnn.errors import InputError
 from bio_scnn.fills import biharmonic_fill, harmonic_fill, mean_fill
 from bio_scnn.images import from_float, to_float
@@ -32,6 +32,8 @@ examples:
   python -m bio_scnn.evaluate --data photos/
       the shipped model and the classical fills on 256 x 256 crops
   python -m bio_scnn.evaluate --data photos/ --model inpaint paper --crops 32
+  python -m bio_scnn.evaluate --data photos/ --size 0 --engine closed-form
+      whole photographs; without noise the engines agree to the last digits
   python -m bio_scnn.evaluate --data photos/ --readout count --duration 100
 """
 
@@ -82,14 +84,14 @@ def peers() -> dict[str, Method]:
 
 
 def score(
-    methods: dict[str, Method], crops: NDArray, kind: str, seed: int
+    methods: dict[str, Method], pictures: Sequence[NDArray], kind: str, seed: int
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    """Scores of every method on every crop, one at a time."""
-    for number, crop in enumerate(crops):
+    """Scores of every method on every picture, one at a time."""
+    for number, picture in enumerate(pictures):
         rng = np.random.default_rng([seed, MASK_KINDS.index(kind), number])
-        mask = make_mask(kind, crop.shape[:2], rng)
+        mask = make_mask(kind, picture.shape[:2], rng)
         for name, method in methods.items():
-            found = evaluate(method(crop, mask), crop, mask)
+            found = evaluate(method(picture, mask), picture, mask)
             yield name, {column: getattr(found, column) for column in COLUMNS}
 
 
@@ -107,7 +109,9 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--model", nargs="+", default=["inpaint"], help="names or files of models")
     p.add_argument("--crops", type=int, metavar="N", help="crops in all (default: 2 per image)")
-    p.add_argument("--size", type=int, default=256, help="side of a crop (default: 256)")
+    p.add_argument(
+        "--size", type=int, default=256, help="side of a crop; 0 for whole pictures (default: 256)"
+    )
     p.add_argument("--seed", type=int, default=0, help="of crops and masks (default: 0)")
     p.add_argument("--engine", choices=ENGINES, default="brian2")
     p.add_argument("--readout", choices=READOUTS, default="isi")
@@ -121,8 +125,12 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse the command line, measure, print."""
     args = parser().parse_args(argv)
-    if args.size < 8 or args.seed < 0 or (args.crops is not None and args.crops < 1):
-        raise InputError("--size must be at least 8, --crops at least 1, --seed at least 0")
+    if (
+        (args.size and args.size < 8)
+        or args.seed < 0
+        or (args.crops is not None and args.crops < 1)
+    ):
+        raise InputError("--size must be at least 8 (or 0), --crops at least 1, --seed at least 0")
     options = SpikingOptions(
         engine=args.engine,
         readout=args.readout,
@@ -135,13 +143,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         model, _ = load_model(model_path(name))
         methods[f"bio_scnn {name}"] = network(model, options)
     images = find_images(args.data) if args.data else embedded_images()
-    crops = validation_crops(images, args.size, args.crops or 2 * len(images), args.seed)
-    crops = from_float(crops, np.uint8)
+    if args.size:
+        crops = validation_crops(images, args.size, args.crops or 2 * len(images), args.seed)
+        pictures, what = list(from_float(crops, np.uint8)), f"crops of {args.size} x {args.size}"
+    else:
+        pictures, what = [read_rgb(path) for path in images[: args.crops]], "whole pictures"
     report: dict[str, dict[str, dict[str, float]]] = {}
-    with tqdm(total=len(MASK_KINDS) * len(crops) * len(methods), leave=False, disable=None) as bar:
+    with tqdm(
+        total=len(MASK_KINDS) * len(pictures) * len(methods), leave=False, disable=None
+    ) as bar:
         for kind in MASK_KINDS:
             scores: dict[str, list[dict[str, float]]] = {name: [] for name in methods}
-            for name, row in score(methods, crops, kind, args.seed):
+            for name, row in score(methods, pictures, kind, args.seed):
                 scores[name].append(row)
                 bar.update()
             report[kind] = {
@@ -151,9 +164,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.json:
         for row in (row for table in report.values() for row in table.values()):
             row |= {key: None for key, value in row.items() if not np.isfinite(value)}  # type: ignore[misc]
-        print(json.dumps({"crops": len(crops), "size": args.size, "scores": report}))
+        print(json.dumps({"pictures": len(pictures), "size": args.size, "scores": report}))
         return
-    print(f"{len(crops)} crops of {args.size} x {args.size}, seed {args.seed}")
+    print(f"{len(pictures)} {what}, seed {args.seed}")
     for kind, table in report.items():
         print(f"\n{kind:28}{'hole PSNR':>10}{'SSIM':>8}{'MSE':>10}{'hole MSE':>10}")
         for name, row in table.items():
