@@ -2,12 +2,58 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 from bio_scnn.errors import InputError
+from bio_scnn.model import ENGINES, READOUTS, SpikingOptions
+
+
+def add_neuron_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say how the neurons are run."""
+    group.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="brian2",
+        help="simulate every spike, or use the closed form (default: brian2)",
+    )
+    group.add_argument(
+        "--readout",
+        choices=READOUTS,
+        default="isi",
+        help="rate from the spikes' mean interval or from their number (default: isi)",
+    )
+    group.add_argument(
+        "--duration", type=float, metavar="MS", help="biological time (default: isi 25, count 100)"
+    )
+    group.add_argument(
+        "--dt", type=float, default=1.0, metavar="MS", help="time step (default: 1)"
+    )
+    group.add_argument(
+        "--noise",
+        type=float,
+        default=0.0,
+        metavar="STD",
+        help="coloured current noise (default: 0)",
+    )
+    group.add_argument(
+        "--feature-noise", type=float, default=0.0, metavar="STD", help="static noise (default: 0)"
+    )
+
+
+def neuron_options(args: argparse.Namespace) -> SpikingOptions:
+    """What `add_neuron_options` was given."""
+    return SpikingOptions(
+        engine=args.engine,
+        readout=args.readout,
+        duration_ms=args.duration,
+        dt_ms=args.dt,
+        current_noise=args.noise,
+        feature_noise=args.feature_noise,
+    )
 
 
 def run(main: Callable[[], None]) -> NoReturn:

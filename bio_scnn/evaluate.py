@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bio_scnn.checkpoint import load_model
-from bio_scnn.cli import run
+from bio_scnn.cli import add_neuron_options, neuron_options, run
 from bio_scnn.datasets import embedded_images, find_images, read_rgb, validation_crops
 from bio_scnn.errors import InputError
 from bio_scnn.fills import biharmonic_fill, harmonic_fill, mean_fill
 from bio_scnn.images import from_float, to_float
 from bio_scnn.masks import MASK_KINDS, make_mask
 from bio_scnn.metrics import evaluate
-from bio_scnn.model import ENGINES, READOUTS, HybridSCNN, SpikingOptions
+from bio_scnn.model import HybridSCNN, SpikingOptions
 from bio_scnn.model_files import model_path
 from bio_scnn.restoration import restore
 
@@ -113,11 +113,7 @@ def parser() -> argparse.ArgumentParser:
         "--size", type=int, default=256, help="side of a crop; 0 for whole pictures (default: 256)"
     )
     p.add_argument("--seed", type=int, default=0, help="of crops and masks (default: 0)")
-    p.add_argument("--engine", choices=ENGINES, default="brian2")
-    p.add_argument("--readout", choices=READOUTS, default="isi")
-    p.add_argument("--duration", type=float, metavar="MS", help="biological time")
-    p.add_argument("--noise", type=float, default=0.0, metavar="STD", help="current noise")
-    p.add_argument("--feature-noise", type=float, default=0.0, metavar="STD")
+    add_neuron_options(p.add_argument_group("neurons"))
     p.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     return p
 
@@ -131,13 +127,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         or (args.crops is not None and args.crops < 1)
     ):
         raise InputError("--size must be at least 8 (or 0), --crops at least 1, --seed at least 0")
-    options = SpikingOptions(
-        engine=args.engine,
-        readout=args.readout,
-        duration_ms=args.duration,
-        current_noise=args.noise,
-        feature_noise=args.feature_noise,
-    )
+    options = neuron_options(args)
     methods = peers()
     for name in args.model:
         model, _ = load_model(model_path(name))
@@ -162,9 +152,14 @@ def main(argv: Sequence[str] | None = None) -> None:
                 for name, rows in scores.items()
             }
     if args.json:
-        for row in (row for table in report.values() for row in table.values()):
-            row |= {key: None for key, value in row.items() if not np.isfinite(value)}  # type: ignore[misc]
-        print(json.dumps({"pictures": len(pictures), "size": args.size, "scores": report}))
+        scores_json = {
+            kind: {
+                name: {k: v if np.isfinite(v) else None for k, v in row.items()}
+                for name, row in table.items()
+            }
+            for kind, table in report.items()
+        }
+        print(json.dumps({"pictures": len(pictures), "size": args.size, "scores": scores_json}))
         return
     print(f"{len(pictures)} {what}, seed {args.seed}")
     for kind, table in report.items():

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bio_scnn.checkpoint import load_model
-from bio_scnn.cli import run
+from bio_scnn.cli import add_neuron_options, neuron_options, run
 from bio_scnn.datasets import embedded_images
 from bio_scnn.errors import InputError
 from bio_scnn.files import write_whole
@@ -31,7 +31,7 @@ from bio_scnn.images import (
 )
 from bio_scnn.masks import DEFAULT_COVERAGE, MASK_KINDS, make_mask
 from bio_scnn.metrics import Evaluation, evaluate
-from bio_scnn.model import ENGINES, READOUTS, HybridSCNN, SpikingOptions
+from bio_scnn.model import HybridSCNN, SpikingOptions
 from bio_scnn.model_files import model_path
 from bio_scnn.panel import draw_panel
 from bio_scnn.restoration import Restoration, restore, unit_range
@@ -95,32 +95,7 @@ def parser() -> argparse.ArgumentParser:
     net.add_argument(
         "--model", default="inpaint", help="a shipped model's name or a file (default: inpaint)"
     )
-    net.add_argument(
-        "--engine",
-        choices=ENGINES,
-        default="brian2",
-        help="simulate every spike, or use the closed form (default: brian2)",
-    )
-    net.add_argument(
-        "--readout",
-        choices=READOUTS,
-        default="isi",
-        help="rate from the spikes' mean interval or from their number (default: isi)",
-    )
-    net.add_argument(
-        "--duration", type=float, metavar="MS", help="biological time (default: isi 25, count 100)"
-    )
-    net.add_argument("--dt", type=float, default=1.0, metavar="MS", help="time step (default: 1)")
-    net.add_argument(
-        "--noise",
-        type=float,
-        default=0.0,
-        metavar="STD",
-        help="coloured current noise (default: 0)",
-    )
-    net.add_argument(
-        "--feature-noise", type=float, default=0.0, metavar="STD", help="static noise (default: 0)"
-    )
+    add_neuron_options(net)
     out = p.add_argument_group("output")
     out.add_argument(
         "-o", "--output", type=Path, default=Path("restored"), metavar="DIR",
@@ -307,14 +282,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise InputError(f"--output {args.output} is a file; it must be a folder")
     if twice := {name for name in names if names.count(name) > 1}:
         raise InputError(f"several images would be saved as {sorted(twice)[0]}_restored")
-    options = SpikingOptions(
-        engine=args.engine,
-        readout=args.readout,
-        duration_ms=args.duration,
-        dt_ms=args.dt,
-        current_noise=args.noise,
-        feature_noise=args.feature_noise,
-    )
+    options = neuron_options(args)
     network, _ = load_model(model_path(args.model))
     failed = []
     for path in images:
