@@ -55,7 +55,8 @@ def load_tensors(path: Path, expected_format: str) -> tuple[Params, dict[str, st
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = list(file.keys())  # the open file itself cannot be iterated over
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is not a readable safetensors file: {error}") from None
     if metadata.get("format") != expected_format:

@@ -26,7 +26,7 @@ class Result:
     last_ms: NDArray[np.float64]
     trains_ms: list[list[float]]
     V: NDArray[np.float64]
-    I: NDArray[np.float64]  # noqa: E741
+    I: NDArray[np.float64]  # noqa: E741 - the symbol of eq. 1
 
 
 def run(target: str, *args: Any, **kwargs: Any) -> Result:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _LONGEST = 1024  # pixels of an image in the panel; more cannot be seen at its size
 
@@ -83,7 +87,7 @@ def _rgb(image: NDArray) -> NDArray:
     return image[..., :3] if image.shape[-1] >= 3 else np.repeat(image[..., :1], 3, axis=-1)
 
 
-def _show(axes, picture: NDArray, name: str) -> None:  # type: ignore[no-untyped-def]
+def _show(axes: Axes, picture: NDArray, name: str) -> None:
     axes.imshow(picture)
     axes.set_title(name, fontsize=9)
     axes.set_axis_off()

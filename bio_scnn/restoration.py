@@ -131,7 +131,7 @@ def restore(
     mask: NDArray,
     *,
     model: str | Path | HybridSCNN = "inpaint",
-    options: SpikingOptions = SpikingOptions(),  # noqa: B008 (frozen)
+    options: SpikingOptions = SpikingOptions(),  # noqa: B008 - frozen, so one for all calls is safe
     seed: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Restoration:

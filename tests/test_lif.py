@@ -174,7 +174,7 @@ def test_membrane_overlays_the_closed_form(params, dt_ms):
 def event_driven(current, dt_ms, params):
     """Spike times, ms, of one neuron: from event to event, blind to the grid in between."""
     V, free_from, spikes = params.V_reset, 0.0, []
-    for step, I in enumerate(current):  # noqa: E741
+    for step, I in enumerate(current):  # noqa: E741 - the symbol of eq. 1
         now, end = step * dt_ms, (step + 1) * dt_ms
         while free_from < end:
             now = max(now, free_from)
@@ -385,7 +385,7 @@ def test_noise_has_the_stated_variance_and_correlation():
 @TARGETS
 def test_noise_is_reproducible_and_leaves_the_global_generator_alone(target):
     np.random.seed(1)  # noqa: NPY002 - the legacy state is what must not change
-    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    state = np.random.get_state()[1].copy()  # noqa: NPY002 - as above
     keywords = {"duration_ms": 50, "noise_std": 2.0, "record": [1, 7], "target": target}
     one = simulate(BAND[:50], seed=4, **keywords)
     two = simulate(BAND[:50], seed=4, **keywords)
@@ -393,7 +393,7 @@ def test_noise_is_reproducible_and_leaves_the_global_generator_alone(target):
     for field in ("count", "first_spike_ms", "last_spike_ms", "membrane", "current"):
         np.testing.assert_array_equal(getattr(one, field), getattr(two, field))
     assert not np.array_equal(one.first_spike_ms, other.first_spike_ms)
-    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002 - as above
     # The noise itself does not depend on the target.
     numpy = simulate(BAND[:50], seed=4, **{**keywords, "target": "numpy"})
     np.testing.assert_array_equal(one.current, numpy.current)
