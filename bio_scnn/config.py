@@ -58,6 +58,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             return tuple(_convert(args[0], v, f"{where}[{i}]") for i, v in enumerate(value))
         if len(value) == len(args):
             return tuple(_convert(a, v, where) for a, v in zip(args, value, strict=True))
+    if origin is dict and isinstance(value, dict):
+        return {k: _convert(args[1], v, f"{where}.{k}") for k, v in value.items()}
     if dataclasses.is_dataclass(hint):
         return from_table(hint, value, where)  # type: ignore[arg-type] # a type, not an instance
     if hint is float and isinstance(value, int) and not isinstance(value, bool):

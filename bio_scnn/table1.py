@@ -36,7 +36,7 @@ class LIFParameters:
     V_reset : float
         Reset potential, dimensionless; the neuron also starts there.
     t_ref_ms : float or Quantity
-        Refractory period, ms.
+        Refractory period, ms; 0 for none.
     tau_ms : float or Quantity
         Membrane time constant, ms: the leak of eq. 3.
     C_ms : float or Quantity
@@ -84,7 +84,9 @@ class LIFParameters:
             name, value = field.name, getattr(self, field.name)
             unit = {"_ms": "ms", "_hz": "Hz"}.get(name[-3:], "dimensionless")
             number = to_number(value, name, unit)
-            if unit != "dimensionless" and number <= 0:
+            if name == "t_ref_ms" and number < 0:
+                raise InputError(f"t_ref_ms (={number:g} ms) must be at least 0 ms")
+            if unit != "dimensionless" and number <= 0 and name != "t_ref_ms":
                 raise InputError(f"{name} (={number:g} {unit}) must be greater than 0 {unit}")
             # A frozen dataclass can only be normalised through object.__setattr__.
             object.__setattr__(self, name, number)
@@ -111,8 +113,8 @@ class LIFParameters:
 
     @property
     def rate_limit_hz(self) -> float:
-        """Rate 1/t_ref, Hz, that no current reaches."""
-        return 1e3 / self.t_ref_ms
+        """Rate 1/t_ref, Hz, that no current reaches; infinite without a refractory period."""
+        return 1e3 / self.t_ref_ms if self.t_ref_ms else math.inf
 
 
 def strip_unit(value: Any, name: str, unit: str) -> Any:

@@ -178,3 +178,16 @@ def test_bad_arguments():
         spike_count(1.0, -10.0)
     with pytest.raises(InputError, match="must be one number"):
         spike_times([1.0, 2.0], 10.0)
+
+
+def test_without_a_refractory_period_the_rate_is_one_over_the_latency():
+    params = LIFParameters(t_ref_ms=0)
+    currents = np.linspace(3, 3000, 50)
+    np.testing.assert_allclose(
+        firing_rate(currents, params), 1e3 / first_spike_ms(currents, params), rtol=1e-15
+    )
+    np.testing.assert_allclose(
+        current_for_rate(np.array([10.0, 5000.0]), params)[()],
+        2 / -np.expm1(-np.array([100.0, 0.2]) / 40),
+        rtol=1e-12,
+    )

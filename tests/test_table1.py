@@ -38,7 +38,7 @@ def test_resistance_is_derived():
     [
         ("tau_ms", float("nan"), "tau_ms (=nan ms) must be a finite number"),
         ("C_ms", 0.0, "C_ms (=0 ms) must be greater than 0 ms"),
-        ("t_ref_ms", 0, "t_ref_ms (=0 ms) must be greater than 0 ms"),
+        ("t_ref_ms", -1, "t_ref_ms (=-1 ms) must be at least 0 ms"),
         ("tau_syn_ms", -60, "tau_syn_ms (=-60 ms) must be greater than 0 ms"),
         ("tau_noise_ms", float("inf"), "tau_noise_ms (=inf ms) must be a finite number"),
         ("V_reset", 1.0, "V_reset (=1, dimensionless) must be below V_th (=1)"),

@@ -1,0 +1,79 @@
+"""The implementations that can be checked by name, and where they come from.
+
+Each module holds the adapters of one framework and imports it only when a layer is built.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from dataclasses import dataclass
+
+from bio_scnn.crossval.protocol import Adapter
+from bio_scnn.errors import InputError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One adapter that is known by name.
+
+    Attributes
+    ----------
+    name : str
+    factory : str
+        ``"module:object"`` under this package; called without arguments it gives the adapter.
+    distributions : tuple of str
+        What has to be installed, as the package index names it.
+    summary : str
+        A line for listings.
+    apart : str
+        Why it needs an environment of its own; empty if ``bio_scnn[validate]`` brings it.
+    """
+
+    name: str
+    factory: str
+    distributions: tuple[str, ...] = ()
+    summary: str = ""
+    apart: str = ""
+
+    def missing(self) -> tuple[str, ...]:
+        """The distributions that are not installed."""
+        return tuple(name for name in self.distributions if not _version(name))
+
+    def load(self) -> Adapter:
+        """The adapter.
+
+        Raises
+        ------
+        InputError
+            If it needs what is not installed.
+        """
+        if missing := self.missing():
+            raise InputError(
+                f"{self.name} needs {' and '.join(missing)}, not installed here: "
+                f"pip install {' '.join(missing)}"
+            )
+        module, _, name = self.factory.partition(":")
+        adapter: Adapter = getattr(importlib.import_module(f"{__name__}.{module}"), name)()
+        return adapter
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def versions(*distributions: str) -> dict[str, str]:
+    """Installed versions by distribution: what `Adapter.versions` returns."""
+    return {name: _version(name) for name in distributions}
+
+
+ENTRIES: dict[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        Entry("exact", "own:Exact", (), "bio_scnn's reference: exact mode in Brian2"),
+        Entry("closed-form", "own:ClosedForm", (), "event-driven closed form, NumPy"),
+    )
+}

@@ -1,0 +1,68 @@
+"""This project's own engines: the reference in Brian2, and the closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval.adapters import versions
+from bio_scnn.crossval.events import exact_trace
+from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup, Trace
+from bio_scnn.errors import InputError
+from bio_scnn.lif import simulate
+from bio_scnn.lif_arguments import time_grid
+
+
+class Exact(Adapter):
+    """`bio_scnn.simulate` in its exact mode."""
+
+    name = "exact"
+    capabilities = Capabilities(
+        refractory="steps", precise=True, spike_label="exact", own_noise=True
+    )
+    cannot = ("a refractory period shorter than dt, or not a whole number of steps",)
+
+    def versions(self) -> dict[str, str]:
+        return versions("bio_scnn", "brian2")
+
+    def build(self, setup: Setup) -> None:
+        try:
+            time_grid(setup.dt_ms, setup.dt_ms, "exact", setup.params)
+        except InputError as error:
+            raise CannotRepresent(str(error)) from None
+        self.setup = setup
+
+    def run(self, current: NDArray[np.float64]) -> Trace:
+        setup = self.setup
+        recording = simulate(
+            current,
+            setup.params,
+            duration_ms=len(current) * setup.dt_ms,
+            dt_ms=setup.dt_ms,
+            noise_std=setup.noise_std,
+            seed=setup.seed,
+            record=range(setup.neurons),
+        )
+        return Trace(recording.spike_trains_ms, recording.membrane[:, 1:].T)
+
+    def reset(self) -> None:
+        """Nothing to do: every run starts anew."""
+
+
+class ClosedForm(Adapter):
+    """The event-driven solution of eq. 1 between changes of the current."""
+
+    name = "closed-form"
+    capabilities = Capabilities(refractory="time", precise=True, spike_label="exact")
+
+    def versions(self) -> dict[str, str]:
+        return versions("bio_scnn", "numpy")
+
+    def build(self, setup: Setup) -> None:
+        self.setup = setup
+
+    def run(self, current: NDArray[np.float64]) -> Trace:
+        return exact_trace(current, self.setup.dt_ms, self.setup.params)
+
+    def reset(self) -> None:
+        """Nothing to do: every run starts anew."""

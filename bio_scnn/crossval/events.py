@@ -1,0 +1,66 @@
+"""The exact neuron under currents held over steps, from event to event: an oracle without a grid.
+
+Eq. 1 has a closed solution while the current is constant, so crossings and releases can be
+computed one after the other. Neither Brian2 nor a time step enters; the steps are only where the
+current changes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval.protocol import Trace
+from bio_scnn.table1 import LIFParameters
+
+
+def exact_trace(current: NDArray, dt_ms: float, params: LIFParameters) -> Trace:
+    """Spike times and V of eq. 1 and eq. 2, for any refractory period, 0 included.
+
+    Parameters
+    ----------
+    current : (steps, neurons) array, dimensionless
+        Held over [n dt, (n + 1) dt).
+    dt_ms : float, ms
+    params : LIFParameters
+
+    Returns
+    -------
+    Trace
+        Crossing times, and V at the ends of the steps: V_reset from a spike until the release.
+
+    Notes
+    -----
+    ``s = tau ln((RI - V)/(RI - V_th))`` after a moment with potential V, a constant current
+    brings V to the threshold. V relaxes as ``RI + (V - RI) exp(-s/tau)``.
+    """
+    steps, neurons = current.shape
+    V = np.full(neurons, params.V_reset)
+    membrane = np.empty((steps, neurons))
+    release = np.zeros(neurons)  # when the refractory period ends
+    trains: list[list[float]] = [[] for _ in range(neurons)]
+    for n in range(steps):
+        V_inf = params.R * np.asarray(current[n], dtype=np.float64)
+        end = (n + 1) * dt_ms
+        # Several spikes may fall into one step; only neurons that fired stay in the loop.
+        start = np.maximum(n * dt_ms, release)
+        moving = np.flatnonzero(start < end)
+        while moving.size:
+            gap = V_inf[moving] - params.V_th
+            with np.errstate(divide="ignore", invalid="ignore"):
+                latency = params.tau_ms * np.log1p((params.V_th - V[moving]) / gap)
+            left = end - start[moving]
+            fires = (gap > 0) & (latency <= left)
+            rest, fired = moving[~fires], moving[fires]
+            V[rest] = V_inf[rest] - (V_inf[rest] - V[rest]) * np.exp(
+                -(end - start[rest]) / params.tau_ms
+            )
+            times = start[fired] + latency[fires]
+            for neuron, time in zip(fired, times, strict=True):
+                trains[neuron].append(float(time))
+            V[fired] = params.V_reset
+            release[fired] = times + params.t_ref_ms
+            start[fired] = release[fired]
+            moving = fired[start[fired] < end]
+        membrane[n] = V
+    return Trace(tuple(np.array(train) for train in trains), membrane)

@@ -1,0 +1,212 @@
+"""What an implementation of the LIF neuron has to offer to be checked, and nothing more.
+
+An adapter builds a layer of uncoupled neurons, drives it with currents that are held over each
+time step, and says when it fired and, if it can, what V was. It declares what it claims to be, so
+that a neuron without a refractory period is not blamed for having none. Ten lines are enough::
+
+    class MyLayer(Adapter):
+        name = "my layer"
+        capabilities = Capabilities(refractory="none")
+
+        def build(self, setup):
+            self.setup, self.V = setup, np.zeros(setup.neurons)
+
+        def run(self, current):
+            p, dt, raster = self.setup.params, self.setup.dt_ms, []
+            for I in current:
+                self.V += dt / p.tau_ms * (p.R * I - self.V)
+                raster.append(self.V >= p.V_th)
+                self.V[raster[-1]] = p.V_reset
+            return Trace.from_raster(raster, dt)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bio_scnn.errors import InputError
+from bio_scnn.table1 import TABLE_1, LIFParameters
+
+SpikeLabel = Literal["start", "end", "exact"]
+
+
+class CannotRepresent(Exception):
+    """Raised by `Adapter.build`: the implementation has no such neuron. The message says why."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A layer to be built.
+
+    Attributes
+    ----------
+    params : LIFParameters
+        Eq. 1 and eq. 2: tau_ms, R, V_th, V_reset and t_ref_ms, which may be 0.
+    neurons : int
+    dt_ms : float, ms
+    dtype : str
+        One of the declared ``Capabilities.dtypes``.
+    seed : int
+        For implementations that draw random numbers.
+    noise_std : float, dimensionless
+        Standard deviation of an Ornstein-Uhlenbeck current with correlation time
+        ``params.tau_noise_ms`` that the implementation itself shall add; other than 0 only where
+        ``Capabilities.own_noise`` is declared.
+    """
+
+    params: LIFParameters = TABLE_1
+    neurons: int = 1
+    dt_ms: float = 0.1
+    dtype: str = "float64"
+    seed: int = 0
+    noise_std: float = 0.0
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an implementation claims; the defaults are a clock-driven neuron that obeys eq. 1 and 2.
+
+    Whatever is declared to differ from eq. 1 or eq. 2 turns the checks that must show it into
+    expected failures. What is *not* as declared is an unexpected one.
+
+    Attributes
+    ----------
+    refractory : {"steps", "time", "none"}
+        A whole number of steps, any time, or no refractory period at all.
+    reset : {"value", "subtract"}
+        V is set to V_reset, or V_th - V_reset is subtracted from it.
+    integrator : {"exact", "forward Euler", "backward Euler", "Crank-Nicolson", "adaptive"}
+        How V gets across a step of constant current; ``"exact"`` is ``exp(-dt/tau)``.
+    precise : bool
+        Spikes are found inside the steps.
+    fires_at_threshold : bool
+        At ``V == V_th`` exactly, as eq. 2 wants it, or only above.
+    spike_label : {"end", "start", "exact"}
+        What the reported time of a spike is: end or start of the step in which V crossed the
+        threshold, or the crossing itself.
+    membrane : {"after reset", "before reset", "none"}
+        Whether V at the end of a step with a spike shows the reset, or V is not to be had.
+    dtypes : tuple of str
+        Floating-point types it can be built with, the best first.
+    drive : {"current", "events"}
+        Whether it takes a current, or one synaptic event per step stands in for it.
+    own_noise : bool
+        Can add an Ornstein-Uhlenbeck current itself (`Setup.noise_std`).
+    deterministic : bool
+        The same setup and currents give the same spikes.
+    """
+
+    refractory: Literal["steps", "time", "none"] = "steps"
+    reset: Literal["value", "subtract"] = "value"
+    integrator: Literal[
+        "exact", "forward Euler", "backward Euler", "Crank-Nicolson", "adaptive"
+    ] = "exact"
+    precise: bool = False
+    fires_at_threshold: bool = True
+    spike_label: SpikeLabel = "end"
+    membrane: Literal["after reset", "before reset", "none"] = "after reset"
+    dtypes: tuple[str, ...] = ("float64",)
+    drive: Literal["current", "events"] = "current"
+    own_noise: bool = False
+    deterministic: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What a run gave.
+
+    Attributes
+    ----------
+    spike_times_ms : tuple of (spikes,) float64 arrays, ms
+        One per neuron, ascending, from the start of the run, as the implementation labels them.
+    membrane : (steps, neurons) array or None, dimensionless
+        V at the ends of the steps.
+    """
+
+    spike_times_ms: tuple[NDArray[np.float64], ...]
+    membrane: NDArray | None = None
+
+    @classmethod
+    def from_raster(
+        cls,
+        spikes: ArrayLike | Sequence[ArrayLike],
+        dt_ms: float,
+        membrane: ArrayLike | None = None,
+        label: SpikeLabel = "end",
+    ) -> Trace:
+        """From a spike raster ``(steps, neurons)``, non-zero where a neuron fired in a step.
+
+        Raises
+        ------
+        InputError
+            If the raster is no such array, or holds NaN.
+        """
+        raster = np.asarray(spikes)
+        if raster.ndim != 2:
+            raise InputError(
+                f"the spike raster (shape {raster.shape}) must have shape (steps, neurons)"
+            )
+        if raster.dtype.kind == "f" and np.isnan(raster).any():
+            raise InputError("the spike raster contains NaN: it must be 0 or 1")
+        neuron, step = np.nonzero(raster.T)
+        times = (step + (label == "end")) * dt_ms
+        splits = np.cumsum(np.bincount(neuron, minlength=raster.shape[1]))[:-1]
+        return cls(
+            tuple(np.split(times.astype(np.float64), splits)),
+            None if membrane is None else np.asarray(membrane),
+        )
+
+
+class Adapter(ABC):
+    """One implementation under test: subclass it, or let `as_adapter` wrap what you have.
+
+    Attributes
+    ----------
+    name : str
+        As it appears in reports.
+    capabilities : Capabilities
+    params : LIFParameters
+        Neuron that is checked; Table 1 unless the implementation has its own.
+    cannot : tuple of str
+        What of eq. 1, eq. 2 and Table 1 it cannot represent, in words, for the report.
+    expected_failures : mapping of str to str
+        Checks that are known to fail, with reasons, beyond what `capabilities` declare.
+    """
+
+    name: str = "unnamed"
+    capabilities: Capabilities = Capabilities()
+    params: LIFParameters = TABLE_1
+    cannot: tuple[str, ...] = ()
+    expected_failures: Mapping[str, str] = MappingProxyType({})
+
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages that do the work, by name."""
+        return {}
+
+    @abstractmethod
+    def build(self, setup: Setup) -> None:
+        """Make the layer anew, every neuron at V_reset and not refractory.
+
+        Raises
+        ------
+        CannotRepresent
+            If the implementation has no such neuron.
+        """
+
+    @abstractmethod
+    def run(self, current: NDArray[np.float64]) -> Trace:
+        """Drive the layer, just built or reset, with ``(steps, neurons)`` currents.
+
+        ``current[n]`` is held over [n dt, (n + 1) dt).
+        """
+
+    def reset(self) -> None:
+        """Bring the layer back to how `build` left it, by the implementation's own means."""
+        raise CannotRepresent(f"{self.name} has no reset of its own")

@@ -1,0 +1,135 @@
+"""What a validation leaves behind: one result per check, one report per implementation."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bio_scnn.config import from_table
+from bio_scnn.crossval.protocol import Capabilities
+from bio_scnn.table1 import TABLE_1, LIFParameters
+
+Status = Literal["passed", "failed", "xfail", "xpass", "skipped", "error"]
+UNEXPECTED = ("failed", "error")
+"""The statuses that make a validation fail."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check of one implementation.
+
+    Attributes
+    ----------
+    check : str
+        Name of the check, as in ``refractory_period``.
+    status : str
+        ``passed``; ``failed``; ``xfail``, a failure that was declared; ``xpass``, a declared
+        failure that did not happen; ``skipped``, cannot be represented; ``error``, the
+        implementation raised, crashed or exceeded the time limit.
+    observed, expected : str
+        In words and numbers, with units.
+    cause : str
+        The likely cause of a failure; empty if none is known.
+    effect : str
+        What it does to a 150 Hz neuron.
+    reason : str
+        Why it was expected to fail or skipped, or what was raised.
+    values : dict of str to float
+        The measured deviations by name, units in the name; infinite and NaN ones left out.
+    seconds : float
+    """
+
+    check: str
+    status: Status
+    observed: str = ""
+    expected: str = ""
+    cause: str = ""
+    effect: str = ""
+    reason: str = ""
+    values: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """The curves that are drawn of an implementation; lists, so that JSON can hold them.
+
+    Attributes
+    ----------
+    current : tuple of float, dimensionless
+    rate_hz, exact_rate_hz, floor_rate_hz : tuple of float, Hz
+        Measured, of the closed form, and of a perfect neuron on the same time grid.
+    t_ms : tuple of float, ms
+    membrane, exact_membrane : tuple of float, dimensionless
+        Of a neuron that shall fire at 150 Hz; `membrane` is empty if there is none.
+    spikes_ms, exact_spikes_ms : tuple of float, ms
+    """
+
+    current: tuple[float, ...]
+    rate_hz: tuple[float, ...]
+    exact_rate_hz: tuple[float, ...]
+    floor_rate_hz: tuple[float, ...]
+    t_ms: tuple[float, ...]
+    membrane: tuple[float, ...]
+    exact_membrane: tuple[float, ...]
+    spikes_ms: tuple[float, ...]
+    exact_spikes_ms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that was found out about one implementation.
+
+    Attributes
+    ----------
+    name : str
+    summary : str
+    versions : dict of str
+        Packages that did the work.
+    capabilities : Capabilities
+    cannot : tuple of str
+    params : LIFParameters
+        Neuron that was checked; its t_ref_ms is 0 if none is declared.
+    dt_ms : float, ms
+    dtype : str
+    behaves_like : str
+        The simplest neuron on a grid that gives the same spikes, in words; empty if none does.
+    results : tuple of CheckResult
+    portrait : Portrait or None
+    error : str
+        Why it could not be run at all.
+    seconds : float
+    """
+
+    name: str
+    summary: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    capabilities: Capabilities = Capabilities()
+    cannot: tuple[str, ...] = ()
+    params: LIFParameters = TABLE_1
+    dt_ms: float = 0.1
+    dtype: str = "float64"
+    behaves_like: str = ""
+    results: tuple[CheckResult, ...] = ()
+    portrait: Portrait | None = None
+    error: str = ""
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ran, and nothing unexpected failed."""
+        return not self.error and not any(r.status in UNEXPECTED for r in self.results)
+
+    def count(self, status: Status) -> int:
+        """Number of checks with a status."""
+        return sum(result.status == status for result in self.results)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain tables that `json` can write."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, table: dict[str, Any]) -> Report:
+        """The inverse of `to_json`."""
+        return from_table(cls, table, "report")
