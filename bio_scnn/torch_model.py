@@ -1,0 +1,66 @@
+"""The hybrid network in PyTorch, with the same weights: what a deep-learning user can build on.
+
+PyTorch is optional and imported when `to_torch` is called; the modules are in `torch_layers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bio_scnn.errors import InputError
+from bio_scnn.model import HybridSCNN
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bio_scnn.torch_layers import TorchHybrid
+
+
+def to_torch(
+    model: HybridSCNN,
+    spiking: Callable[[Tensor], Tensor] | None = None,
+    *,
+    clip_slope: float = 0.0,
+) -> TorchHybrid:
+    """The network as a `torch.nn.Module` that shares nothing with it but the values.
+
+    Parameters
+    ----------
+    model : HybridSCNN
+        Its weights are copied, in their precision.
+    spiking : callable, optional
+        Maps input currents, dimensionless, shape ``(N, C, h, w)``, to firing rates in Hz, same
+        shape: a `torch.nn.Module` or a function. By default the closed form of the neuron,
+        which is differentiable. `bio_scnn.torch_layers` has `SpikeRates`, which reads the rates
+        from the spikes of any layer, and `NumpyRates`, for what takes and gives NumPy arrays.
+    clip_slope : float
+        As in `bio_scnn.encoding.encoder_backward`; 0 gives the exact gradient.
+
+    Returns
+    -------
+    torch.nn.Module
+        Its ``forward`` takes what `bio_scnn.model.network_input` gives, channels first: shape
+        ``(N, 4 fold^2, H/fold, W/fold)``; it returns the restored image ``(N, 3, H, W)``. Names
+        and shapes in its ``state_dict`` are those of the model's safetensors file.
+
+    Raises
+    ------
+    InputError
+        If PyTorch is not installed.
+
+    Examples
+    --------
+    ::
+
+        network = to_torch(load_model(model_path("inpaint"))[0])
+        x = network_input(model.architecture, fill[np.newaxis], mask[np.newaxis])
+        restored = network(torch.from_numpy(x).permute(0, 3, 1, 2))
+    """
+    try:
+        from bio_scnn.torch_layers import TorchHybrid
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise InputError("to_torch needs PyTorch, not installed here: pip install torch") from None
+    return TorchHybrid(model, spiking, clip_slope)
