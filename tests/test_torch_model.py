@@ -185,7 +185,7 @@ def test_rates_are_read_from_spikes():
     exact = firing_rate(current.numpy(), params)
     isi = SpikeRates(grid_layer(1.0), dt_ms=0.1, duration_ms=200.0, readout="isi")(current)
     assert isi[0] == 0
-    interval, shortest = 1e3 / isi[1:], 1e3 / exact[1:]
+    interval, shortest = 1e3 / isi[1:].numpy(), 1e3 / exact[1:]
     assert ((interval >= shortest - 1e-9) & (interval <= shortest + 0.1)).all()
     count = SpikeRates(grid_layer(1.0), dt_ms=0.1, duration_ms=200.0)(current)
     assert (abs(count - isi) <= 5 + 1e-9).all()
