@@ -75,5 +75,15 @@ ENTRIES: dict[str, Entry] = {
     for entry in (
         Entry("exact", "own:Exact", (), "bio_scnn's reference: exact mode in Brian2"),
         Entry("closed-form", "own:ClosedForm", (), "event-driven closed form, NumPy"),
+        Entry("nengo", "nengo:NengoLIF", ("nengo",), "nengo.LIF in a nengo.Simulator"),
+        Entry("nest-delta", "nest:NestDelta", ("nest-simulator",), "NEST's iaf_psc_delta"),
+        Entry(
+            "nest-delta-ps",
+            "nest:NestDeltaPrecise",
+            ("nest-simulator",),
+            "NEST's iaf_psc_delta_ps, with precise spike times",
+        ),
+        Entry("nest-exp", "nest:NestExp", ("nest-simulator",), "NEST's iaf_psc_exp"),
+        Entry("brian2-stock", "stock_brian2:StockBrian2", (), "a plain Brian2 script"),
     )
 }

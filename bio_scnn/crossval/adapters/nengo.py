@@ -1,0 +1,87 @@
+"""Nengo's LIF neurons: spikes and releases inside the steps."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval.adapters import versions
+from bio_scnn.crossval.adapters._support import quiet_import, split_by_neuron
+from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, Trace
+
+
+class NengoLIF(Adapter):
+    """`nengo.LIF` in a `nengo.Simulator`, its currents fed to the neurons directly.
+
+    Nengo fixes threshold and reset at 1 and 0; the gain and the bias that each of its neurons has
+    bring any others there: ``v = (V - V_reset)/(V_th - V_reset)`` obeys eq. 1 with the current
+    ``(RI - V_reset)/(V_th - V_reset)``. Two defaults are changed, the random V at the start
+    and the clipping of V at 0.
+    """
+
+    name = "nengo"
+    capabilities = Capabilities(
+        refractory="time", precise=True, fires_at_threshold=False, spike_label="exact"
+    )
+    cannot = (
+        "a refractory period shorter than dt: what is left of the step with the spike is lost",
+    )
+
+    _close: Callable[[], object] = staticmethod(lambda: None)
+
+    def versions(self) -> dict[str, str]:
+        return versions("nengo", "numpy")
+
+    def build(self, setup: Setup) -> None:
+        nengo, p = quiet_import("nengo"), setup.params
+        self.setup = setup
+        jump = p.V_th - p.V_reset
+        self._held = held = [np.zeros((1, setup.neurons))]
+        model = nengo.LIF(
+            tau_rc=p.tau_ms * 1e-3,
+            tau_ref=p.t_ref_ms * 1e-3,
+            min_voltage=-np.inf,
+            initial_state={"voltage": nengo.dists.Choice([0.0])},
+        )
+        dt = setup.dt_ms * 1e-3
+        network = nengo.Network(seed=setup.seed, add_to_container=False)
+        with network, np.errstate(all="ignore"), warnings.catch_warnings():
+            # For its decoders, which are not used here, Nengo asks for the rates at input 1.
+            warnings.filterwarnings("ignore", "Non-finite values detected in `max_rates`")
+            neurons = nengo.Ensemble(
+                setup.neurons,
+                dimensions=1,
+                neuron_type=model,
+                gain=np.full(setup.neurons, p.R / jump),
+                bias=np.full(setup.neurons, -p.V_reset / jump),
+            ).neurons
+            drive = nengo.Node(lambda t: held[0][round(t / dt) - 1])
+            nengo.Connection(drive, neurons, synapse=None)
+            self._probes = [
+                nengo.Probe(neurons, kind) for kind in ("output", "voltage", "refractory_time")
+            ]
+            self._simulator: Any = nengo.Simulator(network, dt, progress_bar=False, optimize=False)
+        self._close()
+        self._close = weakref.finalize(self, self._simulator.close)  # or Nengo warns of a leak
+
+    def run(self, current: NDArray[np.float64]) -> Trace:
+        self._held[0] = current
+        setup, p = self.setup, self.setup.params
+        self._simulator.run_steps(len(current), progress_bar=False)
+        output, v, refractory = (self._simulator.data[probe] for probe in self._probes)
+        neuron, step = np.nonzero(output.T)
+        # From the start of the step that a spike is in, a neuron is refractory until its end.
+        inside_ms = 1e3 * refractory[step, neuron] - p.t_ref_ms
+        return Trace(
+            split_by_neuron(neuron, step * setup.dt_ms + inside_ms, setup.neurons),
+            p.V_reset + (p.V_th - p.V_reset) * v,
+        )
+
+    def reset(self) -> None:
+        """`Simulator.reset`."""
+        self._simulator.reset()

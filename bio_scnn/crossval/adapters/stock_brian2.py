@@ -1,0 +1,76 @@
+"""A plain Brian2 script, as users write it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.codegen import brian2_settings
+from bio_scnn.crossval.adapters import versions
+from bio_scnn.crossval.adapters._support import split_by_neuron
+from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, Trace
+
+_EQUATIONS = """
+dV/dt = (I - V/R)/C : 1 (unless refractory)
+I = I_held(t, i) : 1
+"""
+
+
+class StockBrian2(Adapter):
+    """Equations, `threshold`, `reset` and `refractory`, and nothing else."""
+
+    name = "brian2-stock"
+    capabilities = Capabilities(refractory="steps", spike_label="start")
+    cannot = ("a spike or a release inside a step",)
+
+    def versions(self) -> dict[str, str]:
+        return versions("brian2", "numpy")
+
+    def build(self, setup: Setup) -> None:
+        self.setup, p = setup, setup.params
+        with brian2_settings("numpy") as b2:
+            ms, clock = b2.ms, b2.Clock(setup.dt_ms * b2.ms, name="stock_clock")
+            namespace = {
+                "R": p.R,
+                "C": p.C_ms * ms,
+                "V_th": p.V_th,
+                "V_reset": p.V_reset,
+            }
+            neurons = b2.NeuronGroup(
+                setup.neurons,
+                _EQUATIONS,
+                method="exact",
+                threshold="V >= V_th",
+                reset="V = V_reset",
+                refractory=p.t_ref_ms * ms,
+                clock=clock,
+                name="stock_neurons",
+            )
+            neurons.V = p.V_reset
+            spikes = b2.SpikeMonitor(neurons, name="stock_spikes")
+            potential = b2.StateMonitor(
+                neurons, "V", record=True, when="end", clock=clock, name="stock_potential"
+            )
+            self._network: Any = b2.Network(neurons, spikes, potential)
+            self._namespace = namespace
+            self._spikes, self._potential = spikes, potential
+            self._network.store()
+
+    def run(self, current: NDArray[np.float64]) -> Trace:
+        dt = self.setup.dt_ms
+        with brian2_settings("numpy") as b2:
+            held = b2.TimedArray(current, dt=dt * b2.ms, name="stock_current")
+            self._network.run(
+                len(current) * dt * b2.ms, namespace={**self._namespace, "I_held": held}
+            )
+            # In whole steps, because the times in seconds carry the rounding of the clock.
+            step = np.rint(np.asarray(self._spikes.t / b2.ms) / dt)
+            trains = split_by_neuron(self._spikes.i[:], step * dt, self.setup.neurons)
+            return Trace(trains, np.array(self._potential.V[:]).T)
+
+    def reset(self) -> None:
+        """`Network.restore`, to what was stored before the first run."""
+        with brian2_settings("numpy"):
+            self._network.restore()
