@@ -85,5 +85,18 @@ ENTRIES: dict[str, Entry] = {
         ),
         Entry("nest-exp", "nest:NestExp", ("nest-simulator",), "NEST's iaf_psc_exp"),
         Entry("brian2-stock", "stock_brian2:StockBrian2", (), "a plain Brian2 script"),
+        Entry("paper-one-step", "paper_layer:ForwardMethod", (), "the paper's forward method"),
+        Entry("snntorch", "snntorch:Leaky", ("snntorch", "torch"), "Leaky, reset to zero"),
+        Entry("norse", "norse:Box", ("norse", "torch"), "norse.torch.LIFBoxCell"),
+        Entry("norse-refractory", "norse:Refractory", ("norse", "torch"), "LIFRefracCell"),
+        Entry("spikingjelly", "spikingjelly:LIFNode", ("spikingjelly", "torch"), "neuron.LIFNode"),
+        Entry("rockpool", "rockpool:LIFNeuron", ("rockpool", "torch"), "LIFNeuronTorch"),
+        Entry(
+            "sinabs",
+            "sinabs:LIF",
+            ("sinabs", "torch"),
+            "sinabs.layers.LIF with SingleSpike and MembraneReset",
+            apart="requires nir <= 1.0.4, with which other frameworks' NIR import breaks",
+        ),
     )
 }

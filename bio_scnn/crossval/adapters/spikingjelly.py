@@ -1,0 +1,53 @@
+"""SpikingJelly: `neuron.LIFNode` in single-step mode."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval.adapters import versions
+from bio_scnn.crossval.adapters.torch_layers import TorchSteps, refuse_refractory
+from bio_scnn.crossval.protocol import Capabilities, Setup
+
+
+class LIFNode(TorchSteps):
+    """``V += (x + V_reset - V)/tau'``, then ``V >= threshold``.
+
+    ``tau' = 1/(1 - exp(-dt/tau))`` makes this the solution of eq. 1 over a step; its tau is a
+    number without a unit, and dt/tau would be Euler's step. V_reset is also where the neuron
+    rests, so the input is ``RI - V_reset``.
+    """
+
+    name = "spikingjelly"
+    capabilities = Capabilities(refractory="none", dtypes=("float64", "float32"))
+    cannot = ("a refractory period",)
+
+    def versions(self) -> dict[str, str]:
+        return versions("spikingjelly", "torch")
+
+    def build(self, setup: Setup) -> None:
+        from spikingjelly.activation_based import neuron
+
+        refuse_refractory(setup)
+        self.setup = setup
+        self.node = neuron.LIFNode(
+            tau=-1 / math.expm1(-setup.dt_ms / setup.params.tau_ms),
+            v_threshold=setup.params.V_th,
+            v_reset=setup.params.V_reset,
+        )
+
+    def scale(self, current: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.setup.params.R * current - self.setup.params.V_reset
+
+    def step(self, x: Any) -> tuple[Any, Any]:
+        spikes = self.node(x)
+        return spikes, self.node.v
+
+    def reset(self) -> None:
+        """`functional.reset_net`."""
+        from spikingjelly.activation_based import functional
+
+        functional.reset_net(self.node)
