@@ -1,0 +1,164 @@
+"""Each implementation in a process of its own, so that no crash or hang costs a result.
+
+A step that ends its worker, or exceeds the time limit, becomes that check's ``error``; the
+remaining ones are taken by a new worker.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bio_scnn.config import from_table
+from bio_scnn.crossval.process import Stopped, WorkerProcess
+from bio_scnn.crossval.results import CheckResult, Portrait, Report
+from bio_scnn.crossval.worker import LIKENESS, LOAD, PORTRAIT
+from bio_scnn.errors import InputError
+
+__all__ = ["Stopped", "Target", "check_apart"]
+
+OnEvent = Callable[[str, Any], None]
+
+# A framework that dies this often in a row will go on to do so.
+CRASHES_IN_A_ROW = 3
+SECONDS_TO_LOAD = 120.0  # at least; imports and compilers are slow the first time
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to check, and where.
+
+    Attributes
+    ----------
+    name : str
+        For progress and errors, until the adapter gives its own.
+    recipe : dict
+        As `worker.make_adapter` takes it.
+    python : str
+        Interpreter of an environment that has bio_scnn, and the framework.
+    """
+
+    name: str
+    recipe: dict[str, Any]
+    python: str = sys.executable
+
+
+def check_apart(
+    target: Target,
+    checks: Sequence[str],
+    *,
+    dt_ms: float = 0.1,
+    time_limit_s: float = 60.0,
+    on_event: OnEvent | None = None,
+    stop: threading.Event | None = None,
+) -> Report:
+    """Run checks on one implementation in a process of its own.
+
+    Parameters
+    ----------
+    target : Target
+    checks : sequence of str
+        Their names.
+    dt_ms : float, ms
+    time_limit_s : float, s
+        For each check.
+    on_event : callable, optional
+        Called with ``("start", check)`` before and ``("result", CheckResult)`` after each check.
+    stop : threading.Event, optional
+        Once it is set, the worker is killed.
+
+    Returns
+    -------
+    Report
+        Its `error` says why, if the implementation could not be loaded or kept crashing.
+
+    Raises
+    ------
+    InputError
+        If there is no such implementation or interpreter.
+    Stopped
+        After `stop` was set.
+    """
+    began = time.monotonic()
+    state = _State(target, checks, dt_ms, on_event or (lambda kind, content: None))
+    stop = stop or threading.Event()
+    crashes = 0
+    while state.left and not state.report.error:
+        job = {"recipe": target.recipe, "dt_ms": dt_ms, "steps": state.left}
+        before = len(state.left)
+        with WorkerProcess(target.python, job, stop) as process:
+            step, why = state.follow(process, time_limit_s)
+        if step == LOAD:
+            state.give_up(why)
+        elif why:
+            # Progress between two crashes means that only single checks are at fault.
+            crashes = crashes + 1 if len(state.left) == before else 1
+            state.crashed(step, why)
+            if crashes == CRASHES_IN_A_ROW and state.left:
+                state.give_up(f"given up after {crashes} crashes in a row; the last: {why}")
+    return replace(state.report, seconds=time.monotonic() - began)
+
+
+class _State:
+    """What is known of an implementation, and what is left to do."""
+
+    def __init__(self, target: Target, checks: Sequence[str], dt_ms: float, tell: OnEvent):
+        self.report = Report(name=target.name, dt_ms=dt_ms)
+        self.left = [*checks, PORTRAIT, LIKENESS]
+        self._checks = tuple(checks)
+        self._tell = tell
+        self._loaded = False
+        self._since = 0.0
+
+    def follow(self, process: WorkerProcess, time_limit_s: float) -> tuple[str, str]:
+        """Until its end; the step at which it ended, and why, if it was not finished."""
+        step = LOAD
+        while True:
+            limit = max(time_limit_s, SECONDS_TO_LOAD) if step == LOAD else time_limit_s
+            event, content = process.next(limit)
+            if event == "start":
+                step, self._since = content, time.monotonic()
+                if step in self._checks:
+                    self._tell("start", step)
+            elif event == "loaded":
+                if not self._loaded:
+                    self.report, self._loaded = Report.from_json(content), True
+            elif event == "done":
+                self._done(step, content)
+            elif event == "bad input":
+                raise InputError(content)
+            elif event == "finished":
+                process.let_end()
+                return step, ""
+            else:
+                return step, content
+
+    def crashed(self, step: str, why: str) -> None:
+        """Turn the end of a worker into a result."""
+        if step in self._checks:
+            seconds = time.monotonic() - self._since
+            self._add(CheckResult(step, "error", reason=why, seconds=seconds))
+        self.left.remove(step)
+
+    def give_up(self, why: str) -> None:
+        """No more workers."""
+        self.report = replace(self.report, error=why)
+
+    def _done(self, step: str, content: Any) -> None:
+        if step in self._checks:
+            self._add(from_table(CheckResult, content, "result"))
+        elif content is None:
+            pass  # nothing could be drawn or said
+        elif step == PORTRAIT:
+            self.report = replace(self.report, portrait=from_table(Portrait, content, "portrait"))
+        else:
+            self.report = replace(self.report, behaves_like=content)
+        self.left.remove(step)
+
+    def _add(self, result: CheckResult) -> None:
+        self.report = replace(self.report, results=(*self.report.results, result))
+        self._tell("result", result)

@@ -1,0 +1,162 @@
+"""One implementation in a process of its own: ``python -m bio_scnn.crossval.worker``.
+
+`isolation` starts it, writes a job to its standard input, and reads one JSON object per line from
+a pipe that nothing else can reach: frameworks print, so what was standard output at the start is
+moved out of their way before any is imported. The job says how to make the adapter and which
+steps to take; each is announced before it begins, so that the parent knows what a crash or a hang
+belongs to.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import faulthandler
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from bio_scnn.crossval.protocol import Adapter
+from bio_scnn.crossval.results import Report
+from bio_scnn.crossval.subject import Subject
+from bio_scnn.errors import InputError
+
+LOAD, PORTRAIT, LIKENESS = "(load)", "(portrait)", "(behaves like)"
+"""Steps that are no checks."""
+
+
+def make_adapter(recipe: dict[str, Any], dt_ms: float) -> Adapter:
+    """The adapter that a recipe describes.
+
+    Parameters
+    ----------
+    recipe : dict
+        ``{"resolve": NAME}``, ``{"command": TEMPLATE}`` or ``{"nir": FILE, "index": NODE}``.
+    dt_ms : float, ms
+
+    Raises
+    ------
+    InputError
+        If there is no such thing.
+    """
+    if "command" in recipe:
+        from bio_scnn.crossval.external import CommandAdapter
+
+        return CommandAdapter(recipe["command"])
+    if "nir" in recipe:
+        from bio_scnn.crossval.nir_io import nir_adapters
+
+        return nir_adapters(Path(recipe["nir"]))[recipe["index"]]
+    from bio_scnn.crossval.wrap import resolve
+
+    return resolve(recipe["resolve"], dt_ms=dt_ms)
+
+
+def header(subject: Subject) -> Report:
+    """What is known about an implementation before the first check."""
+    adapter = subject.adapter
+    return Report(
+        name=adapter.name,
+        summary=(type(adapter).__doc__ or "").strip().partition("\n")[0],
+        versions=adapter.versions(),
+        capabilities=adapter.capabilities,
+        cannot=tuple(adapter.cannot),
+        params=subject.params,
+        dt_ms=subject.dt_ms,
+        dtype=subject.dtype,
+    )
+
+
+class Worker:
+    """Takes the steps of a job and tells the parent about each.
+
+    Parameters
+    ----------
+    events : text file
+        Where to write.
+    """
+
+    def __init__(self, events: TextIO):
+        self._events = events
+
+    def tell(self, event: str, content: object = None) -> None:
+        """Send one event, whole and at once."""
+        self._events.write(json.dumps({"event": event, "content": content}) + "\n")
+        self._events.flush()
+
+    def run(self, job: dict[str, Any]) -> None:
+        """Load the adapter and take the steps; ends with "finished" or says why not."""
+        self.tell("start", LOAD)
+        try:
+            adapter = make_adapter(job["recipe"], job["dt_ms"])
+        except InputError as error:
+            return self.tell("bad input", str(error))
+        except Exception as error:
+            return self.tell("failed", f"{type(error).__name__}: {error}")
+        subject = Subject(adapter, job["dt_ms"])
+        try:
+            # Imports the framework, which may take longer than any check.
+            subject.run(np.zeros((1, 1)))
+        except ImportError as error:
+            return self.tell("failed", f"{type(error).__name__}: {error}")
+        except Exception:  # is for the checks to find, each for itself
+            pass
+        self.tell("loaded", header(subject).to_json())
+        for step in job["steps"]:
+            self.tell("start", step)
+            self.tell("done", self.step(step, subject))
+        return self.tell("finished")
+
+    def step(self, name: str, subject: Subject) -> object:
+        """Take one step; what it gives as `json` can write it, None where there is nothing."""
+        from bio_scnn.crossval import suite
+
+        if name not in (PORTRAIT, LIKENESS):
+            return dataclasses.asdict(suite.run_check(name, subject))
+        try:
+            if name == LIKENESS:
+                return suite.behaves_like(subject)
+            return dataclasses.asdict(suite.portray(subject))
+        except Exception:  # the checks have said what is wrong
+            return None
+
+
+def _private_pipes() -> tuple[int, TextIO]:
+    """The pipes from and to the parent; whoever reads or prints from now on gets others."""
+    jobs, events = os.dup(0), os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return jobs, events
+
+
+def _end_with_parent(jobs: int) -> None:
+    """Kill this process and all its children once the parent is gone, however it went."""
+    os.read(jobs, 1)  # returns when the other end is closed
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
+def main() -> None:
+    """Read a job, one line of JSON, and do it."""
+    jobs, events = _private_pipes()
+    # Where it was when it crashed, or was asked to tell.
+    faulthandler.enable(all_threads=False)
+    if hasattr(faulthandler, "register"):
+        faulthandler.register(signal.SIGUSR1, all_threads=False)
+    line = b""
+    # Without a buffer: a thread that sleeps in one would break the end of the interpreter.
+    while not line.endswith(b"\n") and (more := os.read(jobs, 65536)):
+        line += more
+    threading.Thread(target=_end_with_parent, args=(jobs,), daemon=True).start()
+    Worker(events).run(json.loads(line))
+
+
+if __name__ == "__main__":
+    main()
