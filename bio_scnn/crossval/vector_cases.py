@@ -1,0 +1,229 @@
+"""The currents of the stored test vectors, and their exact answers from independent sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval import probes
+from bio_scnn.crossval.events import exact_trace
+from bio_scnn.crossval.protocol import Trace
+from bio_scnn.errors import InputError
+from bio_scnn.fi_curve import current_for_rate
+from bio_scnn.lif import simulate
+from bio_scnn.table1 import LIFParameters
+
+TIME_AGREEMENT_MS = 1e-9
+POTENTIAL_AGREEMENT = 1e-9
+_QUANTUM = 2.0**-16
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One set of currents.
+
+    Attributes
+    ----------
+    name : str
+        Of its folder.
+    about : str
+        What it is there for, in a line.
+    params : LIFParameters
+    dt_ms : float, ms
+    current : (steps, neurons) float64 array, dimensionless
+        Multiples of 2^-16 below 2^8 in magnitude, or whole numbers: float32 holds them exactly,
+        and no platform's last digit is in them.
+    """
+
+    name: str
+    about: str
+    params: LIFParameters
+    dt_ms: float
+    current: NDArray[np.float64]
+
+
+def cases(p: LIFParameters) -> Iterator[Case]:
+    """Every case for a neuron, with time steps of t_ref/10 and t_ref: 0.1 and 1 ms in Table 1.
+
+    Without a refractory period the steps are 0.1 and 1 ms, or shorter for a fast membrane.
+    """
+    fine = p.t_ref_ms / 10 if p.t_ref_ms else min(0.1, p.tau_ms / 40)
+    coarse = p.t_ref_ms or min(1.0, p.tau_ms / 4)
+    if coarse > p.tau_ms / 4:  # V would hardly be resolved
+        coarse = fine
+    short, long = 1000, 400
+    jump = p.V_th - p.V_reset
+
+    def towards(levels: list[float]) -> NDArray:
+        """Currents that take V from V_reset to V_th this many times over."""
+        return (p.V_reset + jump * np.array(levels)) / p.R
+
+    def case(name: str, about: str, params: LIFParameters, dt: float, *parts: NDArray) -> Case:
+        current = np.concatenate(parts, axis=1)
+        return Case(name, about, params, dt, np.round(current / _QUANTUM) * _QUANTUM)
+
+    def mixed(q: LIFParameters, dt: float, steps: int) -> tuple[NDArray, ...]:
+        return (
+            probes.held(_band(q, [0.0, 0.37, 0.87]), steps),
+            probes.stepping(q, dt, steps, 3),
+            probes.noise(q, dt, steps, 3, coloured=False),
+        )
+
+    band = _band(p, [0.0, 0.113, 0.23, 0.37, 0.51, 0.63, 0.87, 1.0])
+    yield case("constant", "constant currents across the band", p, fine, probes.held(band, short))
+    yield case("constant_coarse", "the same, long steps", p, coarse, probes.held(band, long))
+    yield case(
+        "rheobase",
+        "no, negative, sub-threshold and rheobase currents, and just above",
+        p,
+        coarse,
+        probes.held(towards([0, -3, 0.9, 0.999, 1, 1.001, 1.01, 1.1]), long),
+    )
+    yield case(
+        "large_drive",
+        "20 to 4000 times the rheobase: down to one step from reset to threshold",
+        p,
+        fine,
+        probes.held(towards([20, 50, 100, 200, 400, 1000, 2000, 4000]), short // 2),
+    )
+    for suffix, dt, steps in (("", fine, short), ("_coarse", coarse, long)):
+        words = ", long steps" if suffix else ""
+        yield case(
+            f"steps{suffix}",
+            f"currents that jump, inside refractory periods too{words}",
+            p,
+            dt,
+            probes.stepping(p, dt, steps, 8),
+        )
+        yield case(
+            f"white_noise{suffix}",
+            f"frozen noise, independent from step to step{words}",
+            p,
+            dt,
+            probes.noise(p, dt, steps, 8, coloured=False),
+        )
+        yield case(
+            f"ou_noise{suffix}",
+            f"frozen Ornstein-Uhlenbeck noise{words}",
+            p,
+            dt,
+            probes.noise(p, dt, steps, 8, coloured=True),
+        )
+        free = _refractory(p, 0.0)
+        yield case(
+            f"no_refractory{suffix}",
+            f"t_ref = 0; constant, jumping and noisy currents{words}",
+            free,
+            dt,
+            *mixed(free, dt, steps),
+        )
+    slow = _refractory(p, 5 * p.t_ref_ms)
+    yield case(
+        "long_refractory", "five times t_ref; as above", slow, fine, *mixed(slow, fine, short)
+    )
+    for name, share in (("reset_below", -0.5), ("reset_above", 0.4)):
+        other = replace(p, V_reset=p.V_reset + share * jump)
+        yield case(
+            name, f"V_reset = {other.V_reset:g}; as above", other, fine, *mixed(other, fine, short)
+        )
+
+
+def exact_answer(case: Case) -> tuple[Trace, list[str]]:
+    """Exact spike times and V, once independent solutions agree on them.
+
+    Returns
+    -------
+    Trace
+        Of `exact_trace`.
+    list of str
+        What agreed.
+
+    Raises
+    ------
+    InputError
+        If they do not agree: then the neuron is too ill-conditioned for vectors to be made.
+    """
+    p, dt = case.params, case.dt_ms
+    trace = exact_trace(case.current, dt, p)
+    agreed = ["event-driven solution", "direct summation"]
+    _compare(
+        case, replay_error(case.current, dt, p, trace), POTENTIAL_AGREEMENT, "V at the spikes"
+    )
+    if p.t_ref_ms >= dt:  # otherwise the time-driven engine cannot have it
+        agreed.append("Brian2, exact mode")
+        steps, neurons = case.current.shape
+        run = simulate(
+            case.current,
+            p,
+            duration_ms=steps * dt,
+            dt_ms=dt,
+            record=range(neurons),
+            target="numpy",
+        )
+        pairs = list(zip(run.spike_trains_ms, trace.spike_times_ms, strict=True))
+        same = all(len(one) == len(two) for one, two in pairs)
+        off = max(float(np.abs(one - two).max(initial=0.0)) for one, two in pairs) if same else 1e3
+        _compare(case, off, TIME_AGREEMENT_MS, "spike times in ms")
+        assert trace.membrane is not None
+        off = float(np.abs(run.membrane[:, 1:].T - trace.membrane).max())
+        _compare(case, off, POTENTIAL_AGREEMENT, "V at the ends of the steps")
+    if not any(map(len, trace.spike_times_ms)):
+        raise InputError(f"case {case.name}: no neuron fires with these parameters")
+    return trace, agreed
+
+
+def replay_error(current: NDArray, dt_ms: float, params: LIFParameters, trace: Trace) -> float:
+    """How far V is from V_th at the spikes of a trace, or above it between them.
+
+    Notes
+    -----
+    From the release s on, eq. 1 gives V at t as
+    ``exp(-(t-s)/tau) (V_reset + R sum_k I_k (exp((b_k-s)/tau) - exp((a_k-s)/tau)))`` over the
+    pieces [a_k, b_k] of constant current: no recursion, and no search for the crossing.
+    """
+    steps, neurons = current.shape
+    end = steps * dt_ms
+    worst = 0.0
+    for neuron in range(neurons):
+        release = 0.0
+        for spike in [*trace.spike_times_ms[neuron].tolist(), None]:
+            until = end if spike is None else spike
+            if release < until:
+                grid = np.arange(int(release / dt_ms), int(until / dt_ms) + 2) * dt_ms
+                inside = grid[(grid > release) & (grid < until)]
+                edges = np.concatenate([[release], inside, [until]])
+                middle = (edges[1:] + edges[:-1]) / 2
+                I = current[np.minimum((middle / dt_ms).astype(int), steps - 1), neuron]
+                growth = np.exp((edges - release) / params.tau_ms)
+                V = (params.V_reset + params.R * np.cumsum(I * np.diff(growth))) / growth[1:]
+                above = V - params.V_th
+                worst = max(worst, float(above.max()))
+                if spike is not None:
+                    worst = max(worst, abs(float(above[-1])))
+            release = until + params.t_ref_ms
+    return worst
+
+
+def _compare(case: Case, off: float, limit: float, what: str) -> None:
+    if not off <= limit:
+        raise InputError(
+            f"case {case.name}: independent solutions differ by {off:.2g} in {what}, more than "
+            f"{limit:g}; choose parameters farther from the limits of the model"
+        )
+
+
+def _band(p: LIFParameters, places: list[float]) -> NDArray[np.float64]:
+    """Currents for rates between rate_min (0) and rate_max (1)."""
+    rates = p.rate_min_hz + (p.rate_max_hz - p.rate_min_hz) * np.array(places)
+    return np.asarray(current_for_rate(rates, p))
+
+
+def _refractory(p: LIFParameters, t_ref_ms: float) -> LIFParameters:
+    """Another refractory period, and rates that it allows."""
+    limit = 1e3 / t_ref_ms if t_ref_ms else np.inf
+    highest = min(p.rate_max_hz, 0.75 * limit)
+    lowest = min(p.rate_min_hz, highest / 2)
+    return replace(p, t_ref_ms=t_ref_ms, rate_min_hz=lowest, rate_max_hz=highest)
