@@ -43,7 +43,7 @@ def lif(current, dt_ms=0.1):
     decay = np.exp(-dt_ms / TABLE_1.tau_ms)
     V = np.zeros(current.shape[1])
     raster, membrane = np.zeros(current.shape), np.zeros(current.shape)
-    for n, I in enumerate(current):
+    for n, x in enumerate(current):
         V = decay * V + (1 - decay) * TABLE_1.R * x
         raster[n] = V >= TABLE_1.V_th
         V = np.where(raster[n], TABLE_1.V_reset, V)
