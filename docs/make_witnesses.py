@@ -68,7 +68,8 @@ def main() -> None:
         "Noise is held over each step. *Steps while refractory* counts the changes of the current",
         "that fell into a refractory period.",
         "",
-        f"Measured on {datetime.datetime.now(datetime.UTC).date()} by `python docs/make_witnesses.py` with "
+        f"Measured on {datetime.datetime.now(datetime.UTC).date()} by "
+        "`python docs/make_witnesses.py` with "
         f"{', '.join(f'{name} {version}' for name, version in versions.items())}.",
         "",
     ]
