@@ -71,7 +71,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an implementation claims; the defaults are a clock-driven neuron that obeys eq. 1 and 2.
+    """What an implementation claims; by default, a clock-driven neuron that obeys eq. 1 and 2.
 
     Whatever is declared to differ from eq. 1 or eq. 2 turns the checks that must show it into
     expected failures. What is *not* as declared is an unexpected one.

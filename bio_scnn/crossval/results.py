@@ -105,7 +105,7 @@ class Report:
     name: str
     summary: str = ""
     versions: dict[str, str] = field(default_factory=dict)
-    capabilities: Capabilities = Capabilities()
+    capabilities: Capabilities = field(default_factory=Capabilities)
     cannot: tuple[str, ...] = ()
     params: LIFParameters = TABLE_1
     dt_ms: float = 0.1

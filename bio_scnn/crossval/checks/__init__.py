@@ -1,0 +1,45 @@
+"""The checks, each a function of a `Subject` whose docstring gives the physics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bio_scnn.crossval.checks import conduct, declared, drive, membrane, rates, spiking
+from bio_scnn.crossval.subject import Finding, Subject
+
+Check = Callable[[Subject], Finding]
+
+CHECKS: dict[str, Check] = {
+    check.__name__: check
+    for check in (
+        rates.fi_curve,
+        rates.spike_intervals,
+        rates.first_spike,
+        membrane.subthreshold_membrane,
+        membrane.spiking_membrane,
+        spiking.refractory_period,
+        spiking.reset_value,
+        spiking.reset_overshoot,
+        spiking.reset_delay,
+        spiking.threshold_equality,
+        spiking.silence,
+        drive.step_currents,
+        drive.frozen_noise,
+        drive.coloured_noise,
+        drive.own_noise,
+        rates.convergence,
+        rates.other_time_step,
+        rates.other_neuron,
+        conduct.single_precision,
+        conduct.determinism,
+        conduct.state_reset,
+        conduct.batch_invariance,
+        conduct.permutation,
+        conduct.causality,
+        conduct.non_finite_input,
+        declared.as_declared,
+    )
+}
+"""Every check by name, in the order in which they run."""
+
+__all__ = ["CHECKS", "Check"]

@@ -1,0 +1,186 @@
+"""What any layer owes its users: the same answer again, neuron by neuron, and clean failure."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval import probes
+from bio_scnn.crossval.compare import compare
+from bio_scnn.crossval.protocol import Trace
+from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, V_TOLERANCE, Finding, Skip, Subject
+
+
+def _currents(subject: Subject, neurons: int, steps: int = 300) -> NDArray[np.float64]:
+    """Constant and noisy currents in turn."""
+    p, dt = subject.params, subject.dt_ms
+    current = probes.noise(p, dt, steps, neurons, coloured=True)
+    constant = probes.off_tie(current[0, ::2].clip(4 * p.V_th, None), dt, p)
+    current[:, ::2] = constant
+    return current
+
+
+def _differs(subject: Subject, one: Trace, other: Trace) -> str:
+    """In words, how two traces that should agree do not; empty if they do.
+
+    Vector instructions may round the last digits of V otherwise when arrays are laid out
+    otherwise; spikes are compared with that in mind.
+    """
+    time = TIME_TOLERANCE_MS[subject.dtype]
+    for neuron, (a, b) in enumerate(zip(one.spike_times_ms, other.spike_times_ms, strict=True)):
+        if len(a) != len(b):
+            return f"neuron {neuron} fires {len(a)} and {len(b)} times"
+        if len(a) and np.abs(a - b).max() > time:
+            return f"neuron {neuron} fires up to {np.abs(a - b).max():.3g} ms apart"
+    if one.membrane is not None and other.membrane is not None:
+        off = np.abs(np.asarray(one.membrane, float) - np.asarray(other.membrane, float))
+        scale = np.abs(np.asarray(one.membrane, float)).max() + 1.0
+        if not np.all(off <= V_TOLERANCE[subject.dtype] * scale):
+            return f"V differs by up to {np.nanmax(off):.3g}"
+    return ""
+
+
+def _part(trace: Trace, neurons: list[int] | NDArray, steps: int | None = None) -> Trace:
+    membrane = None if trace.membrane is None else trace.membrane[:steps, neurons]
+    return Trace(tuple(trace.spike_times_ms[i] for i in neurons), membrane)
+
+
+def determinism(subject: Subject) -> Finding:
+    """The same layer, built twice with the same seed, gives the same spikes and the same V."""
+    current = _currents(subject, 8)
+    one, other = subject.run(current, seed=3), subject.run(current, seed=3)
+    said = _differs(subject, one, other)
+    return Finding(
+        not said,
+        said or "the same twice",
+        "the same twice",
+        "it draws random numbers that no seed controls, or state of an earlier layer is left"
+        if said
+        else "",
+    )
+
+
+def state_reset(subject: Subject) -> Finding:
+    """After its own reset a layer is as new: nothing leaks from one run into the next.
+
+    The run before ends inside charging and refractory periods, with V far from V_reset.
+    """
+    current = _currents(subject, 8)
+    fresh = subject.run(current)
+    subject.run(current[:173] * 1.5)
+    subject.adapter.reset()
+    said = _differs(subject, fresh, subject.trace(current))
+    return Finding(
+        not said,
+        f"after a reset, {said}" if said else "as new after a reset",
+        "as new after a reset",
+        "state leaks between runs: reset does not bring V, the refractory counter or the "
+        "generator back"
+        if said
+        else "",
+    )
+
+
+def batch_invariance(subject: Subject) -> Finding:
+    """A neuron does not know how many others are simulated with it.
+
+    Three neurons alone, one by one, and in a layer of 300.
+    """
+    many = _currents(subject, 300)
+    layer = subject.run(many)
+    said = ""
+    for neuron in (0, 151, 299):
+        alone = subject.run(many[:, [neuron]])
+        said = said or _differs(subject, alone, _part(layer, [neuron]))
+    return Finding(
+        not said,
+        f"alone and in a layer of 300, {said}" if said else "the same alone and among 300",
+        "the same",
+        "the result of a neuron depends on the batch: neurons are coupled" if said else "",
+    )
+
+
+def permutation(subject: Subject) -> Finding:
+    """Neurons in another order give the same spikes in that order."""
+    current = _currents(subject, 300)
+    order = np.random.default_rng(1).permutation(300)
+    one, other = subject.run(current), subject.run(current[:, order])
+    said = _differs(subject, _part(one, order), other)
+    right = compare(subject, one, current, subject.setup(300))
+    cause = ""
+    if said:
+        cause = "results depend on the position of a neuron: neurons are coupled or mixed up"
+    return Finding(
+        not said,
+        f"permuted, {said}" if said else "the same in another order",
+        "the same in another order",
+        cause,
+        {"wrong_neurons": right.wrong},
+    )
+
+
+def causality(subject: Subject) -> Finding:
+    """What comes later does not change what was: a longer run begins as a shorter one."""
+    current = _currents(subject, 8)
+    end = 200 * subject.dt_ms
+    longer, shorter = subject.run(current), subject.run(current[:200])
+    # A spike at the very end of the shorter run may be labelled after it.
+    cut = end - 1e-6
+    begun = Trace(
+        tuple(t[t < cut] for t in longer.spike_times_ms),
+        None if longer.membrane is None else longer.membrane[:200],
+    )
+    short = Trace(tuple(t[t < cut] for t in shorter.spike_times_ms), shorter.membrane)
+    said = _differs(subject, short, begun)
+    return Finding(
+        not said,
+        f"200 steps alone and as part of 300: {said}" if said else "the same",
+        "the same",
+        "the result depends on the length of the run" if said else "",
+    )
+
+
+def non_finite_input(subject: Subject) -> Finding:
+    """NaN or infinite input is refused, or stays with the neuron that got it."""
+    current = _currents(subject, 8)
+    clean = subject.run(current)
+    said = refused = ""
+    others = [0, 1, 2, 4, 5, 6, 7]
+    for bad in (np.nan, np.inf):
+        spoilt = current.copy()
+        spoilt[40, 3] = bad
+        try:
+            with np.errstate(invalid="ignore", over="ignore"):
+                found = subject.run(spoilt)
+        except Exception as error:
+            refused = type(error).__name__
+            continue
+        difference = _differs(subject, _part(clean, others), _part(found, others))
+        said = said or (f"with {bad} in neuron 3, {difference}" if difference else "")
+    return Finding(
+        not said,
+        said or (f"refused ({refused})" if refused else "the other neurons are untouched"),
+        "refused, or the other neurons are untouched",
+        "non-finite input spreads to other neurons" if said else "",
+    )
+
+
+def single_precision(subject: Subject) -> Finding:
+    """Computed in float32, spikes fall into the same steps, also after a long time.
+
+    V is rounded at every step, which moves it by some 1e-7; currents whose crossings lie in the
+    middle of a step must not care, over two seconds.
+    """
+    if "float32" not in subject.claims.dtypes:
+        raise Skip("it declares no float32")
+    p, dt = subject.params, subject.dt_ms * 5
+    current = probes.held(probes.rates(p, dt, 6), round(2000 / dt))
+    trace = subject.run(current, dt_ms=dt, dtype="float32")
+    setup = subject.setup(current.shape[1], dt_ms=dt, dtype="float32")
+    found = compare(subject, trace, current, setup)
+    return Finding(
+        found.wrong == 0,
+        found.observed,
+        f"{found.expected} spikes, in the same steps as in float64",
+        values=found.values(),
+    )

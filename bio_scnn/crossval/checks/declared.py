@@ -1,0 +1,24 @@
+"""Whether an implementation is what it says it is."""
+
+from __future__ import annotations
+
+from bio_scnn.crossval.diagnosis import explain
+from bio_scnn.crossval.grid import PERFECT
+from bio_scnn.crossval.subject import Finding, Skip, Subject
+
+
+def as_declared(subject: Subject) -> Finding:
+    """It fires as its declared integrator, reset, threshold and refractory period make it fire.
+
+    An implementation may declare that it uses forward Euler, or subtracts instead of resetting;
+    other checks then fail as expected. This one compares it with just that neuron on the grid,
+    spike for spike, so that a declared difference cannot hide another one.
+    """
+    if subject.claims.precise or subject.claims.integrator == "adaptive":
+        raise Skip("it is held to the exact neuron instead")
+    found = explain(subject)
+    if found is None:
+        return Finding(False, "no neuron on a grid that was tried fires alike", "as declared")
+    neuron, words = found
+    as_claimed = "the on-grid oracle" if neuron == PERFECT else "the neuron that it declares"
+    return Finding(not words, words or f"fires as {as_claimed}", "as declared", words)

@@ -1,0 +1,102 @@
+"""Currents that change: steps, frozen noise, and noise that the implementation makes itself."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval import probes
+from bio_scnn.crossval.compare import compare, compare_exact
+from bio_scnn.crossval.subject import Finding, Skip, Subject
+
+
+def step_currents(subject: Subject) -> Finding:
+    """A current that jumps at grid times acts from the step it is given for.
+
+    Jumps fall before, inside and after refractory periods, up to fourteen times rheobase and down
+    to negative values. The oracle goes from event to event for neurons that claim precise times,
+    and over the grid for the others.
+    """
+    p, dt = subject.params, subject.dt_ms
+    return _driven(subject, probes.stepping(p, dt, 1000, 24))
+
+
+def frozen_noise(subject: Subject) -> Finding:
+    """White noise, held over each step and known in advance, gives the oracle's spikes.
+
+    Every step has another current, so that a crossing depends on all of the past since the last
+    reset. Anything that filters, delays or clips the input shows here.
+    """
+    p, dt = subject.params, subject.dt_ms
+    return _driven(subject, probes.noise(p, dt, 1000, 24, coloured=False))
+
+
+def coloured_noise(subject: Subject) -> Finding:
+    """The same with an Ornstein-Uhlenbeck current of Table 1's correlation time."""
+    p, dt = subject.params, subject.dt_ms
+    return _driven(subject, probes.noise(p, dt, 1000, 24, coloured=True))
+
+
+def _driven(subject: Subject, current: NDArray[np.float64]) -> Finding:
+    trace = subject.run(current)
+    setup = subject.setup(current.shape[1])
+    found = compare(subject, trace, current, setup)
+    values = found.values()
+    if not subject.claims.precise:
+        against_exact = compare_exact(trace, current, setup)
+        values["spike_count_error_against_exact"] = against_exact.spikes - against_exact.expected
+    oracle = "exact neuron" if subject.claims.precise else "on-grid oracle"
+    fires = found.expected > 2 * found.neurons
+    return Finding(
+        found.wrong == 0 and fires and found.neurons > 0,
+        found.observed,
+        f"the {found.expected} spikes of the {oracle}, in the same steps"
+        if not subject.claims.precise
+        else f"the {found.expected} spikes of the {oracle}",
+        values=values,
+    )
+
+
+def own_noise(subject: Subject) -> Finding:
+    """Noise that the implementation makes itself has the variance that was asked for.
+
+    An Ornstein-Uhlenbeck current of standard deviation s and correlation time tau_noise, held
+    over steps with ``k = exp(-dt/tau_noise)``, moves V below threshold by ``s R (1 - a)`` per
+    step, ``a = exp(-dt/tau)``; after many tau its variance is ``(s R (1 - a))^2 (1 + a k)/((1 -
+    a^2)(1 - a k))``. Mean and variance over 4,000 neurons are held to five standard errors. The
+    same seed gives the same V, another seed another.
+    """
+    if not subject.claims.own_noise:
+        raise Skip("it makes no noise of its own")
+    p, dt, s, neurons = subject.params, subject.dt_ms * 10, 0.1, 4000
+    if dt > max(p.t_ref_ms, subject.dt_ms):
+        dt = subject.dt_ms
+    mean = (p.V_reset + 0.3 * (p.V_th - p.V_reset)) / p.R
+    steps = round(8 * p.tau_ms / dt)
+    current = np.full((steps, neurons), mean)
+    runs = [subject.run(current, dt_ms=dt, noise_std=s, seed=seed).membrane for seed in (1, 1, 2)]
+    if any(V is None for V in runs):
+        raise Skip("it does not show V")
+    last, again, other = (np.asarray(V, dtype=np.float64)[-1] for V in runs)  # type: ignore[index]
+    a, k = np.exp(-dt / p.tau_ms), np.exp(-dt / p.tau_noise_ms)
+    variance = (s * p.R * (1 - a)) ** 2 * (1 + a * k) / ((1 - a**2) * (1 - a * k))
+    settled = p.R * mean + (p.V_reset - p.R * mean) * a**steps
+    z_mean = float((last.mean() - settled) / np.sqrt(variance / neurons))
+    z_variance = float((last.var() / variance - 1) / np.sqrt(2 / neurons))
+    same, differs = bool(np.array_equal(last, again)), bool(not np.array_equal(last, other))
+    ok = abs(z_mean) < 5 and abs(z_variance) < 5 and same and differs
+    cause = ""
+    if abs(z_variance) >= 5:
+        cause = f"noise variance is biased by {100 * (last.var() / variance - 1):+.0f} %"
+    elif abs(z_mean) >= 5:
+        cause = "the mean of the noise is biased"
+    elif not ok:
+        cause = "the seed is not honoured"
+    return Finding(
+        ok,
+        f"mean of V {z_mean:+.1f} and variance {z_variance:+.1f} standard errors off; the same "
+        f"seed gives {'the same' if same else 'another'} V",
+        "both within 5",
+        cause,
+        {"z_mean": z_mean, "z_variance": z_variance, "variance_ratio": last.var() / variance},
+    )

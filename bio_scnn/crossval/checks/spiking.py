@@ -1,0 +1,290 @@
+"""What happens at a spike: refractory period, reset, threshold; and that nothing else fires."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bio_scnn.crossval import probes
+from bio_scnn.crossval.grid import crossing_steps
+from bio_scnn.crossval.protocol import CannotRepresent, Trace
+from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, Finding, Skip, Subject, varied
+from bio_scnn.fi_curve import first_spike_ms
+from bio_scnn.table1 import LIFParameters
+
+
+def refractory_period(subject: Subject) -> Finding:
+    """After a spike V is held for t_ref, neither a step less nor a step more.
+
+    The refractory period that acts is the inter-spike interval less the time that V takes from
+    V_reset to the threshold, measured at t_ref/dt = 1, 2, 5, 10 and 50 and dt = 0.1, 0.3 and
+    1 ms. Periods of 0.5 and 2.5 steps are measured as well; where whole steps are declared they
+    have to be rounded, and how is only reported.
+    """
+    if subject.claims.refractory == "none":
+        raise Skip("it declares that it has no refractory period")
+    p = subject.params
+    wrong: list[tuple[float, float, float]] = []  # dt, t_ref, and what acts, ms
+    values: dict[str, float] = {}
+    measured = 0
+    for dt in dict.fromkeys((0.1, 0.3, 1.0, subject.dt_ms)):
+        for ratio in (1, 2, 5, 10, 50, 0.5, 2.5):
+            t_ref = round(ratio * dt, 9)
+            try:
+                acts = _effective_t_ref(subject, varied(p, t_ref_ms=t_ref), dt)
+            except CannotRepresent:
+                continue
+            if ratio != int(ratio) and subject.claims.refractory == "steps":
+                values[f"t_ref_{ratio:g}_steps_acts_as_steps_at_dt_{dt:g}"] = acts / dt
+                continue
+            measured += 1
+            if not abs(acts - t_ref) <= _tolerance(subject, dt):
+                wrong.append((dt, t_ref, acts))
+    if not measured:  # one neuron only: measure what it has
+        acts = _effective_t_ref(subject, p, subject.dt_ms)
+        if not abs(acts - p.t_ref_ms) <= _tolerance(subject, subject.dt_ms):
+            wrong.append((subject.dt_ms, p.t_ref_ms, acts))
+    finite = [acts - t_ref for _, t_ref, acts in wrong if np.isfinite(acts)]
+    values["t_ref_error_ms"] = max(map(abs, finite), default=0.0)
+    if not wrong:
+        return Finding(True, f"as set in all {max(measured, 1)} cases", "t_ref", values=values)
+    dt, t_ref, acts = min(wrong, key=lambda w: (abs(w[0] - subject.dt_ms), abs(w[1] - p.t_ref_ms)))
+    return Finding(
+        False,
+        f"{acts:.3f} ms ({(acts - t_ref) / dt:+.3g} dt) for t_ref = {t_ref:g} ms at dt = {dt:g} "
+        f"ms; wrong in {len(wrong)} of {max(measured, 1)} cases",
+        f"{t_ref:.3f} ms",
+        _refractory_cause(wrong, measured),
+        values,
+    )
+
+
+def _tolerance(subject: Subject, dt: float) -> float:
+    return TIME_TOLERANCE_MS[subject.dtype] if subject.claims.precise else 1e-3 * dt
+
+
+def _effective_t_ref(subject: Subject, params: LIFParameters, dt: float) -> float:
+    """ISI less the latency from V_reset, ms; NaN if it does not fire twice."""
+    current = probes.off_tie(np.array([_current_for_latency(params, 12.5 * dt)]), dt, params)
+    steps = round(3 * (13 + params.t_ref_ms / dt)) + 16
+    trace = subject.run(probes.held(current, steps), params=params, dt_ms=dt)
+    train = trace.spike_times_ms[0]
+    if len(train) < 2:
+        return np.nan
+    latency = 12.5 * dt if subject.claims.precise else 13 * dt
+    return float(train[1] - train[0] - latency)
+
+
+def _current_for_latency(params: LIFParameters, latency_ms: float) -> float:
+    jump = params.V_th - params.V_reset
+    return float((params.V_th + jump / np.expm1(latency_ms / params.tau_ms)) / params.R)
+
+
+def _refractory_cause(wrong: list[tuple[float, float, float]], measured: int) -> str:
+    if not all(np.isfinite(acts) for *_, acts in wrong):
+        return ""
+    off = {round((acts - t_ref) / dt, 2) for dt, t_ref, acts in wrong}
+    if all(abs(acts) < 1e-3 * dt for dt, _, acts in wrong) and len(wrong) >= measured:
+        if all(abs(t_ref - dt) < 1e-6 for dt, t_ref, _ in wrong):
+            return "refractory period is t_ref - dt"
+        return "the refractory period is ignored"
+    if len(off) == 1 and len(wrong) >= measured:
+        return {
+            -1.0: "refractory period is t_ref - dt: one step short",
+            1.0: "one step too many in each interval: the refractory period is t_ref + dt, or "
+            "the reset comes one step late",
+        }.get(only := off.pop(), f"refractory period is t_ref {only:+g} dt")
+    if all(abs(acts - round(t_ref) * dt) < 1e-3 * dt for dt, t_ref, acts in wrong):
+        return "t_ref in ms is taken for a number of steps: dt is assumed to be 1 ms"
+    for assumed in (0.1, 1.0):
+        if all(abs(acts - round(t_ref / assumed) * dt) < 1e-3 * dt for dt, t_ref, acts in wrong):
+            return f"t_ref is counted in steps of {assumed:g} ms, whatever dt is"
+    if off <= {-1.0}:
+        if all(int(t_ref / dt) < round(t_ref / dt) for dt, t_ref, _ in wrong):
+            return "t_ref/dt is truncated to a whole number: int(0.3/0.1) is 2"
+        return "refractory period is rounded down: it is t_ref - dt where t_ref/dt is not exact"
+    return ""
+
+
+def reset_value(subject: Subject) -> Finding:
+    """After a spike V is V_reset, whatever V_reset is.
+
+    With V_reset at -0.5 and +0.4 of the threshold's height, next to the neuron's own, the second
+    interval tells from where V started; where V is shown, it must be V_reset itself.
+    """
+    p, dt = subject.params, subject.dt_ms
+    tested, said, cause, worst = 0, "", "", 0.0
+    expected = ""
+    for shift in (0.0, -0.5, 0.4):
+        V_reset = p.V_reset + shift * (p.V_th - p.V_reset)
+        params = varied(p, V_reset=V_reset)
+        latency = 20.5 * dt
+        current = probes.held(np.array([_current_for_latency(params, latency)]), 120)
+        current = probes.held(probes.off_tie(current[0], dt, params), 120)
+        try:
+            trace = subject.run(current, params=params)
+        except CannotRepresent:
+            continue
+        tested += 1
+        intervals = np.diff(trace.spike_times_ms[0])
+        right = params.t_ref_ms + (latency if subject.claims.precise else 21 * dt)
+        # A hidden step or a wrong t_ref is another check's: here only the change with V_reset.
+        if shift == 0.0:
+            usual = intervals[0] - right if len(intervals) else 0.0
+        error = abs(intervals[0] - usual - right) if len(intervals) else np.inf
+        worst = max(worst, error)
+        if error > _tolerance(subject, dt) and not said:
+            seen = f"interval of {intervals[0]:.6g} ms" if len(intervals) else "no interval"
+            said, expected = f"{seen} with V_reset = {V_reset:g}", f"{right + usual:.6g} ms"
+            cause = _reset_cause(trace, params, subject, intervals)
+    if not tested:
+        raise Skip("it cannot be built")
+    return Finding(
+        not said,
+        said or f"as set for {tested} value(s) of V_reset",
+        expected or "V_reset",
+        cause,
+        {"interval_error_ms": worst},
+    )
+
+
+def _reset_cause(
+    trace: Trace, params: LIFParameters, subject: Subject, intervals: np.ndarray
+) -> str:
+    """From where V must have started to give the interval that was seen."""
+    if not len(intervals):
+        return ""
+    current = _current_for_latency(params, 20.5 * subject.dt_ms)
+    from_zero = first_spike_ms(current, varied(params, V_reset=min(0.0, params.V_th - 1e-9)))
+    found = intervals[0] - params.t_ref_ms
+    if not subject.claims.precise:
+        from_zero = subject.dt_ms * np.ceil(from_zero / subject.dt_ms)
+    if params.V_reset != 0 and abs(found - from_zero) < 1.01 * subject.dt_ms:
+        return "V is reset to 0, whatever V_reset is"
+    return "V starts from another value than V_reset after a spike"
+
+
+def reset_overshoot(subject: Subject) -> Finding:
+    """The reset forgets by how much V exceeded the threshold.
+
+    Large currents carry V far above the threshold within a step. A reset to V_reset makes every
+    interval alike; subtraction keeps the surplus, shortens the next interval and may fire several
+    times in a row. With crossings after 0.5 to 3.5 steps, intervals are t_ref and 1 to 4 steps.
+    """
+    p, dt = subject.params, subject.dt_ms
+    latency = dt * np.array([0.05, 0.2, 0.5, 1.5, 2.5, 3.5])
+    current = np.array([_current_for_latency(p, value) for value in latency])
+    trace = subject.run(probes.held(current, 200))
+    right = p.t_ref_ms + (latency if subject.claims.precise else dt * np.ceil(latency / dt))
+    if not p.t_ref_ms and subject.claims.precise:
+        raise Skip("without a refractory period it fires many times in a step")
+    error, over = [], []
+    for train, isi in zip(trace.spike_times_ms, right, strict=True):
+        intervals = np.diff(train)
+        error.append(float(np.max(np.abs(intervals - isi))) if len(intervals) else np.inf)
+        over.append(float(np.min(intervals - isi)) if len(intervals) else np.inf)
+    worst = int(np.argmax(error))
+    ok = error[worst] <= _tolerance(subject, dt)
+    found = np.diff(trace.spike_times_ms[worst])
+    cause = ""
+    if not ok and min(over) < -0.5 * dt:
+        several = any(np.any(np.diff(train) == 0) for train in trace.spike_times_ms)
+        cause = "several spikes in one step" if several else ""
+    return Finding(
+        ok,
+        f"intervals of {found.min():.6g} to {found.max():.6g} ms with RI = "
+        f"{p.R * current[worst]:.4g}"
+        if len(found)
+        else f"{len(trace.spike_times_ms[worst])} spike(s) with RI = {p.R * current[worst]:.4g}",
+        f"{right[worst]:.6g} ms",
+        cause,
+        {"interval_error_ms": error[worst]},
+    )
+
+
+def reset_delay(subject: Subject) -> Finding:
+    """Without a refractory period, an interval has no steps but those V needs to charge.
+
+    A reset that acts in the step after the spike is a refractory period of one step that nobody
+    asked for. It shows with t_ref = 0 and crossings within 1, 2, 3 and 5 steps.
+    """
+    p = varied(subject.params, t_ref_ms=0.0)
+    dt = subject.dt_ms
+    if subject.claims.precise:
+        raise Skip("it finds spikes inside the steps")
+    needed = np.array([1, 2, 3, 5])
+    current = np.array([_current_for_latency(p, value * dt) for value in needed - 0.5])
+    trace = subject.run(probes.held(current, 60), params=p)
+    steps = crossing_steps(trace, dt, subject.claims.spike_label)
+    hidden = np.array(
+        [
+            np.diff(s).min() - n if len(s) > 1 else np.nan
+            for s, n in zip(steps, needed, strict=True)
+        ]
+    )
+    ok = bool(np.all(hidden == 0))
+    cause = ""
+    if not ok and np.isfinite(hidden).all() and np.ptp(hidden) == 0 and hidden[0] > 0:
+        cause = (
+            f"{int(hidden[0])} hidden step(s) in each interval: the reset comes one step late, or "
+            "there is a refractory step that was not asked for"
+        )
+    return Finding(
+        ok,
+        f"{', '.join(f'{h:+g}' for h in hidden)} steps beyond the {needed.tolist()} that V needs",
+        "no step more",
+        cause,
+        {"hidden_steps": float(np.max(np.abs(hidden)))},
+    )
+
+
+def threshold_equality(subject: Subject) -> Finding:
+    """At ``V == V_th`` exactly, the neuron fires: eq. 2 has ``>=``.
+
+    With dt/tau = ln 2, half of the way to RI = 2 V_th is covered in one step, without rounding:
+    V is V_th at its end. The same current less one millionth must fire a step later, and one
+    millionth more must not. (For Euler's methods dt/tau is 1/2 or 1.)
+    """
+    if subject.claims.precise:
+        raise Skip("its spike times do not depend on the equality")
+    h = {"forward Euler": 0.5, "backward Euler": 1.0}.get(
+        subject.claims.integrator, float(np.log(2))
+    )
+    dt = subject.dt_ms
+    tau = dt / h
+    # V_reset = 0 and V_th = 1 or another power of two keep everything exact.
+    p = varied(
+        subject.params, tau_ms=tau, C_ms=2 * tau, V_th=1.0, V_reset=0.0,
+        t_ref_ms=dt if subject.params.t_ref_ms else 0.0,
+    )  # fmt: skip
+    current = 4.0 * (1 + np.array([-1e-6, 0.0, 1e-6]))
+    trace = subject.run(probes.held(current, 6), params=p)
+    steps = crossing_steps(trace, dt, subject.claims.spike_label)
+    below, at, above = (int(s[0]) if len(s) else -1 for s in steps)
+    if below != above + 1 or at not in (below, above):
+        raise Skip("V could not be put on the threshold: it crosses elsewhere")
+    return Finding(
+        at == above,
+        "fires at V == V_th" if at == above else "does not fire at V == V_th",
+        "fires",
+        "" if at == above else "V > V_th is tested instead of V >= V_th",
+    )
+
+
+def silence(subject: Subject) -> Finding:
+    """Below rheobase nothing ever fires, and just above it something does.
+
+    Zero and negative currents, and RI = 0.999 V_th, for ten time constants; RI = 1.02 V_th must
+    fire after about four.
+    """
+    p = subject.params
+    jump = p.V_th - p.V_reset
+    current = (p.V_reset + jump * np.array([0.0, -2.0, 0.5, 0.999, 1.02])) / p.R
+    steps = round(10 * p.tau_ms / subject.dt_ms)
+    counts = [len(t) for t in subject.run(probes.held(current, steps)).spike_times_ms]
+    ok = not any(counts[:4]) and counts[4] > 0
+    return Finding(
+        ok,
+        f"{counts[:4]} spikes at RI = 0, -2, 0.5 and 0.999 V_th, {counts[4]} at 1.02 V_th",
+        "none below V_th, some above",
+        values={"spikes_below_rheobase": sum(counts[:4]), "spikes_above": counts[4]},
+    )
