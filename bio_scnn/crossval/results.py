@@ -97,6 +97,8 @@ class Report:
         The simplest neuron on a grid that gives the same spikes, in words; empty if none does.
     results : tuple of CheckResult
     portrait : Portrait or None
+    rate_at_150_hz : float or None, Hz
+        What a neuron fires at that eq. 1 makes fire at 150 Hz, its full t_ref included.
     error : str
         Why it could not be run at all.
     seconds : float
@@ -113,6 +115,7 @@ class Report:
     behaves_like: str = ""
     results: tuple[CheckResult, ...] = ()
     portrait: Portrait | None = None
+    rate_at_150_hz: float | None = None
     error: str = ""
     seconds: float = 0.0
 

@@ -117,6 +117,7 @@ def check_lif(
         behaves_like=behaves_like(subject),
         results=tuple(results),
         portrait=portray(subject),
+        rate_at_150_hz=rate_at_150_hz(subject),
         seconds=time.monotonic() - began,
     )
     failed = [r for r in results if r.status in UNEXPECTED]
@@ -260,6 +261,14 @@ def portray(subject: Subject) -> Portrait | None:
         spikes_ms=_floats(trace.spike_times_ms[0]),
         exact_spikes_ms=_floats(exact.spike_times_ms[0]),
     )
+
+
+def rate_at_150_hz(subject: Subject) -> float | None:
+    """What a neuron fires at that eq. 1 makes fire at 150 Hz; None if it cannot be run."""
+    try:
+        return float(subject.rate_at_150_hz())
+    except Exception:
+        return None
 
 
 def _floats(values: np.ndarray) -> tuple[float, ...]:
