@@ -151,12 +151,13 @@ class _State:
     def _done(self, step: str, content: Any) -> None:
         if step in self._checks:
             self._add(from_table(CheckResult, content, "result"))
-        elif content is None:
-            pass  # nothing could be drawn or said
-        elif step == PORTRAIT:
-            self.report = replace(self.report, portrait=from_table(Portrait, content, "portrait"))
-        else:
+        elif step == LIKENESS:
             self.report = replace(self.report, behaves_like=content)
+        else:
+            drawn = content["portrait"]
+            portrait = None if drawn is None else from_table(Portrait, drawn, "portrait")
+            rate = content["rate_at_150_hz"]
+            self.report = replace(self.report, portrait=portrait, rate_at_150_hz=rate)
         self.left.remove(step)
 
     def _add(self, result: CheckResult) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import faulthandler
+import inspect
 import json
 import os
 import signal
@@ -61,7 +62,7 @@ def header(subject: Subject) -> Report:
     adapter = subject.adapter
     return Report(
         name=adapter.name,
-        summary=(type(adapter).__doc__ or "").strip().partition("\n")[0],
+        summary=(inspect.getdoc(type(adapter)) or "").partition("\n\n")[0].replace("\n", " "),
         versions=adapter.versions(),
         capabilities=adapter.capabilities,
         cannot=tuple(adapter.cannot),
@@ -112,17 +113,18 @@ class Worker:
         return self.tell("finished")
 
     def step(self, name: str, subject: Subject) -> object:
-        """Take one step; what it gives as `json` can write it, None where there is nothing."""
+        """Take one step; what it gives as `json` can write it."""
         from bio_scnn.crossval import suite
 
-        if name not in (PORTRAIT, LIKENESS):
-            return dataclasses.asdict(suite.run_check(name, subject))
-        try:
-            if name == LIKENESS:
-                return suite.behaves_like(subject)
-            return dataclasses.asdict(suite.portray(subject))
-        except Exception:  # the checks have said what is wrong
-            return None
+        if name == LIKENESS:
+            return suite.behaves_like(subject)
+        if name == PORTRAIT:
+            portrait = suite.portray(subject)
+            return {
+                "portrait": None if portrait is None else dataclasses.asdict(portrait),
+                "rate_at_150_hz": suite.rate_at_150_hz(subject),
+            }
+        return dataclasses.asdict(suite.run_check(name, subject))
 
 
 def _private_pipes() -> tuple[int, TextIO]:

@@ -1,0 +1,208 @@
+"""Check LIF implementations against eq. 1: ``python -m bio_scnn.validate``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from bio_scnn.cli import run
+from bio_scnn.crossval import provenance
+from bio_scnn.crossval.isolation import Target, check_apart
+from bio_scnn.crossval.report_text import text_report
+from bio_scnn.crossval.results import Report
+from bio_scnn.crossval.targets import checks_to_run, find_targets, listing
+from bio_scnn.errors import InputError
+from bio_scnn.files import write_whole
+
+EPILOG = """\
+examples:
+  python -m bio_scnn.validate
+      what is known, what is installed, and what the checks are
+  python -m bio_scnn.validate snntorch norse --dt 1 --report report/
+      two frameworks at a time step of 1 ms; report/index.html has the curves
+  python -m bio_scnn.validate my_layer.py:MyLayer --only refractory_period fi_curve
+      an adapter class, a step function or a layer from a file or a module of yours
+  python -m bio_scnn.validate --command "./my_neuron {dir}"
+      a program in any language, which reads and writes files in a folder
+  python -m bio_scnn.validate sinabs --python sinabs=envs/sinabs/bin/python
+      in another environment that has bio_scnn and the framework
+  python -m bio_scnn.validate --all --junit junit.xml --json > results.json
+      everything installed, for machines
+exit code: 0 if nothing failed but what was declared to, 1 otherwise, 2 for bad input
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        prog="python -m bio_scnn.validate",
+        description="Check implementations of the leaky integrate-and-fire neuron against eq. 1: "
+        "how far they are off, why, and what that does to their firing rates.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = p.add_argument_group("what to check")
+    what.add_argument(
+        "names", nargs="*", metavar="NAME", help="a known name, module:object or file.py:object"
+    )
+    what.add_argument("--all", action="store_true", help="every known one that is installed")
+    what.add_argument("--list", action="store_true", help="print what is known, and stop")
+    what.add_argument(
+        "--command", action="append", default=[], metavar='"CMD {dir}"', help="a program"
+    )
+    what.add_argument(
+        "--nir",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a NIR file's neurons",
+    )
+    what.add_argument(
+        "--check-vectors", type=Path, metavar="DIR", help="recorded answers to exported vectors"
+    )
+    what.add_argument(
+        "--export-vectors",
+        type=Path,
+        metavar="DIR",
+        help="write inputs and exact answers, and stop",
+    )
+    how = p.add_argument_group("how")
+    how.add_argument("--dt", type=float, default=0.1, metavar="MS", help="default: 0.1")
+    how.add_argument("--only", nargs="+", default=[], metavar="CHECK", help="these checks")
+    how.add_argument("--skip", nargs="+", default=[], metavar="CHECK", help="not these")
+    how.add_argument(
+        "--time-limit", type=float, default=60.0, metavar="S", help="per check (default: 60)"
+    )
+    how.add_argument(
+        "--python", action="append", default=[], metavar="NAME=PATH",
+        help="run NAME with another interpreter, in whose environment bio_scnn is installed",
+    )  # fmt: skip
+    how.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="implementations at a time (default: 1)"
+    )
+    out = p.add_argument_group("output")
+    out.add_argument("--report", type=Path, metavar="DIR", help="write index.html, results.json")
+    out.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    out.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse the command line, check, report."""
+    argv = sys.argv[1:] if argv is None else argv
+    args = parser().parse_args(argv)
+    if not (0 < args.dt < float("inf") and args.time_limit > 0 and args.jobs >= 1):
+        raise InputError("--dt and --time-limit must be greater than 0, --jobs at least 1")
+    if args.export_vectors is not None:
+        from bio_scnn.crossval.vectors import export_vectors
+
+        print(export_vectors(args.export_vectors))
+        return
+    checks = checks_to_run(args.only, args.skip)
+    targets = find_targets(args.names, args.command, args.nir, args.python, everything=args.all)
+    if args.list or not (targets or args.check_vectors):
+        print(listing(_width()))
+        return
+    reports = check_all(targets, checks, args.dt, args.time_limit, args.jobs)
+    if args.check_vectors is not None:
+        from bio_scnn.crossval.vectors import check_vectors
+
+        reports.append(check_vectors(args.check_vectors))
+    publish(reports, args, shlex.join(["python", "-m", "bio_scnn.validate", *argv]))
+    if not all(report.ok for report in reports):
+        sys.exit(1)
+
+
+def check_all(
+    targets: Sequence[Target], checks: Sequence[str], dt_ms: float, limit_s: float, jobs: int
+) -> list[Report]:
+    """Check every target in a process of its own, with a progress bar; in the order given."""
+    stop = threading.Event()
+    with (
+        tqdm(total=len(targets) * len(checks), leave=False, disable=None, unit="check") as bar,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+
+        def one(target: Target) -> Report:
+            def follow(kind: str, content: Any) -> None:
+                if kind == "start":
+                    bar.set_postfix_str(f"{target.name}: {content}")
+                else:
+                    bar.update()
+
+            try:
+                report = check_apart(
+                    target, checks, dt_ms=dt_ms, time_limit_s=limit_s, on_event=follow, stop=stop
+                )
+            except InputError as error:
+                if len(targets) == 1:
+                    raise
+                # The others' results are worth more than an early end.
+                report = Report(name=target.name, dt_ms=dt_ms, error=str(error))
+            bar.update(len(checks) - len(report.results))
+            return report
+
+        running = [pool.submit(one, target) for target in targets]
+        try:
+            return [future.result() for future in running]
+        except BaseException:  # Ctrl-C as well: no worker may outlive us
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def publish(reports: Sequence[Report], args: argparse.Namespace, command: str) -> None:
+    """Print and write what was found."""
+    meta = {"command": command, "date": provenance.now(), "machine": provenance.machine()}
+    results = {"meta": meta, "reports": [report.to_json() for report in reports]}
+    if args.report is not None:
+        from bio_scnn.crossval.report_html import write_html
+
+        write_html(reports, args.report / "index.html", **meta)
+        write_whole(args.report / "results.json", _json(results))
+    if args.junit is not None:
+        from bio_scnn.crossval.report_junit import junit_xml
+
+        write_whole(args.junit, junit_xml(reports))
+    if args.json:
+        sys.stdout.write(_json(results).decode())
+        return
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    print(text_report(reports, _width(), colour))
+    if args.report is not None:
+        print(f"wrote {args.report / 'index.html'}")
+
+
+def _json(table: dict[str, Any]) -> bytes:
+    return (json.dumps(_finite(table), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _finite(value: Any) -> Any:
+    # JSON has no NaN; what is not a number is null.
+    if isinstance(value, float) and not -float("inf") < value < float("inf"):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+if __name__ == "__main__":
+    run(main)
