@@ -10,6 +10,7 @@ from bio_scnn.crossval.results import UNEXPECTED, CheckResult, Report, Status
 
 STATUSES: tuple[Status, ...] = ("passed", "failed", "xfail", "xpass", "skipped", "error")
 _COLOURS = {"passed": "32", "failed": "1;31", "error": "1;31", "xpass": "33", "xfail": "36"}
+_DECLARED = {"xfail": "expected", "xpass": "passed, though declared to fail"}
 _NARROW = 30  # columns below which a text gets lines of its own
 
 
@@ -89,25 +90,25 @@ class _Page:
 
     def expected(self, reports: Sequence[Report]) -> None:
         """A line for each declared failure, and for those that did not happen."""
-        whats = {"xfail": "expected", "xpass": "passed, though declared to fail"}
-        for status, what in whats.items():
-            for number, (report, result) in enumerate(
-                (report, result)
+        for status, what in _DECLARED.items():
+            rows = [
+                f"{report.name}: {result.check}: {result.reason}"
                 for report in reports
                 for result in report.results
                 if result.status == status
-            ):
-                if number == 0:
-                    self.lines += ["", self._paint(f"{what}:", status)]
-                self._wrap(f"{report.name}: {result.check}: {result.reason}", "  ", "    ")
+            ]
+            if rows:
+                self.lines += ["", self._paint(f"{what}:", status)]
+            for row in rows:
+                self._wrap(row, "  ", "    ")
 
     def summary(self, reports: Sequence[Report]) -> None:
-        checks = sum(len(report.results) for report in reports)
-        bad = sum(report.count(status) for report in reports for status in UNEXPECTED)
+        results = [result for report in reports for result in report.results]
+        bad = sum(result.status in UNEXPECTED for result in results)
         bad += sum(bool(report.error) for report in reports)
         what = f"{bad} unexpected" if bad else "nothing unexpected"
         many = "implementation" if len(reports) == 1 else "implementations"
-        line = f"{len(reports)} {many}, {checks} checks: {what}"
+        line = f"{len(reports)} {many}, {len(results)} checks: {what}"
         self.lines += ["", self._paint(line, "failed" if bad else "passed")]
 
     def _count(self, report: Report, status: Status) -> str:

@@ -1,0 +1,240 @@
+"""A validation as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TypeVar
+
+from bio_scnn.crossval import provenance
+from bio_scnn.crossval.report_style import SCRIPT, STYLE
+from bio_scnn.crossval.report_svg import fi_curve_svg, membrane_svg
+from bio_scnn.crossval.report_text import STATUSES, title
+from bio_scnn.crossval.results import CheckResult, Report
+from bio_scnn.files import write_whole
+
+T = TypeVar("T")
+
+SYMBOLS = {
+    "passed": "✓",
+    "failed": "✗",
+    "xfail": "≠",
+    "xpass": "★",
+    "skipped": "–",
+    "error": "!",
+}
+MEANINGS = {
+    "passed": "passed",
+    "failed": "failed",
+    "xfail": "failed, as declared",
+    "xpass": "passed, though declared to fail",
+    "skipped": "cannot be represented",
+    "error": "raised, crashed or hung",
+}
+
+
+def write_html(
+    reports: Sequence[Report],
+    path: Path,
+    *,
+    command: str = "",
+    machine: Mapping[str, str] | None = None,
+    date: str = "",
+) -> None:
+    """Write the page.
+
+    Parameters
+    ----------
+    reports : sequence of Report
+    path : Path
+        File to be written.
+    command : str
+        Command line that made the reports.
+    machine : mapping of str to str, optional
+        What it ran on (default: this machine).
+    date : str, optional
+        When (default: now).
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    machine = provenance.machine() if machine is None else machine
+    date = date or provenance.now()
+    write_whole(path, html_page(reports, command, machine, date).encode())
+
+
+def html_page(
+    reports: Sequence[Report], command: str, machine: Mapping[str, str], date: str
+) -> str:
+    """The page as text."""
+    bad = sum(not report.ok for report in reports)
+    verdict = f"{bad} of {len(reports)} with unexpected failures" if bad else "nothing unexpected"
+    facts = {"date": date, **({"command": command} if command else {}), **machine}
+    body = [
+        "<h1>LIF neurons against eq. 1</h1>",
+        f"<p>{_plural(len(reports), 'implementation')}: {verdict}. Each was driven with the same "
+        "currents as the exact leaky integrate-and-fire neuron; differences beyond the limits of "
+        "its time grid and number type are failures.</p>",
+        _facts(facts),
+        "<h2>Summary</h2>",
+        _legend(reports),
+        _matrix(reports),
+        '<div id="tip" role="status">Point at or tap a cell to read it.</div>',
+        *(_section(number, report) for number, report in enumerate(reports)),
+        "<h2>Measured deviations</h2>",
+        _deviations(reports),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<link rel="icon" href="data:,">'
+        f"<title>LIF neurons against eq. 1</title><style>{STYLE}</style></head>\n<body>\n"
+        + "\n".join(body)
+        + f"\n<script>{SCRIPT}</script>\n</body></html>\n"
+    )
+
+
+def _legend(reports: Sequence[Report]) -> str:
+    items = [
+        f"<span>{_mark(status)}{MEANINGS[status]}: {sum(r.count(status) for r in reports)}</span>"
+        for status in STATUSES
+    ]
+    return f'<div class="legend">{"".join(items)}</div>'
+
+
+def _matrix(reports: Sequence[Report]) -> str:
+    checks = _in_order(result.check for report in reports for result in report.results)
+    head = "".join(f'<th class="check"><span>{escape(check)}</span></th>' for check in checks)
+    rows = []
+    for number, report in enumerate(reports):
+        found = {result.check: result for result in report.results}
+        rate = report.rate_at_150_hz
+        cells = "".join(_cell(number, report, found.get(check)) for check in checks)
+        rows.append(
+            f'<tr><th scope="row"><a href="#i{number}">{escape(report.name)}</a></th>'
+            f'<td class="num">{"" if rate is None else f"{rate:.2f} Hz"}</td>{cells}</tr>'
+        )
+    return (
+        '<div class="scroll" tabindex="0"><table class="matrix"><thead><tr><th>implementation</th>'
+        f"<th>a 150 Hz neuron fires at</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
+        "</table></div>"
+    )
+
+
+def _cell(number: int, report: Report, result: CheckResult | None) -> str:
+    if result is None:
+        return "<td></td>"
+    said = result.observed or result.reason.partition("\n")[0]
+    text = f"{report.name}, {result.check}: {MEANINGS[result.status]}"
+    text = escape(f"{text}. {said}" if said else text)
+    return (
+        f'<td class="cell"><a class="{result.status}" href="#{_anchor(number, result)}" '
+        f'title="{text}">{SYMBOLS[result.status]}</a></td>'
+    )
+
+
+def _section(number: int, report: Report) -> str:
+    p = report.params
+    claims = dataclasses.asdict(report.capabilities)
+    claims["dtypes"] = " ".join(report.capabilities.dtypes)
+    facts = {
+        "behaves like": report.behaves_like,
+        "cannot": "\n".join(report.cannot),
+        "claims": ", ".join(f"{name.replace('_', ' ')}: {said}" for name, said in claims.items()),
+        "checked with": f"dt = {report.dt_ms:g} ms, {report.dtype}, tau = {p.tau_ms:g} ms, "
+        f"R = {p.R:g}, V_th = {p.V_th:g}, V_reset = {p.V_reset:g}, t_ref = {p.t_ref_ms:g} ms",
+        "versions": ", ".join(f"{name} {version}" for name, version in report.versions.items()),
+        "time": f"{report.seconds:.1f} s",
+    }
+    parts = [f'<section><h2 id="i{number}">{escape(title(report))}</h2>']
+    if report.summary:
+        parts.append(f'<p class="soft">{escape(report.summary)}</p>')
+    if report.error:
+        parts.append(f'<p class="problem">{escape(report.error)}</p>')
+    parts.append(_facts({name: text for name, text in facts.items() if text}))
+    parts.append(_plots(report))
+    parts += [_check(number, result) for result in report.results]
+    parts.append("</section>")
+    return "\n".join(part for part in parts if part)
+
+
+def _plots(report: Report) -> str:
+    if report.portrait is None:
+        return ""
+    key = '<span class="key {0}">{1}</span>'
+    exact, measured = key.format("exact", "exact"), key.format("measured", "measured")
+    floor = key.format("floor", "perfect neuron on this time grid")
+    return (
+        f'<div class="plots"><figure>{fi_curve_svg(report.portrait, report.name)}'
+        f"<figcaption>{exact}{floor}{measured}</figcaption></figure>"
+        f"<figure>{membrane_svg(report.portrait, report.name)}"
+        f"<figcaption>{exact}{measured}at the current of 150 Hz</figcaption></figure></div>"
+    )
+
+
+def _check(number: int, result: CheckResult) -> str:
+    facts = {
+        name: getattr(result, name)
+        for name in ("observed", "expected", "cause", "effect", "reason")
+        if getattr(result, name)
+    }
+    if result.values:
+        facts["measured"] = "\n".join(f"{n} = {_number(v)}" for n, v in result.values.items())
+    facts["time"] = f"{result.seconds:.2f} s"
+    is_open = " open" if result.status in ("failed", "error") else ""
+    return (
+        f'<details id="{_anchor(number, result)}"{is_open}><summary>{_mark(result.status)}'
+        f"{escape(result.check)}: {MEANINGS[result.status]}</summary>{_facts(facts)}</details>"
+    )
+
+
+def _deviations(reports: Sequence[Report]) -> str:
+    measured = [
+        {
+            (result.check, name): value
+            for result in r.results
+            for name, value in result.values.items()
+        }
+        for r in reports
+    ]
+    head = "".join(f"<th>{escape(report.name)}</th>" for report in reports)
+    rows = []
+    for check, name in _in_order(key for values in measured for key in values):
+        cells = "".join(
+            f'<td class="num">{_number(values[check, name]) if (check, name) in values else ""}</td>'
+            for values in measured
+        )
+        rows.append(f'<tr><th scope="row">{escape(f"{check}: {name}")}</th>{cells}</tr>')
+    return (
+        f'<div class="scroll" tabindex="0"><table><thead><tr><th>check: value</th>{head}</tr>'
+        f"</thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    rows = (f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
+    return f"<dl>{''.join(rows)}</dl>"
+
+
+def _mark(status: str) -> str:
+    return f'<b class="mark {status}" aria-hidden="true">{SYMBOLS[status]}</b>'
+
+
+def _anchor(number: int, result: CheckResult) -> str:
+    return escape(f"i{number}-{result.check}")
+
+
+def _in_order(items: Iterable[T]) -> list[T]:
+    return list(dict.fromkeys(items))
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}".replace("-", "−")
+
+
+def _plural(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
