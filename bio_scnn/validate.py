@@ -165,12 +165,14 @@ def check_all(
 
 def publish(reports: Sequence[Report], args: argparse.Namespace, command: str) -> None:
     """Print and write what was found."""
-    meta = {"command": command, "date": provenance.now(), "machine": provenance.machine()}
+    date, machine = provenance.now(), provenance.machine()
+    meta = {"command": command, "date": date, "machine": machine}
     results = {"meta": meta, "reports": [report.to_json() for report in reports]}
     if args.report is not None:
         from bio_scnn.crossval.report_html import write_html
 
-        write_html(reports, args.report / "index.html", **meta)
+        page = args.report / "index.html"
+        write_html(reports, page, command=command, machine=machine, date=date)
         write_whole(args.report / "results.json", _json(results))
     if args.junit is not None:
         from bio_scnn.crossval.report_junit import junit_xml

@@ -203,12 +203,10 @@ def _deviations(reports: Sequence[Report]) -> str:
     ]
     head = "".join(f"<th>{escape(report.name)}</th>" for report in reports)
     rows = []
-    for check, name in _in_order(key for values in measured for key in values):
-        cells = "".join(
-            f'<td class="num">{_number(values[check, name]) if (check, name) in values else ""}</td>'
-            for values in measured
-        )
-        rows.append(f'<tr><th scope="row">{escape(f"{check}: {name}")}</th>{cells}</tr>')
+    for key in _in_order(key for values in measured for key in values):
+        cells = (_number(values[key]) if key in values else "" for values in measured)
+        row = "".join(f'<td class="num">{cell}</td>' for cell in cells)
+        rows.append(f'<tr><th scope="row">{escape(": ".join(key))}</th>{row}</tr>')
     return (
         f'<div class="scroll" tabindex="0"><table><thead><tr><th>check: value</th>{head}</tr>'
         f"</thead><tbody>{''.join(rows)}</tbody></table></div>"

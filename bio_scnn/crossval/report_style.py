@@ -53,8 +53,8 @@ svg{display:block;width:100%;height:auto}svg text{font:12px system-ui,sans-serif
 path{fill:none;stroke-width:1.6}.grid{stroke:var(--line);stroke-width:1}
 path.exact{stroke:var(--exact)}path.floor{stroke:var(--floor);stroke-dasharray:6 3}
 path.measured{stroke:var(--measured)}path.dots{stroke-width:5;stroke-linecap:round}
-svg .line.measured{stroke-dasharray:none}
-.key:before{content:"";display:inline-block;width:1.4em;margin:0 .35em .25em 0;border-top:2px solid}
+.key:before{content:"";display:inline-block;width:1.4em;margin:0 .35em .25em 0;
+border-top:2px solid}
 .key.exact:before{border-color:var(--exact)}
 .key.floor:before{border-color:var(--floor);border-top-style:dashed}
 .key.measured:before{border-color:var(--measured)}
