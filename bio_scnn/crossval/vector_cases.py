@@ -196,9 +196,9 @@ def replay_error(current: NDArray, dt_ms: float, params: LIFParameters, trace: T
                 inside = grid[(grid > release) & (grid < until)]
                 edges = np.concatenate([[release], inside, [until]])
                 middle = (edges[1:] + edges[:-1]) / 2
-                I = current[np.minimum((middle / dt_ms).astype(int), steps - 1), neuron]
+                held = current[np.minimum((middle / dt_ms).astype(int), steps - 1), neuron]
                 growth = np.exp((edges - release) / params.tau_ms)
-                V = (params.V_reset + params.R * np.cumsum(I * np.diff(growth))) / growth[1:]
+                V = (params.V_reset + params.R * np.cumsum(held * np.diff(growth))) / growth[1:]
                 above = V - params.V_th
                 worst = max(worst, float(above.max()))
                 if spike is not None:

@@ -1,0 +1,281 @@
+"""The answer to one case of the test vectors: read, scored, and put into words."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval import exchange, probes
+from bio_scnn.crossval.grid import (
+    PERFECT,
+    REFRACTORY,
+    GridNeuron,
+    crossing_steps,
+    grid_trace,
+    raster_of,
+)
+from bio_scnn.crossval.protocol import Capabilities, Trace
+from bio_scnn.crossval.results import CheckResult, Status
+from bio_scnn.crossval.subject import mean_rate_hz
+from bio_scnn.crossval.vector_readme import TOLERANCES
+from bio_scnn.crossval.vector_scores import Sample, follow, likely_cause, match
+from bio_scnn.errors import InputError
+from bio_scnn.fi_curve import current_for_rate
+from bio_scnn.table1 import LIFParameters
+
+PREFIXES = ("answer_", "")
+
+
+@dataclass(frozen=True, eq=False)
+class Golden:
+    """A case as it is stored.
+
+    Attributes
+    ----------
+    name : str
+    folder : Path
+    params : LIFParameters
+    dt_ms : float, ms
+    current : (steps, neurons) float64 array, dimensionless
+    exact : Trace
+    grid_spikes : int
+        Number of spikes of the perfect neuron on the grid.
+    """
+
+    name: str
+    folder: Path
+    params: LIFParameters
+    dt_ms: float
+    current: NDArray[np.float64]
+    exact: Trace
+    grid_spikes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What became of a case.
+
+    Attributes
+    ----------
+    result : CheckResult
+    claims : Capabilities
+    answered : bool
+        Whether there was an answer, good or bad.
+    sample : Sample or None
+        The answer, if it is on the grid and can be read.
+    """
+
+    result: CheckResult
+    claims: Capabilities
+    answered: bool
+    sample: Sample | None = None
+
+
+def judge(case: Golden, claims: Capabilities) -> Verdict:
+    """Read and score the answer to a case; whatever is wrong with it becomes part of the result.
+
+    Parameters
+    ----------
+    case : Golden
+    claims : Capabilities
+        What the implementation is said to be.
+    """
+    began = time.monotonic()
+    sample = None
+    answered = True
+    try:
+        spikes = exchange.find(case.folder, "spikes", PREFIXES)
+        if why := exchange.refusal(case.folder, PREFIXES):
+            result = CheckResult(case.name, "skipped", reason=why)
+        elif spikes is None:
+            answered = False
+            result = CheckResult(case.name, "skipped", reason="no answer")
+        elif claims.refractory == "none" and case.params.t_ref_ms:
+            reason = f"declares no refractory period; this case has {case.params.t_ref_ms:g} ms"
+            result = CheckResult(case.name, "skipped", reason=reason)
+        else:
+            trace = exchange.read_spikes(
+                spikes, case.current.shape, case.dt_ms, claims.spike_label
+            )
+            membrane = exchange.find(case.folder, "membrane", PREFIXES)
+            V = None
+            if membrane is not None:
+                V = exchange.read_matrix(membrane, case.current.shape, "V")
+            if claims.precise:
+                result = _precise(case, trace, V)
+            else:
+                raster = _raster(case, trace, claims)
+                sample = Sample(case.current, case.dt_ms, case.params, raster)
+                result = _on_grid(case, raster, V, claims)
+    except InputError as error:
+        result = CheckResult(case.name, "error", reason=f"{case.name}: {error}")
+    result = replace(result, seconds=time.monotonic() - began)
+    return Verdict(_as_declared(result, claims), claims, answered, sample)
+
+
+def with_causes(verdicts: list[Verdict]) -> tuple[CheckResult, ...]:
+    """The results; a failure on the grid gets the cause that explains every answer there."""
+    failed = [v for v in verdicts if v.result.status in ("failed", "xfail") and v.sample]
+    found = None
+    if any(not v.result.cause for v in failed):
+        # What failed first: it rules out most causes at once.
+        others = [v for v in verdicts if v.sample and v not in failed]
+        samples = [v.sample for v in [*failed, *others] if v.sample]
+        found = likely_cause(samples, TOLERANCES["membrane"])
+    return tuple(
+        _explained(v.result, v.sample, *found)
+        if found and v.sample and v in failed and not v.result.cause
+        else v.result
+        for v in verdicts
+    )
+
+
+def _explained(result: CheckResult, sample: Sample, neuron: GridNeuron, words: str) -> CheckResult:
+    """A failure with its cause, and what that does to a rate."""
+    p, dt = sample.params, sample.dt_ms
+    hold = REFRACTORY[neuron.refractory](dt, p) * dt
+    if neuron.refractory:
+        words += f" ({hold:g} ms instead of {p.t_ref_ms:g} ms)"
+    effect = ""
+    if neuron != PERFECT:
+        wanted = (p.rate_min_hz + p.rate_max_hz) / 2
+        current = probes.held(np.atleast_1d(current_for_rate(wanted, p)), 3000)
+        rate, floor = (
+            mean_rate_hz(Trace.from_raster(grid_trace(current, dt, p, kind).raster, dt))[0]
+            for kind in (neuron, PERFECT)
+        )
+        effect = f"a {wanted:.4g} Hz neuron fires at {rate:.4g} Hz (at best {floor:.4g} Hz)"
+    return replace(result, cause=words, effect=effect)
+
+
+def _raster(case: Golden, trace: Trace, claims: Capabilities) -> NDArray[np.bool_]:
+    """The steps in which an implementation on the grid says that its neurons fired."""
+    steps, _ = case.current.shape
+    label = claims.spike_label
+    for train in trace.spike_times_ms:
+        position = train / case.dt_ms
+        off = np.abs(position - np.round(position)) > TOLERANCES["grid_time_steps"]
+        if label != "exact" and off.any():
+            raise InputError(
+                f"a spike at {train[off][0]:.6g} ms is not on the grid of {case.dt_ms:g} ms; if "
+                'spikes are found inside the steps, declare {"precise": true} in answer.json'
+            )
+    for index in crossing_steps(trace, case.dt_ms, label):
+        if index.size and not 0 <= index.min() <= index.max() < steps:
+            raise InputError(
+                f"a spike in step {index.min() if index.min() < 0 else index.max()}; steps go "
+                f'from 0 to {steps - 1}. Is "spike_label" (={label!r}) right?'
+            )
+    counts = raster_of(trace, steps, case.dt_ms, label)
+    if counts.max(initial=0) > 1:
+        raise InputError("a neuron has two spikes in one step: on the grid it can have one")
+    return counts.astype(bool)
+
+
+def _on_grid(
+    case: Golden, raster: NDArray[np.bool_], V: NDArray | None, claims: Capabilities
+) -> CheckResult:
+    found = follow(raster, case.current, case.dt_ms, case.params, TOLERANCES["membrane"])
+    late = found.largest
+    observed = (
+        f"{int(raster.sum())} spikes: {found.missed} missed, {found.extra} extra, largest error "
+        f"of an interval {_signed(late, case.dt_ms)}"
+    )
+    expected = (
+        f"{case.grid_spikes} spikes on this grid: none missed, none extra, every interval to the "
+        "step"
+    )
+    values = {
+        "missed_spikes": float(found.missed),
+        "extra_spikes": float(found.extra),
+        "isi_error_steps": float(abs(late)),
+    }
+    ok = not (found.missed or found.extra or late)
+    cause = ""
+    if V is not None:
+        # Rounding errors are as large as what is added up.
+        either = {"after reset": found.after, "before reset": found.before}
+        shown = claims.membrane if claims.membrane in either else "after reset"
+        off = {
+            name: float(np.max(np.abs(V - target) / found.scale))
+            for name, target in either.items()
+        }
+        V_ok = off[shown] <= TOLERANCES["membrane"]
+        observed += f", V off by {off[shown]:.2g} of max(1, |RI|)"
+        expected += f", V within {TOLERANCES['membrane']:g}"
+        values |= {"membrane_error": off[shown]} if np.isfinite(off[shown]) else {}
+        other = next(name for name in either if name != shown)
+        if not np.isfinite(V).all():
+            cause = "V contains NaN or infinity"
+        elif ok and not V_ok and off[other] <= TOLERANCES["membrane"]:
+            cause = f'V is given {other}: declare {{"membrane": "{other}"}} in answer.json'
+        elif ok and not V_ok:
+            cause = "V at the ends of the steps is another, though the spikes are right"
+        ok = ok and V_ok
+    status: Status = "passed" if ok else "failed"
+    return CheckResult(case.name, status, observed, expected, cause, values=values)
+
+
+def _signed(steps: int, dt_ms: float) -> str:
+    return f"{steps:+d} steps ({steps * dt_ms:+.4g} ms)" if steps else "0 steps"
+
+
+def _precise(case: Golden, trace: Trace, V: NDArray | None) -> CheckResult:
+    found = match(trace, case.exact, case.dt_ms)
+    limit = TOLERANCES["precise_time_ms"]
+    times = np.concatenate(trace.spike_times_ms)
+    observed = (
+        f"{times.size} spikes: {found.missed} missed, {found.extra} extra, largest error of a "
+        f"spike time {found.error_ms:.2g} ms"
+    )
+    expected = (
+        f"{sum(map(len, case.exact.spike_times_ms))} spikes: none missed, none extra, every time "
+        f"within {limit:g} ms"
+    )
+    values = {
+        "missed_spikes": float(found.missed),
+        "extra_spikes": float(found.extra),
+        "time_error_ms": found.error_ms,
+    }
+    ok = not (found.missed or found.extra) and found.error_ms <= limit
+    cause = ""
+    position = times / case.dt_ms
+    if not ok and times.size > 1 and np.all(np.abs(position - np.round(position)) < 1e-3):
+        cause = 'every spike lies on the time grid: do not declare {"precise": true}'
+    elif not ok and found.longer_ms is not None:
+        cause = (
+            f"every interval is {abs(found.longer_ms):.6g} ms too "
+            f"{'long' if found.longer_ms > 0 else 'short'}: the refractory period acts as "
+            f"{case.params.t_ref_ms + found.longer_ms:.6g} ms, not {case.params.t_ref_ms:g} ms"
+        )
+    if V is not None and case.exact.membrane is not None:
+        scale = np.maximum(np.abs(case.params.R * case.current), 1.0)
+        error = np.abs(V - case.exact.membrane) / scale
+        for i, train in enumerate(case.exact.spike_times_ms):
+            # At a spike on the end of a step, rounding decides whether V shows the reset.
+            position = train / case.dt_ms
+            close = np.abs(position - np.round(position)) * case.dt_ms <= 10 * limit
+            error[np.round(position[close]).astype(int) - 1, i] = 0.0
+        off = float(np.max(error))
+        observed += f", V off by {off:.2g} of max(1, |RI|)"
+        expected += f", V within {TOLERANCES['membrane']:g}"
+        values |= {"membrane_error": off} if np.isfinite(off) else {}
+        ok = ok and off <= TOLERANCES["membrane"]
+    status: Status = "passed" if ok else "failed"
+    return CheckResult(case.name, status, observed, expected, cause, values=values)
+
+
+def _as_declared(result: CheckResult, claims: Capabilities) -> CheckResult:
+    """A failure that what is declared brings about is an expected one."""
+    reasons = []
+    if claims.integrator not in ("exact", "adaptive"):
+        reasons.append(f"declared integrator: {claims.integrator}")
+    if claims.reset == "subtract":
+        reasons.append("declared reset: by subtraction")
+    if result.status != "failed" or not reasons:
+        return result
+    return replace(result, status="xfail", reason="; ".join(reasons))
