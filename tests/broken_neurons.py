@@ -27,31 +27,32 @@ def every(*parts: str) -> str:
 # What correct causes have in common
 
 REFRACTORY = r"refractor|t_ref\b|dead time"
-ONE_SHORT = r"t_ref - (1 )?\*? ?dt|\bshort\b|shorter(?! than)|[-−] ?1 ?(dt|step)|minus one"
+ONE_SHORT = r"t_ref - (1 )?\*? ?dt|\bshort\b|shorter(?! than dt)|[-−] ?1 ?(dt|step)|minus one"
 ONE_LONG = r"t_ref \+ (1 )?\*? ?dt|\blong\b|longer|\bextra\b|\+ ?1 ?(dt|step)|plus one|additional"
 TAU = r"\btau\b|time constant"
-INPUT = r"input|gain|asymptot|V_inf|steady|effective R\b"
+INPUT = r"(?<!\d )(input|gain|asymptot|V_inf|steady|effective R\b)(?!.{0,12}\d times)"
 INPUT_RI = r"input|current|gain|drive|\bRI\b"
 GAIN_MISMATCH = (
     r"gain[ -]mismatch|mismatch.{0,40}gain",
     every("gain|input", "decay", "disagree|mismatch|inconsisten|not (match|belong|fit)|differ"),
 )
-FIXED_DT = every(
-    r"\bdt\b|time step|step size",
-    r"\bhard|\bfixed|ignored|\bassum|not used|no effect|whatever|regardless|independent of",
+FIXED_DT = (
+    r"(?s:\A(?!.*(refractor|t_ref))(?=.*(\bdt\b|time step|step size))(?=.*(\bhard|\bfixed|ignored"
+    r"|\bassum|not (used|depend)|no effect|whatever|regardless|independent of|as if)))"
 )
 OTHERS = (
-    r"(other|next|adjacent|another) neurons?|neighbou?r(s|ing neurons?)?\b|between neurons",
-    r"\bcoupl|cross-?talk|not independent|interact",
-    r"depend(s|ing)? on.{0,40}(other|neighbo|batch|layer|position|number of neurons)",
-    r"\bbatch|lateral|permut",
+    r"(?<!for )(?<!of )(other|next|adjacent|another) neurons?|between neurons",
+    r"neighbou?r(s|ing neurons?)?\b|\bcoupl|cross-?talk|not independent|interact",
+    r"depend(s|ing)? on.{0,40}(other|neighbo|batch|layer|position|order|number of neurons)",
+    r"\bbatch|lateral|(under|with|by)( a)? permut",
 )
 STATE_SURVIVES = (
     r"state.{0,30}(surviv|leak|carr|left over|remain|\bkept|\bkeeps|previous|persist)",
     r"(surviv\w*|leaks?|carr(y|ies|ied)|left over|remains|persists?)\b.{0,40}(reset|run|build)",
 )
 RESET_FAILS = (
-    r"reset(\(\))?.{0,30}(does n|no effect|incomplete|not restore|ignored|leaves|forgets|fails)",
+    r"(?<!V_)reset(\(\))?.{0,30}(does n|no effect|incomplete|not restore|ignored)",
+    r"\breset\(\).{0,30}(leaves|forgets|fails)",
     r"(after|second).{0,15}(reset|run)\b.{0,40}(differ|not the same)",
 )
 LABEL = every(
@@ -215,7 +216,7 @@ class ForwardEuler(GridNeuron):
     """
 
     name = "forward Euler"
-    truth = (r"(forward|explicit)[ -]euler", r"\beuler (method|step|integrat)")
+    truth = (r"(forward|explicit)[ -]euler",)
 
     def coefficients(self) -> tuple[float, float]:
         p, x = self.setup.params, self.setup.dt_ms / self.setup.params.tau_ms
@@ -239,7 +240,7 @@ class BackwardEuler(GridNeuron):
     """
 
     name = "backward Euler"
-    truth = (r"(backward|implicit)[ -]euler", r"1\s*/\s*\(1 \+ dt\s*/\s*tau\)")
+    truth = (r"(backward|implicit)\b.{0,14}euler", r"1\s*/\s*\(1 \+ dt\s*/\s*tau\)")
 
     def coefficients(self) -> tuple[float, float]:
         p, x = self.setup.params, self.setup.dt_ms / self.setup.params.tau_ms
@@ -267,7 +268,7 @@ class EulerDecayExactGain(GridNeuron):
     truth = (
         *GAIN_MISMATCH,
         every("decay", r"1 - dt\s*/\s*tau", "gain|input"),
-        every(INPUT, r"too (small|low|weak)|0\.9987|0\.1[23] ?%"),
+        every(INPUT, r"too (small|low|weak)(?! by a factor)|0\.9987|0\.1[23] ?%"),
     )
 
     def coefficients(self) -> tuple[float, float]:
@@ -281,7 +282,7 @@ class ExactDecayEulerGain(GridNeuron):
     name = "exact decay, Euler gain"
     truth = (
         *GAIN_MISMATCH,
-        every("gain|input", r"dt\s*/\s*tau", r"instead|exp|decay|exact"),
+        every("gain|input", r"(?<!-)\bdt\s*/\s*tau", r"\bexp|exact"),
         every(INPUT, r"too (large|high|strong)|1\.0012|0\.1[23] ?%"),
     )
 
@@ -374,7 +375,10 @@ class TauFromC(_WrongTau):
     name = "C for tau"
     truth = (
         every(TAU, r"\bC\b|capacit|(?<![.\d])80(\.0*)? ?ms"),
-        every(TAU, r"factor (of )?2(?![.\d])|\b2(\.0*)? ?times (too|as)|twice (as|too)|doubled"),
+        every(
+            TAU,
+            r"factor (of )?2(?![.\d])|\b2(\.0*)? ?times (too|as)|twice (as|too|tau|the)|doubled",
+        ),
     )
 
     def tau_ms(self) -> float:
@@ -434,7 +438,7 @@ class CachedCoefficients(GridNeuron):
         r"\bcache|\bstale|(earlier|previous|first) build|re-?buil[dt]|old (param|coef)",
         every(
             r"\btau\b|\bdt\b|time step|parameters",
-            r"ignored|no effect|not used|\bkeeps|change|\bhard|\bfixed",
+            r"ignored|no effect|not (used|depend)|\bkeeps|change|\bhard|\bfixed",
         ),
     )
 
@@ -453,6 +457,7 @@ class RIgnored(GridNeuron):
     name = "R = 1"
     truth = (
         r"\bR\b.{0,40}(ignored|is 1\b|= ?1\b|taken as 1|not (used|applied)|missing|left out|lack)",
+        r"\bI\b.{0,15}(instead of|not|rather than).{0,5}\bR ?\*? ?I\b",
         every("resistance", "ignor|not (used|applied)|missing|left out|omit|taken as 1"),
     )
 
@@ -485,7 +490,7 @@ class InputUnscaled(GridNeuron):
     truth = (
         every(INPUT_RI, r"(not|un|never) ?-?(scaled|weighted|multiplied)|without (scal|dt)"),
         every(INPUT_RI, r"\badd(ed|s)\b", r"(each|every|per) step|whole|in full"),
-        every(INPUT_RI, "too (large|strong|high)", r"factor|times|\bdt\b"),
+        every(INPUT_RI, "too (large|strong|high)", r"factor|\d times|\bfar\b|\bmuch\b"),
         every(INPUT_RI, r"tau ?/ ?dt|1 ?/ ?\(1 ?- ?(exp|decay|beta)"),
     )
 
@@ -551,6 +556,7 @@ class RefractoryIgnored(GridNeuron):
             REFRACTORY, r"ignor|missing|absent|no effect|not (applied|honou?red|implemented|used)"
         ),
         r"(?s:\A(?!.*(hidden|acts)).*\b(no|without( a| any)?|lacks?( a)?) refractor)",
+        r"(refractor\w*( period)?|t_ref)[ =]{1,3}(0(\.0*)? (ms|steps)|zero)",
         r"(refractor\w*|t_ref)[^;.]{0,30} (is|=|be|lasts) (0(\.0*)?( ms| steps?)|zero|none)",
     )
 
@@ -566,10 +572,11 @@ class RefractoryCountedInMs(GridNeuron):
 
     name = "t_ref in steps of 1 ms"
     truth = (
-        every(REFRACTORY, r"(number|count) of steps|(in|as) steps|\bunits?\b|counted"),
+        every(REFRACTORY, r"(number|count) of steps|(in|as) steps|\bunits?\b|counted in"),
         every(REFRACTORY, r"\bdt\b|time step|step", r"(is|=|of|assum\w*) (?<![.\d])1 ms|assum"),
         every(REFRACTORY, "(not|never|without) (being )?(scal|multipl|divid|convert)"),
-        r"(refractor\w*|t_ref).{0,20}(is|=|lasts|only) (0\.10* ms|(one|1) step)(?! (too|off))",
+        r"(refractor\w*|t_ref).{0,20}(is|=|lasts|only) (0\.10* ms|(one|1) step)"
+        r"(?! (too|off|short))",
     )
 
     def refractory_steps(self, t_ref_ms: float, dt_ms: float) -> int:
@@ -628,7 +635,7 @@ class HiddenStep(GridNeuron):
     truth = (
         r"(hidden|extra|undeclared|additional|dead|lost|idle).{0,20}step",
         every(REFRACTORY, "hidden|undeclared|extra|although|despite|too long"),
-        r"refractor.{0,30}(is|of|=|lasts) (one|1) (step|dt)(?! (too short|off))",
+        r"refractor.{0,30}(is|of|=|lasts) (one|1) (step|dt)(?! (too short|off|short))",
     )
 
     def refractory_steps(self, t_ref_ms: float, dt_ms: float) -> int:
@@ -698,7 +705,7 @@ class SharedCountdown(GridNeuron):
     name = "static countdown"
     truth = (
         *OTHERS,
-        every(REFRACTORY, r"\bshared|all neurons|\bglobal|\bcommon|\blayer"),
+        every(REFRACTORY, r"\bshare|all neurons|\bglobal|\bcommon|\blayer"),
     )
 
     def step(self, I: NDArray) -> NDArray:  # noqa: E741
@@ -721,7 +728,7 @@ class StrictThreshold(GridNeuron):
     name = ">"
     truth = (
         r">(?!=).{0,40}(instead|for|not|rather|where|,).{0,20}>=",
-        every(r"V_th\b|threshold", r"\bexceed|strict|\bequal|exactly at|only above|>(?!=)"),
+        every(r"V_th\b|threshold", r"\bexceed|strict|\bequal|exactly|only above|>(?!=)"),
     )
 
     def crosses(self) -> NDArray:
@@ -737,7 +744,8 @@ class ThresholdOnPreviousV(GridNeuron):
     name = "previous V"
     truth = (
         every("threshold|spike|test", r"previous|step before|preceding|\bold V\b"),
-        r"(?s:\A(?!.*reset)(?=.*spike)(?=.*(\blate\b|\bdelay))(?=.*(\bstep|\bdt\b)))",
+        r"(?s:\A(?!.*reset)(?=.*spike)(?=.*(\bstep|\bdt\b))"
+        r"(?=.*(\blate\b|\bdelay|after the (cross|thresh))))",
     )
 
     def step(self, I: NDArray) -> NDArray:  # noqa: E741
@@ -759,7 +767,8 @@ class ThresholdNoise(GridNeuron):
     name = "escape noise"
     truth = (
         every("threshold", r"\bnois|random|jitter|fluctuat|stochastic|\bdrawn"),
-        r"\bescape|stochastic|hidden noise|(own|internal|undeclared|added) noise|\bnoisy",
+        r"\bescape|stochastic|\bnoisy",
+        r"(hidden|own|internal|added) noise|noise (of its own|that)",
     )
 
     def start(self) -> None:
@@ -1067,8 +1076,9 @@ class BuildKeepsV(GridNeuron):
     name = "buffer reused"
     truth = (
         *STATE_SURVIVES,
-        r"(build|new layer|fresh).{0,40}(state|\bV\b|keeps|kept|previous|differ)",
-        r"(initial|start).{0,40}(\bV\b|state|previous|not (at )?V_reset)",
+        r"(build|new layer|fresh).{0,40}(state|\bV\b|keeps|kept|previous|differ|V_reset)",
+        r"\bV\b.{0,30}(previous|earlier) (run|layer|build)",
+        r"\b(initial|start).{0,40}(\bV is|previous|earlier|not (at )?V_reset)",
     )
 
     def build(self, setup: Setup) -> None:
@@ -1085,9 +1095,7 @@ class RandomInitialV(GridNeuron):
     """
 
     name = "random V(0)"
-    truth = (
-        every(r"\binitial|\bstart|V\(0\)|V_0\b", r"random|not (at )?V_reset|wrong|uniform|\bV\b"),
-    )
+    truth = (every(r"\binitial|\bstart|V\(0\)|V_0\b", r"random|V_reset|wrong|uniform|\bV\b"),)
 
     def start(self) -> None:
         super().start()
@@ -1148,6 +1156,7 @@ class PermutedSpikes(GridNeuron):
     name = "sorted names"
     truth = (
         r"permut|shuffl|swap|mis-?assign|mixed up|scrambl|wrong (neuron|order|index)|reorder",
+        r"(reported|assigned|come) \w+ (other|another)",
         r"exchang\w* neurons|neurons? (are |is )?(mixed|confused|exchanged)",
     )
 
@@ -1212,7 +1221,7 @@ class ShowsVBeforeReset(GridNeuron):
     truth = (
         every(
             r"\bV\b|membrane|record|sampl|shown?|report",
-            r"before (the )?reset|overshoot|pre-?reset|peak|above (the )?threshold",
+            r"before (the )?reset|overshoot|pre-?reset|peak",
         ),
     )
 

@@ -164,6 +164,40 @@ def test_truth_matches_its_own_cause_and_no_other(cls: type[Adapter]) -> None:
     assert not matches(cls, "cause unknown")
 
 
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("ForwardEuler", "explicit Euler steps", "backward Euler steps"),
+        ("EulerDecayExactGain", "the input gain does not match the decay", "R is ignored"),
+        ("TauSecondsAsMs", "tau is 0.04 ms: seconds read as ms", "tau is 1000 times too long"),
+        ("TauMsAsSeconds", "tau is 1000 times too long", "tau is 1000 times too short"),
+        ("TauFromC", "tau is 80 ms, the value of C", "tau is 40000 ms, a unit error"),
+        ("DtFixedAtOneMs", "decays as if dt were 1 ms", "t_ref is taken as if dt were 1 ms"),
+        ("RIgnored", "the input is I instead of RI", "the input is scaled by dt/tau twice"),
+        ("InputScaledTwice", "the input is 400 times too small", "the input is not scaled"),
+        (
+            "RefractoryOneShort",
+            "refractory 0.90 ms, not 1.00 (-1 dt)",
+            "refractory 1.1 ms (+1 dt)",
+        ),
+        ("RefractoryOneLong", "refractory period t_ref + dt", "refractory period t_ref - dt"),
+        ("RefractoryIgnored", "t_ref is ignored", "the refractory period is one step short"),
+        ("RefractoryCountedInMs", "t_ref is used as steps", "the refractory period is missing"),
+        ("ThresholdOnPreviousV", "spikes come one step late", "reset one step after the spike"),
+        ("DelayedReset", "reset one step after the spike", "spikes come one step late"),
+        ("SubtractReset", "V_th is subtracted at a spike", "V is reset to 0"),
+        ("StrictThreshold", "fires only above threshold", "the threshold is noisy"),
+        ("InputAveraged", "the current is low-pass filtered", "the variance is too large"),
+        ("SqrtDtDeviation", "fluctuations are scaled by sqrt(dt)", "the current is averaged"),
+        ("PermutedSpikes", "spikes are reported for other neurons", "neurons are coupled"),
+        ("Float16Membrane", "computes in float16", "the refractory period is truncated"),
+    ],
+)
+def test_truth_takes_another_wording_but_not_another_cause(name, right, wrong) -> None:
+    assert matches(getattr(catalogue, name), right)
+    assert not matches(getattr(catalogue, name), wrong)
+
+
 def test_every_broken_neuron_has_a_name_and_a_probe() -> None:
     assert len(BROKEN) >= 30
     assert set(PROBES) == set(BROKEN)
