@@ -99,7 +99,8 @@ def check_apart(
             crashes = crashes + 1 if len(state.left) == before else 1
             state.crashed(step, why)
             if crashes == CRASHES_IN_A_ROW and state.left:
-                state.give_up(f"given up after {crashes} crashes in a row; the last: {why}")
+                how = why.partition("\n")[0]
+                state.give_up(f"given up after {crashes} crashes in a row; the last: {how}")
     return replace(state.report, seconds=time.monotonic() - began)
 
 

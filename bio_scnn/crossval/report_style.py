@@ -26,9 +26,10 @@ th,td{padding:.25rem .55rem;text-align:left;font-weight:400;overflow-wrap:normal
 border-bottom:1px solid var(--line)}
 tr:last-child>*{border-bottom:0}
 tr>:first-child{position:sticky;left:0;background:var(--paper);border-right:1px solid var(--line);
-z-index:1;max-width:13rem;overflow-wrap:anywhere;min-width:7rem}
+z-index:1;max-width:13rem;overflow-wrap:anywhere;min-width:8.2rem}
 .num{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-.matrix thead th{vertical-align:bottom}
+.matrix thead th{vertical-align:bottom}.check a{color:inherit;text-decoration:none}
+.matrix tbody th a{color:var(--link)}.like{min-width:16rem}
 .matrix thead .check{padding:.4rem 0;width:1.9rem;min-width:1.9rem}
 .check span{writing-mode:vertical-rl;transform:rotate(180deg);white-space:nowrap;margin:0 auto;
 display:block}
@@ -48,7 +49,8 @@ font-size:.92rem}
 dt{color:var(--soft)}dd{margin:0;white-space:pre-wrap;min-width:0}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem}
 figure{margin:.6rem 0;min-width:0}figcaption{font-size:.86rem;color:var(--soft)}
-svg{display:block;width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:var(--soft)}
+svg{display:block;width:100%;max-width:36rem;height:auto}
+svg text{font:12px system-ui,sans-serif;fill:var(--soft)}
 .end{text-anchor:end}.middle{text-anchor:middle}
 path{fill:none;stroke-width:1.6}.grid{stroke:var(--line);stroke-width:1}
 path.exact{stroke:var(--exact)}path.floor{stroke:var(--floor);stroke-dasharray:6 3}
@@ -58,14 +60,15 @@ border-top:2px solid}
 .key.exact:before{border-color:var(--exact)}
 .key.floor:before{border-color:var(--floor);border-top-style:dashed}
 .key.measured:before{border-color:var(--measured)}
-.key{margin-right:.9em}
-details{border:1px solid var(--line);border-radius:6px;margin:.3rem 0;padding:.1rem .7rem}
+.key{margin-right:.9em;white-space:nowrap}
+details{border:1px solid var(--line);border-radius:6px;margin:.3rem 0;padding:.1rem .7rem;
+background:var(--paper)}details.rest{background:var(--panel)}
 summary{cursor:pointer;padding:.3rem 0}details dl{margin:.2rem 0 .6rem}
 .problem{border-left:5px solid var(--error);background:var(--panel);padding:.5rem .8rem;
 white-space:pre-wrap}
 :target{scroll-margin-top:1rem}details:target,details:has(:target){border-color:var(--link)}
 @media(max-width:40rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.35rem}
-tr>:first-child{max-width:8.5rem}}
+tr>:first-child{max-width:8.2rem}}
 """
 
 # Without a pointer that hovers, a first tap must show the text before a link leads away.
@@ -76,7 +79,8 @@ tip.textContent=a.title+" ";if(event.type==="click"&&matchMedia("(hover:none)").
 event.preventDefault();const more=document.createElement("a");more.href=a.hash;
 more.textContent="details";tip.append(more)}}
 for(const type of["pointerover","focusin","click"])matrix.addEventListener(type,show);
-function reveal(){const it=document.getElementById(location.hash.slice(1));
-if(it&&it.tagName==="DETAILS")it.open=true}
+function reveal(){const it=document.getElementById(decodeURIComponent(location.hash.slice(1)));
+for(let at=it;at;at=at.parentElement)if(at.tagName==="DETAILS")at.open=true;
+if(it)it.scrollIntoView()}
 addEventListener("hashchange",reveal);reveal();
 """

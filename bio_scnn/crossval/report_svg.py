@@ -8,9 +8,9 @@ from html import escape
 
 from bio_scnn.crossval.results import Portrait
 
-WIDTH = 560
-_LEFT, _RIGHT = 52, 12
-_MOST_POINTS = 600
+WIDTH = 440
+_LEFT, _RIGHT = 70, 10
+_TOLERANCE = 0.2  # pixels that a line may lie beside its points
 
 
 def fi_curve_svg(portrait: Portrait, name: str) -> str:
@@ -22,11 +22,11 @@ def fi_curve_svg(portrait: Portrait, name: str) -> str:
     ]
     x = _range(portrait.current)
     curves = _Panel(
-        x, _range([0, *portrait.exact_rate_hz, *portrait.rate_hz]), 10, 200, "rate (Hz)"
+        x, _range([0, *portrait.exact_rate_hz, *portrait.rate_hz]), 10, 190, "rate (Hz)"
     )
-    below = _Panel(x, _range([0, *_middle(errors[0]), *_middle(errors[1])]), 222, 90, "error (%)")
+    below = _Panel(x, _range([0, *_middle(errors[0]), *_middle(errors[1])]), 218, 84, "error (%)")
     return _svg(
-        352,
+        342,
         f"Firing rate of {name} against the current, and its error in percent",
         [
             *curves.frame(labels=False),
@@ -45,7 +45,7 @@ def membrane_svg(portrait: Portrait, name: str) -> str:
     """V of a neuron that shall fire at 150 Hz, with the spikes above: exact and measured."""
     t = portrait.t_ms
     heights = [0, 1, *portrait.exact_membrane, *_middle(portrait.membrane)]
-    panel = _Panel(_range([0, *t]), _range(heights), 50, 262, "V (dimensionless)")
+    panel = _Panel(_range([0, *t]), _range(heights), 50, 252, "V (dimensionless)")
     marks = []
     for row, (kind, spikes) in enumerate(
         (("exact", portrait.exact_spikes_ms), ("measured", portrait.spikes_ms))
@@ -58,7 +58,7 @@ def membrane_svg(portrait: Portrait, name: str) -> str:
         ]
         marks.append(f'<text x="{_LEFT - 6}" y="{top + 11}" class="end">{kind}</text>')
     return _svg(
-        352,
+        342,
         f"Membrane potential and spikes of {name}, exact and measured",
         [
             *panel.frame("time (ms)"),
@@ -102,7 +102,7 @@ class _Panel:
                 )
         middle = self.top + self.height / 2
         parts.append(
-            f'<text x="11" y="{middle}" class="middle" transform="rotate(-90 11 {middle})">'
+            f'<text x="13" y="{middle}" class="middle" transform="rotate(-90 13 {middle})">'
             f"{self.label}</text>"
         )
         if x_label:
@@ -112,34 +112,44 @@ class _Panel:
 
     def line(self, x: Sequence[float], y: Sequence[float], kind: str) -> list[str]:
         """A polyline, interrupted where a value is not finite."""
-        pieces: list[str] = []
-        pen = "M"
-        for point in self._points(x, y):
-            if point is None:
-                pen = "M"
-            else:
-                pieces.append(f"{pen}{point[0]:.1f} {point[1]:.1f}")
-                pen = "L"
+        pieces, stretch = [], []
+        for a, b in [*zip(x, y, strict=True), (math.nan, math.nan)] if y else []:
+            if math.isfinite(a) and math.isfinite(b):
+                stretch.append(self._at(a, b))
+            elif stretch:
+                pieces.append("M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in _thinned(stretch)))
+                stretch = []
         return [f'<path class="{kind}" d="{"".join(pieces)}"/>'] if pieces else []
 
     def dots(self, x: Sequence[float], y: Sequence[float]) -> list[str]:
         """A mark at each point."""
-        marks = [f"M{p[0]:.1f} {p[1]:.1f}h0" for p in self._points(x, y) if p is not None]
+        finite = [(a, b) for a, b in zip(x, y, strict=True) if math.isfinite(b)]
+        marks = ["M{:.1f} {:.1f}h0".format(*self._at(a, b)) for a, b in finite]
         return [f'<path class="measured dots" d="{"".join(marks)}"/>'] if marks else []
 
-    def _points(
-        self, x: Sequence[float], y: Sequence[float]
-    ) -> Iterable[tuple[float, float] | None]:
-        stride = -(-max(len(x), 1) // _MOST_POINTS)
-        low, high = self.y
-        for number, (a, b) in enumerate(zip(x, y, strict=True)):
-            if number % stride:
-                continue
-            if not (math.isfinite(a) and math.isfinite(b)):
-                yield None
-                continue
-            # What is far off stays at the rim.
-            yield self.px(a), self.py(min(max(b, low), high))
+    def _at(self, x: float, y: float) -> tuple[float, float]:
+        # What is far off stays at the rim.
+        return self.px(x), self.py(min(max(y, self.y[0]), self.y[1]))
+
+
+def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Without the points that lie on the line between others (Ramer, Douglas and Peucker)."""
+    keep = {0, len(points) - 1}
+    spans = [(0, len(points) - 1)]
+    while spans:
+        first, last = spans.pop()
+        (x0, y0), (x1, y1) = points[first], points[last]
+        length = math.hypot(x1 - x0, y1 - y0) or 1.0
+        far, where = _TOLERANCE, 0
+        for index in range(first + 1, last):
+            x, y = points[index]
+            distance = abs((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)) / length
+            if distance > far:
+                far, where = distance, index
+        if where:
+            keep.add(where)
+            spans += [(first, where), (where, last)]
+    return [points[index] for index in sorted(keep)]
 
 
 def _svg(height: int, label: str, parts: Sequence[str]) -> str:
