@@ -50,8 +50,8 @@ Currents, and the exact spikes and potentials that they cause, as plain files. F
     C dV/dt = I - V/R        tau = R C
     V >= V_th: a spike, V = V_reset, and V stays there for t_ref
 
-In these files: {neuron}. Some cases have another V_reset or t_ref; `setup.json` of the case is
-what counts. V, I and R have no unit, times are in ms (or in s, where the name ends in `_s`).
+In these files: {neuron}.
+Some cases have another V_reset or t_ref; `setup.json` of the case is what counts. V, I and R have no unit, times are in ms (or in s, where the name ends in `_s`).
 Every current is exact in single precision.
 
 ## A case
@@ -122,7 +122,8 @@ does not make all later ones wrong.
 |---|---|---|---|---|---|---|---|
 {cases}
 
-"Nearest": smallest distance of V from V_th at the end of a step, on the grid.
+"Nearest": smallest distance of V from V_th at the end of a step, on the grid, as a share of
+max(1, |R I|).
 """
 
 

@@ -79,7 +79,8 @@ def export_vectors(
         grid = grid_trace(case.current, case.dt_ms, case.params)
         steps, neurons = case.current.shape
         setup = Setup(case.params, neurons, case.dt_ms)
-        margin = float(grid.margin(case.params.V_th).min())
+        distance = np.abs(grid.before_reset - case.params.V_th)
+        scale = np.maximum(np.abs(case.params.R * case.current), 1.0)
         table[case.name] = {
             "about": case.about,
             "dt_ms": case.dt_ms,
@@ -87,7 +88,7 @@ def export_vectors(
             "neurons": neurons,
             "spikes": sum(map(len, exact.spike_times_ms)),
             "grid_spikes": int(grid.raster.sum()),
-            "nearest_to_threshold": margin,
+            "nearest_to_threshold": float((distance / scale).min()),
             "exact_by": agreed,
             "params": asdict(case.params),
         }
