@@ -1,1 +1,32 @@
-"""Check any LIF layer against eq. 1: how far it is off, why, and what that does to its rates."""
+"""Check any LIF layer against eq. 1: how far it is off, why, and what that does to its rates.
+
+::
+
+    adapter       build, run, reset, and what is claimed       protocol, wrap, external, adapters/
+      -> subject  driven with probes                           subject, probes
+      -> checks   closed form, exact events, on-grid oracle    checks/, compare, events, grid
+      -> causes   the simplest neuron with the same spikes     diagnosis
+      -> report   passed, failed, xfail, xpass, skipped        suite, results, report*
+
+`check_lif` is the whole of it to a caller; ``python -m bio_scnn.validate`` runs it on installed
+frameworks, each in a process of its own, and `bio_scnn.crossval.testing` under pytest.
+"""
+
+from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup, Trace
+from bio_scnn.crossval.results import CheckResult, Report
+from bio_scnn.crossval.suite import ConformanceError, ConformanceWarning, check_lif
+from bio_scnn.crossval.wrap import as_adapter
+
+__all__ = [
+    "Adapter",
+    "CannotRepresent",
+    "Capabilities",
+    "CheckResult",
+    "ConformanceError",
+    "ConformanceWarning",
+    "Report",
+    "Setup",
+    "Trace",
+    "as_adapter",
+    "check_lif",
+]

@@ -1,0 +1,121 @@
+"""The checks as pytest tests: in a test module of yours, or straight from the command line.
+
+In a test module::
+
+    @parametrize_with_checks([MyLayer()])
+    def test_my_layer(check):
+        check()
+
+From the command line, without any: ``pytest --check-lif my_package.layers:MyLayer``. Announced
+failures are xfail, and xpass if they do not happen; what cannot be represented is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from bio_scnn.crossval.expectations import Expectation, expectations
+from bio_scnn.crossval.results import UNEXPECTED
+from bio_scnn.crossval.subject import Subject
+from bio_scnn.crossval.suite import ConformanceError, check_names, run_check, sentence
+from bio_scnn.crossval.wrap import as_adapter, resolve
+
+
+def parametrize_with_checks(
+    things: Iterable[Any],
+    *,
+    dt_ms: float = 0.1,
+    expected_failures: Mapping[str, str] | None = None,
+) -> pytest.MarkDecorator:
+    """Parametrize a test, whose one argument is ``check``, with every check of every layer.
+
+    Parameters
+    ----------
+    things : iterable
+        Anything that `bio_scnn.crossval.as_adapter` takes. Nothing is built before a check runs.
+    dt_ms : float, ms
+    expected_failures : mapping of str to str, optional
+        Checks that are known to fail, with reasons.
+
+    Returns
+    -------
+    pytest.MarkDecorator
+        Its ids are ``layer-check``.
+    """
+    return pytest.mark.parametrize(
+        "check",
+        [
+            pytest.param(check, id=f"{name}-{check_name}", marks=marks)
+            for thing in things
+            for name, check_name, check, marks in _cases(
+                as_adapter(thing), dt_ms, expected_failures
+            )
+        ],
+    )
+
+
+def _cases(
+    adapter: Any, dt_ms: float, expected_failures: Mapping[str, str] | None
+) -> Iterator[tuple[str, str, Callable[[], None], list[pytest.MarkDecorator]]]:
+    subject = Subject(adapter, dt_ms)
+    announced = expectations(adapter) | {
+        name: Expectation(reason, True) for name, reason in (expected_failures or {}).items()
+    }
+    for name in check_names():
+        expected = announced.get(name)
+        # A check that may fail, but need not, is marked when it has run.
+        certain = expected is not None and expected.certain
+        marks = [pytest.mark.xfail(reason=expected.reason)] if expected and certain else []
+        yield adapter.name, name, _Check(name, subject, announced), marks
+
+
+class _Check:
+    """One check of one layer, to be called."""
+
+    def __init__(self, name: str, subject: Subject, announced: Mapping[str, Expectation]):
+        self.name, self.subject, self.announced = name, subject, announced
+
+    def __call__(self) -> None:
+        __tracebackhide__ = True
+        result = run_check(self.name, self.subject)
+        if result.status == "skipped":
+            pytest.skip(result.reason)
+        expected = self.announced.get(self.name)
+        if result.status in (*UNEXPECTED, "xfail"):
+            if expected is not None and not expected.certain:
+                pytest.xfail(expected.reason)
+            raise ConformanceError(f"{self.subject.adapter.name}:\n{sentence(result)}")
+
+
+class _Item(pytest.Item):
+    """A check that ``--check-lif`` asked for."""
+
+    def __init__(self, *, check: Callable[[], None], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.check = check
+
+    def runtest(self) -> None:
+        self.check()
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, ConformanceError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Any, int | None, str]:
+        return self.path, None, self.name
+
+
+def command_line_items(session: pytest.Session, names: Iterable[str], dt_ms: float) -> list[_Item]:
+    """The checks of the layers named with ``--check-lif``."""
+    items = []
+    for given in names:
+        for name, check_name, check, marks in _cases(resolve(given, dt_ms), dt_ms, None):
+            item = _Item.from_parent(session, name=f"{name}-{check_name}", check=check)
+            for mark in marks:
+                item.add_marker(mark)
+            items.append(item)
+    return items
