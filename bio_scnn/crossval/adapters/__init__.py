@@ -84,6 +84,18 @@ ENTRIES: dict[str, Entry] = {
             "NEST's iaf_psc_delta_ps, with precise spike times",
         ),
         Entry("nest-exp", "nest:NestExp", ("nest-simulator",), "NEST's iaf_psc_exp"),
+        Entry(
+            "neuron-cvode",
+            "neuron:NeuronCvode",
+            ("neuron",),
+            "NEURON: passive section and threshold event, CVODE",
+        ),
+        Entry(
+            "neuron-backward-euler",
+            "neuron:NeuronBackwardEuler",
+            ("neuron",),
+            "NEURON: the same, its default fixed step",
+        ),
         Entry("brian2-stock", "stock_brian2:StockBrian2", (), "a plain Brian2 script"),
         Entry("paper-one-step", "paper_layer:ForwardMethod", (), "the paper's forward method"),
         Entry("snntorch", "snntorch:Leaky", ("snntorch", "torch"), "Leaky, reset to zero"),

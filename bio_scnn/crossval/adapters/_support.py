@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import os
 import sys
 import warnings
@@ -32,7 +33,7 @@ def quiet_import(name: str, **environment: str) -> Any:
     with (
         mock.patch.dict(os.environ, environment),
         mock.patch.object(sys, "argv", sys.argv[:1]),  # NEST and NEURON parse it
-        contextlib.redirect_stdout(None),
+        contextlib.redirect_stdout(io.StringIO()),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # deprecated NumPy names in packages that are not ours
