@@ -47,6 +47,7 @@ class ForwardMethod(Adapter):
         {
             "fi_curve": _NOISE,
             "spike_intervals": _NOISE,
+            "first_spike": "V relaxes towards RI (1 - dt/tau): it crosses V_th later",
             "subthreshold_membrane": f"{_NOISE}, and V relaxes towards RI (1 - dt/tau)",
             "spiking_membrane": f"{_NOISE}, and V relaxes towards RI (1 - dt/tau)",
             "silence": "spikes may be negative: V fires at -V_th too",
