@@ -11,6 +11,7 @@ import pytest
 from bio_scnn.crossval.adapters import ENTRIES
 from bio_scnn.crossval.adapters.own import ClosedForm
 from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup
+from bio_scnn.crossval.suite import ConformanceError, check_lif
 from bio_scnn.crossval.wrap import as_adapter, resolve
 from bio_scnn.errors import InputError
 from bio_scnn.fi_curve import current_for_rate, first_spike_ms
@@ -142,6 +143,20 @@ def test_what_comes_back_must_be_spikes(answer, words):
     adapter.build(Setup(neurons=2))
     with pytest.raises(InputError, match=words):
         adapter.run(np.ones((5, 2)))
+
+
+def test_the_suite_gives_a_function_its_time_step_and_its_neuron():
+    def coarse(current):
+        return lif(current, 1.0)
+
+    adapter = as_adapter(coarse, dt_ms=1.0, capabilities=PLAIN)
+    assert check_lif(adapter, dt_ms=1.0, checks=["fi_curve", "frozen_noise"]).count("passed") == 2
+    plain = {"dt_ms": 1.0, "params": NO_REFRACTORY, "checks": ["fi_curve"]}
+    assert check_lif(coarse, **plain).count("passed") == 1
+    with pytest.raises(ConformanceError):  # its refractory period is missing
+        check_lif(coarse, dt_ms=1.0, checks=["fi_curve"])
+    with pytest.raises(ConformanceError):  # its time step is not 0.1 ms
+        check_lif(coarse, params=NO_REFRACTORY, checks=["fi_curve"])
 
 
 class NeedsArguments(Adapter):

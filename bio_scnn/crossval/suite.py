@@ -93,7 +93,7 @@ def check_lif(
     >>> check_lif(ENTRIES["closed-form"].load(), checks=["fi_curve"]).ok
     True
     """
-    adapter = as_adapter(thing)
+    adapter = as_adapter(thing, params=params, dt_ms=dt_ms)
     names = chosen(checks)
     for name in expected_failures or {}:
         _known(name)

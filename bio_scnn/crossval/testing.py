@@ -51,7 +51,7 @@ def parametrize_with_checks(
             pytest.param(check, id=f"{name}-{check_name}", marks=marks)
             for thing in things
             for name, check_name, check, marks in _cases(
-                as_adapter(thing), dt_ms, expected_failures
+                as_adapter(thing, dt_ms=dt_ms), dt_ms, expected_failures
             )
         ],
     )
