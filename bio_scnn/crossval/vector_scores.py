@@ -202,6 +202,9 @@ def likely_cause(samples: list[Sample], tolerance: float) -> tuple[GridNeuron, s
         replace(PERFECT, input="averaged"),
         replace(PERFECT, input="rectified"),
         replace(PERFECT, input="clipped"),
+        replace(PERFECT, input="first"),
+        replace(PERFECT, offset=True),
+        replace(PERFECT, starts_refractory=True),
     ]
     for neuron in candidates:
         if all(_same(s, neuron, tolerance) for s in samples):
