@@ -8,6 +8,7 @@ import os
 import shlex
 import shutil
 import sys
+import textwrap
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -106,10 +107,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not (0 < args.dt < float("inf") and args.time_limit > 0 and args.jobs >= 1):
         raise InputError("--dt and --time-limit must be greater than 0, --jobs at least 1")
     if args.export_vectors is not None:
-        from bio_scnn.crossval.vectors import export_vectors
-
-        print(export_vectors(args.export_vectors))
-        return
+        return export(args.export_vectors)
     checks = checks_to_run(args.only, args.skip)
     targets = find_targets(args.names, args.command, args.nir, args.python, everything=args.all)
     if args.list or not (targets or args.check_vectors):
@@ -123,6 +121,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     publish(reports, args, shlex.join(["python", "-m", "bio_scnn.validate", *argv]))
     if not all(report.ok for report in reports):
         sys.exit(1)
+
+
+def export(directory: Path) -> None:
+    """Write the test vectors, with a progress bar."""
+    from bio_scnn.crossval.vectors import export_vectors
+
+    with tqdm(total=100, leave=False, disable=None, unit="%") as bar:
+        export_vectors(directory, progress=lambda done: bar.update(round(100 * done) - bar.n))
+    print(f"wrote {directory}; its README.md says what to do with it")
 
 
 def check_all(
@@ -182,6 +189,10 @@ def publish(reports: Sequence[Report], args: argparse.Namespace, command: str) -
         sys.stdout.write(_json(results).decode())
         return
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    for file in args.nir:
+        from bio_scnn.crossval.nir_io import describe
+
+        print(f"{file}:\n{textwrap.indent(describe(file), '  ')}\n")
     print(text_report(reports, _width(), colour))
     if args.report is not None:
         print(f"wrote {args.report / 'index.html'}")

@@ -40,7 +40,8 @@ def text_report(reports: Sequence[Report], width: int = 100, colour: bool = Fals
 
 def title(report: Report) -> str:
     """Name of an implementation with the version of what carries it."""
-    version = next(iter(report.versions.values()), "")
+    # Of test vectors it says in words what the versions belong to.
+    version = next((v for name, v in report.versions.items() if " " not in name), "")
     return f"{report.name} {version}".strip()
 
 

@@ -81,9 +81,11 @@ def find_targets(
             targets.append(Target(name, {"resolve": name}, elsewhere[name]))
     targets += [Target(command, {"command": command}) for command in commands]
     for file in nir_files:
-        from bio_scnn.crossval.nir_io import nir_adapters
+        from bio_scnn.crossval.nir_io import describe, nir_adapters
 
         nodes = [adapter.name for adapter in nir_adapters(file)]
+        if not nodes:
+            raise InputError(f"{file}: nothing to check; {describe(file)}")
         targets += [
             Target(name, {"nir": str(file), "index": index}) for index, name in enumerate(nodes)
         ]
