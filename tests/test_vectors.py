@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 from bio_scnn import TABLE_1, LIFParameters, firing_rate
+from bio_scnn.crossval import vector_cases
+from bio_scnn.crossval.events import exact_trace
 from bio_scnn.crossval.vectors import check_vectors, export_vectors
 from bio_scnn.errors import InputError
 from bio_scnn.fi_curve import spike_times
@@ -170,6 +172,37 @@ def test_grid_spikes_are_those_of_a_clock_driven_neuron(exported):
         with (exported / name / "grid_spikes.csv").open(newline="") as file:
             rows = [(int(r["neuron"]), int(r["step"])) for r in csv.DictReader(file)]
         assert rows == [tuple(pair) for pair in np.argwhere(raster.T).tolist()]
+
+
+@pytest.mark.parametrize("quantity", ["spike_trains_ms", "membrane"])
+def test_nothing_is_written_if_independent_solutions_differ(tmp_path, monkeypatch, quantity):
+    def simulate(*args, **options):
+        run = vector_cases_simulate(*args, **options)
+        value = getattr(run, quantity)
+        if quantity == "membrane":
+            return replace(run, membrane=value + 1e-8)
+        return replace(run, spike_trains_ms=tuple(train + 1e-8 for train in value))
+
+    vector_cases_simulate = vector_cases.simulate
+    monkeypatch.setattr(vector_cases, "simulate", simulate)
+    with pytest.raises(InputError, match="case constant: independent solutions differ by 1e-08"):
+        export_vectors(tmp_path / "v")
+    assert not (tmp_path / "v").exists()
+
+
+@pytest.mark.parametrize("late_ms", [1e-6, -1e-6])
+def test_direct_summation_notices_a_spike_that_is_not_a_crossing(late_ms):
+    case = next(vector_cases.cases(TABLE_1))
+    trace = exact_trace(case.current, case.dt_ms, case.params)
+    assert vector_cases.replay_error(case.current, case.dt_ms, case.params, trace) < 1e-12
+    trains = list(trace.spike_times_ms)
+    trains[3] = trains[3].copy()
+    trains[3][5] += late_ms
+    wrong = replace(trace, spike_times_ms=tuple(trains))
+    error = vector_cases.replay_error(case.current, case.dt_ms, case.params, wrong)
+    assert 1e-8 < error < 1e-6
+    without = replace(trace, spike_times_ms=tuple(t[:-1] for t in trace.spike_times_ms))
+    assert vector_cases.replay_error(case.current, case.dt_ms, case.params, without) > 1e-3
 
 
 def test_other_neurons_can_be_exported(tmp_path):

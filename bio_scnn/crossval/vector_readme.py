@@ -51,8 +51,9 @@ Currents, and the exact spikes and potentials that they cause, as plain files. F
     V >= V_th: a spike, V = V_reset, and V stays there for t_ref
 
 In these files: {neuron}.
-Some cases have another V_reset or t_ref; `setup.json` of the case is what counts. V, I and R have no unit, times are in ms (or in s, where the name ends in `_s`).
-Every current is exact in single precision.
+Some cases have another V_reset or t_ref; `setup.json` of the case is what counts. V, I and R
+have no unit, times are in ms (or in s, where the name ends in `_s`). Every current is exact in
+single precision.
 
 ## A case
 
