@@ -1,0 +1,259 @@
+"""What the frameworks make of a NIR graph's LIF node, by their own import functions.
+
+A graph of one node, with as many neurons as are asked for, is built from the node's parameters,
+handed to the framework, and driven. An import that fails, or a neuron that is not the file's, is
+a finding about that framework. Sinabs is not among them: it pins a version of nir whose LIF has
+no v_reset.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from abc import abstractmethod
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval.adapters import versions
+from bio_scnn.crossval.adapters._support import quiet_import
+from bio_scnn.crossval.nir_neuron import NIRNeuron
+from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup, Trace
+
+
+class NIRImportFailed(ImportError):
+    """A framework's import function refused a valid node, or broke on it.
+
+    An `ImportError`, because nothing can be checked then: one line says it, not one per check.
+    """
+
+
+class NIRAdapter(Adapter):
+    """A LIF node as a framework imports it."""
+
+    framework: str = ""
+    distributions: tuple[str, ...] = ()
+    fixed_dt_ms: float | None = None
+
+    def __init__(self, neuron: NIRNeuron, label: str):
+        self.neuron, self.params = neuron, neuron.params
+        self.name = f"{label} in {self.framework}"
+
+    def versions(self) -> dict[str, str]:
+        return versions(self.framework, "nir", *self.distributions)
+
+    def build(self, setup: Setup) -> None:
+        given = replace(self.params, t_ref_ms=0.0)
+        if setup.params != given:
+            raise CannotRepresent(
+                "other parameters than the file's, or a refractory period: NIR has none"
+            )
+        if self.fixed_dt_ms is not None and setup.dt_ms != self.fixed_dt_ms:
+            raise CannotRepresent(
+                f"dt_ms={setup.dt_ms:g}: its import function assumes {self.fixed_dt_ms:g} ms"
+            )
+        self.setup = setup
+        graph = self.neuron.graph(setup.neurons)
+        # snntorch prints every parameter; norse and rockpool call what nirtorch gives up.
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "nirtorch.load is being", DeprecationWarning)
+            try:
+                self.load(graph)
+            except ModuleNotFoundError:
+                raise
+            except Exception as error:
+                p = self.params
+                raise NIRImportFailed(
+                    f"{self.framework} cannot import this LIF (tau = {p.tau_ms:g} ms, r = "
+                    f"{p.R:g}): {type(error).__name__}: {error}"
+                ) from error
+
+    @abstractmethod
+    def load(self, graph: Any) -> None:
+        """Import the graph."""
+
+    @abstractmethod
+    def drive(self, current: NDArray[np.float64]) -> tuple[NDArray, NDArray | None]:
+        """Spikes ``(steps, neurons)``, and the framework's V; from the initial state."""
+
+    def run(self, current: NDArray[np.float64]) -> Trace:
+        spikes, membrane = self.drive(current)
+        if membrane is not None:
+            membrane = membrane - self.neuron.v_leak
+        return Trace.from_raster(spikes, self.setup.dt_ms, membrane)
+
+
+class _Torch(NIRAdapter):
+    """Modules that are called once per step."""
+
+    def drive(self, current: NDArray[np.float64]) -> tuple[NDArray, NDArray | None]:
+        import torch
+
+        dtype = getattr(torch, self.setup.dtype)
+        raster = np.zeros(current.shape, dtype=bool)
+        membrane = np.empty(current.shape)
+        self.restart()
+        with torch.no_grad():
+            for n, held in enumerate(torch.as_tensor(current, dtype=dtype)):
+                spikes, V = self.step(held[None])
+                raster[n], membrane[n] = spikes[0].numpy() != 0, V[0].numpy()
+        return raster, membrane
+
+    def restart(self) -> None:
+        """Forget the state; where the caller keeps it, that is all there is to do."""
+        self.state: Any = None
+
+    def reset(self) -> None:
+        self.restart()
+
+    @abstractmethod
+    def step(self, held: Any) -> tuple[Any, Any]:
+        """Spikes and V, ``(1, neurons)``, after one step."""
+
+
+class Norse(_Torch):
+    """`norse.torch.from_nir`, told the time step."""
+
+    framework = "norse"
+    distributions = ("nirtorch", "torch")
+    capabilities = Capabilities(
+        refractory="none",
+        integrator="forward Euler",
+        fires_at_threshold=False,
+        dtypes=("float32",),  # it converts the parameters
+    )
+    cannot = ("a refractory period",)
+
+    def load(self, graph: Any) -> None:
+        dt = self.setup.dt_ms / 1e3
+        # Its warning goes through logging.warning, which would set up logging for the process.
+        self.module = quiet_import("norse.torch").from_nir(graph, ignore_warnings=True, dt=dt)
+
+    def step(self, held: Any) -> tuple[Any, Any]:
+        spikes, self.state = self.module(held, self.state)
+        return spikes, self.state.state["lif"][0].v
+
+
+class SnnTorch(_Torch):
+    """`snntorch.import_nir.import_from_nir`, which assumes dt = 0.1 ms.
+
+    It divides the threshold by ``r dt/tau`` instead of scaling the input; V is read as a fraction
+    of that threshold.
+    """
+
+    framework = "snntorch"
+    distributions = ("nirtorch", "torch")
+    fixed_dt_ms = 0.1
+    capabilities = Capabilities(
+        refractory="none",
+        integrator="forward Euler",
+        fires_at_threshold=False,
+        dtypes=("float32",),  # it converts the parameters
+    )
+    cannot = ("a refractory period", "a time step other than 0.1 ms")
+
+    def load(self, graph: Any) -> None:
+        module = quiet_import("snntorch.import_nir")
+        self.module = module.import_from_nir(graph)
+        self.layer = self.module.lif
+
+    def restart(self) -> None:
+        import torch
+
+        # `reset_mem` leaves zeros of float32; the state takes the input's shape and type.
+        self.layer.reset_mem()
+        self.layer.mem = torch.zeros(0)
+
+    def step(self, held: Any) -> tuple[Any, Any]:
+        spikes, _ = self.module(held)
+        scale = float(self.neuron.params.V_th + self.neuron.v_leak) / self.layer.threshold
+        return spikes, self.layer.mem * scale
+
+
+class SpikingJelly(_Torch):
+    """`spikingjelly.activation_based.nir_exchange.import_from_nir`, told the time step."""
+
+    framework = "spikingjelly"
+    distributions = ("nirtorch", "torch")
+    capabilities = Capabilities(refractory="none", integrator="forward Euler")
+    cannot = ("a refractory period", "a resistance other than 1 and tau/dt")
+
+    def load(self, graph: Any) -> None:
+        import torch
+
+        module = quiet_import("spikingjelly.activation_based.nir_exchange")
+        dtype = getattr(torch, self.setup.dtype)
+        self.module = module.import_from_nir(graph, dt=self.setup.dt_ms / 1e3, dtype=dtype)
+
+    def step(self, held: Any) -> tuple[Any, Any]:
+        spikes, self.state = self.module(held, self.state)
+        return spikes, self.state["lif"][0]
+
+
+class Spyx(NIRAdapter):
+    """`spyx.nir.from_nir`, told the time step."""
+
+    framework = "spyx"
+    distributions = ("jax", "flax")
+    capabilities = Capabilities(
+        refractory="none",
+        reset="subtract",
+        integrator="forward Euler",
+        fires_at_threshold=False,
+        membrane="none",
+        dtypes=("float32",),
+    )
+    cannot = ("a refractory period", "a reset to a value: it subtracts the threshold")
+
+    def load(self, graph: Any) -> None:
+        self.graph = graph
+        self._outputs(np.zeros((1, self.setup.neurons)))  # it imports and runs in one call
+
+    def drive(self, current: NDArray[np.float64]) -> tuple[NDArray, NDArray | None]:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return self._outputs(current), None
+
+    def _outputs(self, current: NDArray[np.float64]) -> NDArray:
+        module = quiet_import("spyx.nir")
+        inputs = np.asarray(current[:, None], dtype=np.float32)
+        _, outputs = module.from_nir(self.graph, inputs, dt=self.setup.dt_ms / 1e3)
+        return np.asarray(outputs)[:, 0]
+
+    def reset(self) -> None:
+        """Nothing to do: every run starts anew."""
+
+
+class Rockpool(NIRAdapter):
+    """`rockpool.nn.modules.torch.nir.from_nir`."""
+
+    framework = "rockpool"
+    distributions = ("nirtorch", "torch")
+    capabilities = Capabilities(
+        refractory="none", reset="subtract", membrane="none", dtypes=("float32",)
+    )
+    cannot = ("a refractory period", "a reset to a value: it subtracts the threshold")
+
+    def load(self, graph: Any) -> None:
+        self.module = quiet_import("rockpool.nn.modules.torch.nir").from_nir(graph)
+
+    def drive(self, current: NDArray[np.float64]) -> tuple[NDArray, NDArray | None]:
+        import torch
+
+        with torch.no_grad():
+            output = self.module(torch.as_tensor(current, dtype=torch.float32)[None])
+        return output[0].numpy().reshape(current.shape), None
+
+    def reset(self) -> None:
+        """Nothing to do: the state is not kept from one call to the next."""
+
+
+IMPORTERS: tuple[type[NIRAdapter], ...] = (
+    SnnTorch,
+    Norse,
+    SpikingJelly,
+    Spyx,
+    Rockpool,
+)
