@@ -52,7 +52,7 @@ class _Page:
         self.lines: list[str] = []
 
     def table(self, reports: Sequence[Report]) -> None:
-        first = min(max([14, *(len(title(report)) for report in reports)]), 28)
+        first = min(max([14, *(len(title(report)) for report in reports)]), 26)
         head = " ".join([" " * first, *STATUSES, "150 Hz reads"])
         room = self.width - len(head) - 2
         beside = room >= _NARROW
@@ -109,8 +109,10 @@ class _Page:
         bad += sum(bool(report.error) for report in reports)
         what = f"{bad} unexpected" if bad else "nothing unexpected"
         many = "implementation" if len(reports) == 1 else "implementations"
-        line = f"{len(reports)} {many}, {len(results)} checks: {what}"
-        self.lines += ["", self._paint(line, "failed" if bad else "passed")]
+        self.lines.append("")
+        start = len(self.lines)
+        self._wrap(f"{len(reports)} {many}, {len(results)} checks: {what}", "")
+        self._paint_from(start, "failed" if bad else "passed")
 
     def _count(self, report: Report, status: Status) -> str:
         number = report.count(status)
@@ -118,7 +120,10 @@ class _Page:
         return self._paint(cell, status) if number else cell
 
     def _heading(self, report: Report, what: str, status: str) -> None:
-        self.lines += ["", self._paint(f"{report.name}: {what} ({status})", status)]
+        self.lines.append("")
+        start = len(self.lines)
+        self._wrap(f"{report.name}: {what} ({status})", "")
+        self._paint_from(start, status)
 
     def _finding(self, result: CheckResult) -> None:
         for name in ("observed", "expected", "cause", "effect", "reason"):
@@ -132,6 +137,9 @@ class _Page:
                 line, self.width, initial_indent=indent, subsequent_indent=further
             )
             indent = further
+
+    def _paint_from(self, start: int, status: str) -> None:
+        self.lines[start:] = [self._paint(line, status) for line in self.lines[start:]]
 
     def _paint(self, text: str, status: str) -> str:
         code = _COLOURS.get(status, "")

@@ -1,0 +1,394 @@
+"""``python -m bio_scnn.validate``: what it finds, and that nothing it runs can break it."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bio_scnn import InputError
+from bio_scnn.crossval import CheckResult, Report
+from bio_scnn.crossval.report_html import html_page
+from bio_scnn.crossval.report_junit import junit_xml
+from bio_scnn.crossval.report_text import text_report
+from bio_scnn.crossval.results import Portrait
+from bio_scnn.validate import main
+
+FAKES = Path(__file__).with_name("validate_fakes.py")
+# One that finds Late, one that passes it, and one whose input the bad ones wait for.
+CHECKS = ("first_spike", "silence", "non_finite_input")
+BAD = ("Segfault", "Leaves", "Hangs", "Loud", "Good", "Late", "Absent", "Doomed")
+OPTIONS = ("--time-limit", "2", "--jobs", "3", "--json")
+EVERY = ("passed", "failed", "xfail", "xpass", "skipped", "error")
+
+
+def call(*words, checks=CHECKS):
+    """Run the command line in this process; its exit code."""
+    try:
+        main([*words, "--only", *checks])
+    except SystemExit as end:
+        return end.code
+    return 0
+
+
+def fake(name):
+    """A fake layer as the command line takes it."""
+    return f"{FAKES}:{name}"
+
+
+def statuses(report):
+    """Status by check."""
+    return {result.check: result.status for result in report.results}
+
+
+@pytest.fixture(scope="module")
+def bad_ones(tmp_path_factory):
+    """Reports of layers that crash, hang, leave and print, all in one run."""
+    folder = tmp_path_factory.mktemp("bad")
+    done = subprocess.run(
+        [sys.executable, "-m", "bio_scnn.validate", *map(fake, BAD), "--only", *CHECKS, *OPTIONS],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    table = json.loads(done.stdout)
+    reports = [Report.from_json(report) for report in table["reports"]]
+    return {"folder": folder, **dict(zip(BAD, reports, strict=True))}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("Segfault", "killed by SIGSEGV"),
+        ("Leaves", "ended by itself with exit code 3"),
+        ("Hangs", "no answer within the time limit of 2 s"),
+    ],
+)
+def test_a_crash_costs_one_check(bad_ones, name, why):
+    report = bad_ones[name]
+    assert statuses(report) == dict(zip(CHECKS, ("passed", "passed", "error"), strict=True))
+    assert why in report.results[-1].reason
+    assert not report.error
+    assert not report.ok
+    # A new process went on with what was left.
+    assert report.portrait is not None
+    assert report.rate_at_150_hz == pytest.approx(175.44, abs=0.01)
+
+
+def test_the_reason_says_where_it_was_and_what_it_said(bad_ones):
+    assert "out of licences" in bad_ones["Leaves"].results[-1].reason
+    for name in ("Segfault", "Hangs"):
+        assert "validate_fakes.py" in bad_ones[name].results[-1].reason
+    assert bad_ones["Hangs"].results[-1].seconds == pytest.approx(2, abs=1)
+
+
+def test_nothing_survives_the_time_limit(bad_ones):
+    pids = (bad_ones["folder"] / "pids").read_text().split()
+    assert len(pids) == 2
+    assert not any(map(alive, pids))
+
+
+def test_what_is_printed_does_not_matter(bad_ones):
+    quiet = replace(bad_ones["Good"], name="loud", summary="", seconds=0, results=())
+    assert quiet == replace(bad_ones["Loud"], summary="", seconds=0, results=())
+    assert set(statuses(bad_ones["Loud"]).values()) == {"passed"}
+
+
+def test_what_cannot_be_imported_is_an_error_of_the_whole(bad_ones):
+    assert "No module named 'a_framework_that_is_not_installed'" in bad_ones["Absent"].error
+    assert not bad_ones["Absent"].results
+
+
+def test_what_keeps_crashing_is_given_up(bad_ones):
+    report = bad_ones["Doomed"]
+    assert [result.status for result in report.results] == ["error"] * 3
+    assert "given up after 3 crashes in a row" in report.error
+    assert report.name == "doomed"
+
+
+def test_a_failure_is_told_with_what_follows_from_it(bad_ones):
+    result = bad_ones["Late"].results[0]
+    assert (result.check, result.status) == ("first_spike", "failed")
+    assert result.observed
+    assert result.expected
+    assert "150 Hz" in result.effect
+    assert bad_ones["Good"].results[0].status == "passed"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals and process groups are POSIX")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_nothing_outlives_the_command(tmp_path, number, code):
+    command = [sys.executable, "-m", "bio_scnn.validate", fake("Hangs"), "--only", CHECKS[-1]]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) as process:
+        wait_for((tmp_path / "pids").exists)
+        pids = (tmp_path / "pids").read_text().split()
+        assert all(map(alive, pids))
+        process.send_signal(number)
+        assert process.wait(20) == code
+        assert b"Traceback" not in process.stderr.read()
+    wait_for(lambda: not any(map(alive, pids)))
+
+
+def alive(pid):
+    """Whether a process runs; one that nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        if Path("/proc/self").exists():
+            return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_for(condition, seconds=20):
+    """Until it is so."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_exit_code_and_text(capsys):
+    assert call(fake("Good")) == 0
+    assert "nothing unexpected" in capsys.readouterr().out
+    # Failures that were declared do not count, and one that did not happen is told.
+    assert call(fake("Declared")) == 0
+    printed = capsys.readouterr().out
+    assert "its threshold is too high" in printed
+    assert "passed, though declared to fail:\n  declared: silence" in printed
+    assert call(fake("Late")) == 1
+    printed = capsys.readouterr().out
+    assert "late: first_spike (failed)\n  observed" in printed
+    assert "1 unexpected" in printed
+
+
+def test_reports_are_written_and_read_again(tmp_path, capsys):
+    out = tmp_path / "new" / "report"
+    junit = tmp_path / "junit.xml"
+    words = [fake("Late"), fake("Good"), "--report", str(out), "--junit", str(junit), "--json"]
+    assert call(*words) == 1
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == json.loads((out / "results.json").read_text("utf-8"))
+    assert printed["meta"]["machine"]["python"].endswith(".".join(map(str, sys.version_info[:3])))
+    assert "--report" in printed["meta"]["command"]
+    late, good = (Report.from_json(report) for report in printed["reports"])
+    assert (late.name, late.ok, good.name, good.ok) == ("late", False, "good", True)
+    assert Report.from_json(late.to_json()) == late
+    page = (out / "index.html").read_text("utf-8")
+    for text in ("late", "good 1.2", "first_spike", "a refractory period", "--report"):
+        assert text in page
+    assert page.count("<svg") == 4
+    suites = ET.fromstring(junit.read_bytes())
+    assert [suite.get("name") for suite in suites] == ["late", "good"]
+    assert suites.get("failures") == "1"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nosuchframework"], "'nosuchframework' is not known"),
+        (["closed-from"], "did you mean 'closed-form'"),
+        (["nowhere.py:Layer"], "there is no file nowhere.py"),
+        ([f"{FAKES}:Nobody"], "Nobody"),
+        (["closed-form", "--only", "fi_curv"], "did you mean 'fi_curve'"),
+        (["closed-form", "--only", "silence", "--skip", "silence"], "leave no check"),
+        (["closed-form", "--dt", "-1"], "--dt"),
+        (["closed-form", "--dt", "nan"], "--dt"),
+        (["closed-form", "--time-limit", "0"], "--time-limit"),
+        (["closed-form", "--python", "python3"], "must be NAME=PATH"),
+        (["closed-form", "--python", "other=python3"], "other is not among"),
+        (["closed-form", "--python", "closed-form=/no/such/python"], "cannot be run"),
+    ],
+)
+def test_bad_input_is_one_clear_line(words, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        main(words)
+
+
+def test_bad_input_has_its_exit_code(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "bio_scnn.validate", "nosuchframework"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert re.fullmatch(r"error: .*\n", done.stderr)
+
+
+def test_one_bad_name_does_not_cost_the_others(capsys):
+    assert call(fake("Nobody"), fake("Good"), "--json") == 1
+    nobody, good = json.loads(capsys.readouterr().out)["reports"]
+    assert "Nobody" in nobody["error"]
+    assert statuses(Report.from_json(good)) == dict.fromkeys(CHECKS, "passed")
+
+
+def test_without_names_it_says_what_there_is(capsys):
+    main([])
+    printed = capsys.readouterr().out
+    main(["--list"])
+    assert capsys.readouterr().out == printed
+    for text in ("closed-form", "first_spike", "python -m bio_scnn.validate --all"):
+        assert text in printed
+
+
+def test_another_interpreter(tmp_path, capsys):
+    """A script that leaves a mark stands in for another environment."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\ntouch "{tmp_path}/used"\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    assert call("closed-form", "--python", f"closed-form={python}") == 0
+    assert (tmp_path / "used").exists()
+    assert "closed-form" in capsys.readouterr().out
+
+
+def test_an_interpreter_without_bio_scnn_is_an_error_of_the_whole(tmp_path, capsys):
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')
+    python.chmod(0o755)
+    assert call("closed-form", "--python", f"closed-form={python}", "--json") == 1
+    (report,) = json.loads(capsys.readouterr().out)["reports"]
+    assert "bio_scnn" in report["error"]
+
+
+def made_up():
+    """A report with every status, names that are markup, and numbers that are not finite."""
+    nan = float("nan")
+    portrait = Portrait(
+        current=(0.0, 2.0, 4.0),
+        rate_hz=(0.0, nan, 50.0),
+        exact_rate_hz=(0.0, 20.0, 49.0),
+        floor_rate_hz=(0.0, 20.0, 48.0),
+        t_ms=(0.1, 0.2, 0.3, 0.4),
+        membrane=(0.1, nan, 0.3, 1e300),
+        exact_membrane=(0.1, 0.2, 0.3, 0.4),
+        spikes_ms=(),
+        exact_spikes_ms=(0.25,),
+    )
+    results = tuple(
+        CheckResult(
+            f"check_{status}",
+            status,
+            observed=f"<b>{status}</b> & \x1b[31mred\x00",
+            expected="x" * 300,
+            reason="first line\nsecond line" if status != "passed" else "",
+            values={"error_ms": -0.5},
+        )
+        for status in EVERY
+    )
+    return Report(
+        name="<script>alert('name')</script>",
+        summary="<i>",
+        versions={"<b>": "1 & 2"},
+        cannot=("<img src=x>",),
+        behaves_like="V < V_th",
+        results=results,
+        portrait=portrait,
+        rate_at_150_hz=149.25,
+    )
+
+
+def test_html_is_escaped_and_has_everything_in_it():
+    page = html_page([made_up(), Report(name="x", error="<u>broken")], "<cmd>", {"os": "<os>"}, "")
+    for markup in ("<script>alert", "<b>passed", "<img", "<i>", "<cmd>", "<os>", "<u>"):
+        assert markup not in page
+    assert "&lt;script&gt;alert(&#x27;name&#x27;)&lt;/script&gt;" in page
+    assert not re.search(r'(?:src|href)="(?!#|data:,")', page)
+    assert "nan" not in re.sub(r"<style>.*?</style>|<script>.*?</script>", "", page).lower()
+    for status in EVERY:
+        assert re.search(rf'class="{status}" href="#i0-check_{status}"', page)
+
+
+def test_junit_counts_and_is_well_formed():
+    broken = Report(name="x", error="no \x00 module")
+    suites = ET.fromstring(junit_xml([made_up(), broken]))
+    first, second = suites
+    assert first.get("name") == made_up().name
+    counts = {name: first.get(name) for name in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": "6", "failures": "1", "errors": "1", "skipped": "2"}
+    cases = {case.get("name"): case for case in first.findall("testcase")}
+    assert "first line" in cases["check_xfail"].find("skipped").get("message")
+    assert "though declared" in cases["check_xpass"].findtext("system-out")
+    assert cases["check_passed"].find("failure") is None
+    assert second.get("errors") == "1"
+    assert suites.get("errors") == "2"
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 200])
+def test_text_keeps_to_the_width(width):
+    reports = [replace(made_up(), name="a layer"), replace(made_up(), name="n" * 60)]
+    lines = text_report(reports, width).splitlines()
+    table = lines[: next(i for i, line in enumerate(lines) if not line)]
+    assert max(len(line) for line in lines[len(table) :]) <= width
+    assert max(len(line) for line in table) <= max(width, 80)
+    assert any("check_failed (failed)" in line for line in lines)
+    assert not any("\x1b" in line or "\x00" in line for line in lines)
+    assert "\x1b[" in text_report(reports, width, colour=True)
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+BROWSER = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom"),
+)
+# The window of a browser without a screen is at least 500 pixels wide, a frame in it is not.
+FRAME = """<!doctype html><iframe src="page.html" width="{width}" height="900" style="border:0">
+</iframe><pre></pre><script>
+addEventListener("message",event=>document.querySelector("pre").textContent=event.data)
+</script>"""
+PROBE = """<script>
+const errors=[];addEventListener("error",event=>errors.push(event.message));
+addEventListener("load",()=>{
+for(const it of document.querySelectorAll("details"))it.open=true;
+const cell=document.querySelector("td.cell a");
+cell.dispatchEvent(new PointerEvent("pointerover",{bubbles:true}));
+parent.postMessage(JSON.stringify({wanted:document.documentElement.scrollWidth,
+has:innerWidth,tip:document.getElementById("tip").textContent,
+svg:document.querySelector("svg").getBoundingClientRect().height,errors}),"*")})
+</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the PATH")
+@pytest.mark.parametrize("width", [1280, 390])
+def test_html_in_a_browser(tmp_path, width):
+    reports = [replace(made_up(), name=f"layer {n} " + "n" * 40) for n in range(20)]
+    page = html_page(reports, "python " + "x" * 200, {"system": "y" * 200}, "today")
+    (tmp_path / "page.html").write_text(page.replace("<title>", PROBE + "<title>"), "utf-8")
+    frame = tmp_path / "frame.html"
+    frame.write_text(FRAME.format(width=width), "utf-8")
+    done = subprocess.run(
+        [
+            CHROMIUM,
+            *BROWSER,
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--window-size=1400,1000",
+            frame.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert ":CONSOLE" not in done.stderr
+    found = json.loads(re.search("<pre>(.*?)</pre>", done.stdout, re.S)[1])
+    assert found["errors"] == []
+    assert found["has"] == width
+    assert found["wanted"] <= width
+    assert "check_passed: passed" in found["tip"]
+    assert found["svg"] > 100
