@@ -46,6 +46,11 @@ _WORDS = {
     ("input", "averaged"): "input averaged over two neighbouring steps",
     ("input", "rectified"): "negative input taken as 0",
     ("input", "clipped"): "input clipped to [0, 1]",
+    ("input", "first"): "input of the first step used throughout: changes are ignored",
+    ("offset", True): "V_reset is added to V at every step, not only at a reset",
+    ("offset", False): "nothing added to V",
+    ("starts_refractory", True): "the neuron starts refractory, as if it had fired at time 0",
+    ("starts_refractory", False): "the neuron starts free to fire",
     ("bounded", True): "V clamped at 0 from below",
     ("bounded", False): "V free to go below 0",
 }
@@ -165,7 +170,12 @@ def _singles(base: GridNeuron) -> list[GridNeuron]:
         replace(base, reset="zero"),
         replace(base, clamped=not base.clamped),
         replace(base, bounded=not base.bounded),
-        *(replace(base, input=kind) for kind in ("delayed", "averaged", "rectified", "clipped")),
+        *(
+            replace(base, input=kind)
+            for kind in ("delayed", "averaged", "rectified", "clipped", "first")
+        ),
+        replace(base, offset=True),
+        replace(base, starts_refractory=True),
         replace(base, fires_at_threshold=not base.fires_at_threshold),
     ]
 

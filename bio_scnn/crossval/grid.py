@@ -87,7 +87,9 @@ UPDATES: dict[str, Callable[[float, LIFParameters], tuple[float, float]]] = {
     ),
     "tau multiplied by dt (in seconds)": lambda dt, p: _exact(1e3 / p.tau_ms),
     "tau divided by dt (in seconds)": lambda dt, p: _exact(1e-3 * dt**2 / p.tau_ms),
-    "tau counted in steps: dt taken to be 1 ms": lambda dt, p: _exact(1 / p.tau_ms),
+    "dt taken to be 1 ms, whatever it is (tau counted in steps)": lambda dt, p: _exact(
+        1 / p.tau_ms
+    ),
     "dt taken to be 0.1 ms, whatever it is": lambda dt, p: _exact(0.1 / p.tau_ms),
     "dt taken to be 0.1 ms, whatever it is, forward Euler": lambda dt, p: _forward_euler(
         0.1 / p.tau_ms
@@ -96,6 +98,10 @@ UPDATES: dict[str, Callable[[float, LIFParameters], tuple[float, float]]] = {
         1 / p.tau_ms
     ),
     "no leak: a pure integrator": lambda dt, p: (1.0, dt / p.tau_ms),
+    "no leak: V does not decay, and its input is scaled by 1 - exp(-dt/tau)": lambda dt, p: (
+        1.0,
+        _exact(dt / p.tau_ms)[1],
+    ),
     "no leak, and R I added at every step": lambda dt, p: (1.0, 1.0),
     "no memory: V is R I at every step (decay 0)": lambda dt, p: (0.0, 1.0),
     "no memory: V is (1 - exp(-dt/tau)) R I at every step": lambda dt, p: (
@@ -108,11 +114,21 @@ UPDATES: dict[str, Callable[[float, LIFParameters], tuple[float, float]]] = {
 REFRACTORY: dict[str, Callable[[float, LIFParameters], int]] = {
     "": lambda dt, p: round(p.t_ref_ms / dt),
     "refractory period is t_ref - dt": lambda dt, p: max(round(p.t_ref_ms / dt) - 1, 0),
-    "refractory period is t_ref + dt": lambda dt, p: round(p.t_ref_ms / dt) + 1,
+    "refractory period is t_ref + dt, or the reset comes one step late": lambda dt, p: (
+        round(p.t_ref_ms / dt) + 1
+    ),
     "refractory period is t_ref - 2 dt": lambda dt, p: max(round(p.t_ref_ms / dt) - 2, 0),
     "refractory period is t_ref + 2 dt": lambda dt, p: round(p.t_ref_ms / dt) + 2,
     "no refractory period": lambda dt, p: 0,
-    "refractory period in ms taken for a number of steps": lambda dt, p: round(p.t_ref_ms),
+    "t_ref in ms taken for a number of steps: dt assumed to be 1 ms": lambda dt, p: round(
+        p.t_ref_ms
+    ),
+    "t_ref in ms, truncated, taken for a number of steps: dt assumed to be 1 ms": lambda dt, p: (
+        int(p.t_ref_ms)
+    ),
+    "refractory period of at least one step: 0 acts as dt": lambda dt, p: max(
+        round(p.t_ref_ms / dt), 1
+    ),
     "refractory period truncated to int(t_ref/dt)": lambda dt, p: int(p.t_ref_ms / dt),
 }
 
@@ -136,11 +152,15 @@ class GridNeuron:
     late : {"", "reset", "test"}
         The reset acts in the step after the spike; or the threshold is tested on the V of the
         step before.
-    input : {"held", "delayed", "averaged", "rectified", "clipped"}
+    input : {"held", "delayed", "averaged", "rectified", "clipped", "first"}
         As given; one step late; the mean of this step's and the last one's; negative values as
-        0; values outside [0, 1] as its bounds.
+        0; values outside [0, 1] as its bounds; that of the first step throughout.
     bounded : bool
         V is kept at 0 or above.
+    offset : bool
+        V_reset is added to V at every step.
+    starts_refractory : bool
+        The first spike cannot come before t_ref, as if there had been one at time 0.
     """
 
     update: str = "exact"
@@ -149,8 +169,10 @@ class GridNeuron:
     refractory: str = ""
     clamped: bool = True
     late: Literal["", "reset", "test"] = ""
-    input: Literal["held", "delayed", "averaged", "rectified", "clipped"] = "held"
+    input: Literal["held", "delayed", "averaged", "rectified", "clipped", "first"] = "held"
     bounded: bool = False
+    offset: bool = False
+    starts_refractory: bool = False
 
 
 PERFECT = GridNeuron()
@@ -189,6 +211,7 @@ def shaped_input(current: NDArray, kind: str) -> NDArray[np.float64]:
         "averaged": lambda: (current + late) / 2,
         "rectified": lambda: np.maximum(current, 0),
         "clipped": lambda: np.clip(current, 0, 1),
+        "first": lambda: np.broadcast_to(current[0], current.shape),
     }[kind]()
 
 
@@ -208,9 +231,12 @@ def grid_trace(
     a, g = UPDATES[neuron.update](dt_ms, params)
     hold = REFRACTORY[neuron.refractory](dt_ms, params)
     drive = g * params.R * shaped_input(current, neuron.input)
+    if neuron.offset:
+        drive = drive + params.V_reset
     # Written so that V_reset = 0 and exact ties round as in the plain update.
     V = np.full(drive.shape[1], params.V_reset)
-    left = np.zeros(V.shape, dtype=int)  # steps for which V is still held
+    # Steps for which V is still held.
+    left = np.full(V.shape, hold if neuron.starts_refractory else 0)
     pending = np.zeros(V.shape, dtype=bool)  # reset due in this step
     raster = np.zeros(drive.shape, dtype=bool)
     membrane, before = np.empty(drive.shape), np.empty(drive.shape)

@@ -11,6 +11,9 @@ from bio_scnn.crossval.protocol import Capabilities
 from bio_scnn.table1 import TABLE_1, LIFParameters
 
 Status = Literal["passed", "failed", "xfail", "xpass", "skipped", "error"]
+# Checks whose failure explains the others', the deepest first.
+_ROOTS = ("determinism", "batch_invariance", "permutation", "state_reset", "as_declared")
+
 UNEXPECTED = ("failed", "error")
 """The statuses that make a validation fail."""
 
@@ -123,6 +126,20 @@ class Report:
     def ok(self) -> bool:
         """Whether it ran, and nothing unexpected failed."""
         return not self.error and not any(r.status in UNEXPECTED for r in self.results)
+
+    @property
+    def verdict(self) -> str:
+        """The likely cause behind the unexpected failures as a whole; empty if none is known.
+
+        A layer that is not deterministic, or couples its neurons, fails all else for that
+        reason; what explains all spikes explains more than what one check could tell.
+        """
+        causes = {r.check: r.cause for r in self.results if r.status == "failed" and r.cause}
+        for check in _ROOTS:
+            if check in causes:
+                return causes[check]
+        found = list(causes.values())
+        return max(found, key=found.count, default="")
 
     def count(self, status: Status) -> int:
         """Number of checks with a status."""

@@ -12,6 +12,7 @@ Check = Callable[[Subject], Finding]
 CHECKS: dict[str, Check] = {
     check.__name__: check
     for check in (
+        conduct.determinism,
         rates.fi_curve,
         rates.spike_intervals,
         rates.first_spike,
@@ -31,7 +32,6 @@ CHECKS: dict[str, Check] = {
         rates.other_time_step,
         rates.other_neuron,
         conduct.single_precision,
-        conduct.determinism,
         conduct.state_reset,
         conduct.batch_invariance,
         conduct.permutation,

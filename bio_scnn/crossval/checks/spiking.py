@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from bio_scnn.crossval import probes
@@ -93,7 +95,10 @@ def _refractory_cause(wrong: list[tuple[float, float, float]], measured: int) ->
             1.0: "one step too many in each interval: the refractory period is t_ref + dt, or "
             "the reset comes one step late",
         }.get(only := off.pop(), f"refractory period is t_ref {only:+g} dt")
-    if all(abs(acts - round(t_ref) * dt) < 1e-3 * dt for dt, t_ref, acts in wrong):
+    if any(
+        all(abs(acts - whole(t_ref) * dt) < 1e-3 * dt for dt, t_ref, acts in wrong)
+        for whole in (round, int, math.ceil)
+    ):
         return "t_ref in ms is taken for a number of steps: dt is assumed to be 1 ms"
     for assumed in (0.1, 1.0):
         if all(abs(acts - round(t_ref / assumed) * dt) < 1e-3 * dt for dt, t_ref, acts in wrong):
