@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from bio_scnn.crossval import probes
 from bio_scnn.crossval.events import exact_trace
+from bio_scnn.crossval.grid import grid_trace
 from bio_scnn.crossval.protocol import Trace
+from bio_scnn.crossval.vector_readme import TOLERANCES
+from bio_scnn.crossval.vector_scores import rounding_scale
 from bio_scnn.errors import InputError
 from bio_scnn.fi_curve import current_for_rate
 from bio_scnn.lif import simulate
@@ -19,6 +22,7 @@ from bio_scnn.table1 import LIFParameters
 TIME_AGREEMENT_MS = 1e-9
 POTENTIAL_AGREEMENT = 1e-9
 _QUANTUM = 2.0**-16
+_CLEAR = 1.5 * TOLERANCES["membrane"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +66,10 @@ def cases(p: LIFParameters) -> Iterator[Case]:
         return (p.V_reset + jump * np.array(levels)) / p.R
 
     def case(name: str, about: str, params: LIFParameters, dt: float, *parts: NDArray) -> Case:
-        current = np.concatenate(parts, axis=1)
-        return Case(name, about, params, dt, np.round(current / _QUANTUM) * _QUANTUM)
+        current = np.round(np.concatenate(parts, axis=1) / _QUANTUM) * _QUANTUM
+        if name != "ties":
+            current = _without_ties(current, dt, params)
+        return Case(name, about, params, dt, current)
 
     def mixed(q: LIFParameters, dt: float, steps: int) -> tuple[NDArray, ...]:
         return (
@@ -74,6 +80,15 @@ def cases(p: LIFParameters) -> Iterator[Case]:
 
     band = _band(p, [0.0, 0.113, 0.23, 0.37, 0.51, 0.63, 0.87, 1.0])
     yield case("constant", "constant currents across the band", p, fine, probes.held(band, short))
+    latency = fine * np.arange(40, 100, 10)
+    tied = (p.V_th + jump / np.expm1(latency / p.tau_ms)) / p.R
+    yield case(
+        "ties",
+        "V reaches V_th at the end of a step, but for rounding: a step more or less is right",
+        p,
+        fine,
+        probes.held(tied, short),
+    )
     yield case("constant_coarse", "the same, long steps", p, coarse, probes.held(band, long))
     yield case(
         "rheobase",
@@ -129,6 +144,34 @@ def cases(p: LIFParameters) -> Iterator[Case]:
         yield case(
             name, f"V_reset = {other.V_reset:g}; as above", other, fine, *mixed(other, fine, short)
         )
+
+
+def _without_ties(
+    current: NDArray[np.float64], dt_ms: float, params: LIFParameters
+) -> NDArray[np.float64]:
+    """Currents a little larger, where single precision would decide when a neuron fires.
+
+    Then the spikes on the grid are those of every correct implementation on it.
+    """
+    current = current.copy()
+    for _ in range(100):
+        near = np.flatnonzero(nearest_to_threshold(current, dt_ms, params) < _CLEAR)
+        if not near.size:
+            break
+        current[:, near] += 16 * _QUANTUM
+    return current
+
+
+def nearest_to_threshold(
+    current: NDArray[np.float64], dt_ms: float, params: LIFParameters
+) -> NDArray[np.float64]:
+    """Smallest distance of V from V_th at the end of a step on the grid, per neuron.
+
+    As a share of `rounding_scale`.
+    """
+    V = grid_trace(current, dt_ms, params).before_reset
+    distance = np.abs(V - params.V_th) / rounding_scale(current, params)
+    return np.asarray(np.min(distance, axis=0))
 
 
 def exact_answer(case: Case) -> tuple[Trace, list[str]]:

@@ -22,12 +22,13 @@ from bio_scnn.crossval.protocol import Capabilities, Trace
 from bio_scnn.crossval.results import CheckResult, Status
 from bio_scnn.crossval.subject import mean_rate_hz
 from bio_scnn.crossval.vector_readme import TOLERANCES
-from bio_scnn.crossval.vector_scores import Sample, follow, likely_cause, match
+from bio_scnn.crossval.vector_scores import Sample, follow, likely_cause, match, rounding_scale
 from bio_scnn.errors import InputError
 from bio_scnn.fi_curve import current_for_rate
 from bio_scnn.table1 import LIFParameters
 
 PREFIXES = ("answer_", "")
+_SCALE = "which is V_th + |RI|/100"
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +198,6 @@ def _on_grid(
     ok = not (found.missed or found.extra or late)
     cause = ""
     if V is not None:
-        # Rounding errors are as large as what is added up.
         either = {"after reset": found.after, "before reset": found.before}
         shown = claims.membrane if claims.membrane in either else "after reset"
         off = {
@@ -205,8 +205,8 @@ def _on_grid(
             for name, target in either.items()
         }
         V_ok = off[shown] <= TOLERANCES["membrane"]
-        observed += f", V off by {off[shown]:.2g} of max(1, |RI|)"
-        expected += f", V within {TOLERANCES['membrane']:g}"
+        observed += f", V off by {off[shown]:.2g} x scale"
+        expected += f", V within {TOLERANCES['membrane']:g} x scale, {_SCALE}"
         values |= {"membrane_error": off[shown]} if np.isfinite(off[shown]) else {}
         other = next(name for name in either if name != shown)
         if not np.isfinite(V).all():
@@ -253,16 +253,15 @@ def _precise(case: Golden, trace: Trace, V: NDArray | None) -> CheckResult:
             f"{case.params.t_ref_ms + found.longer_ms:.6g} ms, not {case.params.t_ref_ms:g} ms"
         )
     if V is not None and case.exact.membrane is not None:
-        scale = np.maximum(np.abs(case.params.R * case.current), 1.0)
-        error = np.abs(V - case.exact.membrane) / scale
+        error = np.abs(V - case.exact.membrane) / rounding_scale(case.current, case.params)
         for i, train in enumerate(case.exact.spike_times_ms):
             # At a spike on the end of a step, rounding decides whether V shows the reset.
             position = train / case.dt_ms
             close = np.abs(position - np.round(position)) * case.dt_ms <= 10 * limit
             error[np.round(position[close]).astype(int) - 1, i] = 0.0
         off = float(np.max(error))
-        observed += f", V off by {off:.2g} of max(1, |RI|)"
-        expected += f", V within {TOLERANCES['membrane']:g}"
+        observed += f", V off by {off:.2g} x scale"
+        expected += f", V within {TOLERANCES['membrane']:g} x scale, {_SCALE}"
         values |= {"membrane_error": off} if np.isfinite(off) else {}
         ok = ok and off <= TOLERANCES["membrane"]
     status: Status = "passed" if ok else "failed"

@@ -35,8 +35,9 @@ TOLERANCES = {
     "precise_time_ms": 1e-6,
 }
 TOLERANCES_MEAN = {
-    "membrane": "largest error of V, as a share of max(1, |R I|): what float32 may cost; while V "
-    "is this close to V_th, a neuron on the grid may fire or not",
+    "membrane": "largest error of V, as a share of its scale: what float32 may cost; while V is "
+    "this close to V_th, a neuron on the grid may fire or not. The scale is V_th or V_reset, "
+    "whichever is larger in magnitude, plus 1 % of the magnitude of R I",
     "grid_time_steps": "a spike time of a neuron on the grid may be this far, in steps, from a "
     "multiple of dt",
     "precise_time_ms": "largest error of a spike time, in ms, of a neuron declared as precise",
@@ -79,10 +80,11 @@ rates have one.
 
 ## Compare them yourself
 
-A neuron on the time grid: your spikes must be those of `grid_spikes.csv`, step by step. Where the
-column "nearest" below is less than {membrane:g}, some V comes so close to V_th at the end of a
-step that rounding may move a spike by one step and all later ones of that neuron with it: there,
-compare interval by interval. `exact_spikes.csv` shows what the grid itself costs.
+A neuron on the time grid: your spikes must be those of `grid_spikes.csv`, step by step. In all
+cases with a "nearest" above {membrane:g} in the last column below, V stays so far from V_th at the
+ends of steps that single precision is enough for that. In the others rounding may move a spike
+by one step, and all later ones of that neuron with it: there, compare interval by interval.
+`exact_spikes.csv` shows what the grid itself costs.
 
 A neuron that finds spikes inside the steps: compare with `exact_spikes.csv`; {precise:g} ms is
 close enough.
@@ -124,7 +126,7 @@ does not make all later ones wrong.
 {cases}
 
 "Nearest": smallest distance of V from V_th at the end of a step, on the grid, as a share of
-max(1, |R I|).
+its scale.
 """
 
 

@@ -14,6 +14,15 @@ from bio_scnn.crossval.protocol import Trace
 from bio_scnn.table1 import LIFParameters
 
 
+def rounding_scale(current: NDArray[np.float64], params: LIFParameters) -> NDArray[np.float64]:
+    """What rounding errors of V are proportional to: the size of V, and 1 % of ``|RI|``.
+
+    On the way to the threshold they add up over up to tau/dt steps; those of RI do not, because
+    the larger RI is, the fewer the steps are.
+    """
+    return max(abs(params.V_th), abs(params.V_reset)) + np.abs(params.R * current) / 100
+
+
 @dataclass(frozen=True, eq=False)
 class Followed:
     """A raster against the perfect neuron on the grid that restarts at each spike of the raster.
@@ -28,7 +37,7 @@ class Followed:
     before, after : (steps, neurons) float64 array, dimensionless
         V of the perfect neuron at the ends of the steps, before and after the reset.
     scale : (steps, neurons) float64 array, dimensionless
-        What rounding errors of V are proportional to: the larger of 1 and ``|RI|``.
+        As `rounding_scale`.
     """
 
     errors: NDArray[np.int64]
@@ -68,7 +77,7 @@ def follow(
     decay = math.exp(-dt_ms / params.tau_ms)
     hold = round(params.t_ref_ms / dt_ms)
     V_inf = params.R * current
-    scale = np.maximum(np.abs(V_inf), 1.0)
+    scale = rounding_scale(current, params)
     V = np.full(neurons, params.V_reset)
     left = np.zeros(neurons, dtype=int)  # steps for which V is held
     due = np.full(neurons, -1)  # step of the last spike that the raster should have had
@@ -183,6 +192,9 @@ def likely_cause(samples: list[Sample], tolerance: float) -> tuple[GridNeuron, s
     """
     if not any(s.raster.any() for s in samples):
         return PERFECT, "no neuron ever fires: is the current read?"
+    # Where most neurons are tied, nothing can be told.
+    clear = [s for s in samples if _clear(s, PERFECT, tolerance, len(s.current))[1].mean() > 0.5]
+    samples = clear or samples
     for shift, words in (
         (1, 'every spike is dated one step late: does "spike_label" have to be "end"?'),
         (-1, 'every spike is dated one step early: does "spike_label" have to be "start"?'),
@@ -213,15 +225,24 @@ def likely_cause(samples: list[Sample], tolerance: float) -> tuple[GridNeuron, s
     return None
 
 
+def _clear(
+    sample: Sample, neuron: GridNeuron, tolerance: float, steps: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Raster of a grid neuron, and which of its neurons stay clear of the threshold."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = grid_trace(sample.current[:steps], sample.dt_ms, sample.params, neuron)
+        scale = rounding_scale(sample.current[:steps], sample.params)
+        distance = np.abs(found.before_reset - sample.params.V_th) / scale
+        return found.raster, np.min(distance, axis=0) > tolerance
+
+
 def _same(sample: Sample, neuron: GridNeuron, tolerance: float, shift: int = 0) -> bool:
     """Whether a grid neuron gives the same spikes, `shift` steps later, where V is not close."""
     # Most hypotheses are out after a few intervals.
     for steps in (150, len(sample.current)):
-        with np.errstate(over="ignore", invalid="ignore"):
-            found = grid_trace(sample.current[:steps], sample.dt_ms, sample.params, neuron)
-            clear = found.margin(sample.params.V_th) > tolerance
+        raster, clear = _clear(sample, neuron, tolerance, steps)
         kept = slice(max(shift, 0), steps + min(shift, 0))
-        theirs, ours = sample.raster[:steps][kept], np.roll(found.raster, shift, axis=0)[kept]
+        theirs, ours = sample.raster[:steps][kept], np.roll(raster, shift, axis=0)[kept]
         if clear.sum() < clear.size / 2 or not np.array_equal(theirs[:, clear], ours[:, clear]):
             return False
     return True

@@ -69,7 +69,8 @@ def export_vectors(
     known = (directory / "manifest.json").is_file()
     if not known and directory.is_dir() and any(directory.iterdir()):
         raise InputError(f"{directory} is not empty and holds no test vectors: name a new one")
-    from bio_scnn.crossval.vector_cases import cases, exact_answer  # brings Brian2
+    # Here, because it brings Brian2.
+    from bio_scnn.crossval.vector_cases import cases, exact_answer, nearest_to_threshold
 
     chosen = list(cases(params))
     files: dict[str, bytes] = {}
@@ -79,8 +80,7 @@ def export_vectors(
         grid = grid_trace(case.current, case.dt_ms, case.params)
         steps, neurons = case.current.shape
         setup = Setup(case.params, neurons, case.dt_ms)
-        distance = np.abs(grid.before_reset - case.params.V_th)
-        scale = np.maximum(np.abs(case.params.R * case.current), 1.0)
+        nearest = nearest_to_threshold(case.current, case.dt_ms, case.params)
         table[case.name] = {
             "about": case.about,
             "dt_ms": case.dt_ms,
@@ -88,7 +88,7 @@ def export_vectors(
             "neurons": neurons,
             "spikes": sum(map(len, exact.spike_times_ms)),
             "grid_spikes": int(grid.raster.sum()),
-            "nearest_to_threshold": float((distance / scale).min()),
+            "nearest_to_threshold": float(nearest.min()),
             "exact_by": agreed,
             "params": asdict(case.params),
         }
