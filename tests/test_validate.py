@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bio_scnn import InputError
@@ -171,8 +172,9 @@ def test_exit_code_and_text(capsys):
     assert "passed, though declared to fail:\n  declared: silence" in printed
     assert call(fake("Late")) == 1
     printed = capsys.readouterr().out
-    assert "late: first_spike (failed)\n  observed" in printed
-    assert "1 unexpected" in printed
+    assert "late: 1 unexpected\n" in printed
+    assert "\n  first_spike (failed)\n    observed" in printed
+    assert printed.endswith("1 implementation, 3 checks: 1 unexpected\n")
 
 
 def test_reports_are_written_and_read_again(tmp_path, capsys):
@@ -216,6 +218,47 @@ def test_reports_are_written_and_read_again(tmp_path, capsys):
 def test_bad_input_is_one_clear_line(words, message):
     with pytest.raises(InputError, match=re.escape(message)):
         main(words)
+
+
+def test_a_program(tmp_path, capsys):
+    """It never fires; nor does it need NumPy."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys, os\n"
+        "open(os.path.join(sys.argv[1], 'spikes.csv'), 'w').write('neuron,time_ms\\n')\n"
+    )
+    assert call("--command", f"{sys.executable} -I -S {program} {{dir}}", "--json") == 1
+    (report,) = json.loads(capsys.readouterr().out)["reports"]
+    assert not report["error"]
+    assert statuses(Report.from_json(report))["first_spike"] == "failed"
+    assert report["rate_at_150_hz"] == 0
+
+
+@pytest.mark.peer
+def test_a_nir_file(tmp_path, capsys):
+    nir = pytest.importorskip("nir")
+    pytest.importorskip("snntorch")
+    one, path = np.ones(1), tmp_path / "neuron.nir"
+    lif = nir.LIF(tau=0.04 * one, r=one, v_leak=0 * one, v_threshold=one, v_reset=0 * one)
+    nodes = {"input": nir.Input(one), "lif": lif, "output": nir.Output(one)}
+    nir.write(path, nir.NIRGraph(nodes, [("input", "lif"), ("lif", "output")]))
+    call("--nir", str(path))
+    printed = capsys.readouterr().out
+    assert "tau 40 ms" in printed
+    assert re.search(r"^lif in snntorch .* Hz", printed, re.M)
+
+
+@pytest.mark.slow
+def test_test_vectors(tmp_path, capsys):
+    folder = tmp_path / "vectors"
+    main(["--export-vectors", str(folder)])
+    assert str(folder) in capsys.readouterr().out
+    with pytest.raises(InputError, match="no case has an answer"):
+        main(["--check-vectors", str(folder)])
+    (folder / "constant" / "answer_spikes.csv").write_text("neuron,time_ms\n")
+    assert call("--check-vectors", str(folder), "--json") == 1
+    (report,) = json.loads(capsys.readouterr().out)["reports"]
+    assert statuses(Report.from_json(report))["constant"] == "failed"
 
 
 def test_bad_input_has_its_exit_code(tmp_path):

@@ -156,7 +156,10 @@ def _cell(number: int, report: Report, result: CheckResult | None) -> str:
 def _section(number: int, report: Report) -> str:
     p = report.params
     claims = dataclasses.asdict(report.capabilities)
+    effects = [result.effect for result in report.results if result.effect]
     facts = {
+        "likely cause": report.verdict,
+        "effect": effects[0] if effects else "",
         "behaves like": report.behaves_like,
         "cannot": "\n".join(report.cannot),
         "claims": "; ".join(f"{n.replace('_', ' ')}: {_said(v)}" for n, v in claims.items()),

@@ -74,29 +74,43 @@ class _Page:
                 self._wrap(like, "    ")
 
     def failures(self, report: Report) -> None:
-        """Each unexpected failure; errors with the same message together."""
-        if report.error:
-            self._heading(report, "could not be checked", "error")
-            self._wrap(report.error, "  ")
-        errors: dict[str, list[str]] = {}
+        """What went wrong, what is behind it as a whole, and each failure."""
+        failed = [result for result in report.results if result.status == "failed"]
+        # Those that ended in the same way, wherever they were.
+        errors: dict[str, list[CheckResult]] = {}
         for result in report.results:
-            if result.status == "failed":
-                self._heading(report, result.check, "failed")
-                self._finding(result)
-            elif result.status == "error":
-                errors.setdefault(result.reason, []).append(result.check)
-        for reason, checks in errors.items():
-            self._heading(report, ", ".join(checks), "error")
-            self._wrap(reason, "  ")
+            if result.status == "error":
+                errors.setdefault(result.reason.partition("\n")[0], []).append(result)
+        bad = len(failed) + report.count("error") + bool(report.error)
+        if not bad:
+            return
+        effect = failed[0].effect if failed else ""
+        self.lines.append("")
+        self._heading(f"{report.name}: {bad} unexpected", "failed")
+        if report.error:
+            self._field("error", report.error, "  ")
+        self._field("cause", report.verdict, "  ")
+        self._field("effect", effect, "  ")
+        for result in failed:
+            self._heading(f"  {result.check} (failed)", "failed")
+            self._field("observed", result.observed)
+            self._field("expected", result.expected)
+            if result.cause != report.verdict:
+                self._field("cause", result.cause)
+            if result.effect != effect:
+                self._field("effect", result.effect)
+        for alike in errors.values():
+            names = ", ".join(result.check for result in alike)
+            self._heading(f"  {names} (error)", "error")
+            self._wrap(alike[0].reason, "    ")
 
     def expected(self, reports: Sequence[Report]) -> None:
-        """A line for each declared failure, and for those that did not happen."""
+        """A line for each reason of a declared failure, and for those that did not happen."""
         for status, what in _DECLARED.items():
             rows = [
-                f"{report.name}: {result.check}: {result.reason}"
+                f"{report.name}: {', '.join(checks)}: {reason}"
                 for report in reports
-                for result in report.results
-                if result.status == status
+                for reason, checks in _by_reason(report, status).items()
             ]
             if rows:
                 self.lines += ["", self._paint(f"{what}:", status)]
@@ -104,31 +118,30 @@ class _Page:
                 self._wrap(row, "  ", "    ")
 
     def summary(self, reports: Sequence[Report]) -> None:
+        """The whole in one line."""
         results = [result for report in reports for result in report.results]
         bad = sum(result.status in UNEXPECTED for result in results)
         bad += sum(bool(report.error) for report in reports)
         what = f"{bad} unexpected" if bad else "nothing unexpected"
         many = "implementation" if len(reports) == 1 else "implementations"
         self.lines.append("")
-        start = len(self.lines)
-        self._wrap(f"{len(reports)} {many}, {len(results)} checks: {what}", "")
-        self._paint_from(start, "failed" if bad else "passed")
+        self._heading(
+            f"{len(reports)} {many}, {len(results)} checks: {what}", "failed" if bad else "passed"
+        )
 
     def _count(self, report: Report, status: Status) -> str:
         number = report.count(status)
         cell = f"{number or '.':>{len(status)}}"
         return self._paint(cell, status) if number else cell
 
-    def _heading(self, report: Report, what: str, status: str) -> None:
-        self.lines.append("")
+    def _heading(self, text: str, status: str) -> None:
         start = len(self.lines)
-        self._wrap(f"{report.name}: {what} ({status})", "")
-        self._paint_from(start, status)
+        indent = " " * (len(text) - len(text.lstrip()))
+        self._wrap(text.strip(), indent)
+        self.lines[start:] = [self._paint(line, status) for line in self.lines[start:]]
 
-    def _finding(self, result: CheckResult) -> None:
-        for name in ("observed", "expected", "cause", "effect", "reason"):
-            if value := getattr(result, name):
-                self._wrap(value, f"  {name:8}  ", " " * 12)
+    def _field(self, name: str, text: str, indent: str = "    ") -> None:
+        self._wrap(text, f"{indent}{name:8}  ", indent + " " * 10)
 
     def _wrap(self, text: str, indent: str, further: str | None = None) -> None:
         further = indent if further is None else further
@@ -138,12 +151,18 @@ class _Page:
             )
             indent = further
 
-    def _paint_from(self, start: int, status: str) -> None:
-        self.lines[start:] = [self._paint(line, status) for line in self.lines[start:]]
-
     def _paint(self, text: str, status: str) -> str:
         code = _COLOURS.get(status, "")
         return f"\033[{code}m{text}\033[0m" if self.colour and code else text
+
+
+def _by_reason(report: Report, status: str) -> dict[str, list[str]]:
+    """Names of the checks that ended so, by the reason given."""
+    found: dict[str, list[str]] = {}
+    for result in report.results:
+        if result.status == status:
+            found.setdefault(result.reason, []).append(result.check)
+    return found
 
 
 def _printable(text: str) -> str:
