@@ -65,6 +65,7 @@ class _Answer:
     params: LIFParameters
     raster: NDArray[np.int64]
     membrane: NDArray | None
+    before_reset: bool  # whether `membrane` is said to be V before the reset
 
 
 def claimed_neuron(claims: Capabilities) -> GridNeuron:
@@ -142,7 +143,8 @@ def _ask(subject: Subject) -> Iterator[_Answer]:
         except CannotRepresent:
             continue
         raster = raster_of(trace, len(current), step, subject.claims.spike_label)
-        yield _Answer(current, step, params, raster, trace.membrane)
+        before_reset = subject.claims.membrane == "before reset"
+        yield _Answer(current, step, params, raster, trace.membrane, before_reset)
 
 
 def _probe(params: LIFParameters, dt: float) -> NDArray[np.float64]:
@@ -220,8 +222,8 @@ def _membrane_error(answers: list[_Answer], neuron: GridNeuron) -> float:
             with np.errstate(over="ignore", invalid="ignore"):
                 found = grid_trace(answer.current, answer.dt_ms, answer.params, neuron)
                 V = np.asarray(answer.membrane, dtype=np.float64)
-                # V is shown before or after the reset; the nearer of the two is meant.
-                off = np.minimum(np.abs(V - found.membrane), np.abs(V - found.before_reset))
+                right = found.before_reset if answer.before_reset else found.membrane
+                off = np.abs(V - right)
                 scale = np.abs(found.before_reset).max(axis=0) + 1e-300
                 worst = max(worst, float(np.nanmax(off / scale)))
     return worst
