@@ -1,0 +1,284 @@
+"""A fast implementation in place of the exact neurons, in a trained network, on a picture.
+
+What an error of a neuron does to a network is measured where it shows: in the features, in the
+rate maps, behind every layer, and in the pixels that are restored.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from bio_scnn import cnn
+from bio_scnn.crossval.protocol import Adapter
+from bio_scnn.crossval.subject import Subject, mean_rate_hz
+from bio_scnn.encoding import encode, normalise
+from bio_scnn.errors import InputError
+from bio_scnn.fills import FILLS
+from bio_scnn.images import to_float
+from bio_scnn.metrics import hole_psnr
+from bio_scnn.model import HybridSCNN, SpikingOptions, network_input
+from bio_scnn.table1 import TABLE_1, LIFParameters
+
+RatesOf = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""Currents, dimensionless, ``(neurons,)`` to firing rates in Hz, ``(neurons,)``."""
+
+_CHUNK = 4096  # neurons that are run at once; bounds the memory of their currents
+
+
+@dataclass(frozen=True)
+class NetworkComparison:
+    """How far a network with other neurons is from the one with exact neurons.
+
+    Attributes
+    ----------
+    name : str
+    neurons : int
+    silent : int
+        Neurons of which no rate could be read: fewer than two spikes, or none.
+    features_rms : float
+        RMS difference of the features, relative to their RMS; 0 if they are shared.
+    rate_max_hz, rate_rms_hz, rate_mean_hz : float, Hz
+        Of the differences to the exact rates, over all neurons.
+    channel_max_hz, channel_rms_hz : tuple of float, Hz
+        The same for every feature map.
+    layers : dict of str to float
+        RMS difference of each layer's output, relative to the output's RMS.
+    hole_psnr, exact_hole_psnr : float, dB
+        Of the restored pixels against the truth, with these neurons and with exact ones.
+    psnr_to_exact : float, dB
+        Of the restored pixels against those of the exact network; infinite if they are equal.
+    seconds : float
+        Time that the neurons took.
+    rate_hz, exact_rate_hz : (H / fold, W / fold, channels) arrays, Hz
+        The rate maps; not part of `to_json`.
+    """
+
+    name: str
+    neurons: int
+    silent: int
+    features_rms: float
+    rate_max_hz: float
+    rate_rms_hz: float
+    rate_mean_hz: float
+    channel_max_hz: tuple[float, ...]
+    channel_rms_hz: tuple[float, ...]
+    layers: dict[str, float]
+    hole_psnr: float
+    exact_hole_psnr: float
+    psnr_to_exact: float
+    seconds: float
+    rate_hz: NDArray[np.float64] = field(repr=False, compare=False)
+    exact_rate_hz: NDArray[np.float64] = field(repr=False, compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """As a plain table that `json` can write, without the maps; infinity becomes None."""
+        table: dict[str, Any] = {
+            entry.name: getattr(self, entry.name)
+            for entry in dataclasses.fields(self)
+            if entry.compare
+        }
+        return {
+            key: None if isinstance(value, float) and not np.isfinite(value) else value
+            for key, value in table.items()
+        }
+
+
+class ExactRun(NamedTuple):
+    """Everything that the network with exact neurons computes on a picture."""
+
+    model: HybridSCNN
+    truth: NDArray[np.float64]  # (H, W, 3) in [0, 1]
+    mask: NDArray[np.bool_]
+    fill: NDArray[np.float64]
+    x: NDArray[np.float64]  # folded input
+    z: NDArray[np.float64]  # features
+    rate_hz: NDArray[np.float64]
+    layers: dict[str, NDArray]
+    restored: NDArray
+
+
+def exact_run(image: NDArray, mask: NDArray[np.bool_], model: HybridSCNN) -> ExactRun:
+    """Run the network with every spike simulated in Brian2; parameters as `compare_network`."""
+    truth, a = to_float(np.asarray(image)), model.architecture
+    mask = np.asarray(mask, dtype=bool)
+    if truth.ndim != 3 or truth.shape[2] != 3 or mask.shape != truth.shape[:2]:
+        raise InputError(
+            f"the image (shape {truth.shape}) must be (H, W, 3) and the mask (shape "
+            f"{mask.shape}) (H, W)"
+        )
+    if any(side % a.multiple for side in mask.shape):
+        raise InputError(
+            f"the image has {mask.shape[0]} x {mask.shape[1]} pixels; both must be multiples of "
+            f"{a.multiple}"
+        )
+    if not mask.any() or mask.all():
+        raise InputError("the mask must have missing pixels (True), and others")
+    fill = FILLS[a.fill](np.where(mask[..., None], 0.0, truth), mask)
+    x = network_input(a, fill[np.newaxis], mask[np.newaxis])[0]
+    options, rng = SpikingOptions(), np.random.default_rng(0)
+    z = model.features(x, options, rng)
+    rates = model.fire(z, options, rng).rates
+    layers, restored = _behind(model, fill, rates)
+    band = model.lif.rate_max_hz - model.lif.rate_min_hz
+    rate_hz = model.lif.rate_min_hz + band * rates
+    return ExactRun(model, truth, mask, fill, x, z, rate_hz, layers, restored)
+
+
+def compare_network(
+    rates_of: RatesOf,
+    image: NDArray,
+    mask: NDArray[np.bool_],
+    model: HybridSCNN,
+    *,
+    name: str = "",
+    features_of: Callable[[NDArray], NDArray] | None = None,
+    exact: ExactRun | None = None,
+) -> NetworkComparison:
+    """Run the network with other neurons, and compare it layer by layer.
+
+    Parameters
+    ----------
+    rates_of : callable
+        The neurons: input currents, dimensionless, ``(neurons,)``, to firing rates in Hz. The
+        neuron index is in C order over ``(H / fold, W / fold, channels)``. `adapter_rates` makes
+        one of an adapter.
+    image : array, shape (H, W, 3)
+        The truth, uint8 or in [0, 1]; sides are multiples of ``model.architecture.multiple``.
+    mask : bool array, shape (H, W)
+        True where a pixel is taken away.
+    model : HybridSCNN
+    name : str
+    features_of : callable, optional
+        Another convolution: input ``(H / fold, W / fold, C_in)`` to features of the same height
+        and width. By default the features are shared.
+    exact : ExactRun, optional
+        What `exact_run` gave for the same picture and model, to save doing it again.
+
+    Returns
+    -------
+    NetworkComparison
+
+    Raises
+    ------
+    InputError
+        If picture and mask do not suit the network, or rates have another shape or are NaN.
+    """
+    exact = exact_run(image, mask, model) if exact is None else exact
+    z = exact.z
+    if features_of is not None:
+        z = np.asarray(features_of(exact.x), dtype=np.float64)
+        if z.shape != exact.z.shape:
+            raise InputError(f"the features have shape {z.shape}; it must be {exact.z.shape}")
+    started = time.perf_counter()
+    rate_hz = np.asarray(rates_of(encode(z, model.lif).ravel()), dtype=np.float64)
+    seconds = time.perf_counter() - started
+    if rate_hz.shape != (z.size,):
+        raise InputError(f"the rates have shape {rate_hz.shape}; it must be {(z.size,)}")
+    if bad := np.count_nonzero(~np.isfinite(rate_hz)):
+        raise InputError(f"{bad} of {z.size} rates are NaN or infinite; a silent neuron's is 0")
+    rate_hz = rate_hz.reshape(z.shape)
+    layers, restored = _behind(model, exact.fill, normalise(rate_hz, model.lif))
+    off = rate_hz - exact.rate_hz
+    return NetworkComparison(
+        name=name,
+        neurons=z.size,
+        silent=int(np.count_nonzero(rate_hz == 0)),
+        features_rms=_relative_rms(z, exact.z),
+        rate_max_hz=float(np.abs(off).max()),
+        rate_rms_hz=float(np.sqrt(np.mean(off**2))),
+        rate_mean_hz=float(off.mean()),
+        channel_max_hz=tuple(np.abs(off).max(axis=(0, 1)).tolist()),
+        channel_rms_hz=tuple(np.sqrt(np.mean(off**2, axis=(0, 1))).tolist()),
+        layers={key: _relative_rms(layers[key], exact.layers[key]) for key in layers},
+        hole_psnr=hole_psnr(restored, exact.truth, exact.mask),
+        exact_hole_psnr=hole_psnr(exact.restored, exact.truth, exact.mask),
+        psnr_to_exact=hole_psnr(restored, exact.restored, exact.mask),
+        seconds=seconds,
+        rate_hz=rate_hz,
+        exact_rate_hz=exact.rate_hz,
+    )
+
+
+def adapter_rates(
+    adapter: Adapter,
+    params: LIFParameters = TABLE_1,
+    *,
+    dt_ms: float = 0.1,
+    duration_ms: float = 50.0,
+    readout: Literal["isi", "count"] = "isi",
+    progress: Callable[[float], None] | None = None,
+) -> RatesOf:
+    """An adapter's neurons as the function that `compare_network` takes.
+
+    Parameters
+    ----------
+    adapter : Adapter
+    params : LIFParameters
+        The network's neuron; its refractory period is left out where the adapter declares none.
+    dt_ms, duration_ms : float, ms
+    readout : {"isi", "count"}
+        Rate from the mean inter-spike interval, or from the number of spikes.
+    progress : callable, optional
+        Told the fraction of the neurons done.
+    """
+    if readout not in ("isi", "count"):
+        raise InputError(f"readout {readout!r} is unknown; choose from isi, count")
+    if not (np.isfinite(duration_ms) and duration_ms > 0 and np.isfinite(dt_ms) and dt_ms > 0):
+        raise InputError(
+            f"duration_ms (={duration_ms:g} ms) and dt_ms (={dt_ms:g} ms) must be greater than 0"
+        )
+    subject = Subject(adapter, dt_ms, params)
+    steps = max(1, round(duration_ms / dt_ms))
+
+    def rates_of(current: NDArray[np.float64]) -> NDArray[np.float64]:
+        rates = np.empty(len(current))
+        for start in range(0, len(current), _CHUNK):
+            part = current[start : start + _CHUNK]
+            trace = subject.run(np.tile(part, (steps, 1)))
+            if readout == "isi":
+                rates[start : start + _CHUNK] = mean_rate_hz(trace)
+            else:
+                counts = [len(train) for train in trace.spike_times_ms]
+                rates[start : start + _CHUNK] = np.array(counts) * (1e3 / (steps * dt_ms))
+            if progress is not None:
+                progress(min(1.0, (start + _CHUNK) / len(current)))
+        return rates
+
+    return rates_of
+
+
+def with_refractory(rate_hz: NDArray[np.float64], t_ref_ms: float) -> NDArray[np.float64]:
+    """Rates of neurons without refractory period, as if each interval were `t_ref_ms` longer.
+
+    For constant currents that is what a refractory period does; silent neurons stay silent.
+    """
+    return rate_hz / (1 + rate_hz * t_ref_ms / 1e3)
+
+
+def _behind(
+    model: HybridSCNN, fill: NDArray, rates: NDArray
+) -> tuple[dict[str, NDArray], NDArray]:
+    """Outputs of the layers behind the neurons, by name, and the restored image in [0, 1]."""
+    a = model.architecture
+    dtype = model.params["snn.weight"].dtype
+    with threadpool_limits(1, user_api="blas"):
+        output, traces = cnn.forward(
+            a.layers, model.params, rates[np.newaxis].astype(dtype), keep=True
+        )
+    names = cnn.layer_names(a.layers)
+    layers = {name: trace.y for name, trace in zip(names, traces, strict=True)}
+    return layers, np.clip(np.asarray(a.compose(fill, output[0]), dtype=np.float64), 0, 1)
+
+
+def _relative_rms(found: NDArray, expected: NDArray) -> float:
+    scale = np.sqrt(np.mean(np.square(expected, dtype=np.float64)))
+    off = np.sqrt(np.mean(np.square(np.subtract(found, expected, dtype=np.float64))))
+    return float(off / scale) if scale else float(off > 0)
