@@ -82,11 +82,14 @@ def test_what_it_cannot_be():
             ForwardMethod().build(Setup(params))
 
 
-@pytest.mark.parametrize("dt_ms", [0.1, 1.0])
+@pytest.mark.parametrize("dt_ms", [0.1, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_it_fails_just_where_it_says(dt_ms):
     report = check_lif(ENTRIES["paper-one-step"].load(), dt_ms=dt_ms)
-    failed = {result.check for result in report.results if result.status == "xfail"}
-    assert failed >= set(ForwardMethod.expected_failures)
+    status = {result.check: result.status for result in report.results}
+    # What one neuron's noise has shown already, the suite need not ask of a layer.
+    skippable = {"batch_invariance", "permutation"}
+    for check in ForwardMethod.expected_failures:
+        assert status[check] == "xfail" or (check in skippable and status[check] == "skipped")
     assert report.count("xpass") == 0
     assert report.count("passed") > 5
 
