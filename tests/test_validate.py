@@ -26,8 +26,8 @@ from bio_scnn.validate import main
 FAKES = Path(__file__).with_name("validate_fakes.py")
 # One that finds Late, one that passes it, and one whose input the bad ones wait for.
 CHECKS = ("first_spike", "silence", "non_finite_input")
-BAD = ("Segfault", "Leaves", "Hangs", "Loud", "Good", "Late", "Absent", "Doomed")
-OPTIONS = ("--time-limit", "2", "--jobs", "3", "--json")
+BAD = ("Segfault", "Leaves", "Hangs", "Loud", "Good", "Absent", "Doomed")
+OPTIONS = ("--time-limit", "3", "--jobs", "3", "--json")
 EVERY = ("passed", "failed", "xfail", "xpass", "skipped", "error")
 
 
@@ -72,7 +72,7 @@ def bad_ones(tmp_path_factory):
     [
         ("Segfault", "killed by SIGSEGV"),
         ("Leaves", "ended by itself with exit code 3"),
-        ("Hangs", "no answer within the time limit of 2 s"),
+        ("Hangs", "no answer within the time limit of 3 s"),
     ],
 )
 def test_a_crash_costs_one_check(bad_ones, name, why):
@@ -90,7 +90,7 @@ def test_the_reason_says_where_it_was_and_what_it_said(bad_ones):
     assert "out of licences" in bad_ones["Leaves"].results[-1].reason
     for name in ("Segfault", "Hangs"):
         assert "validate_fakes.py" in bad_ones[name].results[-1].reason
-    assert bad_ones["Hangs"].results[-1].seconds == pytest.approx(2, abs=1)
+    assert bad_ones["Hangs"].results[-1].seconds == pytest.approx(3, abs=2)
 
 
 def test_nothing_survives_the_time_limit(bad_ones):
@@ -115,15 +115,6 @@ def test_what_keeps_crashing_is_given_up(bad_ones):
     assert [result.status for result in report.results] == ["error"] * 3
     assert "given up after 3 crashes in a row" in report.error
     assert report.name == "doomed"
-
-
-def test_a_failure_is_told_with_what_follows_from_it(bad_ones):
-    result = bad_ones["Late"].results[0]
-    assert (result.check, result.status) == ("first_spike", "failed")
-    assert result.observed
-    assert result.expected
-    assert "150 Hz" in result.effect
-    assert bad_ones["Good"].results[0].status == "passed"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals and process groups are POSIX")
@@ -187,6 +178,10 @@ def test_reports_are_written_and_read_again(tmp_path, capsys):
     assert printed["meta"]["machine"]["python"].endswith(".".join(map(str, sys.version_info[:3])))
     assert "--report" in printed["meta"]["command"]
     late, good = (Report.from_json(report) for report in printed["reports"])
+    assert statuses(late)["first_spike"] == "failed"
+    assert late.results[0].observed
+    assert late.results[0].expected
+    assert "150 Hz" in late.results[0].effect
     assert (late.name, late.ok, good.name, good.ok) == ("late", False, "good", True)
     assert Report.from_json(late.to_json()) == late
     page = (out / "index.html").read_text("utf-8")
