@@ -38,6 +38,8 @@ examples:
       a program in any language, which reads and writes files in a folder
   python -m bio_scnn.validate sinabs --python sinabs=envs/sinabs/bin/python
       in another environment that has bio_scnn and the framework
+  python -m bio_scnn.validate norse brian2-stock --network photo.jpg --report report/
+      what their neurons do to a network that restores a picture, layer by layer
   python -m bio_scnn.validate --all --junit junit.xml --json > results.json
       everything installed, for machines
 exit code: 0 if nothing failed but what was declared to, 1 otherwise, 2 for bad input
@@ -79,6 +81,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="write inputs and exact answers, and stop",
     )
+    what.add_argument(
+        "--network",
+        nargs="?",
+        const="",
+        metavar="IMAGE",
+        help="put the named ones into a network that restores the middle of a picture, and "
+        "compare it layer by layer with exact neurons, instead of running the checks",
+    )
     how = p.add_argument_group("how")
     how.add_argument("--dt", type=float, default=0.1, metavar="MS", help="default: 0.1")
     how.add_argument("--only", nargs="+", default=[], metavar="CHECK", help="these checks")
@@ -108,6 +118,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise InputError("--dt and --time-limit must be greater than 0, --jobs at least 1")
     if args.export_vectors is not None:
         return export(args.export_vectors)
+    if args.network is not None:
+        return network(args)
     checks = checks_to_run(args.only, args.skip)
     targets = find_targets(args.names, args.command, args.nir, args.python, everything=args.all)
     if args.list or not (targets or args.check_vectors):
@@ -130,6 +142,31 @@ def export(directory: Path) -> None:
     with tqdm(total=100, leave=False, disable=None, unit="%") as bar:
         export_vectors(directory, progress=lambda done: bar.update(round(100 * done) - bar.n))
     print(f"wrote {directory}; its README.md says what to do with it")
+
+
+def network(args: argparse.Namespace) -> None:
+    """Compare whole networks, with a progress bar."""
+    from bio_scnn.crossval.network_report import validate_network
+
+    if args.all or args.command or args.nir or args.python or args.check_vectors:
+        raise InputError("--network goes with names only; it runs them in this environment")
+    with tqdm(total=100, leave=False, disable=None, unit="%") as bar:
+
+        def follow(what: str, done: float) -> None:
+            bar.set_postfix_str(what, refresh=False)
+            bar.n = round(100 * done)
+            bar.refresh()
+
+        ran = validate_network(
+            args.names,
+            args.dt,
+            [args.network] if args.network else [],
+            report=args.report,
+            as_json=args.json,
+            progress=follow,
+        )
+    if not ran:
+        sys.exit(1)
 
 
 def check_all(
