@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -147,7 +148,8 @@ def _how_to_get(entry: Entry) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    return " ".join(text.split()).partition(". ")[0].rstrip(".")
+    # "eq. 2" is no end of a sentence.
+    return re.split(r"\.\s+(?=[A-Z])", " ".join(text.split()), maxsplit=1)[0].rstrip(".")
 
 
 def _similar(name: str, known: Iterable[str]) -> str:

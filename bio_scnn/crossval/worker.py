@@ -60,9 +60,10 @@ def make_adapter(recipe: dict[str, Any], dt_ms: float) -> Adapter:
 def header(subject: Subject) -> Report:
     """What is known about an implementation before the first check."""
     adapter = subject.adapter
+    summary = (inspect.getdoc(type(adapter)) or "").partition("\n\n")[0]
     return Report(
         name=adapter.name,
-        summary=(inspect.getdoc(type(adapter)) or "").partition("\n\n")[0].replace("\n", " "),
+        summary=summary.replace("\n", " ").replace("`", ""),
         versions=adapter.versions(),
         capabilities=adapter.capabilities,
         cannot=tuple(adapter.cannot),
