@@ -463,8 +463,8 @@ def test_snntorch_is_close_where_it_can_be(tmp_path):
     rate, trace = rate_at(adapter, current_for_rate(150.0))
     assert abs(rate - EXACT_WITHOUT_T_REF) < 2
     assert 0.9 < trace.membrane.max() < 1
-    with pytest.raises(CannotRepresent, match=r"assumes 0\.1 ms"):
-        rate_at(adapter, 10.0, dt_ms=1.0)
+    # A millisecond per call is a tenth of one to it.
+    assert rate_at(adapter, current_for_rate(150.0), dt_ms=1.0)[0] == pytest.approx(17.5, abs=0.2)
 
 
 @peer
@@ -536,6 +536,25 @@ def test_a_leak_potential_shifts_v(tmp_path):
     assert adapter.params.V_th == 1
     _, trace = rate_at(adapter, 0.8)  # below the rheobase: V tends to RI
     assert trace.membrane[-1] == pytest.approx(0.8, abs=2e-3)
+
+
+@peer
+def test_the_checks_name_what_an_importer_ignores(tmp_path):
+    from bio_scnn.crossval.suite import check_lif
+
+    checks = ("fi_curve", "first_spike", "silence", "as_declared")
+    norse = in_framework(lif_file(tmp_path / "a.nir"), "norse")
+    report = check_lif(norse, checks=checks, on_fail=None)
+    assert not report.ok
+    assert {r.check for r in report.results if r.status == "failed"} == set(checks)
+    assert "resistance ignored" in report.behaves_like
+    one = in_framework(lif_file(tmp_path / "b.nir", r=1.0), "norse")
+    report = check_lif(one, checks=checks, on_fail=None)
+    assert report.ok
+    assert report.params == replace(TABLE_1, C_ms=40.0, t_ref_ms=0.0)
+    snntorch = in_framework(lif_file(tmp_path / "a.nir"), "snntorch")
+    assert check_lif(snntorch, checks=checks, on_fail=None).ok
+    assert not check_lif(snntorch, checks=checks, dt_ms=1.0, on_fail=None).ok
 
 
 @peer
