@@ -173,8 +173,11 @@ def test_grid_spikes_are_those_of_a_clock_driven_neuron(exported):
         np.testing.assert_allclose(np.load(exported / name / "grid_membrane.npy"), V, atol=1e-11)
         assert raster.any()
         with (exported / name / "grid_spikes.csv").open(newline="") as file:
-            rows = [(int(r["neuron"]), int(r["step"])) for r in csv.DictReader(file)]
-        assert rows == [tuple(pair) for pair in np.argwhere(raster.T).tolist()]
+            rows = [tuple(map(float, r.values())) for r in csv.DictReader(file)]
+        fired = np.argwhere(raster.T)
+        np.testing.assert_array_equal(np.array(rows)[:, :2], fired)
+        times = (fired[:, 1] + 1) * setup["dt_ms"]
+        np.testing.assert_array_equal(np.array(rows)[:, 2], times)
 
 
 @pytest.mark.parametrize("quantity", ["spike_trains_ms", "membrane"])
@@ -279,7 +282,7 @@ def test_refractory_period_off_by_one_step_fails(vectors, more, word):
     result = by_name["constant"]
     assert result.status == "failed"
     assert result.values["isi_error_steps"] == 1
-    assert f"{more:+d} steps ({more * 0.1:+.1f} ms)" in result.observed
+    assert f"{more:+d} step ({more * 0.1:+.1f} ms)" in result.observed
     assert word in result.cause
     assert "a 150 Hz neuron fires at" in result.effect
     # One late step does not make the rest wrong.
@@ -331,6 +334,14 @@ def test_extra_spikes(vectors):
     answer(vectors / "rheobase", raster)
     result = next(r for r in check_vectors(vectors).results if r.check == "rheobase")
     assert (result.status, result.values["extra_spikes"]) == ("failed", 1)
+    # Two spikes at once, the second while the neuron is refractory.
+    _, setup, current = cases(vectors)[0]
+    raster = neuron(setup, current)[0]
+    raster[np.flatnonzero(raster[:, 0])[0] + 1, 0] = True
+    answer(vectors / "constant", raster)
+    result = check_vectors(vectors).results[0]
+    assert (result.status, result.values["extra_spikes"]) == ("failed", 1)
+    assert result.values["missed_spikes"] == 0
 
 
 def test_membrane_before_the_reset_has_to_be_declared(vectors):

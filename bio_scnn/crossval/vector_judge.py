@@ -221,7 +221,8 @@ def _on_grid(
 
 
 def _signed(steps: int, dt_ms: float) -> str:
-    return f"{steps:+d} steps ({steps * dt_ms:+.4g} ms)" if steps else "0 steps"
+    unit = "step" if abs(steps) == 1 else "steps"
+    return f"{steps:+d} {unit} ({steps * dt_ms:+.4g} ms)" if steps else "0 steps"
 
 
 def _precise(case: Golden, trace: Trace, V: NDArray | None) -> CheckResult:
