@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 from bio_scnn.checkpoint import load_model
 from bio_scnn.crossval.networks import (
     NetworkComparison,
-    RatesOf,
-    adapter_rates,
     compare_network,
     exact_run,
-    with_refractory,
 )
 from bio_scnn.crossval.protocol import Adapter
+from bio_scnn.crossval.readout import RatesOf, adapter_rates, with_refractory
 from bio_scnn.datasets import embedded_images, read_rgb
 from bio_scnn.errors import InputError
 from bio_scnn.files import write_whole
