@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ class ArborLIF(Adapter):
     cannot = (
         "a current: one event per step stands in for it",
         "weights of more than single precision",
+    )
+    expected_failures = MappingProxyType(
+        {"state_reset": "simulation.reset leaves V of LIF cells as it is, and takes no samples"}
     )
 
     def versions(self) -> dict[str, str]:
@@ -54,7 +58,8 @@ class ArborLIF(Adapter):
         for handle in handles:
             simulation.remove_sampler(handle)
         trains = split_by_neuron(spikes["source"]["gid"], spikes["time"], neurons)
-        return Trace(trains, np.array(membrane).T)
+        whole = all(len(V) == steps for V in membrane)  # which they are not after a reset
+        return Trace(trains, np.array(membrane).T if whole else None)
 
     def reset(self) -> None:
         """`simulation.reset`."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bio_scnn.crossval.adapters import versions
 from bio_scnn.crossval.adapters._support import quiet_import, split_by_neuron
-from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, Trace
+from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup, Trace
 
 
 class NengoLIF(Adapter):
@@ -38,11 +38,18 @@ class NengoLIF(Adapter):
         return versions("nengo", "numpy")
 
     def build(self, setup: Setup) -> None:
-        nengo, p = quiet_import("nengo"), setup.params
+        p = setup.params
+        if p.t_ref_ms < setup.dt_ms * (1 - 1e-9):
+            # Nengo's issue 1427: it accepts this, and fires on the time grid.
+            raise CannotRepresent(
+                f"a refractory period (t_ref_ms={p.t_ref_ms:g} ms) shorter than dt "
+                f"({setup.dt_ms:g} ms): what is left of the step with the spike would be lost"
+            )
+        nengo = quiet_import("nengo")
         self.setup = setup
         jump = p.V_th - p.V_reset
         self._held = held = [np.zeros((1, setup.neurons))]
-        model = nengo.LIF(
+        neuron_type = nengo.LIF(
             tau_rc=p.tau_ms * 1e-3,
             tau_ref=p.t_ref_ms * 1e-3,
             min_voltage=-np.inf,
@@ -56,7 +63,7 @@ class NengoLIF(Adapter):
             neurons = nengo.Ensemble(
                 setup.neurons,
                 dimensions=1,
-                neuron_type=model,
+                neuron_type=neuron_type,
                 gain=np.full(setup.neurons, p.R / jump),
                 bias=np.full(setup.neurons, -p.V_reset / jump),
             ).neurons
@@ -65,7 +72,11 @@ class NengoLIF(Adapter):
             self._probes = [
                 nengo.Probe(neurons, kind) for kind in ("output", "voltage", "refractory_time")
             ]
-            self._simulator: Any = nengo.Simulator(network, dt, progress_bar=False, optimize=False)
+            # There are no decoders to be cached, in a folder of the user and under a lock.
+            model = nengo.builder.Model(dt=dt, decoder_cache=nengo.cache.NoDecoderCache())
+            self._simulator: Any = nengo.Simulator(
+                network, model=model, progress_bar=False, optimize=False
+            )
         self._close()
         self._close = weakref.finalize(self, self._simulator.close)  # or Nengo warns of a leak
 

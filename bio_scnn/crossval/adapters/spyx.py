@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,16 @@ class SpyxLIF(Adapter):
         "a spike in the step in which V crosses the threshold: it comes one step later",
     )
 
+    expected_failures = MappingProxyType(
+        dict.fromkeys(
+            ("first_spike", "as_declared"),
+            "fires on the V of the step before: spike and subtraction come a step late",
+        )
+    )
+
     def __init__(self) -> None:
         self._loop: Callable | None = None
+        self._V: Any = None
 
     def versions(self) -> dict[str, str]:
         return versions("spyx", "jax", "jaxlib")
