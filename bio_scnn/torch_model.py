@@ -33,7 +33,8 @@ def to_torch(
         Maps input currents, dimensionless, shape ``(N, C, h, w)``, to firing rates in Hz, same
         shape: a `torch.nn.Module` or a function. By default the closed form of the neuron,
         which is differentiable. `bio_scnn.torch_layers` has `SpikeRates`, which reads the rates
-        from the spikes of any layer, and `NumpyRates`, for what takes and gives NumPy arrays.
+        from the spikes of any layer, and `NumpyRates`, for what takes and gives NumPy arrays,
+        such as `bio_scnn.crossval.readout.adapter_rates`.
     clip_slope : float
         As in `bio_scnn.encoding.encoder_backward`; 0 gives the exact gradient.
 
@@ -56,6 +57,11 @@ def to_torch(
         network = to_torch(load_model(model_path("inpaint"))[0])
         x = network_input(model.architecture, fill[np.newaxis], mask[np.newaxis])
         restored = network(torch.from_numpy(x).permute(0, 3, 1, 2))
+
+    With the spikes of a layer of one's own, or of an adapter, in place of the closed form::
+
+        to_torch(model, SpikeRates(my_layer, dt_ms=0.1, readout="isi"))
+        to_torch(model, NumpyRates(adapter_rates(adapter, model.lif, dt_ms=0.1)))
     """
     try:
         from bio_scnn.torch_layers import TorchHybrid

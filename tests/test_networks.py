@@ -240,6 +240,11 @@ def test_impossible_options_are_refused(options, message):
 # The command
 
 
+class Deaf(GridNeuron):
+    def run(self, current):
+        return Trace(())
+
+
 class Broken(GridNeuron):
     def run(self, current):
         raise RuntimeError("no such\nkernel")
@@ -254,6 +259,7 @@ def test_table_json_and_figure(tmp_path, capsys, monkeypatch):
         "exact": ENTRIES["closed-form"].load(),
         "mine": GridNeuron(refractory=False),
         "broken": Broken(),
+        "deaf": Deaf(),
     }
     monkeypatch.setattr("bio_scnn.crossval.wrap.resolve", lambda name, dt_ms: adapters[name])
     images = [tmp_path / "a.png", tmp_path / "b.png"]
@@ -275,7 +281,7 @@ def test_table_json_and_figure(tmp_path, capsys, monkeypatch):
     assert rows["mine"]["layers"]["conv2"] > 2 * rows["mine + t_ref"]["layers"]["conv2"]
     told = []
     ran = validate_network(
-        ["broken", "exact"],
+        ["broken", "deaf", "exact"],
         0.5,
         images[:1],
         size=32,
@@ -284,7 +290,8 @@ def test_table_json_and_figure(tmp_path, capsys, monkeypatch):
     )
     assert not ran
     table = json.loads(capsys.readouterr().out)
-    assert table["failures"] == {"broken": "RuntimeError: no such kernel"}
+    assert table["failures"]["broken"] == "RuntimeError: no such kernel"
+    assert "returned spike trains of 0 neurons" in table["failures"]["deaf"]
     assert [row["name"] for row in table["images"][0]["found"]] == ["exact"]
     assert "a.png: exact" in told
     assert "nothing could be run" in table_of([])
@@ -306,6 +313,27 @@ def test_what_the_command_cannot_use_is_refused(tmp_path):
     np.testing.assert_array_equal(
         middle(photograph(40, 40), 8, 4), photograph(40, 40)[16:24, 16:24]
     )
+
+
+def test_the_command_line(tmp_path, capsys, monkeypatch):
+    from bio_scnn.validate import main
+
+    monkeypatch.setattr(network_report, "load_model", lambda path: (random_model(SMALL), {}))
+    write_image(tmp_path / "a.png", photograph(32, 32))
+    main(["closed-form", "--network", str(tmp_path / "a.png"), "--dt", "1", "--json"])
+    (image,) = json.loads(capsys.readouterr().out)["images"]
+    assert image["image"] == "a.png"
+    assert image["found"][0]["rate_max_hz"] < 1e-8
+    main(["closed-form", "--network"])  # of a picture that comes with scikit-image
+    assert "closed-form " in capsys.readouterr().out
+    (tmp_path / "broken.py").write_text("def neuron(current):\n    raise RuntimeError('no')\n")
+    with pytest.raises(SystemExit) as ended:
+        main([f"{tmp_path / 'broken.py'}:neuron", "--network", str(tmp_path / "a.png")])
+    assert ended.value.code == 1
+    assert "could not be run: " in capsys.readouterr().out
+    for arguments in (["--all"], ["--nir", "a.nir"], ["--command", "./a {dir}"]):
+        with pytest.raises(InputError, match="goes with names only"):
+            main([*arguments, "--network"])
 
 
 @pytest.mark.peer

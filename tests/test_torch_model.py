@@ -11,6 +11,8 @@ from helpers import PLAIN, SMALL, hole, photograph, random_model
 from bio_scnn import InputError, current_for_rate, firing_rate
 from bio_scnn.checkpoint import load_model
 from bio_scnn.cnn import ConvLayer
+from bio_scnn.crossval.adapters import ENTRIES
+from bio_scnn.crossval.readout import adapter_rates
 from bio_scnn.encoding import encode
 from bio_scnn.model import SpikingOptions, network_input
 from bio_scnn.model_files import model_path
@@ -217,6 +219,9 @@ def test_numpy_rates_take_the_layers_place():
     x = tensor_input(SMALL, batch)
     expected = to_torch(model)(x)
     assert abs(to_torch(model, NumpyRates(firing_rate))(x) - expected).max() < 1e-12
+    adapter = ENTRIES["closed-form"].load()
+    spiking = NumpyRates(adapter_rates(adapter, model.lif, dt_ms=1.0))
+    assert abs(to_torch(model, spiking)(x) - expected).max() < 1e-9
     late = to_torch(model, NumpyRates(lambda current: 0.98 * firing_rate(current)))(x)
     assert abs(late - expected).max() > 1e-3
 
