@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval import probes
 from bio_scnn.crossval.events import exact_trace
 from bio_scnn.crossval.grid import grid_trace, raster_of
 from bio_scnn.crossval.protocol import Setup, Trace
@@ -50,6 +51,25 @@ class Comparison:
             "spike_count_error": self.spikes - self.expected,
             "spike_time_error_ms": self.worst_ms,
         }
+
+
+def noisy_alone(subject: Subject) -> bool:
+    """Whether a neuron alone, under a constant current, fires at intervals that vary.
+
+    A clock may round one of them by a step; those of an adapting neuron go one way.
+    """
+    if "noisy" not in subject.shared:
+        p, dt = subject.params, subject.dt_ms
+        current = probes.held(probes.rates(p, dt, 3)[1:2], round(500 / dt))
+        intervals = np.diff(subject.run(current).spike_times_ms[0])
+        turns = np.diff(intervals)
+        subject.shared["noisy"] = bool(
+            len(intervals) > 5
+            and np.ptp(intervals) > 1.5 * dt
+            and turns.max() > 0.5 * dt
+            and turns.min() < -0.5 * dt
+        )
+    return bool(subject.shared["noisy"])
 
 
 def compare(subject: Subject, trace: Trace, current: NDArray, setup: Setup) -> Comparison:

@@ -124,8 +124,9 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether it ran, and nothing unexpected failed."""
-        return not self.error and not any(r.status in UNEXPECTED for r in self.results)
+        """Whether it ran, at least one check applied, and nothing unexpected failed."""
+        ran = any(r.status != "skipped" for r in self.results)
+        return not self.error and ran and not any(r.status in UNEXPECTED for r in self.results)
 
     @property
     def verdict(self) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval import probes
-from bio_scnn.crossval.compare import compare
+from bio_scnn.crossval.compare import compare, noisy_alone
 from bio_scnn.crossval.protocol import Trace
 from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, V_TOLERANCE, Finding, Skip, Subject
 
@@ -53,30 +53,41 @@ def determinism(subject: Subject) -> Finding:
     Once after another layer, once after itself, and once more after that other layer: what was
     built before must not matter, and nothing may be drawn that no seed controls.
     """
-    current = _currents(subject, 8)
-    runs = []
-    before = np.abs(current[:173]) * 1.5
-    before[:100] *= 1e5  # fires all the time, and so forgets what was before
-    for _ in range(2):
-        subject.run(before)
-        runs += [subject.run(current, seed=3), subject.run(current, seed=3)]
-    first, second, after_other, _ = runs
-    random = _differs(subject, first, after_other)
-    said = random or _differs(subject, first, second)
-    cause = ""
-    if random:
-        cause = "not deterministic: it draws random numbers that no seed controls"
-    elif said:
-        cause = "state of an earlier layer is left: build does not start from V_reset"
-    subject.shared["repeats"] = not said
+    said, cause = _repetition(subject)
     return Finding(not said, f"twice the same: {said}" if said else "the same", "the same", cause)
+
+
+def _repetition(subject: Subject) -> tuple[str, str]:
+    """How two equal runs differ, and why; empty if they do not. Worked out once."""
+    if "repetition" not in subject.shared:
+        current = _currents(subject, 8)
+        before = np.abs(current[:173]) * 1.5
+        before[:100] *= 1e5  # fires all the time, and so forgets what was before
+        runs = []
+        for _ in range(2):
+            subject.run(before)
+            runs += [subject.run(current, seed=3), subject.run(current, seed=3)]
+        random = _differs(subject, runs[0], runs[2])
+        said, cause = random or _differs(subject, runs[0], runs[1]), ""
+        if random:
+            cause = "not deterministic: it draws random numbers that no seed controls"
+        elif said:
+            cause = "state of an earlier layer is left: build does not start from V_reset"
+        subject.shared["repetition"] = said, cause
+    found: tuple[str, str] = subject.shared["repetition"]
+    return found
 
 
 def _must_repeat(subject: Subject) -> None:
     """Skip a check that compares two runs if two equal runs differ already."""
-    if not subject.shared.get("repeats", True):
+    if _repetition(subject)[0]:
         raise Skip("two equal runs differ already: see determinism")
-    if subject.shared.get("noisy"):
+
+
+def _must_not_be_noisy(subject: Subject) -> None:
+    """Skip a check that compares neurons if each has noise of its own."""
+    _must_repeat(subject)
+    if noisy_alone(subject):
         raise Skip("a neuron alone is noisy already: see spike_intervals")
 
 
@@ -110,7 +121,7 @@ def batch_invariance(subject: Subject) -> Finding:
 
     Four neurons alone, one by one, and in a layer of 300.
     """
-    _must_repeat(subject)
+    _must_not_be_noisy(subject)
     many = _currents(subject, 300)
     layer = subject.run(many)
     said, moved, shifted = "", [], []
@@ -152,7 +163,7 @@ def permutation(subject: Subject) -> Finding:
 
     A layer of 300 with constant and noisy currents, and the same layer shuffled.
     """
-    _must_repeat(subject)
+    _must_not_be_noisy(subject)
     current = _currents(subject, 300)
     order = np.random.default_rng(1).permutation(300)
     one, other = subject.run(current), subject.run(current[:, order])

@@ -14,7 +14,7 @@ from bio_scnn.table1 import LIFParameters
 
 
 def subthreshold_membrane(subject: Subject) -> Finding:
-    """Below threshold, V is the exponential relaxation towards RI that eq. 1 says.
+    """Below threshold, V relaxes exponentially towards RI, with time constant tau.
 
     Over a step of constant current, ``V <- RI + (V - RI) exp(-dt/tau)`` without error at any dt.
     The currents are frozen noise between -1.5 and 0.9 of the threshold, constants and a pulse.

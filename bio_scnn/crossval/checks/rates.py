@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval import probes
-from bio_scnn.crossval.compare import compare
+from bio_scnn.crossval.compare import compare, noisy_alone
 from bio_scnn.crossval.protocol import CannotRepresent, Setup, Trace
 from bio_scnn.crossval.subject import (
     TIME_TOLERANCE_MS,
@@ -90,12 +90,10 @@ def spike_intervals(subject: Subject) -> Finding:
     elif len(found) and np.ptp(found) > 0.5 * dt:
         steps = np.diff(found)
         one_way = np.all(steps > -0.5 * dt) or np.all(steps < 0.5 * dt)
-        alone = subject.run(probes.held(current[[worst]], round(500 / dt))).spike_times_ms[0]
         if len(found) > 5 and np.ptp(found) > 1.5 * dt and one_way:
             cause = "the interval drifts: adaptation, or a threshold that moves"
-        elif len(alone) > 2 and np.ptp(np.diff(alone)) > 1.5 * dt:
+        elif noisy_alone(subject):
             cause = "intervals jitter, of a neuron alone too: V or the threshold is noisy"
-            subject.shared["noisy"] = True
         elif subject.claims.reset == "value":
             cause = "intervals jitter: V, the clock or another neuron carries something over"
     return Finding(
@@ -224,7 +222,7 @@ def other_time_step(subject: Subject) -> Finding:
 
 
 def other_neuron(subject: Subject) -> Finding:
-    """Another tau, C, threshold and refractory period give another neuron, as eq. 1 says.
+    """Another tau, C, threshold and refractory period give another neuron.
 
     With Table 1, V_th = 1, V_reset = 0 and R = 0.5 hide a factor that is missing. Here tau is
     23 ms, R = 1.7 or 0.3, and V_th 0.7 or 2.5.

@@ -243,7 +243,7 @@ def reset_delay(subject: Subject) -> Finding:
 
 
 def threshold_equality(subject: Subject) -> Finding:
-    """At ``V == V_th`` exactly, the neuron fires: eq. 2 has ``>=``.
+    """The neuron fires at V == V_th exactly, and not only above it: eq. 2 has ``>=``.
 
     With dt/tau = ln 2, half of the way to RI = 2 V_th is covered in one step, without rounding:
     V is V_th at its end. The same current less one millionth must fire a step later, and one
