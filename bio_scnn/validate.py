@@ -94,7 +94,11 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--only", nargs="+", default=[], metavar="CHECK", help="these checks")
     how.add_argument("--skip", nargs="+", default=[], metavar="CHECK", help="not these")
     how.add_argument(
-        "--time-limit", type=float, default=60.0, metavar="S", help="per check (default: 60)"
+        "--time-limit",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="for each check, in seconds (default: 60); loading a framework may take 120",
     )
     how.add_argument(
         "--python", action="append", default=[], metavar="NAME=PATH",

@@ -19,6 +19,7 @@ from bio_scnn import InputError
 from bio_scnn.crossval import CheckResult, Report
 from bio_scnn.crossval.report_html import html_page
 from bio_scnn.crossval.report_junit import junit_xml
+from bio_scnn.crossval.report_svg import membrane_svg
 from bio_scnn.crossval.report_text import text_report
 from bio_scnn.crossval.results import Portrait
 from bio_scnn.validate import main
@@ -349,6 +350,34 @@ def test_html_is_escaped_and_has_everything_in_it():
     assert "nan" not in re.sub(r"<style>.*?</style>|<script>.*?</script>", "", page).lower()
     for status in EVERY:
         assert re.search(rf'class="{status}" href="#i0-check_{status}"', page)
+
+
+def test_curves_keep_their_shape():
+    """Points are left out of the lines, by at most the tolerance; spikes never."""
+    t = np.arange(1, 401) / 10
+    V = 1 - np.exp(-np.mod(t, 7) / 4)
+    spikes = tuple(np.arange(7.0, 40, 7))
+    portrait = replace(
+        made_up().portrait,
+        t_ms=tuple(t),
+        membrane=tuple(V),
+        exact_membrane=tuple(V),
+        spikes_ms=spikes,
+        exact_spikes_ms=spikes,
+    )
+    svg = membrane_svg(portrait, "x")
+    assert svg.count('class="measured" d="') == len(spikes) + 1
+    line = max(re.findall('class="measured" d="M([^"]*)"', svg), key=len)
+    points = np.array([[float(number) for number in p.split()] for p in line.split("L")])
+    assert 10 < len(points) < 200
+    # Back from pixels, whose scale the first and the last time and the extremes of V tell.
+    px, py = points.T
+    drawn_t = np.interp(px, px[[0, -1]], t[[0, -1]])
+    drawn_V = np.interp(py, (py.min(), py.max()), (V.max(), V.min()))
+    one_pixel = (V.max() - V.min()) / (py.max() - py.min())
+    smooth = np.abs(np.mod(t, 7) - 3.5) < 3.3  # a reset is too steep to compare heights
+    error = np.abs(np.interp(t, drawn_t, drawn_V) - V)[smooth]
+    assert error.max() < 0.6 * one_pixel
 
 
 def test_junit_counts_and_is_well_formed():

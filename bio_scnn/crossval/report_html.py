@@ -129,7 +129,8 @@ def _matrix(reports: Sequence[Report], checks: Sequence[str]) -> str:
             f'<td class="like">{_conclusion(report)}</td></tr>'
         )
     return (
-        '<div class="scroll" tabindex="0"><table class="matrix"><thead><tr><th>implementation</th>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="summary">'
+        '<table class="matrix"><thead><tr><th>implementation</th>'
         f"<th>a 150 Hz neuron fires at</th>{head}<th>behaves like</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
@@ -233,8 +234,9 @@ def _deviations(reports: Sequence[Report]) -> str:
         row = "".join(f'<td class="num">{cell}</td>' for cell in cells)
         rows.append(f'<tr><th scope="row">{escape(": ".join(key))}</th>{row}</tr>')
     return (
-        f'<div class="scroll" tabindex="0"><table><thead><tr><th>check: value</th>{head}</tr>'
-        f"</thead><tbody>{''.join(rows)}</tbody></table></div>"
+        '<div class="scroll" tabindex="0" role="region" aria-label="measured deviations">'
+        f"<table><thead><tr><th>check: value</th>{head}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 

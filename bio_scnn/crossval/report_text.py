@@ -52,7 +52,8 @@ class _Page:
         self.lines: list[str] = []
 
     def table(self, reports: Sequence[Report]) -> None:
-        first = min(max([14, *(len(title(report)) for report in reports)]), 26)
+        longest = max([14, *(len(title(report)) for report in reports)])
+        first = min(longest, 26 if self.width < 90 else 34)
         head = " ".join([" " * first, *STATUSES, "150 Hz reads"])
         room = self.width - len(head) - 2
         beside = room >= _NARROW
