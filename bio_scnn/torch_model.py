@@ -34,7 +34,7 @@ def to_torch(
         shape: a `torch.nn.Module` or a function. By default the closed form of the neuron,
         which is differentiable. `bio_scnn.torch_layers` has `SpikeRates`, which reads the rates
         from the spikes of any layer, and `NumpyRates`, for what takes and gives NumPy arrays,
-        such as `bio_scnn.crossval.readout.adapter_rates`.
+        such as `bio_scnn.crossval.networks.readout.adapter_rates`.
     clip_slope : float
         As in `bio_scnn.encoding.encoder_backward`; 0 gives the exact gradient.
 

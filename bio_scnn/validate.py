@@ -150,7 +150,7 @@ def export(directory: Path) -> None:
 
 def network(args: argparse.Namespace) -> None:
     """Compare whole networks, with a progress bar."""
-    from bio_scnn.crossval.network_report import validate_network
+    from bio_scnn.crossval.networks.report import validate_network
 
     if args.all or args.command or args.nir or args.python or args.check_vectors:
         raise InputError("--network goes with names only; it runs them in this environment")

@@ -8,15 +8,15 @@ import pytest
 from helpers import PLAIN, SMALL, hole, photograph, random_model
 
 from bio_scnn import TABLE_1, InputError, firing_rate
-from bio_scnn.crossval import network_report
 from bio_scnn.crossval.adapters import ENTRIES
-from bio_scnn.crossval.network_report import draw, middle, table_of, validate_network
 from bio_scnn.crossval.networks import (
     compare_network,
     exact_run,
 )
+from bio_scnn.crossval.networks import report as network_report
+from bio_scnn.crossval.networks.readout import adapter_rates, with_refractory
+from bio_scnn.crossval.networks.report import draw, middle, table_of, validate_network
 from bio_scnn.crossval.protocol import Adapter, Capabilities, Trace
-from bio_scnn.crossval.readout import adapter_rates, with_refractory
 from bio_scnn.fi_curve import first_spike_ms
 from bio_scnn.images import write_image
 from bio_scnn.layers import conv2d
@@ -203,7 +203,7 @@ def test_a_grid_neuron_is_off_by_no_more_than_its_grid(small):
 
 def test_neurons_are_run_in_chunks(small, monkeypatch):
     whole = compare(adapter_rates(GridNeuron(), dt_ms=0.5), small)
-    monkeypatch.setattr("bio_scnn.crossval.readout._CHUNK", 500)
+    monkeypatch.setattr("bio_scnn.crossval.networks.readout._CHUNK", 500)
     adapter, told = GridNeuron(), []
     chunked = compare(adapter_rates(adapter, dt_ms=0.5, progress=told.append), small)
     assert adapter.built == [500, 500, 152]

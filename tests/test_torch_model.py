@@ -12,7 +12,7 @@ from bio_scnn import InputError, current_for_rate, firing_rate
 from bio_scnn.checkpoint import load_model
 from bio_scnn.cnn import ConvLayer
 from bio_scnn.crossval.adapters import ENTRIES
-from bio_scnn.crossval.readout import adapter_rates
+from bio_scnn.crossval.networks.readout import adapter_rates
 from bio_scnn.encoding import encode
 from bio_scnn.model import SpikingOptions, network_input
 from bio_scnn.model_files import model_path

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from bio_scnn import TABLE_1, LIFParameters, firing_rate
-from bio_scnn.crossval import vector_cases
 from bio_scnn.crossval.events import exact_trace
+from bio_scnn.crossval.vectors import cases as vector_cases
 from bio_scnn.crossval.vectors import check_vectors, export_vectors
 from bio_scnn.errors import InputError
 from bio_scnn.fi_curve import spike_times

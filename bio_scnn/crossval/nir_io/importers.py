@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bio_scnn.crossval.adapters import versions
 from bio_scnn.crossval.adapters._support import quiet_import
-from bio_scnn.crossval.nir_neuron import NIRNeuron
+from bio_scnn.crossval.nir_io.neuron import NIRNeuron
 from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup, Trace
 
 

@@ -23,8 +23,14 @@ from bio_scnn.crossval.grid import grid_trace
 from bio_scnn.crossval.protocol import Capabilities, Setup, Trace
 from bio_scnn.crossval.results import Report
 from bio_scnn.crossval.subject import mean_rate_hz
-from bio_scnn.crossval.vector_judge import Golden, judge, with_causes
-from bio_scnn.crossval.vector_readme import CONVENTIONS, TOLERANCES, TOLERANCES_MEAN, UNITS, readme
+from bio_scnn.crossval.vectors.judge import Golden, judge, with_causes
+from bio_scnn.crossval.vectors.readme import (
+    CONVENTIONS,
+    TOLERANCES,
+    TOLERANCES_MEAN,
+    UNITS,
+    readme,
+)
 from bio_scnn.errors import InputError
 from bio_scnn.files import write_whole
 from bio_scnn.table1 import TABLE_1, LIFParameters
@@ -70,7 +76,7 @@ def export_vectors(
     if not known and directory.is_dir() and any(directory.iterdir()):
         raise InputError(f"{directory} is not empty and holds no test vectors: name a new one")
     # Here, because it brings Brian2.
-    from bio_scnn.crossval.vector_cases import cases, exact_answer, nearest_to_threshold
+    from bio_scnn.crossval.vectors.cases import cases, exact_answer, nearest_to_threshold
 
     chosen = list(cases(params))
     files: dict[str, bytes] = {}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from bio_scnn import cnn
-from bio_scnn.crossval.readout import RatesOf
+from bio_scnn.crossval.networks.readout import RatesOf
 from bio_scnn.encoding import encode, normalise
 from bio_scnn.errors import InputError
 from bio_scnn.fills import FILLS

@@ -12,8 +12,8 @@ from bio_scnn.crossval import probes
 from bio_scnn.crossval.events import exact_trace
 from bio_scnn.crossval.grid import grid_trace
 from bio_scnn.crossval.protocol import Trace
-from bio_scnn.crossval.vector_readme import TOLERANCES
-from bio_scnn.crossval.vector_scores import rounding_scale
+from bio_scnn.crossval.vectors.readme import TOLERANCES
+from bio_scnn.crossval.vectors.scores import rounding_scale
 from bio_scnn.errors import InputError
 from bio_scnn.fi_curve import current_for_rate
 from bio_scnn.lif import simulate

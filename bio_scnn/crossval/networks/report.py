@@ -18,8 +18,8 @@ from bio_scnn.crossval.networks import (
     compare_network,
     exact_run,
 )
+from bio_scnn.crossval.networks.readout import RatesOf, adapter_rates, with_refractory
 from bio_scnn.crossval.protocol import Adapter
-from bio_scnn.crossval.readout import RatesOf, adapter_rates, with_refractory
 from bio_scnn.datasets import embedded_images, read_rgb
 from bio_scnn.errors import InputError
 from bio_scnn.files import write_whole

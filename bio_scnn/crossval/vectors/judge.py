@@ -21,8 +21,8 @@ from bio_scnn.crossval.grid import (
 from bio_scnn.crossval.protocol import Capabilities, Trace
 from bio_scnn.crossval.results import CheckResult, Status
 from bio_scnn.crossval.subject import mean_rate_hz
-from bio_scnn.crossval.vector_readme import TOLERANCES
-from bio_scnn.crossval.vector_scores import Sample, follow, likely_cause, match, rounding_scale
+from bio_scnn.crossval.vectors.readme import TOLERANCES
+from bio_scnn.crossval.vectors.scores import Sample, follow, likely_cause, match, rounding_scale
 from bio_scnn.errors import InputError
 from bio_scnn.fi_curve import current_for_rate
 from bio_scnn.table1 import LIFParameters

@@ -65,7 +65,7 @@ def neurons_of(name: str, node: dict[str, Any], path: Path) -> list[NIRNeuron]:
     ----------
     name : str
     node : dict
-        Its fields, as `nir_file.load_nodes` has checked them.
+        Its fields, as `file.load_nodes` has checked them.
     path : Path
         For error messages.
     """
