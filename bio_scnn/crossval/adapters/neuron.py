@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import Any
@@ -36,30 +35,40 @@ class _Neuron(Adapter):
 
     def run(self, current: NDArray[np.float64]) -> Trace:
         neuron = quiet_import("neuron", NEURON_MODULE_OPTIONS="-nogui")
-        h, setup = neuron.h, self.setup
-        dt, steps = setup.dt_ms, len(current)
+        dt = self.setup.dt_ms
+        with _settings(neuron.h, dt, self.adaptive) as cvode:
+            if self.adaptive:
+                # One by one: CVODE's step is common to all neurons of a model, and its
+                # second-order detection aborts the process when two cross within one.
+                parts = [self._simulate(neuron.h, cvode, train[:, None]) for train in current.T]
+            else:
+                parts = [self._simulate(neuron.h, cvode, current)]
+        trains = tuple(train for part, _ in parts for train in part)
+        return Trace(trains, np.concatenate([V for _, V in parts], axis=1))
+
+    def _simulate(
+        self, h: Any, cvode: Any, current: NDArray[np.float64]
+    ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+        setup, steps, dt = self.setup, len(current), self.setup.dt_ms
         sampled = h.Vector(np.arange(steps + 1) * dt)
-        with _settings(h, dt, self.adaptive) as cvode:
-            cells = [_Cell(h, setup, train, cvode, self.adaptive) for train in current.T]
-            try:
-                for cell in cells:
-                    # The fixed step records at the steps themselves, the other interpolates.
-                    cell.recorded.record(cell.membrane, sampled if self.adaptive else dt)
-                context = h.ParallelContext()
-                context.set_maxstep(10)  # between spike exchanges with other processes
-                h.finitialize(setup.params.V_reset)
-                # One step more, or rounding may keep the last sample from being taken. With
-                # several neurons at the threshold CVODE prints lines of its bookkeeping.
-                with contextlib.redirect_stdout(io.StringIO()):
-                    context.psolve((steps + 1.5) * dt)
-                trains = tuple(self._times(np.array(cell.spikes), steps) for cell in cells)
-                membrane = [cell.recorded.as_numpy()[1 : steps + 1].copy() for cell in cells]
-            finally:
-                # Events that are still queued hold sections. NEURON aborts the whole process if
-                # one is deleted in the middle of the next run.
-                h.finitialize(0.0)
-                cells.clear()
-        return Trace(trains, np.array(membrane).T)
+        cells = [_Cell(h, setup, train, cvode, self.adaptive) for train in current.T]
+        try:
+            for cell in cells:
+                # The fixed step records at the steps themselves, the other interpolates.
+                cell.recorded.record(cell.membrane, sampled if self.adaptive else dt)
+            context = h.ParallelContext()
+            context.set_maxstep(10)  # between spike exchanges with other processes
+            h.finitialize(setup.params.V_reset)
+            # One step more, or rounding may keep the last sample from being taken.
+            context.psolve((steps + 1.5) * dt)
+            trains = [self._times(np.array(cell.spikes), steps) for cell in cells]
+            membrane = [cell.recorded.as_numpy()[1 : steps + 1].copy() for cell in cells]
+        finally:
+            # Events that are still queued hold sections. NEURON aborts the whole process if one
+            # is deleted in the middle of the next run.
+            h.finitialize(0.0)
+            cells.clear()
+        return trains, np.array(membrane).T
 
     def reset(self) -> None:
         """Nothing to do: `finitialize` starts every run."""
@@ -86,9 +95,6 @@ class NeuronCvode(_Neuron):
         spike_label="exact",
     )
     cannot = ("exact spike times: V is interpolated linearly between CVODE's steps",)
-    expected_failures = MappingProxyType(
-        {"batch_invariance": "CVODE's step, and so its error, is one for all neurons of a model"}
-    )
 
 
 class NeuronBackwardEuler(_Neuron):
@@ -128,15 +134,21 @@ class _Cell:
         section.cm, section.g_pas, section.e_pas = p.C_ms, 1e-3 / p.R, 0.0
         clamp = h.IClamp(section(0.5))
         clamp.delay, clamp.dur = 0.0, 2 * _NEVER
-        played = h.Vector(1e-3 * current)
-        played.play(clamp._ref_amp, setup.dt_ms)
+        if adaptive:  # which starts anew at each change
+            changes = np.flatnonzero(np.diff(current, prepend=np.nan) != 0)
+            times = h.Vector(changes * setup.dt_ms)
+            played = h.Vector(1e-3 * current[changes])
+            played.play(clamp._ref_amp, times)
+        else:
+            times, played = None, h.Vector(1e-3 * current)
+            played.play(clamp._ref_amp, setup.dt_ms)
         self.membrane = section(0.5)._ref_v
         self.recorded = h.Vector()
         self.spikes: list[float] = []
         detector = h.NetCon(self.membrane, None, sec=section)
         detector.threshold = p.V_th
         detector.record(_on_spike(h, setup, section, clamp, self.spikes, cvode, adaptive))
-        self._alive = section, clamp, played, detector
+        self._alive = section, clamp, times, played, detector
 
 
 def _on_spike(
