@@ -27,7 +27,7 @@ NAMES = (
 )
 peers = [name for name in NAMES if name != "brian2-stock"]
 # Largest error of a spike time, in steps: of the arithmetic, or of the interpolation of V over
-# CVODE's steps of up to 0.1 ms, (0.1 ms)**2/(8 tau) per spike, and of a tolerance of 1e-10 in V.
+# CVODE's steps of up to 0.05 ms, (0.05 ms)**2/(8 tau) per spike, and of a tolerance of 1e-10 in V.
 PRECISE = {"nengo": 1e-8, "nest-delta-ps": 1e-8, "neuron-cvode": 0.02}
 # Steps of a refractory period of 1 ms that they take; Brian2's last one is the first after it.
 ON_GRID = {"nest-delta": 0, "nest-exp": 0, "brainpy": 0, "arbor": 0, "brian2-stock": -1}
