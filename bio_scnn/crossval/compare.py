@@ -37,11 +37,11 @@ class Comparison:
     @property
     def observed(self) -> str:
         """The finding in words."""
-        text = (
-            f"{self.wrong} of {self.neurons} neurons fire otherwise; {self.spikes} spikes instead "
-            f"of {self.expected}"
+        instead = f" instead of {self.expected}" if self.spikes != self.expected else ""
+        return (
+            f"{self.wrong} of {self.neurons} neurons fire otherwise: {self.spikes} spikes"
+            f"{instead}, off by up to {self.worst_ms:.3g} ms"
         )
-        return f"{text}; spike times off by up to {self.worst_ms:.3g} ms"
 
     def values(self) -> dict[str, float]:
         """The same as numbers."""

@@ -70,9 +70,11 @@ def spiking_membrane(subject: Subject) -> Finding:
     if subject.claims.precise:
         right = exact_trace(current, dt, p).membrane
         assert right is not None
-        # A step that ends on a spike or a release to rounding may show either side.
-        clear = np.abs(V - right) < 0.5 * jump
-        clear |= np.abs(right - p.V_reset) > 1e-6 * jump
+        # A step that ends on a spike to rounding may show V_th or V_reset.
+        near = 1e-6 * jump
+        before = (np.abs(right - p.V_th) < near) & (np.abs(V - p.V_reset) < near)
+        after = (np.abs(V - p.V_th) < near) & (np.abs(right - p.V_reset) < near)
+        clear = ~(before | after)
     else:
         right, clear = _followed(subject, trace, current)
     if not any(len(train) > 1 for train in trace.spike_times_ms):

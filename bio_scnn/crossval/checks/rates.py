@@ -218,7 +218,15 @@ def other_time_step(subject: Subject) -> Finding:
     of 1 ms, is right at one dt only.
     """
     p = subject.params
-    return _oracle(subject, [(p, subject.dt_ms * factor) for factor in (2.0, 5.0, 10.0)])
+    longest = p.t_ref_ms or p.tau_ms / 40
+    grids = [round(subject.dt_ms * factor, 9) for factor in (10.0, 5.0, 2.0, 0.5, 0.2)]
+    # The refractory period has to be a whole number of steps.
+    fitting = [
+        dt
+        for dt in grids
+        if dt <= longest * (1 + 1e-9) and abs(longest / dt - round(longest / dt)) < 1e-9
+    ]
+    return _oracle(subject, [(p, dt) for dt in fitting[:3]])
 
 
 def other_neuron(subject: Subject) -> Finding:
