@@ -10,6 +10,8 @@ import pytest
 from bio_scnn.crossval.adapters import ENTRIES
 from bio_scnn.crossval.events import exact_trace
 from bio_scnn.crossval.protocol import CannotRepresent, Setup
+from bio_scnn.crossval.results import UNEXPECTED
+from bio_scnn.crossval.suite import check_lif
 from bio_scnn.fi_curve import current_for_rate, first_spike_ms
 from bio_scnn.table1 import TABLE_1, LIFParameters
 
@@ -268,3 +270,26 @@ def test_settings_of_brainpy_and_jax_are_left_as_they_were():
 
     assert brainpy.math.get_dt() == 0.1
     assert jax.numpy.zeros(1).dtype == np.float32
+
+
+@every(NAMES)
+@pytest.mark.slow
+@pytest.mark.parametrize("dt_ms", [0.1, 1.0])
+def test_the_suite_finds_what_is_declared_and_nothing_else(adapter, dt_ms):
+    report = check_lif(adapter, dt_ms=dt_ms, on_fail=None)
+    assert [result for result in report.results if result.status in UNEXPECTED] == []
+    assert report.count("passed") > 5
+    if dt_ms == 0.1:  # at 1 ms brainpy's rounding and Brian2's tie happen to go well
+        passed = {result.check for result in report.results if result.status == "xpass"}
+        assert passed.isdisjoint(adapter.expected_failures)
+
+
+@every(["nest-delta", "nest-exp", "nest-delta-ps"])
+def test_nest_rounds_refractory_periods_up_as_is_said(adapter):
+    assert any("rounded up" in text for text in adapter.cannot)
+    current = np.full((100, 1), 15.0)
+    for t_ref_ms in (2.1, 2.9):
+        (train,) = run(adapter, current, 1.0, replace(TABLE_1, t_ref_ms=t_ref_ms)).spike_times_ms
+        (whole,) = run(adapter, current, 1.0, replace(TABLE_1, t_ref_ms=3)).spike_times_ms
+        np.testing.assert_array_equal(train, whole)
+        assert len(train) > 5

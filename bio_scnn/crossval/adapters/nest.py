@@ -18,6 +18,7 @@ from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, S
 # A step current generator takes effect one step after the time that its amplitude is set for, and
 # its connection adds the shortest delay there is, one step; time 0 cannot be set at all.
 _LATENCY = 2
+_ROUNDED = "a refractory period that is not a whole number of steps: it is rounded up"
 
 
 class _Nest(Adapter):
@@ -91,7 +92,7 @@ class NestDelta(_Nest):
     name = "nest-delta"
     model = "iaf_psc_delta"
     capabilities = Capabilities(refractory="steps")
-    cannot = ("a spike or a release inside a step",)
+    cannot = ("a spike or a release inside a step", _ROUNDED)
 
 
 class NestExp(_Nest):
@@ -100,7 +101,7 @@ class NestExp(_Nest):
     name = "nest-exp"
     model = "iaf_psc_exp"
     capabilities = Capabilities(refractory="steps")
-    cannot = ("a spike or a release inside a step",)
+    cannot = ("a spike or a release inside a step", _ROUNDED)
 
 
 class NestDeltaPrecise(_Nest):
@@ -109,7 +110,7 @@ class NestDeltaPrecise(_Nest):
     name = "nest-delta-ps"
     model = "iaf_psc_delta_ps"
     capabilities = Capabilities(refractory="steps", precise=True, spike_label="exact")
-    cannot = ("a refractory period shorter than dt",)
+    cannot = ("no refractory period, or one shorter than dt", _ROUNDED)
 
 
 def _generators(nest: Any, current: NDArray[np.float64], dt: float) -> Any:
