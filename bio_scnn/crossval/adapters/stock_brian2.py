@@ -46,7 +46,7 @@ class StockBrian2(Adapter):
     cannot = ("a spike or a release inside a step",)
     expected_failures = MappingProxyType(
         dict.fromkeys(_FAILED_BY_REFRACTORINESS, _REFRACTORINESS)
-        | {"threshold_equality": "in seconds, dt/tau is rounded otherwise: V misses V_th by 2e-16"}
+        | {"threshold_equality": "with dt and tau in seconds, V may miss V_th by 2e-16"}
     )
 
     def versions(self) -> dict[str, str]:
