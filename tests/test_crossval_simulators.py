@@ -281,8 +281,7 @@ def test_the_suite_finds_what_is_declared_and_nothing_else(adapter, dt_ms):
     assert report.count("passed") > 5
     if dt_ms == 0.1:  # at 1 ms brainpy's rounding happens to go well
         passed = {result.check for result in report.results if result.status == "xpass"}
-        # On which side of the threshold Brian2's V is rounded depends on the versions.
-        assert passed.isdisjoint(set(adapter.expected_failures) - {"threshold_equality"})
+        assert passed.isdisjoint(adapter.expected_failures)
 
 
 @every(["nest-delta", "nest-exp", "nest-delta-ps"])

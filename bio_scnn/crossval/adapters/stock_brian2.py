@@ -44,10 +44,7 @@ class StockBrian2(Adapter):
     name = "brian2-stock"
     capabilities = Capabilities(refractory="steps", spike_label="start")
     cannot = ("a spike or a release inside a step",)
-    expected_failures = MappingProxyType(
-        dict.fromkeys(_FAILED_BY_REFRACTORINESS, _REFRACTORINESS)
-        | {"threshold_equality": "with dt and tau in seconds, V may miss V_th by 2e-16"}
-    )
+    expected_failures = MappingProxyType(dict.fromkeys(_FAILED_BY_REFRACTORINESS, _REFRACTORINESS))
 
     def versions(self) -> dict[str, str]:
         return versions("brian2", "numpy")
