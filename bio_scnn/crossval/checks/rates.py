@@ -296,8 +296,10 @@ def _ignored(subject: Subject, trace: Trace, current: NDArray, setup: Setup) -> 
             "C_ms": usual.tau_ms / p.R * longer,
         },
     }
-    return {
-        words
-        for words, changes in variants.items()
-        if compare(subject, trace, current, replace(setup, params=varied(p, **changes))).wrong == 0
-    }
+    fitting = set()
+    for words, changes in variants.items():
+        other = replace(setup, params=varied(p, **changes))
+        found = compare(subject, trace, current, other)
+        if found.wrong == 0 and found.neurons > setup.neurons / 2:
+            fitting.add(words)
+    return fitting
