@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import bio_scnn
+from bio_scnn.crossval.suite import check_names, describe
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -94,6 +95,18 @@ def test_help_shows_examples(module, tmp_path):
     # In another folder, as after an installation.
     printed = run(sys.executable, "-m", f"bio_scnn.{module}", "--help", cwd=tmp_path)
     assert re.search(rf"\nexamples:\n  python -m bio_scnn\.{module}\b", printed)
+
+
+def test_every_package_is_in_the_wheel():
+    listed = set(PYPROJECT["tool"]["setuptools"]["packages"]) - {"bio_scnn.models"}
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "bio_scnn").rglob("__init__.py")}
+    assert listed == {".".join(folder.parts) for folder in folders}
+
+
+def test_the_docs_state_every_check():
+    page = (ROOT / "docs" / "validation.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", page, re.M))
+    assert rows == {name: describe(name).replace("``", "`") for name in check_names()}
 
 
 def test_commands_in_the_readme_exist():
