@@ -65,6 +65,10 @@ def load_brian2() -> Any:
             "Brian2 must be imported in the main thread first: call "
             "bio_scnn.codegen.load_brian2() there before starting threads"
         )
+    # Where another package has tried to import Brian2 and failed, as on a warning that was made an
+    # error, parts of it are left on which a second import would stumble.
+    for name in [name for name in sys.modules if name.startswith("brian2.")]:
+        del sys.modules[name]
     excepthook = sys.excepthook
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Brian2's use of deprecated pyparsing names

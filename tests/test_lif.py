@@ -614,3 +614,20 @@ def test_quantities_are_accepted():
         simulate([10.0], duration_ms=25 * brian2.mV)
     with pytest.raises(InputError, match="wrong unit"):
         simulate(np.array([10.0]) * brian2.nA, duration_ms=25)
+
+
+def test_brian2_loads_after_an_import_that_failed():
+    # Some frameworks try to import Brian2 and do without; warnings as errors make it fail halfway.
+    code = """
+import sys, warnings
+with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    try:
+        import brian2
+    except Warning:
+        assert "brian2.core" in sys.modules
+from bio_scnn import simulate
+print(simulate([20.0], duration_ms=25).count)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[4]", done.stderr
