@@ -1,6 +1,7 @@
 """The conformance suite: its oracles, its diagnosis, its verdicts on right and wrong layers."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -113,12 +114,17 @@ def test_a_raster_of_the_wrong_form_is_refused(spikes):
 
 # What no spikes on these probes can tell from the oracle: another check looks at ties.
 UNSEEN = GridNeuron(fires_at_threshold=False)
+# What never fires on them: nothing can be told from silence.
+SILENT = GridNeuron(input="clipped")
 
 
 @pytest.mark.parametrize(
     "neuron", diagnosis._singles(PERFECT), ids=lambda n: diagnosis.describe(n, PERFECT)[:40]
 )
 def test_every_single_difference_is_recognised(neuron):
+    if neuron == SILENT:
+        assert diagnosis.diagnose(Subject(Grid(neuron))) is None
+        return
     found, words = diagnosis.diagnose(Subject(Grid(neuron)))
     if neuron == UNSEEN:
         assert found == PERFECT
@@ -351,3 +357,105 @@ def test_checks_from_the_command_line(pytester):
     assert outcomes["xfailed"] >= 1
     result = pytester.runpytest_subprocess("-p", "no:nengo", "--check-lif", "snntorhc", "-q")
     result.stderr.fnmatch_lines("*did you mean snntorch?*")
+
+
+# --- no false alarm, no false comfort ----------------------------------------------------------
+
+BAND = {"rate_min_hz": 1.0, "rate_max_hz": 20.0}  # plays no part here
+NEURONS = {
+    "millivolts": LIFParameters(V_th=15, V_reset=-5, tau_ms=20, C_ms=20, t_ref_ms=2, **BAND),
+    "negative": LIFParameters(V_th=-50, V_reset=-65, tau_ms=20, C_ms=20, t_ref_ms=2, **BAND),
+    "slow": LIFParameters(tau_ms=100, C_ms=200, **BAND),
+    "fast": LIFParameters(tau_ms=10, C_ms=10, t_ref_ms=5, **BAND),
+    "narrow": LIFParameters(V_reset=0.9, **BAND),
+    "tiny": LIFParameters(V_th=1e-4, C_ms=4000, **BAND),
+    "no refractory period": LIFParameters(t_ref_ms=0, **BAND),
+}
+
+
+class Single(Grid):
+    """The on-grid oracle's update, computed in single precision."""
+
+    name = "single"
+
+    def __init__(self):
+        self.capabilities = Capabilities(dtypes=("float32",))
+
+    def run(self, current):
+        p, dt, one = self.setup.params, self.setup.dt_ms, np.float32
+        keep, V = one(np.exp(-dt / p.tau_ms)), np.full(current.shape[1], p.V_reset, one)
+        left, raster, membrane = np.zeros(V.shape, int), [], []
+        for I in current:  # noqa: E741 - the symbol of eq. 1
+            V_inf = (p.R * I).astype(one)
+            V = np.where(left > 0, one(p.V_reset), V_inf + (V - V_inf) * keep)
+            raster.append((p.V_th <= V) & (left == 0))
+            V = np.where(raster[-1], one(p.V_reset), V)
+            left = np.where(raster[-1], round(p.t_ref_ms / dt), np.maximum(left - 1, 0))
+            membrane.append(V)
+        return Trace.from_raster(raster, dt, membrane)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dt_ms", [0.05, 0.1, 0.25, 1.0])
+@pytest.mark.parametrize("params", NEURONS.values(), ids=NEURONS)
+@pytest.mark.parametrize(
+    "layer", [Grid, Single, ENTRIES["closed-form"].load], ids=["grid", "single", "closed form"]
+)
+def test_correct_neurons_are_not_blamed(layer, params, dt_ms):
+    report = check_lif(layer(), params=params, dt_ms=dt_ms, on_fail=None)
+    assert [r for r in report.results if r.status not in ("passed", "skipped")] == []
+    assert report.count("passed") >= 18
+    assert report.verdict == ""
+
+
+@pytest.mark.parametrize(
+    ("constant", "says"),
+    [
+        ({"tau_ms": 38.0, "C_ms": 76.0}, r"the time constant tau acts as 0\.9(49|50|51) times"),
+        ({"C_ms": 80.0 / 1.05}, r"the resistance R, or the gain of the input, acts as 1\.05"),
+    ],
+)
+@pytest.mark.parametrize("shows_V", [False, True])
+def test_a_wrong_constant_is_not_taken_for_a_refractory_period(constant, says, shows_V):
+    class Wrong(Grid):
+        def run(self, current):
+            wrong = dataclasses.replace(self.setup.params, **constant)
+            found = grid_trace(current, self.setup.dt_ms, wrong)
+            return Trace.from_raster(
+                found.raster, self.setup.dt_ms, found.membrane if shows_V else None
+            )
+
+    report = check_lif(Wrong(), checks=["fi_curve", "refractory_period"], on_fail=None)
+    causes = {r.check: r.cause for r in report.results}
+    assert re.match(says, causes["fi_curve"])
+    assert causes["refractory_period"] == ""
+    assert re.match(says, report.verdict)
+
+
+def test_silence_is_called_silence():
+    class Silent(Grid):
+        def run(self, current):
+            return Trace((np.empty(0),) * current.shape[1])
+
+    report = check_lif(Silent(), on_fail=None)
+    assert report.verdict == "it never fires"
+    assert report.behaves_like == ""
+
+
+def test_what_cannot_be_built_is_skipped_and_no_success():
+    class Nothing(Grid):
+        def build(self, setup):
+            raise CannotRepresent("there is no such neuron")
+
+    report = check_lif(Nothing(), on_fail=None)
+    assert {r.status for r in report.results} == {"skipped"}
+    assert not report.ok
+
+
+def test_endless_firing_is_refused_and_infinite_currents_do_not_fire():
+    params = LIFParameters(t_ref_ms=0)
+    current = np.array([[20.0, np.inf, np.nan]] * 100)
+    trace = exact_trace(current, 0.1, params)
+    assert [len(train) for train in trace.spike_times_ms] == [2, 0, 0]
+    with pytest.raises(InputError, match="fire over 100,000 times in a step"):
+        exact_trace(np.full((3, 1), 1e300), 0.1, params)

@@ -12,6 +12,7 @@ from bio_scnn.crossval.events import exact_trace
 from bio_scnn.crossval.grid import grid_trace, raster_of
 from bio_scnn.crossval.protocol import Setup, Trace
 from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, V_TOLERANCE, Subject
+from bio_scnn.table1 import LIFParameters
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,19 @@ class Comparison:
         }
 
 
+def membrane_tolerance(
+    dtype: str, params: LIFParameters, dt_ms: float, V: NDArray
+) -> NDArray[np.float64]:
+    """How far off rounding may bring V, per neuron, for V of shape ``(steps, neurons)``.
+
+    Rounding is relative to the largest value that V, the threshold or the reset takes, and what a
+    time constant's worth of steps leave behind may add up.
+    """
+    largest = np.maximum(np.nanmax(np.abs(V), axis=0), max(abs(params.V_th), abs(params.V_reset)))
+    adds_up = 0.5 * float(np.finfo(dtype).eps) * params.tau_ms / dt_ms
+    return max(V_TOLERANCE[dtype], adds_up) * largest
+
+
 def noisy_alone(subject: Subject) -> bool:
     """Whether a neuron alone, under a constant current, fires at intervals that vary.
 
@@ -87,7 +101,8 @@ def compare_exact(trace: Trace, current: NDArray, setup: Setup) -> Comparison:
     end = len(current) * setup.dt_ms
     # Rounding decides where V comes to rest on the threshold, or a spike falls on the very end.
     # NaN currents have no oracle at all.
-    clear = np.all(np.abs(oracle.membrane - params.V_th) > V_TOLERANCE[setup.dtype], axis=0)
+    tie = membrane_tolerance(setup.dtype, params, setup.dt_ms, oracle.membrane)
+    clear = np.all(np.abs(oracle.membrane - params.V_th) > tie, axis=0)
     wrong = spikes = expected = 0
     worst = 0.0
     for neuron in np.flatnonzero(clear):
@@ -107,9 +122,8 @@ def compare_exact(trace: Trace, current: NDArray, setup: Setup) -> Comparison:
 def compare_grid(trace: Trace, current: NDArray, setup: Setup, label: str) -> Comparison:
     """Compare the steps of the spikes with the on-grid oracle's."""
     oracle = grid_trace(current, setup.dt_ms, setup.params)
-    jump = setup.params.V_th - setup.params.V_reset
-    scale = np.maximum(np.abs(oracle.before_reset).max(axis=0), jump)
-    clear = oracle.margin(setup.params.V_th) > V_TOLERANCE[setup.dtype] * scale
+    tie = membrane_tolerance(setup.dtype, setup.params, setup.dt_ms, oracle.before_reset)
+    clear = oracle.margin(setup.params.V_th) > tie
     found = raster_of(trace, len(current), setup.dt_ms, label)[:, clear]
     right = oracle.raster[:, clear]
     worst = 0

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval import probes
+from bio_scnn.crossval.compare import membrane_tolerance
 from bio_scnn.crossval.grid import REFRACTORY, UPDATES, GridNeuron, grid_trace, raster_of
 from bio_scnn.crossval.protocol import CannotRepresent, Capabilities
 from bio_scnn.crossval.subject import Subject, varied
 from bio_scnn.table1 import LIFParameters
 
 _SHORT = 150  # steps after which most hypotheses are out already
-_TIE = 1e-6  # closer to the threshold than this, rounding may decide
 # Relative error of V by floating-point type that still counts as the same; second-order methods
 # are farther off than this.
 _MEMBRANE_ERROR = {"float64": 1e-9, "float32": 1e-4, "float16": 1e-1}
@@ -66,6 +66,7 @@ class _Answer:
     raster: NDArray[np.int64]
     membrane: NDArray | None
     before_reset: bool  # whether `membrane` is said to be V before the reset
+    dtype: str
 
 
 def claimed_neuron(claims: Capabilities) -> GridNeuron:
@@ -86,9 +87,9 @@ def diagnose(subject: Subject) -> tuple[GridNeuron, str] | None:
         None if no hypothesis gives the same spikes. The words name only the differences from
         what the implementation declares, and are empty if there are none.
     """
-    answers = list(_ask(subject))
-    if not answers:
-        return None
+    answers = asked(subject)
+    if not any(answer.raster.any() for answer in answers):
+        return None  # nothing can be told from silence
     base = claimed_neuron(subject.claims)
     second_choice = None
     for hypotheses in ([base], _singles(base), _pairs(base)):
@@ -96,10 +97,21 @@ def diagnose(subject: Subject) -> tuple[GridNeuron, str] | None:
         if fitting:
             error, best = min(fitting, key=lambda pair: pair[0])
             if error < _MEMBRANE_ERROR[subject.dtype]:
-                return best, describe(best, base)
+                alike = [h for other, h in fitting if other <= error]
+                # Without V, several may fit: the two that stand first in the catalogue are told.
+                words = list(dict.fromkeys(describe(h, base) for h in alike))[:2]
+                return best, ", or ".join(words)
             second_choice = second_choice or best
     # The spikes are explained and V is not: it may be sampled at another moment than declared.
     return None if second_choice is None else (second_choice, describe(second_choice, base))
+
+
+def asked(subject: Subject) -> list[_Answer]:
+    """The answers to the probes, fired once per subject; none if it cannot be built for any."""
+    if "answers" not in subject.shared:
+        subject.shared["answers"] = list(_ask(subject))
+    found: list[_Answer] = subject.shared["answers"]
+    return found
 
 
 def explain(subject: Subject) -> tuple[GridNeuron, str] | None:
@@ -144,7 +156,7 @@ def _ask(subject: Subject) -> Iterator[_Answer]:
             continue
         raster = raster_of(trace, len(current), step, subject.claims.spike_label)
         before_reset = subject.claims.membrane == "before reset"
-        yield _Answer(current, step, params, raster, trace.membrane, before_reset)
+        yield _Answer(current, step, params, raster, trace.membrane, before_reset, subject.dtype)
 
 
 def _probe(params: LIFParameters, dt: float) -> NDArray[np.float64]:
@@ -208,7 +220,8 @@ def _same(answer: _Answer, neuron: GridNeuron, steps: int | None) -> bool:
     """Whether the spikes are the same wherever rounding does not decide."""
     with np.errstate(over="ignore", invalid="ignore"):
         found = grid_trace(answer.current[:steps], answer.dt_ms, answer.params, neuron)
-        clear = found.margin(answer.params.V_th) > _TIE
+        tie = membrane_tolerance(answer.dtype, answer.params, answer.dt_ms, found.before_reset)
+        clear = found.margin(answer.params.V_th) > tie
     return np.array_equal(found.raster[:, clear], answer.raster[:steps][:, clear]) and bool(
         clear.sum() > clear.size / 2
     )

@@ -11,7 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.protocol import Trace
+from bio_scnn.errors import InputError
 from bio_scnn.table1 import LIFParameters
+
+
+_SHORTEST = 1e-5  # of a step: shorter intervals than this would take forever
 
 
 def exact_trace(current: NDArray, dt_ms: float, params: LIFParameters) -> Trace:
@@ -27,7 +31,14 @@ def exact_trace(current: NDArray, dt_ms: float, params: LIFParameters) -> Trace:
     Returns
     -------
     Trace
-        Crossing times, and V at the ends of the steps: V_reset from a spike until the release.
+        Crossing times, and V at the ends of the steps: V_reset from a spike until the release. A
+        neuron does not fire while its current is not finite.
+
+    Raises
+    ------
+    InputError
+        If a current is so large that a neuron without a refractory period fires some 100,000
+        times in a step.
 
     Notes
     -----
@@ -50,12 +61,21 @@ def exact_trace(current: NDArray, dt_ms: float, params: LIFParameters) -> Trace:
             with np.errstate(divide="ignore", invalid="ignore"):
                 latency = params.tau_ms * np.log1p((params.V_th - V[moving]) / gap)
             left = end - start[moving]
-            fires = (gap > 0) & (latency <= left)
+            # An infinite current would fire without end, and a NaN has no crossing.
+            fires = (gap > 0) & (latency <= left) & np.isfinite(gap)
             rest, fired = moving[~fires], moving[fires]
-            V[rest] = V_inf[rest] - (V_inf[rest] - V[rest]) * np.exp(
-                -(end - start[rest]) / params.tau_ms
-            )
+            with np.errstate(invalid="ignore"):
+                V[rest] = V_inf[rest] - (V_inf[rest] - V[rest]) * np.exp(
+                    -(end - start[rest]) / params.tau_ms
+                )
             times = start[fired] + latency[fires]
+            jump = params.V_th - params.V_reset
+            isi = params.t_ref_ms + params.tau_ms * np.log1p(jump / gap[fires])
+            if np.any(isi < _SHORTEST * dt_ms):
+                raise InputError(
+                    f"the current ({current[n][fired].max():g}) makes a neuron without a "
+                    f"refractory period fire over {1 / _SHORTEST:,.0f} times in a step"
+                )
             for neuron, time in zip(fired, times, strict=True):
                 trains[neuron].append(float(time))
             V[fired] = params.V_reset

@@ -50,6 +50,22 @@ UPDATES: dict[str, Callable[[float, LIFParameters], tuple[float, float]]] = {
         math.exp(-dt / p.tau_ms),
         1.0,
     ),
+    "leak applied after the input: V <- (V + R I (1 - exp(-dt/tau))) exp(-dt/tau)": lambda dt, p: (
+        math.exp(-dt / p.tau_ms),
+        _exact(dt / p.tau_ms)[1] * math.exp(-dt / p.tau_ms),
+    ),
+    "leak applied after the input: V <- (V + R I dt/tau) exp(-dt/tau)": lambda dt, p: (
+        math.exp(-dt / p.tau_ms),
+        dt / p.tau_ms * math.exp(-dt / p.tau_ms),
+    ),
+    "leak applied after the input: V <- (V + R I dt/tau) (1 - dt/tau)": lambda dt, p: (
+        1 - dt / p.tau_ms,
+        dt / p.tau_ms * (1 - dt / p.tau_ms),
+    ),
+    "input not scaled at all: I is added at every step": lambda dt, p: (
+        math.exp(-dt / p.tau_ms),
+        1 / p.R,
+    ),
     "input scaled by dt/tau twice": lambda dt, p: (
         math.exp(-dt / p.tau_ms),
         _exact(dt / p.tau_ms)[1] * dt / p.tau_ms,

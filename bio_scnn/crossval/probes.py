@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.fi_curve import current_for_rate, first_spike_ms
 from bio_scnn.table1 import LIFParameters
 
-OFF_TIE_HZ = (97.0, 123.0, 151.0, 187.0)
-"""Rates at which, with Table 1 and usual time steps, no crossing falls on the grid."""
+GOLDEN = (math.sqrt(5) - 1) / 2
+"""Fraction of a step at which crossings are put: its multiples stay away from whole numbers."""
 
 
 def held(values: NDArray, steps: int) -> NDArray[np.float64]:
@@ -20,21 +20,37 @@ def held(values: NDArray, steps: int) -> NDArray[np.float64]:
 
 
 def off_tie(current: NDArray, dt_ms: float, params: LIFParameters) -> NDArray[np.float64]:
-    """Currents near those given whose first crossing falls into the middle of a step.
+    """Currents near those given whose first crossing falls well inside a step.
 
     There, neither single precision nor the order of two operations decides in which step an
-    implementation fires.
+    implementation fires. The crossing is at the golden section of the step, so that of many spikes
+    of a precise neuron, each that fraction of a step later on the grid, none meets a grid point.
     """
     latency = first_spike_ms(np.asarray(current, dtype=np.float64), params)
-    middle = (np.ceil(latency / dt_ms) - 0.5) * dt_ms
+    return current_for_latency((np.ceil(latency / dt_ms) - 1 + GOLDEN) * dt_ms, params)
+
+
+def current_for_latency(latency_ms: ArrayLike, params: LIFParameters) -> NDArray[np.float64]:
+    """Constant currents that carry V from V_reset to V_th in a given time."""
     jump = params.V_th - params.V_reset
-    return (params.V_th + jump / np.expm1(middle / params.tau_ms)) / params.R
+    growth = np.expm1(np.asarray(latency_ms, dtype=np.float64) / params.tau_ms)
+    return np.asarray((params.V_th + jump / growth) / params.R)
 
 
 def rates(params: LIFParameters, dt_ms: float, number: int = 12) -> NDArray[np.float64]:
     """Constant currents that span 40 to 220 Hz, or what the refractory period leaves of it."""
+    return off_tie(current_for_rate(rates_hz(params, 40.0, number), params), dt_ms, params)
+
+
+def rates_hz(params: LIFParameters, lowest: float, number: int) -> NDArray[np.float64]:
+    """Rates up to 220 Hz, or to 0.7 of what the refractory period allows."""
     highest = min(220.0, 0.7 * params.rate_limit_hz)
-    return off_tie(current_for_rate(np.linspace(40.0, highest, number), params), dt_ms, params)
+    return np.linspace(min(lowest, highest / 3), highest, number)
+
+
+def long_enough(params: LIFParameters, dt_ms: float) -> int:
+    """Steps in which neurons driven by `noise` or `stepping` fire several times."""
+    return max(1000, round((2.5 * params.tau_ms + 20 * params.t_ref_ms) / dt_ms))
 
 
 def _unit_ou(steps: int, neurons: int, keep: float, rng: np.random.Generator) -> NDArray:
@@ -51,8 +67,9 @@ def noise(
 ) -> NDArray[np.float64]:
     """Frozen noise around a supra-threshold current, held over each step.
 
-    White noise has a standard deviation of half the rheobase per step; coloured noise is an
-    Ornstein-Uhlenbeck process with ``params.tau_noise_ms``. The mean fires at about 60 Hz.
+    The means go from 1.2 to 4 times the rheobase, which with Table 1 fires at 14 to 80 Hz. White
+    noise has a standard deviation of 3 rheobases, coloured noise, an Ornstein-Uhlenbeck process
+    with ``params.tau_noise_ms``, of 1.
     """
     rng = np.random.default_rng([7, int(coloured)])
     keep = math.exp(-dt_ms / params.tau_noise_ms) if coloured else 0.0

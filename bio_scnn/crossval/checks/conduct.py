@@ -35,10 +35,14 @@ def _differs(subject: Subject, one: Trace, other: Trace) -> str:
         if len(a) and np.abs(a - b).max() > time:
             return f"neuron {neuron} fires up to {np.abs(a - b).max():.3g} ms apart"
     if one.membrane is not None and other.membrane is not None:
-        off = np.abs(np.asarray(one.membrane, float) - np.asarray(other.membrane, float))
-        scale = np.abs(np.asarray(one.membrane, float)).max() + 1.0
-        if not np.all(off <= V_TOLERANCE[subject.dtype] * scale):
-            return f"V differs by up to {np.nanmax(off):.3g}"
+        V, W = (np.asarray(trace.membrane, dtype=np.float64) for trace in (one, other))
+        finite = np.isfinite(V) & np.isfinite(W)
+        if not np.array_equal(V[~finite], W[~finite], equal_nan=True):
+            return "V is finite in one and not in the other"
+        V, W = np.where(finite, V, 0), np.where(finite, W, 0)
+        largest = np.abs(V).max(initial=max(abs(subject.params.V_th), abs(subject.params.V_reset)))
+        if np.abs(V - W).max(initial=0) > V_TOLERANCE[subject.dtype] * largest:
+            return f"V differs by up to {np.abs(V - W).max():.3g}"
     return ""
 
 

@@ -18,7 +18,7 @@ def step_currents(subject: Subject) -> Finding:
     and over the grid for the others.
     """
     p, dt = subject.params, subject.dt_ms
-    return _driven(subject, probes.stepping(p, dt, 1000, 24))
+    return _driven(subject, probes.stepping(p, dt, probes.long_enough(p, dt), 24))
 
 
 def frozen_noise(subject: Subject) -> Finding:
@@ -28,7 +28,8 @@ def frozen_noise(subject: Subject) -> Finding:
     reset. Anything that filters, delays or clips the input shows here.
     """
     p, dt = subject.params, subject.dt_ms
-    return _driven(subject, probes.noise(p, dt, 1000, 24, coloured=False))
+    steps = probes.long_enough(p, dt)
+    return _driven(subject, probes.noise(p, dt, steps, 24, coloured=False))
 
 
 def coloured_noise(subject: Subject) -> Finding:
@@ -38,7 +39,8 @@ def coloured_noise(subject: Subject) -> Finding:
     it does in a network.
     """
     p, dt = subject.params, subject.dt_ms
-    return _driven(subject, probes.noise(p, dt, 1000, 24, coloured=True))
+    steps = probes.long_enough(p, dt)
+    return _driven(subject, probes.noise(p, dt, steps, 24, coloured=True))
 
 
 def _driven(subject: Subject, current: NDArray[np.float64]) -> Finding:
@@ -50,9 +52,10 @@ def _driven(subject: Subject, current: NDArray[np.float64]) -> Finding:
         against_exact = compare_exact(trace, current, setup)
         values["spike_count_error_against_exact"] = against_exact.spikes - against_exact.expected
     oracle = "exact neuron" if subject.claims.precise else "on-grid oracle"
-    fires = found.expected > 2 * found.neurons
+    if found.expected < found.neurons or found.neurons < 12:
+        raise Skip("the oracle fires too little, or on ties, to compare with")
     return Finding(
-        found.wrong == 0 and fires and found.neurons > 0,
+        found.wrong == 0,
         found.observed,
         f"the {found.expected} spikes of the {oracle}, in the same steps"
         if not subject.claims.precise
@@ -72,9 +75,15 @@ def own_noise(subject: Subject) -> Finding:
     """
     if not subject.claims.own_noise:
         raise Skip("it makes no noise of its own")
-    p, dt, s, neurons = subject.params, subject.dt_ms * 10, 0.1, 4000
-    if dt > max(p.t_ref_ms, subject.dt_ms):
-        dt = subject.dt_ms
+    p, neurons = subject.params, 4000
+    s = 0.05 * (p.V_th - p.V_reset) / p.R  # Table 1's 0.1
+    # The longest of these steps of which the refractory period is a whole number.
+    dt = next(
+        step
+        for step in subject.dt_ms * np.array([10, 5, 2, 1])
+        if step == subject.dt_ms
+        or abs(p.t_ref_ms / step - round(p.t_ref_ms / step)) < 1e-9 <= p.t_ref_ms
+    )
     mean = (p.V_reset + 0.3 * (p.V_th - p.V_reset)) / p.R
     steps = round(8 * p.tau_ms / dt)
     current = np.full((steps, neurons), mean)

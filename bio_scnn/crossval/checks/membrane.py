@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval import probes
+from bio_scnn.crossval.compare import membrane_tolerance
 from bio_scnn.crossval.events import exact_trace
 from bio_scnn.crossval.grid import UPDATES, raster_of, shaped_input
 from bio_scnn.crossval.protocol import Trace
-from bio_scnn.crossval.subject import V_TOLERANCE, Finding, Skip, Subject
+from bio_scnn.crossval.subject import Finding, Skip, Subject
 from bio_scnn.table1 import LIFParameters
 
 
@@ -30,12 +31,13 @@ def subthreshold_membrane(subject: Subject) -> Finding:
     V = _membrane(subject.run(current))
     right = exact_trace(current, dt, p).membrane
     assert right is not None
+    tolerance = membrane_tolerance(subject.dtype, p, dt, right).max() / jump
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.abs(V - right) / jump
         bias = float(np.mean(V[200:] - right[200:]) / jump)
         spread = float(np.std(V[200:, :4]) / np.std(right[200:, :4]) - 1)
     worst = float(error.max())
-    ok = bool(worst <= V_TOLERANCE[subject.dtype])  # False for NaN
+    ok = bool(worst <= tolerance)  # False for NaN
     cause = "" if ok else _membrane_cause(V, current, dt, p, subject)
     if not ok and not cause and abs(bias) < 0.02 and abs(spread) > 0.02:
         cause = (
@@ -45,7 +47,7 @@ def subthreshold_membrane(subject: Subject) -> Finding:
     return Finding(
         ok,
         f"V off by up to {worst:.2g} (RMS {rmse:.2g}) of V_th - V_reset",
-        f"at most {V_TOLERANCE[subject.dtype]:g}",
+        f"at most {tolerance:.2g}",
         cause,
         {
             "membrane_max_error": worst,
@@ -63,7 +65,7 @@ def spiking_membrane(subject: Subject) -> Finding:
     V_reset for t_ref, then ``RI + (V_reset - RI) exp(-s/tau)``.
     """
     p, dt = subject.params, subject.dt_ms
-    current = probes.held(probes.rates(p, dt, 6), round(60 / dt))
+    current = probes.held(probes.rates(p, dt, 6), max(round(60 / dt), 40))
     trace = subject.run(current)
     V = _membrane(trace)
     jump = p.V_th - p.V_reset
@@ -79,21 +81,22 @@ def spiking_membrane(subject: Subject) -> Finding:
         right, clear = _followed(subject, trace, current)
     if not any(len(train) > 1 for train in trace.spike_times_ms):
         return Finding(False, "no neuron fired twice", "each fires several times")
+    tolerance = membrane_tolerance(subject.dtype, p, dt, right).max() / jump
     with np.errstate(invalid="ignore"):
         error = np.where(clear, np.abs(V - right), 0) / jump
     worst = float(error.max())
-    ok = bool(worst <= V_TOLERANCE[subject.dtype])
+    ok = bool(worst <= tolerance)
     step, neuron = np.unravel_index(int(np.nanargmax(error)), error.shape)
     cause = ""
     if not ok and not subject.claims.precise and subject.claims.membrane == "after reset":
         at_spikes = raster_of(trace, len(current), dt, subject.claims.spike_label) > 0
-        if np.nanmax(np.where(at_spikes, 0, error)) <= V_TOLERANCE[subject.dtype]:
+        if np.nanmax(np.where(at_spikes, 0, error)) <= tolerance:
             cause = "V is shown before the reset where a neuron fires, not after it as declared"
     return Finding(
         ok,
         f"V = {V[step, neuron]:.6g} at {(step + 1) * dt:g} ms; off by up to {worst:.2g} of "
         "V_th - V_reset",
-        f"V = {right[step, neuron]:.6g}; at most {V_TOLERANCE[subject.dtype]:g} off",
+        f"V = {right[step, neuron]:.6g}; at most {tolerance:.2g} off",
         cause,
         values={"membrane_max_error": worst},
     )
