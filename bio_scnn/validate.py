@@ -10,7 +10,7 @@ import shutil
 import sys
 import textwrap
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
         type=float,
         default=60.0,
         metavar="S",
-        help="for each check, in seconds (default: 60); loading a framework may take 120",
+        help="for each check, in seconds (default: 60); loading may take 10 at least",
     )
     how.add_argument(
         "--python", action="append", default=[], metavar="NAME=PATH",
@@ -120,6 +120,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser().parse_args(argv)
     if not (0 < args.dt < float("inf") and args.time_limit > 0 and args.jobs >= 1):
         raise InputError("--dt and --time-limit must be greater than 0, --jobs at least 1")
+    _check_outputs(args)
     if args.export_vectors is not None:
         return export(args.export_vectors)
     if args.network is not None:
@@ -127,6 +128,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     checks = checks_to_run(args.only, args.skip)
     targets = find_targets(args.names, args.command, args.nir, args.python, everything=args.all)
     if args.list or not (targets or args.check_vectors):
+        if not args.list and (args.report or args.junit or args.json):
+            raise InputError("nothing to report on: name implementations, or give --all")
         print(listing(_width()))
         return
     reports = check_all(targets, checks, args.dt, args.time_limit, args.jobs)
@@ -212,22 +215,52 @@ def check_all(
 
 
 def publish(reports: Sequence[Report], args: argparse.Namespace, command: str) -> None:
-    """Print and write what was found."""
+    """Print and write what was found, each output whatever becomes of the others.
+
+    Raises
+    ------
+    InputError
+        If something could not be written; everything else has been.
+    """
     date, machine = provenance.now(), provenance.machine()
     meta = {"command": command, "date": date, "machine": machine}
-    results = {"meta": meta, "reports": [report.to_json() for report in reports]}
-    if args.report is not None:
-        from bio_scnn.crossval.report_html import write_html
+    results = _json({"meta": meta, "reports": [report.to_json() for report in reports]})
+    outputs: list[tuple[Path, Callable[[Path], None]]] = []
 
-        page = args.report / "index.html"
-        write_html(reports, page, command=command, machine=machine, date=date)
-        write_whole(args.report / "results.json", _json(results))
-    if args.junit is not None:
+    def write_junit(path: Path) -> None:
         from bio_scnn.crossval.report_junit import junit_xml
 
-        write_whole(args.junit, junit_xml(reports))
+        write_whole(path, junit_xml(reports))
+
+    def write_page(path: Path) -> None:
+        from bio_scnn.crossval.report_html import write_html
+
+        write_html(reports, path, command=command, machine=machine, date=date)
+
+    if args.report is not None:
+        outputs.append((args.report / "results.json", lambda path: write_whole(path, results)))
+    if args.junit is not None:
+        outputs.append((args.junit, write_junit))
+    if args.report is not None:
+        outputs.append((args.report / "index.html", write_page))
+    failures = []
+    for path, write in outputs:
+        try:
+            write(path)
+        except InputError as error:
+            failures.append(str(error))
+        except Exception as error:
+            failures.append(f"{path}: cannot be made ({type(error).__name__}: {error})")
+    _show(reports, args, results)
+    if args.report is not None and not (failures or args.json):
+        print(f"wrote {args.report / 'index.html'}")
+    if failures:
+        raise InputError("; ".join(failures))
+
+
+def _show(reports: Sequence[Report], args: argparse.Namespace, results: bytes) -> None:
     if args.json:
-        sys.stdout.write(_json(results).decode())
+        sys.stdout.write(results.decode())
         return
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     for file in args.nir:
@@ -235,12 +268,22 @@ def publish(reports: Sequence[Report], args: argparse.Namespace, command: str) -
 
         print(f"{file}:\n{textwrap.indent(describe(file), '  ')}\n")
     print(text_report(reports, _width(), colour))
-    if args.report is not None:
-        print(f"wrote {args.report / 'index.html'}")
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Before anything is run: what cannot be written at the end."""
+    if args.report is not None and args.report.exists() and not args.report.is_dir():
+        raise InputError(f"--report {args.report}: is a file, and must be a folder")
+    if args.junit is not None and not args.junit.parent.is_dir():
+        raise InputError(f"--junit {args.junit}: there is no folder {args.junit.parent}")
+    if args.junit is not None and args.junit.is_dir():
+        raise InputError(f"--junit {args.junit}: is a folder, and must be a file")
 
 
 def _json(table: dict[str, Any]) -> bytes:
-    return (json.dumps(_finite(table), indent=1, ensure_ascii=False) + "\n").encode()
+    # What a framework says may hold half a character, which is no text.
+    text = json.dumps(_finite(table), indent=1, ensure_ascii=False) + "\n"
+    return text.encode(errors="replace")
 
 
 def _finite(value: Any) -> Any:

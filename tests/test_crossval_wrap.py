@@ -136,6 +136,8 @@ def test_a_neuron_and_a_time_step_can_be_given():
         (lambda x: (), "empty tuple"),
         (lambda x: np.full(x.shape, np.nan), "NaN"),
         (lambda x: ClosedForm(), "gave a ClosedForm.*`setup`"),
+        (lambda x: None, "None came back: is a `return` missing"),
+        (lambda x: 0 * x - 0.3, r"spikes must be 0 or 1 \(found -0\.3\): is it V"),
     ],
 )
 def test_what_comes_back_must_be_spikes(answer, words):
@@ -159,6 +161,17 @@ def test_the_suite_gives_a_function_its_time_step_and_its_neuron():
         check_lif(coarse, params=NO_REFRACTORY, checks=["fi_curve"])
 
 
+def test_a_forgotten_time_step_is_told():
+    adapter = as_adapter(only_spikes, capabilities=PLAIN)
+    words = "only_spikes has a time step of 0.1 ms, but shall be checked at 1 ms: .*dt_ms=0.1"
+    with pytest.raises(InputError, match=words):
+        check_lif(adapter, dt_ms=1.0)
+    for dt_ms in (0.0, -1.0, np.nan, np.inf, "0.1", True):
+        for take in (as_adapter, check_lif):
+            with pytest.raises(InputError, match="dt_ms"):
+                take(only_spikes, dt_ms=dt_ms)
+
+
 class NeedsArguments(Adapter):
     def __init__(self, speed):
         self.speed = speed
@@ -177,6 +190,8 @@ class NeedsArguments(Adapter):
         ("snntorch", "'snntorch' is no implementation.*use resolve"),
         (None, "a NoneType"),
         (lambda: 3.0, "gave a float"),
+        (lambda: 1 / 0, "cannot be called .ZeroDivisionError"),
+        (Adapter, "cannot be called .TypeError: Can't instantiate abstract class"),
         (lambda current, speed: current, "current, speed"),
         (NeedsArguments, "NeedsArguments is a class that needs speed"),
     ],
@@ -201,7 +216,9 @@ def test_a_name_is_resolved():
         ("bio_scnn.crossval.adapters.own:ClosedFrom", "did you mean ClosedForm?"),
         ("bio_scnn.crossval.adapters.own:Exact.nothing", "has no object 'Exact.nothing'"),
         ("nowhere/layer.py:thing", "nowhere/layer.py: no such file"),
-        ("layer.py:", "one of your own|One of your own"),
+        ("layer.py:", "layer.py:: name the object: layer.py:OBJECT"),
+        ("layer.py", "name the object: layer.py:OBJECT"),
+        ("layer:", "One of your own"),
     ],
 )
 def test_a_wrong_name_is_explained(name, words):
@@ -384,6 +401,15 @@ def test_what_a_factory_is():
     wrong = as_adapter(lambda setup: 3.0)
     with pytest.raises(InputError, match="gave a float"):
         wrong.build(Setup(dtype="float32"))
+
+
+@pytest.mark.peer
+def test_types_without_tolerances_are_refused():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(
+        InputError, match="'bfloat16'; choose from 'float64', 'float32', 'float16'"
+    ):
+        as_adapter(torch_layer(torch, dtype=torch.bfloat16))
 
 
 @pytest.mark.peer

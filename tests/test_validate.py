@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from bio_scnn import InputError
-from bio_scnn.crossval import CheckResult, Report
+from bio_scnn.crossval import CheckResult, Report, isolation
 from bio_scnn.crossval.report_html import html_page
 from bio_scnn.crossval.report_junit import junit_xml
 from bio_scnn.crossval.report_svg import membrane_svg
@@ -167,6 +167,9 @@ def test_exit_code_and_text(capsys):
     assert "late: 1 unexpected\n" in printed
     assert "\n  first_spike (failed)\n    observed" in printed
     assert printed.endswith("1 implementation, 3 checks: 1 unexpected\n")
+    assert printed.count("a 150 Hz neuron fires at") == 1
+    assert call(fake("Good"), checks=["silence"]) == 0
+    assert "1 implementation, 1 check: nothing" in capsys.readouterr().out
 
 
 def test_reports_are_written_and_read_again(tmp_path, capsys):
@@ -209,11 +212,112 @@ def test_reports_are_written_and_read_again(tmp_path, capsys):
         (["closed-form", "--python", "python3"], "must be NAME=PATH"),
         (["closed-form", "--python", "other=python3"], "other is not among"),
         (["closed-form", "--python", "closed-form=/no/such/python"], "cannot be run"),
+        ([str(FAKES)], "validate_fakes.py: name the object"),
+        ([f"{FAKES}:"], "validate_fakes.py:OBJECT"),
+        ([f"{FAKES}:Abstract"], "Abstract() cannot be called (TypeError: Can't instantiate"),
+        ([f"{FAKES}:Coarse"], "coarse has a time step of 1 ms, but shall be checked at 0.1 ms"),
+        (["--report", "out"], "nothing to report on: name implementations"),
+        (["--json"], "nothing to report on"),
+        (["closed-form", "--report", str(FAKES)], "is a file, and must be a folder"),
+        (["closed-form", "--junit", "no/such/folder/x.xml"], "there is no folder no/such/folder"),
+        (["closed-form", "--junit", "."], "is a folder, and must be a file"),
     ],
 )
 def test_bad_input_is_one_clear_line(words, message):
     with pytest.raises(InputError, match=re.escape(message)):
         main(words)
+
+
+def test_a_file_that_leaves_when_it_is_imported(tmp_path):
+    (tmp_path / "leaves.py").write_text("raise SystemExit(3)\n")
+    with pytest.raises(InputError, match=r"cannot be imported \(SystemExit: 3\)"):
+        main([f"{tmp_path / 'leaves.py'}:layer"])
+    assert not (tmp_path / "no").exists()
+
+
+def test_leaving_whatever_it_is_given_is_an_error_of_each_check(capsys):
+    assert call(fake("Exits"), "--json") == 1
+    (report,) = json.loads(capsys.readouterr().out)["reports"]
+    assert statuses(Report.from_json(report)) == dict.fromkeys(CHECKS, "error")
+    for result in report["results"]:
+        assert re.search(r"^SystemExit: 3, raised in .*validate_fakes.py:\d+ ", result["reason"])
+    assert not report["error"]
+
+
+@pytest.mark.slow
+def test_hanging_whatever_it_is_given_costs_the_time_limit_of_three_checks(capsys, monkeypatch):
+    monkeypatch.setattr(isolation, "SECONDS_TO_LOAD", 4.0)
+    began = time.monotonic()
+    checks = [*CHECKS, "fi_curve"]
+    assert call(fake("Loops"), "--time-limit", "1", "--json", checks=checks) == 1
+    assert time.monotonic() - began < 25
+    (report,) = json.loads(capsys.readouterr().out)["reports"]
+    assert statuses(Report.from_json(report)) == dict.fromkeys(checks, "error")
+    *hung, last = report["results"]
+    for result in hung:
+        assert "no answer within the time limit of 1 s" in result["reason"]
+        assert "validate_fakes.py" in result["reason"]
+    assert "not run: given up after 3 crashes in a row" in last["reason"]
+
+
+@pytest.mark.slow
+def test_a_program_that_hangs(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(isolation, "SECONDS_TO_LOAD", 4.0)
+    program = tmp_path / "program.py"
+    program.write_text("import time\ntime.sleep(600)\n")
+    began = time.monotonic()
+    command = f"{sys.executable} -I -S {program} {{dir}}"
+    assert call("--command", command, "--time-limit", "1", "--json") == 1
+    assert time.monotonic() - began < 30
+    (report,) = json.loads(capsys.readouterr().out)["reports"]
+    assert statuses(Report.from_json(report)) == dict.fromkeys(CHECKS, "error")
+
+
+def test_what_cannot_be_checked_is_no_success(tmp_path, capsys):
+    junit = tmp_path / "junit.xml"
+    assert call(fake("Unable"), "--junit", str(junit)) == 1
+    printed = capsys.readouterr().out
+    assert "unable: nothing could be checked: it is out of order" in printed
+    assert printed.endswith("3 checks: 1 unexpected\n")
+    assert "skipped:\n  unable: first_spike, silence, non_finite_input (it is out" in printed
+    assert ET.fromstring(junit.read_bytes()).get("errors") == "1"
+
+
+def test_infinite_potentials_and_half_characters_are_reported(tmp_path, capsys):
+    words = ["--report", str(tmp_path), "--junit", str(tmp_path / "junit.xml")]
+    assert call(fake("Diverges"), *words) == 0
+    capsys.readouterr()
+    table = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    (report,) = map(Report.from_json, table["reports"])
+    assert report.portrait.membrane[0] < 1
+    assert report.portrait.membrane[2] is None
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert "half a character: ?" in page
+    assert page.count("<svg") == 2
+    assert b"half a character" in (tmp_path / "junit.xml").read_bytes()
+    assert call(fake("Diverges"), "--json") == 0
+    assert "half a character: ?" in capsys.readouterr().out
+
+
+def test_no_output_costs_another_one(tmp_path, capsys, monkeypatch):
+    def fails(*args, **kwargs):
+        raise OverflowError("too large")
+
+    monkeypatch.setattr("bio_scnn.crossval.report_html.html_page", fails)
+    monkeypatch.setattr("bio_scnn.crossval.report_junit.junit_xml", fails)
+    words = ["--report", str(tmp_path), "--junit", str(tmp_path / "junit.xml")]
+    with pytest.raises(InputError, match=r"junit.xml: cannot be made .*; .*index.html: cannot"):
+        call(fake("Good"), *words)
+    assert "nothing unexpected" in capsys.readouterr().out
+    assert json.loads((tmp_path / "results.json").read_text("utf-8"))["reports"]
+
+
+@pytest.mark.parametrize("V", [1e308, -1e308, 1.7976931348623157e308])
+def test_potentials_of_any_size_are_drawn(V):
+    portrait = replace(made_up().portrait, membrane=(0.1, None, V, V))
+    svg = membrane_svg(portrait, "x")
+    assert "nan" not in svg
+    assert "inf" not in svg
 
 
 def test_a_program(tmp_path, capsys):

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from bio_scnn.crossval import Adapter, Capabilities, Trace
+from bio_scnn.crossval import Adapter, CannotRepresent, Capabilities, Trace
 
 
 class Good(Adapter):
@@ -75,9 +75,59 @@ class Leaves(Good):
 
     def run(self, current):
         if np.isnan(current).any():
-            print("out of licences", file=sys.stderr)
-            raise SystemExit(3)
+            print("out of licences", file=sys.stderr, flush=True)
+            os._exit(3)
         return super().run(current)
+
+
+class Exits(Good):
+    """Leaves through sys.exit, whatever it is given."""
+
+    name = "exits"
+
+    def run(self, current):
+        sys.exit(3)
+
+
+class Loops(Good):
+    """Never comes back, whatever it is given."""
+
+    name = "loops"
+
+    def run(self, current):
+        time.sleep(600)
+
+
+class Coarse(Good):
+    """Has one time step, which is not the default's."""
+
+    name = "coarse"
+    fixed_dt_ms = 1.0
+
+
+class Unable(Good):
+    """Cannot be built."""
+
+    name = "unable"
+
+    def build(self, setup):
+        raise CannotRepresent("it is out of order")
+
+
+class Diverges(Good):
+    """V grows without end; and its name is no text."""
+
+    name = "half a character: \ud800"
+
+    def run(self, current):
+        trace = super().run(current)
+        V = np.array(trace.membrane)
+        V[2:] = np.inf
+        return Trace(trace.spike_times_ms, V)
+
+
+class Abstract(Adapter):
+    """Has no methods."""
 
 
 class Hangs(Good):

@@ -21,6 +21,10 @@ from bio_scnn.table1 import TABLE_1, LIFParameters, to_number
 _STDERR_LINES = 5
 
 
+class _TooSlow(InputError):
+    """The program did not end in time."""
+
+
 class CommandAdapter(Adapter):
     """A program that reads currents from files and writes its spikes to files.
 
@@ -35,7 +39,7 @@ class CommandAdapter(Adapter):
     capabilities : Capabilities or path of a JSON file, optional
         By default the program is run once, on one silent neuron, and what it writes to
         ``capabilities.json`` is taken; without that file, the defaults of `Capabilities` are,
-        with or without V as it was given.
+        with or without V as it was given. So they are if it does not end in time.
     params : LIFParameters, optional
         Neuron that is checked.
     fixed_dt_ms : float, ms, optional
@@ -66,7 +70,8 @@ class CommandAdapter(Adapter):
         self.command = _split(command)
         self.name = name or _name(self.command)
         self.params = TABLE_1 if params is None else params
-        self.fixed_dt_ms = None if fixed_dt_ms is None else to_number(fixed_dt_ms, "dt_ms", "ms")
+        if fixed_dt_ms is not None:
+            self.fixed_dt_ms = to_number(fixed_dt_ms, "fixed_dt_ms", "ms")
         self.timeout_s = to_number(timeout_s, "timeout_s", "dimensionless")
         for what, value in (("fixed_dt_ms", self.fixed_dt_ms), ("timeout_s", self.timeout_s)):
             if value is not None and value <= 0:
@@ -107,7 +112,7 @@ class CommandAdapter(Adapter):
             directory = Path(folder)
             try:
                 self._execute(directory, current)
-            except CannotRepresent:
+            except (CannotRepresent, _TooSlow):  # for the checks to find, each for itself
                 return Capabilities()
             try:
                 declared = directory / "capabilities.json"
@@ -143,7 +148,7 @@ class CommandAdapter(Adapter):
                     check=False,
                 )
             except subprocess.TimeoutExpired:
-                raise InputError(
+                raise _TooSlow(
                     f"{self.name} did not end within {self.timeout_s:g} s "
                     f"({current.shape[0]} steps, {current.shape[1]} neurons){_said(err, out)}"
                 ) from None

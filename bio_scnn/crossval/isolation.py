@@ -16,7 +16,7 @@ from typing import Any
 from bio_scnn.config import from_table
 from bio_scnn.crossval.process import Stopped, WorkerProcess
 from bio_scnn.crossval.results import CheckResult, Portrait, Report
-from bio_scnn.crossval.worker import LIKENESS, LOAD, PORTRAIT
+from bio_scnn.crossval.worker import BUILD, LIKENESS, LOAD, PORTRAIT, RUN
 from bio_scnn.errors import InputError
 
 __all__ = ["Stopped", "Target", "check_apart"]
@@ -25,7 +25,7 @@ OnEvent = Callable[[str, Any], None]
 
 # A framework that dies this often in a row will go on to do so.
 CRASHES_IN_A_ROW = 3
-SECONDS_TO_LOAD = 120.0  # at least; imports and compilers are slow the first time
+SECONDS_TO_LOAD = 10.0  # at least; imports and compilers are slow the first time
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def check_apart(
         Their names.
     dt_ms : float, ms
     time_limit_s : float, s
-        For each check.
+        For each check; for loading, building and running the first time each, but 10 s at least.
     on_event : callable, optional
         Called with ``("start", check)`` before and ``("result", CheckResult)`` after each check.
     stop : threading.Event, optional
@@ -87,13 +87,23 @@ def check_apart(
     state = _State(target, checks, dt_ms, on_event or (lambda kind, content: None))
     stop = stop or threading.Event()
     crashes = 0
+    trials = [BUILD, RUN]
     while state.left and not state.report.error:
-        job = {"recipe": target.recipe, "dt_ms": dt_ms, "steps": state.left}
+        job = {
+            "recipe": target.recipe,
+            "dt_ms": dt_ms,
+            "time_limit_s": time_limit_s,
+            "trials": trials,
+            "steps": state.left,
+        }
         before = len(state.left)
         with WorkerProcess(target.python, job, stop) as process:
             step, why = state.follow(process, time_limit_s)
         if step == LOAD:
             state.give_up(why)
+        elif step in trials and why:
+            # What hangs or crashes there may do so in some checks only; they will say where.
+            trials = trials[: trials.index(step)]
         elif why:
             # Progress between two crashes means that only single checks are at fault.
             crashes = crashes + 1 if len(state.left) == before else 1
@@ -119,19 +129,23 @@ class _State:
         """Until its end; the step at which it ended, and why, if it was not finished."""
         step = LOAD
         while True:
-            limit = max(time_limit_s, SECONDS_TO_LOAD) if step == LOAD else time_limit_s
+            slow = step in (LOAD, BUILD, RUN)
+            limit = max(time_limit_s, SECONDS_TO_LOAD) if slow else time_limit_s
             event, content = process.next(limit)
             if event == "start":
                 step, self._since = content, time.monotonic()
                 if step in self._checks:
                     self._tell("start", step)
             elif event == "loaded":
-                if not self._loaded:
-                    self.report, self._loaded = Report.from_json(content), True
+                self._loaded = True
+                if not self.report.results:
+                    self.report = Report.from_json(content)
             elif event == "done":
                 self._done(step, content)
-            elif event == "bad input":
+            elif event == "bad input" and not self._loaded:
                 raise InputError(content)
+            elif event in ("failed", "bad input"):
+                return LOAD, content
             elif event == "finished":
                 process.let_end()
                 return step, ""
@@ -146,7 +160,10 @@ class _State:
         self.left.remove(step)
 
     def give_up(self, why: str) -> None:
-        """No more workers."""
+        """No more workers; what is left of the checks has not been run."""
+        for step in self.left:
+            if self.report.results and step in self._checks:
+                self._add(CheckResult(step, "error", reason=f"not run: {why}"))
         self.report = replace(self.report, error=why)
 
     def _done(self, step: str, content: Any) -> None:

@@ -26,15 +26,32 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.errors import InputError
-from bio_scnn.table1 import TABLE_1, LIFParameters
+from bio_scnn.table1 import TABLE_1, LIFParameters, to_number
 
 SpikeLabel = Literal["start", "end", "exact"]
+
+DTYPES = ("float64", "float32", "float16")
+"""Floating-point types that there are tolerances for."""
+
+
+def time_step(dt_ms: Any) -> float:
+    """A time step as a number, ms.
+
+    Raises
+    ------
+    InputError
+        If it is none, or not greater than 0.
+    """
+    number = to_number(dt_ms, "dt_ms", "ms")
+    if number <= 0:
+        raise InputError(f"dt_ms (={number:g} ms) must be greater than 0 ms")
+    return number
 
 
 class CannotRepresent(Exception):
@@ -94,13 +111,18 @@ class Capabilities:
     membrane : {"after reset", "before reset", "none"}
         Whether V at the end of a step with a spike shows the reset, or V is not to be had.
     dtypes : tuple of str
-        Floating-point types it can be built with, the best first.
+        Floating-point types it can be built with, the best first, out of `DTYPES`.
     drive : {"current", "events"}
         Whether it takes a current, or one synaptic event per step stands in for it.
     own_noise : bool
         Can add an Ornstein-Uhlenbeck current itself (`Setup.noise_std`).
     deterministic : bool
         The same setup and currents give the same spikes.
+
+    Raises
+    ------
+    InputError
+        If a value is none of these.
     """
 
     refractory: Literal["steps", "time", "none"] = "steps"
@@ -116,6 +138,32 @@ class Capabilities:
     drive: Literal["current", "events"] = "current"
     own_noise: bool = False
     deterministic: bool = True
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            value: Any = getattr(self, name)
+            if name == "dtypes":
+                _check_dtypes(value)
+                # A list is as good; frozen dataclasses are set through object.__setattr__.
+                object.__setattr__(self, name, tuple(value))
+                continue
+            allowed = get_args(hint) if get_origin(hint) is Literal else (False, True)
+            if not isinstance(value, type(allowed[0])) or value not in allowed:
+                choices = ", ".join(map(repr, allowed))
+                raise InputError(f"Capabilities: {name} is {value!r}; choose from {choices}")
+
+
+def _check_dtypes(dtypes: Any) -> None:
+    if not isinstance(dtypes, tuple | list) or not dtypes:
+        raise InputError(
+            f"Capabilities: dtypes is {dtypes!r}; it must be a tuple, the best first, as "
+            f"({DTYPES[0]!r},)"
+        )
+    for dtype in dtypes:
+        if dtype not in DTYPES:
+            raise InputError(
+                f"Capabilities: dtypes has {dtype!r}; choose from {', '.join(map(repr, DTYPES))}"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,20 +189,29 @@ class Trace:
         membrane: ArrayLike | None = None,
         label: SpikeLabel = "end",
     ) -> Trace:
-        """From a spike raster ``(steps, neurons)``, non-zero where a neuron fired in a step.
+        """From a spike raster ``(steps, neurons)``: 1 where a neuron fired in a step, else 0.
 
         Raises
         ------
         InputError
-            If the raster is no such array, or holds NaN.
+            If the raster is no such array, or holds anything else.
         """
         raster = np.asarray(spikes)
         if raster.ndim != 2:
             raise InputError(
                 f"the spike raster (shape {raster.shape}) must have shape (steps, neurons)"
             )
+        if raster.dtype.kind not in "biuf":
+            raise InputError(f"the spike raster holds {raster.dtype}: it must be 0 or 1")
         if raster.dtype.kind == "f" and np.isnan(raster).any():
             raise InputError("the spike raster contains NaN: it must be 0 or 1")
+        if raster.dtype.kind != "b":
+            others = raster[(raster != 0) & (raster != 1)]
+            if others.size:
+                # A spike may be counted or signed; what has decimals is no spike.
+                between = others[others != np.rint(others)]
+                hint = f"{between[0]:g}): is it V?" if between.size else f"{others[0]:g})"
+                raise InputError(f"spikes must be 0 or 1 (found {hint}")
         neuron, step = np.nonzero(raster.T)
         times = (step + (label == "end")) * dt_ms
         splits = np.cumsum(np.bincount(neuron, minlength=raster.shape[1]))[:-1]
@@ -178,6 +235,8 @@ class Adapter(ABC):
         What of eq. 1, eq. 2 and Table 1 it cannot represent, in words, for the report.
     expected_failures : mapping of str to str
         Checks that are known to fail, with reasons, beyond what `capabilities` declare.
+    fixed_dt_ms : float or None, ms
+        The time step, if it has only one; checking it at another is an error.
     """
 
     name: str = "unnamed"
@@ -185,6 +244,7 @@ class Adapter(ABC):
     params: LIFParameters = TABLE_1
     cannot: tuple[str, ...] = ()
     expected_failures: Mapping[str, str] = MappingProxyType({})
+    fixed_dt_ms: float | None = None
 
     def versions(self) -> dict[str, str]:
         """Versions of the packages that do the work, by name."""

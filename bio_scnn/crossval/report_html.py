@@ -70,7 +70,9 @@ def write_html(
     """
     machine = provenance.machine() if machine is None else machine
     date = date or provenance.now()
-    write_whole(path, html_page(reports, command, machine, date).encode())
+    # What a framework says may hold half a character, which is no text.
+    page = html_page(reports, command, machine, date).encode(errors="replace")
+    write_whole(path, page)
 
 
 def html_page(
@@ -131,14 +133,19 @@ def _matrix(reports: Sequence[Report], checks: Sequence[str]) -> str:
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="summary">'
         '<table class="matrix"><thead><tr><th>implementation</th>'
-        f"<th>a 150 Hz neuron fires at</th>{head}<th>behaves like</th></tr></thead>"
+        f"<th>{_target(reports)} neuron fires at</th>{head}<th>behaves like</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
+def _target(reports: Sequence[Report]) -> str:
+    targets = {report.target_rate_hz for report in reports if report.rate_at_150_hz is not None}
+    return f"a {next(iter(targets), 150.0):.4g} Hz" if len(targets) < 2 else "150 Hz or slower"
+
+
 def _conclusion(report: Report) -> str:
-    if report.error:
-        return _mark("error") + escape(report.error.partition("\n")[0])
+    if why := report.error or report.nothing:
+        return _mark("error") + escape(why.partition("\n")[0])
     return escape(report.behaves_like)
 
 
@@ -172,8 +179,8 @@ def _section(number: int, report: Report) -> str:
     parts = [f'<section><h2 id="i{number}">{escape(title(report))}</h2>']
     if report.summary:
         parts.append(f'<p class="soft">{escape(report.summary)}</p>')
-    if report.error:
-        parts.append(f'<p class="problem">{escape(report.error)}</p>')
+    if why := report.error or report.nothing:
+        parts.append(f'<p class="problem">{escape(why)}</p>')
     parts.append(_facts({name: text for name, text in facts.items() if text}))
     parts.append(_plots(report))
     told = [r for r in report.results if r.status not in ("passed", "skipped")]
@@ -197,7 +204,8 @@ def _plots(report: Report) -> str:
         f'<div class="plots"><figure>{fi_curve_svg(report.portrait, report.name)}'
         f"<figcaption>{exact}{floor}{measured}</figcaption></figure>"
         f"<figure>{membrane_svg(report.portrait, report.name)}"
-        f"<figcaption>{exact}{measured}at the current of 150 Hz</figcaption></figure></div>"
+        f"<figcaption>{exact}{measured}at the current of {report.target_rate_hz:.4g} Hz"
+        "</figcaption></figure></div>"
     )
 
 

@@ -44,8 +44,8 @@ def _suite(report: Report) -> ET.Element:
     for name, value in known.items():
         ET.SubElement(properties, "property", name=_clean(name), value=_clean(value))
     cases = [_case(report, result) for result in report.results]
-    if report.error:
-        cases.append(_case(report, CheckResult("(run)", "error", reason=report.error)))
+    if why := report.error or report.nothing:
+        cases.append(_case(report, CheckResult("(run)", "error", reason=why)))
     suite.extend(cases)
     suite.set("tests", str(len(cases)))
     for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):

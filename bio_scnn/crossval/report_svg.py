@@ -11,6 +11,7 @@ from bio_scnn.crossval.results import Portrait
 WIDTH = 440
 _LEFT, _RIGHT = 70, 10
 _TOLERANCE = 0.2  # pixels that a line may lie beside its points
+_LARGEST = 1e100  # of what an axis shows: sums and products of more may overflow
 
 
 def fi_curve_svg(portrait: Portrait, name: str) -> str:
@@ -42,9 +43,10 @@ def fi_curve_svg(portrait: Portrait, name: str) -> str:
 
 
 def membrane_svg(portrait: Portrait, name: str) -> str:
-    """V of a neuron that shall fire at 150 Hz, with the spikes above: exact and measured."""
+    """V of a neuron at the target rate, with the spikes above: exact and measured."""
     t = portrait.t_ms
-    heights = [0, 1, *portrait.exact_membrane, *_middle(portrait.membrane)]
+    V = [math.nan if v is None else v for v in portrait.membrane]
+    heights = [0, 1, *portrait.exact_membrane, *_middle(V)]
     panel = _Panel(_range([0, *t]), _range(heights), 50, 252, "V (dimensionless)")
     marks = []
     for row, (kind, spikes) in enumerate(
@@ -63,7 +65,7 @@ def membrane_svg(portrait: Portrait, name: str) -> str:
         [
             *panel.frame("time (ms)"),
             *panel.line(t, portrait.exact_membrane, "exact"),
-            *panel.line(t, portrait.membrane, "measured"),
+            *panel.line(t, V, "measured"),
             *marks,
         ],
     )
@@ -169,7 +171,7 @@ def _middle(values: Sequence[float]) -> list[float]:
 
 
 def _range(values: Iterable[float]) -> tuple[float, float]:
-    finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    finite = [value for value in values if abs(value) < _LARGEST] or [0.0, 1.0]
     low, high = min(finite), max(finite)
     margin = 0.05 * (high - low) or 0.5 * abs(high) or 1.0
     return low - margin * (low != 0), high + margin

@@ -34,6 +34,7 @@ def text_report(reports: Sequence[Report], width: int = 100, colour: bool = Fals
     for report in reports:
         page.failures(report)
     page.expected(reports)
+    page.skipped(reports)
     page.summary(reports)
     return "\n".join(page.lines)
 
@@ -54,7 +55,9 @@ class _Page:
     def table(self, reports: Sequence[Report]) -> None:
         longest = max([14, *(len(title(report)) for report in reports)])
         first = min(longest, 26 if self.width < 90 else 34)
-        head = " ".join([" " * first, *STATUSES, "150 Hz reads"])
+        targets = {r.target_rate_hz for r in reports if r.rate_at_150_hz is not None} or {150.0}
+        reads = f"{min(targets):.4g} Hz reads" if len(targets) == 1 else "neuron reads"
+        head = " ".join([" " * first, *STATUSES, f"{reads:>12}"])
         room = self.width - len(head) - 2
         beside = room >= _NARROW
         self.lines.append(head + ("  behaves like" if beside else ""))
@@ -65,7 +68,7 @@ class _Page:
             rate = report.rate_at_150_hz
             cells.append(f"{rate:9.2f} Hz" if rate is not None else f"{'-':>12}")
             row = " ".join([name.ljust(first), *cells])
-            like = report.error.partition("\n")[0] or report.behaves_like
+            like = (report.error or report.nothing).partition("\n")[0] or report.behaves_like
             if beside:
                 pieces = textwrap.wrap(like, room) or [""]
                 self.lines.append(f"{row}  {pieces[0]}".rstrip())
@@ -76,6 +79,9 @@ class _Page:
 
     def failures(self, report: Report) -> None:
         """What went wrong, what is behind it as a whole, and each failure."""
+        if report.nothing:
+            self.lines.append("")
+            self._heading(f"{report.name}: {report.nothing}", "failed")
         failed = [result for result in report.results if result.status == "failed"]
         # Those that ended in the same way, wherever they were.
         errors: dict[str, list[CheckResult]] = {}
@@ -85,21 +91,20 @@ class _Page:
         bad = len(failed) + report.count("error") + bool(report.error)
         if not bad:
             return
-        effect = failed[0].effect if failed else ""
+        effects = dict.fromkeys(result.effect for result in failed if result.effect)
         self.lines.append("")
         self._heading(f"{report.name}: {bad} unexpected", "failed")
         if report.error:
             self._field("error", report.error, "  ")
         self._field("cause", report.verdict, "  ")
-        self._field("effect", effect, "  ")
+        for effect in effects:
+            self._field("effect", effect, "  ")
         for result in failed:
             self._heading(f"  {result.check} (failed)", "failed")
             self._field("observed", result.observed)
             self._field("expected", result.expected)
             if result.cause != report.verdict:
                 self._field("cause", result.cause)
-            if result.effect != effect:
-                self._field("effect", result.effect)
         for alike in errors.values():
             names = ", ".join(result.check for result in alike)
             self._heading(f"  {names} (error)", "error")
@@ -118,17 +123,30 @@ class _Page:
             for row in rows:
                 self._wrap(row, "  ", "    ")
 
+    def skipped(self, reports: Sequence[Report]) -> None:
+        """Why what was skipped, in one line for each implementation."""
+        rows = []
+        for report in reports:
+            reasons = _by_reason(report, "skipped").items()
+            told = "; ".join(
+                f"{', '.join(checks)} ({' '.join(reason.split())})" for reason, checks in reasons
+            )
+            if told:
+                rows.append(f"{report.name}: {told}")
+        if rows:
+            self.lines += ["", "skipped:"]
+        for row in rows:
+            self._wrap(row, "  ", "    ")
+
     def summary(self, reports: Sequence[Report]) -> None:
         """The whole in one line."""
         results = [result for report in reports for result in report.results]
         bad = sum(result.status in UNEXPECTED for result in results)
-        bad += sum(bool(report.error) for report in reports)
+        bad += sum(bool(report.error or report.nothing) for report in reports)
         what = f"{bad} unexpected" if bad else "nothing unexpected"
-        many = "implementation" if len(reports) == 1 else "implementations"
+        many = f"{_plural(len(reports), 'implementation')}, {_plural(len(results), 'check')}"
         self.lines.append("")
-        self._heading(
-            f"{len(reports)} {many}, {len(results)} checks: {what}", "failed" if bad else "passed"
-        )
+        self._heading(f"{many}: {what}", "failed" if bad else "passed")
 
     def _count(self, report: Report, status: Status) -> str:
         number = report.count(status)
@@ -164,6 +182,10 @@ def _by_reason(report: Report, status: str) -> dict[str, list[str]]:
         if result.status == status:
             found.setdefault(result.reason, []).append(result.check)
     return found
+
+
+def _plural(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _printable(text: str) -> str:

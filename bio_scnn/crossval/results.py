@@ -12,7 +12,16 @@ from bio_scnn.table1 import TABLE_1, LIFParameters
 
 Status = Literal["passed", "failed", "xfail", "xpass", "skipped", "error"]
 # Checks whose failure explains the others', the deepest first.
-_ROOTS = ("determinism", "batch_invariance", "permutation", "state_reset", "as_declared")
+_ROOTS = (
+    "determinism",
+    "batch_invariance",
+    "permutation",
+    "state_reset",
+    "as_declared",
+    "subthreshold_membrane",
+    "fi_curve",
+    "refractory_period",
+)
 
 UNEXPECTED = ("failed", "error")
 """The statuses that make a validation fail."""
@@ -65,7 +74,8 @@ class Portrait:
         Measured, of the closed form, and of a perfect neuron on the same time grid.
     t_ms : tuple of float, ms
     membrane, exact_membrane : tuple of float, dimensionless
-        Of a neuron that shall fire at 150 Hz; `membrane` is empty if there is none.
+        Of a neuron that shall fire at the target rate; `membrane` is empty if there is none, and
+        has None where it is not finite.
     spikes_ms, exact_spikes_ms : tuple of float, ms
     """
 
@@ -74,7 +84,7 @@ class Portrait:
     exact_rate_hz: tuple[float, ...]
     floor_rate_hz: tuple[float, ...]
     t_ms: tuple[float, ...]
-    membrane: tuple[float, ...]
+    membrane: tuple[float | None, ...]
     exact_membrane: tuple[float, ...]
     spikes_ms: tuple[float, ...]
     exact_spikes_ms: tuple[float, ...]
@@ -100,8 +110,11 @@ class Report:
         The simplest neuron on a grid that gives the same spikes, in words; empty if none does.
     results : tuple of CheckResult
     portrait : Portrait or None
+    target_rate_hz : float, Hz
+        150 Hz, or 0.7/t_ref if that is less.
     rate_at_150_hz : float or None, Hz
-        What a neuron fires at that eq. 1 makes fire at 150 Hz, its full t_ref included.
+        What a neuron fires at that eq. 1, the full t_ref included, makes fire at the target rate;
+        None if it cannot be run.
     error : str
         Why it could not be run at all.
     seconds : float
@@ -118,6 +131,7 @@ class Report:
     behaves_like: str = ""
     results: tuple[CheckResult, ...] = ()
     portrait: Portrait | None = None
+    target_rate_hz: float = 150.0
     rate_at_150_hz: float | None = None
     error: str = ""
     seconds: float = 0.0
@@ -127,6 +141,14 @@ class Report:
         """Whether it ran, at least one check applied, and nothing unexpected failed."""
         ran = any(r.status != "skipped" for r in self.results)
         return not self.error and ran and not any(r.status in UNEXPECTED for r in self.results)
+
+    @property
+    def nothing(self) -> str:
+        """Why no check could be run; empty if one was."""
+        if self.error or any(r.status != "skipped" for r in self.results):
+            return ""
+        first = self.results[0].reason if self.results else "there are no results"
+        return f"nothing could be checked: {first}"
 
     @property
     def verdict(self) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, Trace
+from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, Trace, time_step
 from bio_scnn.errors import InputError
 from bio_scnn.fi_curve import current_for_rate
 from bio_scnn.table1 import LIFParameters
@@ -55,10 +56,28 @@ class Subject:
     dt_ms : float, ms
     params : LIFParameters, optional
         Instead of the adapter's own.
+
+    Attributes
+    ----------
+    params : LIFParameters
+        Neuron under test; its t_ref_ms is 0 if no refractory period is declared.
+    full : LIFParameters
+        The same with its t_ref_ms.
+
+    Raises
+    ------
+    InputError
+        If the adapter does not say what it is in the form of `Adapter`, or has another time step.
     """
 
     def __init__(self, adapter: Adapter, dt_ms: float = 0.1, params: LIFParameters | None = None):
+        dt_ms = time_step(dt_ms)
+        _check_form(adapter)
+        _check_time_step(adapter, dt_ms)
         params = adapter.params if params is None else params
+        if not isinstance(params, LIFParameters):
+            raise InputError(f"params (={params!r}) must be LIFParameters")
+        self.full = params
         if adapter.capabilities.refractory == "none":
             params = replace(params, t_ref_ms=0.0)
         self.adapter = adapter
@@ -99,7 +118,10 @@ class Subject:
 
     def trace(self, current: NDArray) -> Trace:
         """Drive the layer that is built, and check the form of its answer."""
-        trace = self.adapter.run(np.asarray(current, dtype=np.float64))
+        # A copy: whatever writes to its input must not change what the oracles are given.
+        trace = self.adapter.run(np.array(current, dtype=np.float64))
+        if not isinstance(trace, Trace):
+            raise InputError(f"{self.adapter.name}: run must return a Trace, not {_kind(trace)}")
         steps, neurons = current.shape
         if len(trace.spike_times_ms) != neurons:
             raise InputError(
@@ -114,6 +136,8 @@ class Subject:
                     "ascending times"
                 )
         membrane = None if trace.membrane is None else np.asarray(trace.membrane)
+        if membrane is not None and membrane.dtype.kind not in "biuf":
+            raise InputError(f"{self.adapter.name} returned V of {membrane.dtype}, not of numbers")
         if membrane is not None and membrane.shape != (steps, neurons):
             raise InputError(
                 f"{self.adapter.name} returned V of shape {membrane.shape}; it must be (steps, "
@@ -121,12 +145,45 @@ class Subject:
             )
         return Trace(trains, membrane)
 
-    def rate_at_150_hz(self) -> float:
-        """Mean rate, Hz, of a neuron that eq. 1 makes fire at 150 Hz, with the full t_ref."""
-        steps = round(500 / self.dt_ms)
-        reference = self.adapter.params  # with its refractory period, which may not be there
-        current = np.full((steps, 1), current_for_rate(150.0, reference))
-        return mean_rate_hz(self.run(current))[0]
+    @property
+    def target_rate_hz(self) -> float:
+        """150 Hz, or less if the refractory period does not allow that."""
+        return min(150.0, 0.7 * self.full.rate_limit_hz)
+
+    def rate_at_target(self) -> float:
+        """Mean rate, Hz, of a neuron that eq. 1, t_ref included, makes fire at the target rate."""
+        rate = self.target_rate_hz
+        steps = round(max(500.0, 10e3 / rate) / self.dt_ms)
+        current = np.full((steps, 1), current_for_rate(rate, self.full))
+        return float(mean_rate_hz(self.run(current))[0])
+
+
+def _check_form(adapter: Adapter) -> None:
+    for name, kind in (
+        ("capabilities", Capabilities),
+        ("params", LIFParameters),
+        ("expected_failures", Mapping),
+    ):
+        value = getattr(adapter, name)
+        if not isinstance(value, kind):
+            raise InputError(
+                f"{adapter.name}: its {name} must be of the type {kind.__name__}, not "
+                f"{_kind(value)}"
+            )
+
+
+def _check_time_step(adapter: Adapter, dt_ms: float) -> None:
+    own = adapter.fixed_dt_ms
+    if own is not None and abs(dt_ms / own - 1) > 1e-9:
+        raise InputError(
+            f"{adapter.name} has a time step of {own:g} ms, but shall be checked at {dt_ms:g} ms: "
+            f"check it at dt_ms={own:g}, or wrap it as as_adapter(..., dt_ms={dt_ms:g}) if that "
+            "is its time step"
+        )
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def varied(params: LIFParameters, **changes: float) -> LIFParameters:

@@ -5,24 +5,21 @@ from __future__ import annotations
 import inspect
 import math
 import time
+import traceback
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-import numpy as np
-
-from bio_scnn.crossval import diagnosis, probes
+from bio_scnn.crossval import diagnosis, portrait
 from bio_scnn.crossval.checks import CHECKS
-from bio_scnn.crossval.events import exact_trace
 from bio_scnn.crossval.expectations import Expectation, expectations
 from bio_scnn.crossval.grid import PERFECT
-from bio_scnn.crossval.protocol import CannotRepresent
-from bio_scnn.crossval.results import UNEXPECTED, CheckResult, Portrait, Report
-from bio_scnn.crossval.subject import Finding, Skip, Subject, mean_rate_hz
+from bio_scnn.crossval.protocol import Adapter, CannotRepresent
+from bio_scnn.crossval.results import UNEXPECTED, CheckResult, Report
+from bio_scnn.crossval.subject import Finding, Skip, Subject
 from bio_scnn.crossval.wrap import as_adapter
 from bio_scnn.errors import InputError
-from bio_scnn.fi_curve import current_for_rate, firing_rate
 from bio_scnn.table1 import LIFParameters
 
 OnFail = Literal["raise", "warn"] | None
@@ -72,7 +69,8 @@ def check_lif(
     expected_failures : mapping of str to str, optional
         Checks that are known to fail, with reasons; they add to the adapter's.
     on_fail : {"raise", "warn", None}
-        What an unexpected failure does, after all checks have run.
+        What an unexpected failure does, after all checks have run; so does a run in which every
+        check was skipped.
     on_event : callable, optional
         Called as ``on_event("start", name)`` and ``on_event("result", CheckResult)``.
 
@@ -83,9 +81,10 @@ def check_lif(
     Raises
     ------
     ConformanceError
-        If a check failed unexpectedly and ``on_fail="raise"``; its message names them all.
+        If a check failed unexpectedly, or none could be run, and ``on_fail="raise"``; its message
+        names them all.
     InputError
-        If there is no such check, or `thing` cannot be checked.
+        If there is no such check, `thing` cannot be checked, or an argument cannot be used.
 
     Examples
     --------
@@ -93,47 +92,99 @@ def check_lif(
     >>> check_lif(ENTRIES["closed-form"].load(), checks=["fi_curve"]).ok
     True
     """
-    adapter = as_adapter(thing, params=params, dt_ms=dt_ms)
+    if on_fail not in ("raise", "warn", None):
+        raise InputError(f"on_fail (={on_fail!r}) must be 'raise', 'warn' or None")
     names = chosen(checks)
-    for name in expected_failures or {}:
-        _known(name)
+    if params is not None and not isinstance(params, LIFParameters):
+        raise InputError(f"params (={params!r}) must be LIFParameters")
+    adapter = as_adapter(thing, params=params, dt_ms=dt_ms)
+    subject = prepared(adapter, dt_ms, params, expected_failures)
     began = time.monotonic()
-    subject = Subject(adapter, dt_ms, params)
-    results = []
+    results: list[CheckResult] = []
     for name in names:
         if on_event:
             on_event("start", name)
         results.append(run_check(name, subject, expected_failures))
         if on_event:
             on_event("result", results[-1])
-    report = Report(
-        name=adapter.name,
-        versions=adapter.versions(),
-        capabilities=adapter.capabilities,
-        cannot=adapter.cannot,
-        params=subject.params,
-        dt_ms=dt_ms,
-        dtype=subject.dtype,
+    report = replace(
+        header(subject),
         behaves_like=behaves_like(subject),
         results=tuple(results),
-        portrait=portray(subject),
-        rate_at_150_hz=rate_at_150_hz(subject),
+        portrait=portrait.portray(subject),
+        rate_at_150_hz=portrait.target_rate(subject),
         seconds=time.monotonic() - began,
     )
-    failed = [r for r in results if r.status in UNEXPECTED]
-    if failed and on_fail is not None:
-        message = "\n".join([f"{adapter.name} fails:", *map(sentence, failed)])
+    if not report.ok and on_fail is not None:
+        failed = [r for r in results if r.status in UNEXPECTED]
+        message = failure(report.name, failed) if failed else f"{report.name}: {report.nothing}"
         if on_fail == "raise":
             raise ConformanceError(message)
         warnings.warn(message, ConformanceWarning, stacklevel=2)
     return report
 
 
+def prepared(
+    adapter: Adapter,
+    dt_ms: float = 0.1,
+    params: LIFParameters | None = None,
+    expected_failures: Mapping[str, str] | None = None,
+) -> Subject:
+    """A subject, once it is sure that its failures are announced for checks that there are.
+
+    Raises
+    ------
+    InputError
+    """
+    subject = Subject(adapter, dt_ms, params)
+    if not isinstance(expected_failures, Mapping | None):
+        raise InputError(
+            f"expected_failures (={expected_failures!r}) must be a mapping of checks to reasons"
+        )
+    for name in (*adapter.expected_failures, *(expected_failures or {})):
+        _known(name)
+    return subject
+
+
+def header(subject: Subject) -> Report:
+    """What is known about an implementation before the first check."""
+    adapter = subject.adapter
+    # Without a docstring of its own it would have the one of `Adapter`.
+    said = inspect.getdoc(type(adapter)) or ""
+    summary = "" if said == inspect.getdoc(Adapter) else said.partition("\n\n")[0]
+    try:
+        versions = {str(name): str(version) for name, version in adapter.versions().items()}
+    except (Exception, SystemExit):  # of a framework that is not there, mostly
+        versions = {}
+    cannot = adapter.cannot
+    return Report(
+        name=str(adapter.name),
+        summary=summary.replace("\n", " ").replace("`", ""),
+        versions=versions,
+        capabilities=adapter.capabilities,
+        cannot=(cannot,) if isinstance(cannot, str) else tuple(map(str, cannot)),
+        params=subject.params,
+        dt_ms=subject.dt_ms,
+        dtype=subject.dtype,
+        target_rate_hz=subject.target_rate_hz,
+    )
+
+
 def chosen(checks: Iterable[str] | None) -> tuple[str, ...]:
-    """The checks named, in the order in which they run; all of them for None."""
+    """The checks named, in the order in which they run; all of them for None.
+
+    Raises
+    ------
+    InputError
+        If there is no such check, or none is named.
+    """
     if checks is None:
         return check_names()
-    wanted = set(checks)
+    if isinstance(checks, str):
+        raise InputError(f"checks (={checks!r}) must be a list of names: [{checks!r}]")
+    wanted = list(checks)
+    if not wanted:
+        raise InputError("checks (=[]) must name at least one check, or be None for all")
     for name in wanted:
         _known(name)
     return tuple(name for name in CHECKS if name in wanted)
@@ -157,8 +208,11 @@ def run_check(
         finding = CHECKS[name](subject)
     except (Skip, CannotRepresent) as skipped:
         return CheckResult(name, "skipped", reason=str(skipped), seconds=time.monotonic() - began)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
+        if isinstance(error, SystemExit):  # says nothing, as a rule
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            reason += f", raised in {frame.filename}:{frame.lineno} ({frame.name})"
         result = CheckResult(name, "error", reason=reason)
         # Of a failure that is only possible, an exception is not the way to show.
         if announced is not None and announced.certain:
@@ -176,7 +230,7 @@ def run_check(
             result,
             status="failed" if announced is None else "xfail",
             cause=_cause(finding, subject),
-            effect=_effect(subject),
+            effect=portrait.effect(subject),
             reason="" if announced is None else announced.reason,
         )
     elif announced is not None and announced.certain:
@@ -184,14 +238,20 @@ def run_check(
     return replace(result, seconds=time.monotonic() - began)
 
 
-def sentence(result: CheckResult) -> str:
-    """A failure in one line."""
+def failure(name: str, results: Sequence[CheckResult]) -> str:
+    """Failures of an implementation: a line for each, and one for what they do to a rate."""
+    effects = dict.fromkeys(result.effect for result in results if result.effect)
+    lines = [f"{name} fails:", *map(_sentence, results), *(f"  effect: {e}" for e in effects)]
+    return "\n".join(lines)
+
+
+def _sentence(result: CheckResult) -> str:
     if result.status == "error":
         return f"  {result.check}: {result.reason}"
     parts = [f"observed {result.observed}", f"expected {result.expected}"]
     if result.cause:
         parts.append(f"likely cause: {result.cause}")
-    return f"  {result.check}: {'; '.join(parts)}; {result.effect}"
+    return f"  {result.check}: {'; '.join(parts)}"
 
 
 def behaves_like(subject: Subject) -> str:
@@ -200,7 +260,7 @@ def behaves_like(subject: Subject) -> str:
         return ""
     try:
         found = diagnosis.explain(subject)
-    except Exception:  # whatever a broken implementation raises, checks have reported it
+    except (Exception, SystemExit):  # whatever is raised, the checks have reported it
         return ""
     if found is None:
         return ""
@@ -213,64 +273,6 @@ def _cause(finding: Finding, subject: Subject) -> str:
         return finding.cause
     try:
         found = diagnosis.explain(subject)
-    except Exception:
+    except (Exception, SystemExit):
         return ""
     return found[1] if found else ""
-
-
-def _effect(subject: Subject) -> str:
-    """What the implementation makes of a 150 Hz neuron."""
-    if "effect" not in subject.shared:
-        p = subject.adapter.params
-        floor = float(probes.rate_floor(current_for_rate(150.0, p), subject.dt_ms, p))
-        try:
-            rate = subject.rate_at_150_hz()
-            text = f"a 150 Hz neuron fires at {rate:.2f} Hz (grid floor {floor:.2f} Hz)"
-        except Exception as error:
-            text = f"a 150 Hz neuron cannot be run ({type(error).__name__})"
-        subject.shared["effect"] = text
-    return str(subject.shared["effect"])
-
-
-def portray(subject: Subject) -> Portrait | None:
-    """The curves of an implementation, for drawing; None if it cannot be run."""
-    p, dt = subject.params, subject.dt_ms
-    current = np.concatenate(
-        [
-            p.V_th / p.R * np.array([0.5, 0.9, 0.99]),
-            current_for_rate(np.linspace(20, min(240, 0.8 * p.rate_limit_hz), 33), p),
-        ]
-    )
-    shown = np.array([current_for_rate(150.0, p)])
-    steps = round(40 / dt)
-    try:
-        rate = mean_rate_hz(subject.run(probes.held(current, round(200 / dt))))
-        trace = subject.run(probes.held(shown, steps))
-    except Exception:
-        return None
-    exact = exact_trace(probes.held(shown, steps), dt, p)
-    assert exact.membrane is not None
-    V = np.empty(0) if trace.membrane is None else np.asarray(trace.membrane, float)[:, 0]
-    return Portrait(
-        current=_floats(current),
-        rate_hz=_floats(rate),
-        exact_rate_hz=_floats(firing_rate(current, p)),
-        floor_rate_hz=_floats(probes.rate_floor(current, dt, p)),
-        t_ms=_floats(dt * np.arange(1, steps + 1)),
-        membrane=_floats(np.nan_to_num(V)),
-        exact_membrane=_floats(exact.membrane[:, 0]),
-        spikes_ms=_floats(trace.spike_times_ms[0]),
-        exact_spikes_ms=_floats(exact.spike_times_ms[0]),
-    )
-
-
-def rate_at_150_hz(subject: Subject) -> float | None:
-    """What a neuron fires at that eq. 1 makes fire at 150 Hz; None if it cannot be run."""
-    try:
-        return float(subject.rate_at_150_hz())
-    except Exception:
-        return None
-
-
-def _floats(values: np.ndarray) -> tuple[float, ...]:
-    return tuple(float(f"{value:.7g}") for value in values)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bio_scnn.crossval.adapters import ENTRIES, Entry, versions
 from bio_scnn.crossval.isolation import Target
+from bio_scnn.crossval.wrap import nameless
 from bio_scnn.errors import InputError
 
 NEXT = (
@@ -114,6 +115,9 @@ def _available(name: str) -> None:
             raise InputError(f"{name} needs {' and '.join(missing)}: {_how_to_get(ENTRIES[name])}")
         return
     file, colon, _ = name.rpartition(":")
+    if nameless(name):
+        file = name.rstrip(":")
+        raise InputError(f"{name}: name the object: {file}:OBJECT")
     if not colon:
         raise InputError(
             f"{name!r} is not known{_similar(name, ENTRIES)}; an implementation of yours is "

@@ -20,7 +20,7 @@ import pytest
 from bio_scnn.crossval.expectations import Expectation, expectations
 from bio_scnn.crossval.results import UNEXPECTED
 from bio_scnn.crossval.subject import Subject
-from bio_scnn.crossval.suite import ConformanceError, check_names, run_check, sentence
+from bio_scnn.crossval.suite import ConformanceError, check_names, failure, prepared, run_check
 from bio_scnn.crossval.wrap import as_adapter, resolve
 
 
@@ -44,6 +44,11 @@ def parametrize_with_checks(
     -------
     pytest.MarkDecorator
         Its ids are ``layer-check``.
+
+    Raises
+    ------
+    InputError
+        If something cannot be checked, or there is no such check.
     """
     return pytest.mark.parametrize(
         "check",
@@ -60,7 +65,7 @@ def parametrize_with_checks(
 def _cases(
     adapter: Any, dt_ms: float, expected_failures: Mapping[str, str] | None
 ) -> Iterator[tuple[str, str, Callable[[], None], list[pytest.MarkDecorator]]]:
-    subject = Subject(adapter, dt_ms)
+    subject = prepared(adapter, dt_ms, None, expected_failures)
     announced = expectations(adapter) | {
         name: Expectation(reason, True) for name, reason in (expected_failures or {}).items()
     }
@@ -69,25 +74,31 @@ def _cases(
         # A check that may fail, but need not, is marked when it has run.
         certain = expected is not None and expected.certain
         marks = [pytest.mark.xfail(reason=expected.reason)] if expected and certain else []
-        yield adapter.name, name, _Check(name, subject, announced), marks
+        yield adapter.name, name, _Check(name, subject, expected_failures, bool(marks)), marks
 
 
 class _Check:
     """One check of one layer, to be called."""
 
-    def __init__(self, name: str, subject: Subject, announced: Mapping[str, Expectation]):
-        self.name, self.subject, self.announced = name, subject, announced
+    def __init__(
+        self,
+        name: str,
+        subject: Subject,
+        expected_failures: Mapping[str, str] | None,
+        marked: bool,
+    ):
+        self.name, self.subject = name, subject
+        self.expected_failures, self.marked = expected_failures, marked
 
     def __call__(self) -> None:
         __tracebackhide__ = True
-        result = run_check(self.name, self.subject)
+        result = run_check(self.name, self.subject, self.expected_failures)
         if result.status == "skipped":
             pytest.skip(result.reason)
-        expected = self.announced.get(self.name)
+        if result.status == "xfail" and not self.marked:
+            pytest.xfail(result.reason)
         if result.status in (*UNEXPECTED, "xfail"):
-            if expected is not None and not expected.certain:
-                pytest.xfail(expected.reason)
-            raise ConformanceError(f"{self.subject.adapter.name}:\n{sentence(result)}")
+            raise ConformanceError(failure(self.subject.adapter.name, [result]))
 
 
 class _Item(pytest.Item):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import faulthandler
-import inspect
 import json
 import os
 import signal
@@ -22,15 +21,17 @@ from typing import Any, TextIO
 import numpy as np
 
 from bio_scnn.crossval.protocol import Adapter
-from bio_scnn.crossval.results import Report
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.errors import InputError
 
-LOAD, PORTRAIT, LIKENESS = "(load)", "(portrait)", "(behaves like)"
-"""Steps that are no checks."""
+LOAD, BUILD, RUN = "(load)", "(build)", "(run)"
+"""Steps before the checks, in which frameworks are imported and compilers may run."""
+
+PORTRAIT, LIKENESS = "(portrait)", "(behaves like)"
+"""Steps after the checks."""
 
 
-def make_adapter(recipe: dict[str, Any], dt_ms: float) -> Adapter:
+def make_adapter(recipe: dict[str, Any], dt_ms: float, time_limit_s: float = 60.0) -> Adapter:
     """The adapter that a recipe describes.
 
     Parameters
@@ -38,6 +39,8 @@ def make_adapter(recipe: dict[str, Any], dt_ms: float) -> Adapter:
     recipe : dict
         ``{"resolve": NAME}``, ``{"command": TEMPLATE}`` or ``{"nir": FILE, "index": NODE}``.
     dt_ms : float, ms
+    time_limit_s : float, s
+        For one run of a program.
 
     Raises
     ------
@@ -47,7 +50,7 @@ def make_adapter(recipe: dict[str, Any], dt_ms: float) -> Adapter:
     if "command" in recipe:
         from bio_scnn.crossval.external import CommandAdapter
 
-        return CommandAdapter(recipe["command"])
+        return CommandAdapter(recipe["command"], timeout_s=time_limit_s)
     if "nir" in recipe:
         from bio_scnn.crossval.nir_io import nir_adapters
 
@@ -55,22 +58,6 @@ def make_adapter(recipe: dict[str, Any], dt_ms: float) -> Adapter:
     from bio_scnn.crossval.wrap import resolve
 
     return resolve(recipe["resolve"], dt_ms=dt_ms)
-
-
-def header(subject: Subject) -> Report:
-    """What is known about an implementation before the first check."""
-    adapter = subject.adapter
-    summary = (inspect.getdoc(type(adapter)) or "").partition("\n\n")[0]
-    return Report(
-        name=adapter.name,
-        summary=summary.replace("\n", " ").replace("`", ""),
-        versions=adapter.versions(),
-        capabilities=adapter.capabilities,
-        cannot=tuple(adapter.cannot),
-        params=subject.params,
-        dt_ms=subject.dt_ms,
-        dtype=subject.dtype,
-    )
 
 
 class Worker:
@@ -92,22 +79,30 @@ class Worker:
 
     def run(self, job: dict[str, Any]) -> None:
         """Load the adapter and take the steps; ends with "finished" or says why not."""
+        from bio_scnn.crossval import suite
+
         self.tell("start", LOAD)
         try:
-            adapter = make_adapter(job["recipe"], job["dt_ms"])
+            adapter = make_adapter(job["recipe"], job["dt_ms"], job["time_limit_s"])
+            subject = suite.prepared(adapter, job["dt_ms"])
+            self.tell("loaded", suite.header(subject).to_json())
         except InputError as error:
             return self.tell("bad input", str(error))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return self.tell("failed", f"{type(error).__name__}: {error}")
-        subject = Subject(adapter, job["dt_ms"])
         try:
-            # Imports the framework, which may take longer than any check.
-            subject.run(np.zeros((1, 1)))
+            if BUILD in job["trials"]:
+                self.tell("start", BUILD)
+                adapter.build(subject.setup(1))
+            if RUN in job["trials"]:
+                self.tell("start", RUN)
+                subject.trace(np.zeros((1, 1)))
         except ImportError as error:
             return self.tell("failed", f"{type(error).__name__}: {error}")
-        except Exception:  # is for the checks to find, each for itself
+        except (Exception, SystemExit):  # is for the checks to find, each for itself
             pass
-        self.tell("loaded", header(subject).to_json())
+        # Once more: of some frameworks the version is known when they have been imported.
+        self.tell("loaded", suite.header(subject).to_json())
         for step in job["steps"]:
             self.tell("start", step)
             self.tell("done", self.step(step, subject))
@@ -115,15 +110,15 @@ class Worker:
 
     def step(self, name: str, subject: Subject) -> object:
         """Take one step; what it gives as `json` can write it."""
-        from bio_scnn.crossval import suite
+        from bio_scnn.crossval import portrait, suite
 
         if name == LIKENESS:
             return suite.behaves_like(subject)
         if name == PORTRAIT:
-            portrait = suite.portray(subject)
+            drawn = portrait.portray(subject)
             return {
-                "portrait": None if portrait is None else dataclasses.asdict(portrait),
-                "rate_at_150_hz": suite.rate_at_150_hz(subject),
+                "portrait": None if drawn is None else dataclasses.asdict(drawn),
+                "rate_at_150_hz": portrait.target_rate(subject),
             }
         return dataclasses.asdict(suite.run_check(name, subject))
 

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from bio_scnn.crossval.adapters import ENTRIES
-from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup
+from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, time_step
 from bio_scnn.crossval.wrapped import (
     FactoryAdapter,
     FunctionAdapter,
@@ -84,7 +84,7 @@ def as_adapter(
         return thing
     label = str(name or getattr(thing, "__name__", None) or type(thing).__name__)
     params = TABLE_1 if params is None else params
-    dt_ms = 0.1 if dt_ms is None else dt_ms
+    dt_ms = time_step(0.1 if dt_ms is None else dt_ms)
     if is_module(thing):
         return ModuleAdapter(thing, label, params, dt_ms, capabilities)
     if not callable(thing):
@@ -95,7 +95,7 @@ def as_adapter(
         )
     arguments = _required_arguments(thing)
     if not arguments:
-        made = thing()
+        made = _called(thing, label)
         if isinstance(made, Adapter):
             return made
         if is_module(made):
@@ -115,6 +115,16 @@ def as_adapter(
         f"{label}({needs}) must take one argument: `setup`, to give a torch.nn.Module, or the "
         "currents, to give spikes"
     )
+
+
+def _called(thing: Callable, label: str) -> Any:
+    try:
+        return thing()
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:  # an abstract class, a framework that is missing
+        what = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise InputError(f"{label}() cannot be called ({what})") from error
 
 
 def resolve(name: str, dt_ms: float | None = None) -> Adapter:
@@ -140,6 +150,9 @@ def resolve(name: str, dt_ms: float | None = None) -> Adapter:
     if name in ENTRIES:
         return ENTRIES[name].load()
     place, _, dotted = name.rpartition(":")
+    if nameless(name):
+        file = name.rstrip(":")
+        raise InputError(f"{name}: name the object: {file}:OBJECT")
     if not place or not dotted:
         close = difflib.get_close_matches(name.lower(), ENTRIES, n=1)
         known = f"did you mean {close[0]}?" if close else f"known are {', '.join(ENTRIES)}."
@@ -155,6 +168,11 @@ def resolve(name: str, dt_ms: float | None = None) -> Adapter:
         hint = f": did you mean {close[0]}?" if close else ""
         raise InputError(f"{place} has no object {dotted!r}{hint}") from None
     return as_adapter(thing, dt_ms=dt_ms)
+
+
+def nameless(name: str) -> bool:
+    """Whether it names a file and nothing in it."""
+    return name.rstrip(":").endswith(".py")
 
 
 def _required_arguments(thing: Callable) -> list[inspect.Parameter]:
@@ -185,7 +203,7 @@ def _load(place: str) -> ModuleType:
     try:
         with _on_path(path.parent if is_file else Path.cwd()):
             return _run_file(path) if is_file else importlib.import_module(place)
-    except Exception as error:  # whatever it does when it is imported
+    except (Exception, SystemExit) as error:  # whatever it does when it is imported
         what = f"{type(error).__name__}: {error}".rstrip(": ")
         raise InputError(f"{place} cannot be imported ({what})") from error
 

@@ -80,7 +80,7 @@ class ModuleAdapter(_ModuleAdapter):
         if found:
             dtype = str(found[0]).removeprefix("torch.")
             self.capabilities = replace(self.capabilities, dtypes=(dtype,))
-        self.name, self.params, self._dt_ms = name, params, dt_ms
+        self.name, self.params, self.fixed_dt_ms = name, params, dt_ms
         try:
             self._untouched = copy.deepcopy(module)
         except RuntimeError as error:  # tensors that belong to a graph, mostly
@@ -89,7 +89,7 @@ class ModuleAdapter(_ModuleAdapter):
             ) from None
 
     def build(self, setup: Setup) -> None:
-        _refuse_other(setup, self, self._dt_ms)
+        _refuse_other(setup, self)
         self._setup, self._module = setup, copy.deepcopy(self._untouched)
 
 
@@ -127,11 +127,11 @@ class FunctionAdapter(Adapter):
         capabilities: Capabilities | None,
     ):
         self.capabilities = capabilities or Capabilities(membrane="none")
-        self.name, self.params = name, params
-        self._function, self._dt_ms = function, dt_ms
+        self.name, self.params, self.fixed_dt_ms = name, params, dt_ms
+        self._function = function
 
     def build(self, setup: Setup) -> None:
-        _refuse_other(setup, self, self._dt_ms)
+        _refuse_other(setup, self)
         self._setup = setup
 
     def run(self, current: NDArray[np.float64]) -> Trace:
@@ -151,7 +151,7 @@ def _tensors(module: Any) -> tuple[Any, ...]:
     return (*module.parameters(), *module.buffers())
 
 
-def _refuse_other(setup: Setup, adapter: Adapter, dt_ms: float) -> None:
+def _refuse_other(setup: Setup, adapter: Adapter) -> None:
     params, claims = adapter.params, adapter.capabilities
     if claims.refractory == "none":
         params = replace(params, t_ref_ms=0.0)
@@ -159,8 +159,10 @@ def _refuse_other(setup: Setup, adapter: Adapter, dt_ms: float) -> None:
         own, asked = getattr(params, field), getattr(setup.params, field)
         if own != asked:
             raise CannotRepresent(f"another neuron: its {field} is {own:g}, not {asked:g}")
-    if setup.dt_ms != dt_ms:
-        raise CannotRepresent(f"another time step: it is {dt_ms:g} ms, not {setup.dt_ms:g} ms")
+    if setup.dt_ms != adapter.fixed_dt_ms:
+        raise CannotRepresent(
+            f"another time step: it is {adapter.fixed_dt_ms:g} ms, not {setup.dt_ms:g} ms"
+        )
     if setup.dtype not in claims.dtypes:
         raise CannotRepresent(f"{setup.dtype}: it is {' or '.join(claims.dtypes)}")
 
@@ -174,6 +176,8 @@ def _trace(answer: Any, shape: tuple[int, ...], setup: Setup, claims: Capabiliti
         spikes = answer[0]
         if claims.membrane != "none" and len(answer) > 1:
             V = _array(answer[1])
+    if spikes is None:
+        raise InputError("None came back: is a `return` missing? It must be the spikes")
     raster = _array(spikes)
     if raster.shape != shape:
         raise InputError(

@@ -87,7 +87,7 @@ class ForwardMethod(Adapter):
             spikes[n, fired] = np.sign(self.V[fired])
             self.V[fired] = params.V_reset
             membrane[n] = self.V
-        return Trace.from_raster(spikes, dt_ms, membrane)
+        return Trace.from_raster(spikes != 0, dt_ms, membrane)
 
     def reset(self) -> None:
         """V and the noise start anew; the paper prints no reset between images."""
