@@ -27,7 +27,7 @@ class Entry:
     summary : str
         A line for listings.
     apart : str
-        Why it needs an environment of its own; empty if ``bio_scnn[validate]`` brings it.
+        Why it needs an environment of its own; empty if the extra ``validate`` brings it.
     """
 
     name: str
