@@ -189,7 +189,9 @@ class Trace:
         membrane: ArrayLike | None = None,
         label: SpikeLabel = "end",
     ) -> Trace:
-        """From a spike raster ``(steps, neurons)``: 1 where a neuron fired in a step, else 0.
+        """From a spike raster ``(steps, neurons)``: how often a neuron fired in a step, 0 or 1.
+
+        Layers that subtract may fire several times in a step; each is a spike of its own here.
 
         Raises
         ------
@@ -206,15 +208,15 @@ class Trace:
         if raster.dtype.kind == "f" and np.isnan(raster).any():
             raise InputError("the spike raster contains NaN: it must be 0 or 1")
         if raster.dtype.kind != "b":
-            others = raster[(raster != 0) & (raster != 1)]
+            others = raster[(raster < 0) | (raster != np.rint(raster))]
             if others.size:
-                # A spike may be counted or signed; what has decimals is no spike.
                 between = others[others != np.rint(others)]
                 hint = f"{between[0]:g}): is it V?" if between.size else f"{others[0]:g})"
                 raise InputError(f"spikes must be 0 or 1 (found {hint}")
         neuron, step = np.nonzero(raster.T)
-        times = (step + (label == "end")) * dt_ms
-        splits = np.cumsum(np.bincount(neuron, minlength=raster.shape[1]))[:-1]
+        often = raster.T[neuron, step].astype(int)
+        times = np.repeat((step + (label == "end")) * dt_ms, often)
+        splits = np.cumsum(raster.sum(axis=0).astype(int))[:-1]
         return cls(
             tuple(np.split(times.astype(np.float64), splits)),
             None if membrane is None else np.asarray(membrane),
