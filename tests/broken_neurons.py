@@ -937,12 +937,6 @@ class MultipleSpikes(GridNeuron):
         spikes = np.floor((self.peak - p.V_reset) / (p.V_th - p.V_reset))
         return np.where(fired, np.minimum(spikes, 100), 0).astype(int)
 
-    def trace(self, raster: NDArray, membrane: NDArray) -> Trace:
-        single = Trace.from_raster(raster, self.setup.dt_ms, membrane)
-        counts = [column[column > 0] for column in raster.T]
-        pairs = zip(single.spike_times_ms, counts, strict=True)
-        return Trace(tuple(np.repeat(times, n) for times, n in pairs), single.membrane)
-
 
 # Input
 

@@ -209,16 +209,17 @@ def test_what_is_no_trace_is_named(answer):
     [
         ([[0, 1], [-0.3, 0]], r"0 or 1 \(found -0\.3\): is it V\?"),
         ([[0, 1], [0.99, 0]], r"\(found 0\.99\): is it V\?"),
-        ([[0, 2]], r"\(found 2\)$"),
         ([[0, -1]], r"\(found -1\)$"),
         ([["a", "b"]], "holds <U1"),
     ],
 )
-def test_a_raster_holds_0_and_1(raster, words):
+def test_a_raster_counts_spikes(raster, words):
     with pytest.raises(InputError, match=words):
         Trace.from_raster(raster, 0.1)
     trace = Trace.from_raster([[True, False], [False, False]], 0.1)
     assert [train.tolist() for train in trace.spike_times_ms] == [[0.1], []]
+    several = Trace.from_raster([[1, 0], [2.0, 1]], 0.5)
+    assert [train.tolist() for train in several.spike_times_ms] == [[0.5, 1.0, 1.0], [1.0]]
 
 
 def test_leaving_is_an_error_with_its_place():

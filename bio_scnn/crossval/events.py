@@ -14,7 +14,6 @@ from bio_scnn.crossval.protocol import Trace
 from bio_scnn.errors import InputError
 from bio_scnn.table1 import LIFParameters
 
-
 _SHORTEST = 1e-5  # of a step: shorter intervals than this would take forever
 
 
