@@ -453,6 +453,12 @@ def test_what_cannot_be_built_is_skipped_and_no_success():
     assert not report.ok
 
 
+def test_a_refractory_period_off_the_grid_is_refused():
+    with pytest.raises(InputError, match=r"whole multiple of dt_ms \(=0\.3 ms\)"):
+        check_lif(Grid(), dt_ms=0.3)
+    assert check_lif(Grid(refractory="none"), dt_ms=0.3, checks=["fi_curve"]).ok
+
+
 def test_endless_firing_is_refused_and_infinite_currents_do_not_fire():
     params = LIFParameters(t_ref_ms=0)
     current = np.array([[20.0, np.inf, np.nan]] * 100)

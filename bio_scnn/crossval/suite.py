@@ -130,11 +130,13 @@ def prepared(
     params: LIFParameters | None = None,
     expected_failures: Mapping[str, str] | None = None,
 ) -> Subject:
-    """A subject, once it is sure that its failures are announced for checks that there are.
+    """A subject, once it is sure that it can be checked as asked.
 
     Raises
     ------
     InputError
+        If failures are announced for checks that there are not, or the refractory period of a
+        clock-driven neuron does not fit the time step.
     """
     subject = Subject(adapter, dt_ms, params)
     if not isinstance(expected_failures, Mapping | None):
@@ -143,6 +145,12 @@ def prepared(
         )
     for name in (*adapter.expected_failures, *(expected_failures or {})):
         _known(name)
+    steps = subject.params.t_ref_ms / subject.dt_ms
+    if not subject.claims.precise and abs(steps - round(steps)) > 1e-6:
+        raise InputError(
+            f"t_ref_ms (={subject.params.t_ref_ms:g} ms) must be a whole multiple of dt_ms "
+            f"(={subject.dt_ms:g} ms): on a time grid there is no other"
+        )
     return subject
 
 
