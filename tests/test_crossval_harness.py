@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from grid_layer import Grid
 
 from bio_scnn.crossval import (
-    Adapter,
     CannotRepresent,
     Capabilities,
     ConformanceError,
@@ -18,7 +18,7 @@ from bio_scnn.crossval import (
     check_lif,
 )
 from bio_scnn.crossval.adapters import ENTRIES
-from bio_scnn.crossval.grid import PERFECT, GridNeuron, grid_trace
+from bio_scnn.crossval.grid import GridNeuron
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.crossval.suite import prepared
 from bio_scnn.crossval.testing import parametrize_with_checks
@@ -27,23 +27,6 @@ from bio_scnn.fi_curve import firing_rate
 from bio_scnn.table1 import TABLE_1, LIFParameters
 
 SHORT = GridNeuron(refractory="refractory period is t_ref - dt")
-
-
-class Grid(Adapter):
-    """A neuron of `grid`, claimed to be right."""
-
-    name = "grid"
-
-    def __init__(self, neuron=PERFECT, **claims):
-        self.neuron = neuron
-        self.capabilities = Capabilities(**claims)
-
-    def build(self, setup):
-        self.setup = setup
-
-    def run(self, current):
-        found = grid_trace(current, self.setup.dt_ms, self.setup.params, self.neuron)
-        return Trace.from_raster(found.raster, self.setup.dt_ms, found.membrane)
 
 
 def long_refractory(t_ref_ms):

@@ -5,9 +5,9 @@ import re
 
 import numpy as np
 import pytest
+from grid_layer import Grid
 
 from bio_scnn.crossval import (
-    Adapter,
     CannotRepresent,
     Capabilities,
     ConformanceError,
@@ -29,26 +29,6 @@ from bio_scnn.lif import simulate
 from bio_scnn.table1 import TABLE_1, LIFParameters
 
 pytest_plugins = ["pytester"]
-
-
-class Grid(Adapter):
-    """A neuron of `grid`, claimed to be right."""
-
-    name = "grid"
-
-    def __init__(self, neuron=PERFECT, **claims):
-        self.neuron = neuron
-        self.capabilities = Capabilities(**claims)
-
-    def build(self, setup):
-        self.setup = setup
-
-    def run(self, current):
-        found = grid_trace(current, self.setup.dt_ms, self.setup.params, self.neuron)
-        return Trace.from_raster(found.raster, self.setup.dt_ms, found.membrane)
-
-    def reset(self):
-        pass
 
 
 # --- the oracles -------------------------------------------------------------------------------
@@ -119,7 +99,9 @@ SILENT = GridNeuron(input="clipped")
 
 
 @pytest.mark.parametrize(
-    "neuron", diagnosis._singles(PERFECT), ids=lambda n: diagnosis.describe(n, PERFECT)[:40]
+    "neuron",
+    diagnosis.single_differences(PERFECT),
+    ids=lambda n: diagnosis.describe(n, PERFECT)[:40],
 )
 def test_every_single_difference_is_recognised(neuron):
     if neuron == SILENT:

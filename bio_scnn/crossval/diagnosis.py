@@ -92,7 +92,7 @@ def diagnose(subject: Subject) -> tuple[GridNeuron, str] | None:
         return None  # nothing can be told from silence
     base = claimed_neuron(subject.claims)
     second_choice = None
-    for hypotheses in ([base], _singles(base), _pairs(base)):
+    for hypotheses in ([base], single_differences(base), _pairs(base)):
         fitting = [(_membrane_error(answers, h), h) for h in hypotheses if _fits(answers, h)]
         if fitting:
             error, best = min(fitting, key=lambda pair: pair[0])
@@ -175,7 +175,8 @@ def _probe(params: LIFParameters, dt: float) -> NDArray[np.float64]:
     )
 
 
-def _singles(base: GridNeuron) -> list[GridNeuron]:
+def single_differences(base: GridNeuron) -> list[GridNeuron]:
+    """Every neuron on a grid that differs from `base` in one respect, as implementations do."""
     return [
         *(replace(base, refractory=name) for name in REFRACTORY if name != base.refractory),
         *(replace(base, update=name) for name in UPDATES if name != base.update),
@@ -196,7 +197,7 @@ def _singles(base: GridNeuron) -> list[GridNeuron]:
 
 def _pairs(base: GridNeuron) -> Iterator[GridNeuron]:
     """Two differences, each in a respect of its own."""
-    singles = _singles(base)
+    singles = single_differences(base)
     for one, two in itertools.combinations(singles, 2):
         changes = [
             {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.diagnosis import describe
-from bio_scnn.crossval.grid import PERFECT, REFRACTORY, UPDATES, GridNeuron, grid_trace
+from bio_scnn.crossval.diagnosis import describe, single_differences
+from bio_scnn.crossval.grid import PERFECT, GridNeuron, grid_trace
 from bio_scnn.crossval.protocol import Trace
 from bio_scnn.table1 import LIFParameters
 
@@ -201,24 +201,7 @@ def likely_cause(samples: list[Sample], tolerance: float) -> tuple[GridNeuron, s
     ):
         if all(_same(s, PERFECT, tolerance, shift) for s in samples):
             return PERFECT, words
-    candidates = [
-        *(replace(PERFECT, refractory=name) for name in REFRACTORY if name),
-        *(replace(PERFECT, update=name) for name in UPDATES if name != PERFECT.update),
-        replace(PERFECT, late="test"),
-        replace(PERFECT, late="reset"),
-        replace(PERFECT, reset="subtract"),
-        replace(PERFECT, reset="zero"),
-        replace(PERFECT, clamped=False),
-        replace(PERFECT, bounded=True),
-        replace(PERFECT, input="delayed"),
-        replace(PERFECT, input="averaged"),
-        replace(PERFECT, input="rectified"),
-        replace(PERFECT, input="clipped"),
-        replace(PERFECT, input="first"),
-        replace(PERFECT, offset=True),
-        replace(PERFECT, starts_refractory=True),
-    ]
-    for neuron in candidates:
+    for neuron in single_differences(PERFECT):
         if all(_same(s, neuron, tolerance) for s in samples):
             words = describe(neuron, PERFECT)
             return neuron, words if neuron.update == PERFECT.update else f"update of V: {words}"
