@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from bio_scnn.crossval.protocol import Adapter, Capabilities
 
-# Checks in which another update of V may show. In the others crossings are kept half a step away
-# from the grid, which is more than the methods' errors add up to.
+# Checks in which another update of V may show. In the others crossings are kept away from the grid,
+# by more than the methods' errors add up to.
 _UPDATE = (
     "spiking_membrane",
+    "reset_value",
     "step_currents",
     "frozen_noise",
     "coloured_noise",
@@ -24,7 +25,6 @@ _SURPLUS = (
     "fi_curve",
     "spike_intervals",
     "refractory_period",
-    "reset_value",
     "reset_delay",
 )
 _QUANTITATIVE = (*_SURPLUS, "first_spike", "reset_overshoot")
