@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from bio_scnn.crossval.protocol import Adapter, Capabilities
 
-# Checks in which another update of V may show. In the others crossings are kept away from the grid,
-# by more than the methods' errors add up to.
+# Checks in which another update of V may show. In the others crossings are kept away from the
+# grid, by more than the methods' errors add up to.
 _UPDATE = (
     "spiking_membrane",
     "reset_value",
