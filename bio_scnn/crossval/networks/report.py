@@ -187,7 +187,7 @@ def draw(found: Sequence[NetworkComparison]) -> bytes:
         layout="constrained",
     )
     grid = figure.subplots(len(found) + 1, len(shown), squeeze=False)
-    rows = [("exact rate", exact, "viridis", (exact.min(), exact.max()))]
+    rows = [("exact rate", exact, "viridis", (float(exact.min()), float(exact.max())))]
     for one in found:
         off = one.rate_hz - exact
         # Rounding errors of exact neurons are no picture.
