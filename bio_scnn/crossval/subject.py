@@ -94,7 +94,7 @@ class Subject:
     def setup(self, neurons: int, **changes: object) -> Setup:
         """A layer of the neuron under test, but for `changes`."""
         default = Setup(self.params, neurons, self.dt_ms, self.dtype)
-        return replace(default, **changes)  # type: ignore[arg-type]
+        return replace(default, **changes)  # type: ignore[arg-type] # fields of Setup by name
 
     def run(self, current: NDArray, **changes: object) -> Trace:
         """Build a layer and drive it with ``(steps, neurons)`` currents.

@@ -90,7 +90,7 @@ def own_noise(subject: Subject) -> Finding:
     runs = [subject.run(current, dt_ms=dt, noise_std=s, seed=seed).membrane for seed in (1, 1, 2)]
     if any(V is None for V in runs):
         raise Skip("it does not show V")
-    last, again, other = (np.asarray(V, dtype=np.float64)[-1] for V in runs)  # type: ignore[index]
+    last, again, other = (np.asarray(V, dtype=np.float64)[-1] for V in runs)
     a, k = np.exp(-dt / p.tau_ms), np.exp(-dt / p.tau_noise_ms)
     variance = (s * p.R * (1 - a)) ** 2 * (1 + a * k) / ((1 - a**2) * (1 - a * k))
     settled = p.R * mean + (p.V_reset - p.R * mean) * a**steps

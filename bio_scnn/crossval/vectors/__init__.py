@@ -104,7 +104,7 @@ def export_vectors(
             "current.csv": exchange.matrix_csv(case.current),
             "exact_spikes.npy": exchange.npy_bytes(_as_rows(exact)),
             "exact_spikes.csv": exchange.spikes_csv(exact.spike_times_ms),
-            "exact_membrane.npy": exchange.npy_bytes(exact.membrane),  # type: ignore[arg-type]
+            "exact_membrane.npy": exchange.npy_bytes(exact.membrane),  # type: ignore[arg-type] # never None here
             "grid_spikes.npy": exchange.npy_bytes(grid.raster.astype(np.uint8)),
             "grid_spikes.csv": _grid_csv(grid.raster, case.dt_ms),
             "grid_membrane.npy": exchange.npy_bytes(grid.membrane),
