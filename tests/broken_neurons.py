@@ -110,7 +110,7 @@ class GridNeuron(Adapter):
         membrane = np.empty(current.shape, self.dtype)
         # Inf and NaN in a current are the caller's business and stay in their neuron.
         with np.errstate(invalid="ignore", over="ignore"):
-            for n, I in enumerate(self.seen(current).astype(self.dtype)):  # noqa: E741
+            for n, I in enumerate(self.seen(current).astype(self.dtype)):  # noqa: E741 - as in eq. 1
                 raster[n] = self.step(I)
                 membrane[n] = self.recorded()
         return self.trace(raster, membrane)
@@ -118,7 +118,7 @@ class GridNeuron(Adapter):
     def seen(self, current: NDArray) -> NDArray:
         return current
 
-    def step(self, I: NDArray) -> NDArray:  # noqa: E741
+    def step(self, I: NDArray) -> NDArray:  # noqa: E741 - as in eq. 1
         free = self.left == 0
         self.left[~free] -= 1
         self.V[free] = self.advanced(I)[free]
@@ -128,7 +128,7 @@ class GridNeuron(Adapter):
         self.left[fired] = self.clamp
         return fired
 
-    def advanced(self, I: NDArray) -> NDArray:  # noqa: E741
+    def advanced(self, I: NDArray) -> NDArray:  # noqa: E741 - as in eq. 1
         return self.decay * self.V + self.gain * I
 
     def crosses(self) -> NDArray:
@@ -334,7 +334,7 @@ class NoMemory(GridNeuron):
 
 class _WrongTau(GridNeuron):
     def tau_ms(self) -> float:
-        raise NotImplementedError
+        raise NotImplementedError  # each subclass has its own
 
     def coefficients(self) -> tuple[float, float]:
         p, x = self.setup.params, self.setup.dt_ms / self.tau_ms()
@@ -614,7 +614,7 @@ class RefractoryClock(GridNeuron):
         self.t = 0.0
         self.t_last = np.full(self.setup.neurons, -np.inf)
 
-    def step(self, I: NDArray) -> NDArray:  # noqa: E741
+    def step(self, I: NDArray) -> NDArray:  # noqa: E741 - as in eq. 1
         self.t += self.setup.dt_ms
         free = self.t - self.t_last > self.setup.params.t_ref_ms
         self.V[free] = self.advanced(I)[free]
@@ -687,7 +687,7 @@ class IntegratesWhileRefractory(GridNeuron):
         ),
     )
 
-    def step(self, I: NDArray) -> NDArray:  # noqa: E741
+    def step(self, I: NDArray) -> NDArray:  # noqa: E741 - as in eq. 1
         self.V = self.advanced(I)
         fired = (self.left == 0) & self.crosses()
         self.left[self.left > 0] -= 1
@@ -708,7 +708,7 @@ class SharedCountdown(GridNeuron):
         every(REFRACTORY, r"\bshare|all neurons|\bglobal|\bcommon|\blayer"),
     )
 
-    def step(self, I: NDArray) -> NDArray:  # noqa: E741
+    def step(self, I: NDArray) -> NDArray:  # noqa: E741 - as in eq. 1
         fired = super().step(I)
         if fired.any():
             self.left[:] = self.clamp
@@ -748,7 +748,7 @@ class ThresholdOnPreviousV(GridNeuron):
         r"(?=.*(\blate\b|\bdelay|after the (cross|thresh))))",
     )
 
-    def step(self, I: NDArray) -> NDArray:  # noqa: E741
+    def step(self, I: NDArray) -> NDArray:  # noqa: E741 - as in eq. 1
         fired = (self.left == 0) & self.crosses()
         free = (self.left == 0) & ~fired
         self.left[self.left > 0] -= 1
@@ -817,7 +817,7 @@ class Adaptation(GridNeuron):
         super().start()
         self.theta = np.zeros(self.setup.neurons)
 
-    def step(self, I: NDArray) -> NDArray:  # noqa: E741
+    def step(self, I: NDArray) -> NDArray:  # noqa: E741 - as in eq. 1
         self.theta *= math.exp(-self.setup.dt_ms / 100)
         fired = super().step(I)
         self.theta[fired] += 0.02
@@ -840,7 +840,7 @@ class DelayedReset(GridNeuron):
         super().start()
         self.pending = np.zeros(self.setup.neurons, bool)
 
-    def step(self, I: NDArray) -> NDArray:  # noqa: E741
+    def step(self, I: NDArray) -> NDArray:  # noqa: E741 - as in eq. 1
         free = (self.left == 0) & ~self.pending
         self.left[self.left > 0] -= 1
         self.V[free] = self.advanced(I)[free]
@@ -892,7 +892,7 @@ class ResetAddedEveryStep(GridNeuron):
         every(r"V_reset\b", r"\badd(ed|s)\b|offset|\bbias|drift"),
     )
 
-    def advanced(self, I: NDArray) -> NDArray:  # noqa: E741
+    def advanced(self, I: NDArray) -> NDArray:  # noqa: E741 - as in eq. 1
         return super().advanced(I) + self.setup.params.V_reset
 
 
@@ -911,7 +911,7 @@ class FloorAtZero(GridNeuron):
         ),
     )
 
-    def advanced(self, I: NDArray) -> NDArray:  # noqa: E741
+    def advanced(self, I: NDArray) -> NDArray:  # noqa: E741 - as in eq. 1
         return np.maximum(super().advanced(I), 0)
 
 
@@ -931,7 +931,7 @@ class MultipleSpikes(GridNeuron):
         ),
     )
 
-    def step(self, I: NDArray) -> NDArray:  # noqa: E741
+    def step(self, I: NDArray) -> NDArray:  # noqa: E741 - as in eq. 1
         fired = super().step(I)
         p = self.setup.params
         spikes = np.floor((self.peak - p.V_reset) / (p.V_th - p.V_reset))
@@ -1118,7 +1118,7 @@ class LateralInhibition(GridNeuron):
     name = "winner takes all"
     truth = (*OTHERS, r"inhibit")
 
-    def step(self, I: NDArray) -> NDArray:  # noqa: E741
+    def step(self, I: NDArray) -> NDArray:  # noqa: E741 - as in eq. 1
         fired = super().step(I)
         self.V[(self.left == 0) & ~fired] -= 0.05 * fired.mean()
         return fired
@@ -1133,7 +1133,7 @@ class VectorBody(GridNeuron):
     name = "SIMD body"
     truth = (*OTHERS, r"forward euler|number of neurons|layer size|size of the layer")
 
-    def advanced(self, I: NDArray) -> NDArray:  # noqa: E741
+    def advanced(self, I: NDArray) -> NDArray:  # noqa: E741 - as in eq. 1
         p, x = self.setup.params, self.setup.dt_ms / self.setup.params.tau_ms
         V = super().advanced(I)
         body = len(V) // 8 * 8
@@ -1181,7 +1181,7 @@ class LostSpikes(GridNeuron):
         *OTHERS,
     )
 
-    def step(self, I: NDArray) -> NDArray:  # noqa: E741
+    def step(self, I: NDArray) -> NDArray:  # noqa: E741 - as in eq. 1
         reported = super().step(I)
         reported[np.flatnonzero(reported)[16:]] = False
         return reported

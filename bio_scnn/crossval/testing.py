@@ -94,9 +94,9 @@ class _Check:
         __tracebackhide__ = True
         result = run_check(self.name, self.subject, self.expected_failures)
         if result.status == "skipped":
-            pytest.skip(result.reason)
+            pytest.skip(result.reason)  # there is no such neuron to check
         if result.status == "xfail" and not self.marked:
-            pytest.xfail(result.reason)
+            pytest.xfail(result.reason)  # declared as possible, so not marked before
         if result.status in (*UNEXPECTED, "xfail"):
             raise ConformanceError(failure(self.subject.adapter.name, [result]))
 
