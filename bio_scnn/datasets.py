@@ -50,11 +50,17 @@ class DataSettings:
         Number of generated images, and their height and width in pixels.
     dead_leaves_fraction : float
         Fraction of the patches taken from generated images, in [0, 1].
+    dead_leaves_from_photographs : float
+        Fraction of the generated images that take their colours and some of their textures from a
+        training photograph each, in [0, 1]; without photographs none does.
     downscaling : tuple of float
         Factors by which photographs are downscaled; a patch comes from one of them at random.
     min_detail : float
         Patches in which pixels 4 apart differ by less than this on average (of intensities in
-        [0, 1]) are mostly rejected: any fill restores smooth patches, so they teach little.
+        [0, 1]) are flat: any fill restores them, so they teach little.
+    keep_flat : float
+        Fraction of the flat patches that is kept all the same, in [0, 1]: large pictures at full
+        resolution are mostly flat, and have to be left so.
     memory_mb : int
         Most memory that decoded images may take, in 2**20 bytes.
     """
@@ -66,13 +72,20 @@ class DataSettings:
     n_dead_leaves: int = 256
     dead_leaves_size: int = 384
     dead_leaves_fraction: float = 0.25
-    downscaling: tuple[float, ...] = (1.3, 1.6, 2.0, 2.5, 3.1, 3.9, 4.8, 6.0)
+    dead_leaves_from_photographs: float = 0.75
+    downscaling: tuple[float, ...] = (1.0, 1.4, 2.0, 2.8, 4.0, 6.0)
     min_detail: float = 0.02
-    memory_mb: int = 1024
+    keep_flat: float = 0.3
+    memory_mb: int = 1536
 
     def __post_init__(self) -> None:
         _check_val_fraction(self.val_fraction)
-        for name in ("dead_leaves_fraction", "min_detail"):
+        for name in (
+            "dead_leaves_fraction",
+            "dead_leaves_from_photographs",
+            "min_detail",
+            "keep_flat",
+        ):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be in [0, 1]")
         for name in ("dead_leaves_size", "memory_mb"):

@@ -1,7 +1,14 @@
 """Dead leaves: generated images of occluding shapes, with colours and textures of their own."""
 
+from functools import lru_cache
+
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from bio_scnn.leaf_textures import made_up_texture, natural_colours, paper_over
+
+_LETTERS = list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:-   ")
 
 
 def dead_leaves(
@@ -11,12 +18,15 @@ def dead_leaves(
     r_min: float | None = None,
     r_max: float | None = None,
     palette: np.ndarray | None = None,
+    photograph: np.ndarray | None = None,
 ) -> np.ndarray:
     """Generate an image of occluding shapes, whose statistics resemble those of photographs.
 
     Discs, ellipses, rectangles and polygons with a power-law density of radii, proportional to
     1 / r**3 between `r_min` and `r_max`, cover one another until the plane is full; each has a
-    colour, a gradient and at times a texture of its own.
+    colour, a gradient and at times a texture of its own. Among them lie twigs, blades of grass,
+    rows of bars, grids and writing. In one image of three some leaves are nearer than the others,
+    and one of the two layers is out of focus.
 
     Parameters
     ----------
@@ -28,9 +38,11 @@ def dead_leaves(
         Smallest and largest radius in pixels; by default drawn from 2.5-16 px and 0.3-0.7 of
         the shorter side.
     palette : ndarray, shape (N, 3), optional
-        Colours in [0, 1] to choose from, such as pixels of a photograph. By default colours
-        vary along the principal axes of natural ones: mostly in brightness, then blue-yellow,
-        then green-red.
+        Colours in [0, 1] to choose from. By default the pixels of the photograph or, without one,
+        colours along the principal axes of natural ones: mostly different in brightness, then
+        blue-yellow, then green-red.
+    photograph : ndarray, shape (h, w, 3), optional
+        Intensities in [0, 1]. Some leaves take their texture from it.
 
     Returns
     -------
@@ -50,24 +62,45 @@ def dead_leaves(
     # Six layers on average leave exp(-6) of the plane to the background leaf.
     n_leaves = int(np.clip(6 * height * width / mean_area, 8, 6000))
     radius = (inner - rng.random(n_leaves) * (inner - outer)) ** -0.5
-    labels = _paint_labels((2 * height, 2 * width), 2 * radius, rng)
+    if photograph is not None:
+        photograph = photograph.astype(np.float32)
+        palette = photograph.reshape(-1, 3) if palette is None else palette
 
-    # Painted at twice the size, averaged to antialias the edges; textures need no such care.
-    n_colours = n_leaves + 1
-    colours = (
-        _natural_colours(n_colours, rng) if palette is None else rng.choice(palette, n_colours)
-    )
-    flat = colours.astype(np.float32)[labels]
-    flat = flat.reshape(height, 2, width, 2, 3).mean(axis=(1, 3))
-    leaf = labels[::2, ::2]
-    image = flat + _textures(leaf, n_colours, rng)[..., None]
+    def layer(radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # Painted at twice the size, averaged to antialias the edges; textures need no such care.
+        labels, n = _paint_labels((2 * height, 2 * width), 2 * radius, rng)
+        colours = natural_colours(n, rng) if palette is None else rng.choice(palette, n)
+        flat = colours.astype(np.float32)[labels]
+        image = flat.reshape(height, 2, width, 2, 3).mean(axis=(1, 3))
+        leaf = labels[::2, ::2]
+        if photograph is not None:
+            paper_over(image, leaf, n, photograph, rng)
+        image += made_up_texture(leaf, n, rng)[..., None]
+        covered = (labels > 0).reshape(height, 2, width, 2).mean(axis=(1, 3), dtype=np.float32)
+        return image, covered
+
+    image, _ = layer(radius)
+    if rng.random() < 1 / 3:
+        near, covered = layer(radius[: max(n_leaves // int(rng.integers(10, 60)), 1)])
+        # What is out of focus: the distance, or what is near, together with its outline.
+        blur = float(np.exp(rng.uniform(np.log(0.7), np.log(4.0))))
+        if rng.random() < 0.6:
+            image = ndimage.gaussian_filter(image, (blur, blur, 0))
+        else:
+            near = ndimage.gaussian_filter(near * covered[..., None], (blur, blur, 0))
+            covered = ndimage.gaussian_filter(covered, blur)
+            near /= np.maximum(covered, 1e-3)[..., None]
+        image += covered[..., None] * (near - image)
     return np.clip(_blur(image, rng.uniform(0.0, 0.2)), 0.0, 1.0)
 
 
 def _paint_labels(
     shape: tuple[int, int], radius: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Paint leaves 1..n over background 0, from back to front; each pixel keeps its top leaf."""
+) -> tuple[np.ndarray, int]:
+    """Paint leaves and marks over background 0, from back to front; pixels keep the top one.
+
+    Returns the number of what is seen at each pixel, and how many numbers there are.
+    """
     n_leaves = len(radius)
     canvas = Image.new("I", (shape[1], shape[0]))
     pen = ImageDraw.Draw(canvas)
@@ -77,58 +110,98 @@ def _paint_labels(
     # Axes of the same area as the disc, so that the radii's law holds for every kind.
     stretch = np.sqrt(np.exp(rng.normal(0, 0.5, n_leaves)))
     corners = rng.integers(3, 8, n_leaves)
+    # Marks lie in front of most leaves, or few of them would be seen.
+    n_marks = int(rng.integers(1, 7)) if rng.random() < 0.5 else 0
+    depth = n_leaves - 1 - (n_leaves * rng.random(n_marks) ** 2 * 0.3).astype(int)
+    label = n_leaves
     for i in range(n_leaves):
         x, y = centre[i]
         if kind[i] == 0:
             r = radius[i]
             pen.ellipse((x - r, y - r, x + r, y + r), fill=i + 1)
-            continue
-        n_corners = (24, 4, corners[i])[kind[i] - 1]
-        turn = 2 * np.pi * np.arange(n_corners) / n_corners
-        u, v = radius[i] * stretch[i] * np.cos(turn), radius[i] / stretch[i] * np.sin(turn)
-        cos, sin = np.cos(angle[i]), np.sin(angle[i])
-        outline = np.stack([x + cos * u - sin * v, y + sin * u + cos * v], axis=1)
-        pen.polygon(outline.ravel().tolist(), fill=i + 1)
-    return np.asarray(canvas)
+        else:
+            n_corners = (24, 4, corners[i])[kind[i] - 1]
+            turn = 2 * np.pi * np.arange(n_corners) / n_corners
+            u, v = radius[i] * stretch[i] * np.cos(turn), radius[i] / stretch[i] * np.sin(turn)
+            cos, sin = np.cos(angle[i]), np.sin(angle[i])
+            outline = np.stack([x + cos * u - sin * v, y + sin * u + cos * v], axis=1)
+            pen.polygon(outline.ravel().tolist(), fill=i + 1)
+        for _ in range(np.count_nonzero(depth == i)):
+            label += 1
+            mark = (_twig, _grass, _bars, _writing)[rng.integers(4)]
+            mark(pen, shape, label, rng)
+    return np.asarray(canvas), label + 1
 
 
-def _natural_colours(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Colours (n, 3) around one mean, spread along the principal axes of natural images."""
-    axes = np.array([(1, 1, 1), (1, 0, -1), (1, -2, 1)]) / np.sqrt([[3], [2], [6]])
-    spread = np.array([0.38, 0.10, 0.05]) * np.exp(rng.normal(0, 0.3, 3))
-    mean = rng.uniform(0.3, 0.6) + rng.normal(0, (0.1, 0.05, 0.03)) @ axes
-    return np.clip(mean + (rng.laplace(0, 0.7, (n, 3)) * spread) @ axes, 0.0, 1.0)
+def _twig(
+    pen: ImageDraw.ImageDraw, shape: tuple[int, int], label: int, rng: np.random.Generator
+) -> None:
+    """A branch that winds, becomes thinner, and has branches of its own."""
+    branches = [(rng.uniform((0, 0), shape[::-1]), rng.uniform(0, 2 * np.pi), rng.uniform(3, 12))]
+    for start, heading, width in branches:
+        n_steps = int(rng.integers(4, 12))
+        headings = heading + np.cumsum(rng.normal(0, 0.3, n_steps))
+        steps = rng.uniform(0.02, 0.06) * max(shape) * np.ones((n_steps, 1))
+        moves = steps * np.stack([np.cos(headings), np.sin(headings)], axis=1)
+        path = start + np.concatenate([np.zeros((1, 2)), np.cumsum(moves, axis=0)])
+        for k in range(n_steps):
+            thickness = max(round(width * (1 - 0.7 * k / n_steps)), 1)
+            pen.line(path[k : k + 2].ravel().tolist(), fill=label, width=thickness)
+            if len(branches) < 8 and width > 2 and rng.random() < 0.3:
+                side = heading + rng.choice((-1, 1)) * rng.uniform(0.4, 1.2)
+                branches.append((path[k], side, width / 2))
 
 
-def _textures(leaf: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """What each leaf adds to its flat colour, (H, W): gradient, stripes and 1/f noise."""
-    height, width = leaf.shape
-    row, column = np.ogrid[:height, :width]
-    along = rng.uniform(0, 2 * np.pi, n)
-    slope = rng.normal(0, 0.15, n) / max(height, width)
-    wave = 2 * np.pi / np.exp(rng.uniform(np.log(4), np.log(40), n))
-    stripes = rng.uniform(0.02, 0.15, n) * (rng.random(n) < 0.15)
-    noise = rng.exponential(0.06, n) * (rng.random(n) < 0.6)
-    table = np.stack([np.cos(along), np.sin(along), slope, wave, stripes, noise]).astype(
-        np.float32
-    )
-    cos, sin, slope_at, wave_at, stripes_at, noise_at = table[:, leaf]
-    position = cos * (column - width / 2).astype(np.float32)
-    position += sin * (row - height / 2).astype(np.float32)
-    texture = slope_at * position
-    texture += noise_at * _pink_noise((height, width), rng)
-    striped = stripes_at > 0
-    texture[striped] += stripes_at[striped] * np.sin(wave_at[striped] * position[striped])
-    return texture
+def _grass(
+    pen: ImageDraw.ImageDraw, shape: tuple[int, int], label: int, rng: np.random.Generator
+) -> None:
+    """Blades, hairs or wires: thin curves side by side, that bend in a similar way."""
+    n, width = int(rng.integers(10, 50)), int(rng.integers(1, 5))
+    start = rng.uniform((0, 0), shape[::-1]) + rng.normal(0, 0.1 * max(shape), (n, 2))
+    heading = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.2, n)
+    bend = rng.normal(0, 0.1) + rng.normal(0, 0.05, n)
+    length = rng.uniform(0.1, 0.5) * max(shape) * rng.uniform(0.6, 1.0, n)
+    along = np.linspace(0, 1, 8)
+    headings = heading[:, None] + bend[:, None] * np.arange(8)
+    x = start[:, :1] + length[:, None] * along * np.cos(headings)
+    y = start[:, 1:] + length[:, None] * along * np.sin(headings)
+    for blade in np.stack([x, y], axis=2):
+        pen.line(blade.ravel().tolist(), fill=label, width=width)
 
 
-def _pink_noise(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Noise of unit variance whose amplitude falls as 1 / frequency."""
-    spectrum = np.fft.rfft2(rng.standard_normal(shape, dtype=np.float32))
-    frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1]))
-    frequency[0, 0] = np.inf
-    noise = np.fft.irfft2(spectrum / frequency, shape).astype(np.float32)
-    return noise / (noise.std() + 1e-6)
+def _bars(
+    pen: ImageDraw.ImageDraw, shape: tuple[int, int], label: int, rng: np.random.Generator
+) -> None:
+    """Bars of a fence or a shutter at equal distances, or a grid of them."""
+    width = float(np.exp(rng.uniform(np.log(1.5), np.log(12))))
+    period = width * rng.uniform(2.0, 8.0)
+    n = int(np.clip(rng.uniform(0.2, 1.0) * max(shape) / period, 3, 80))
+    angle = rng.uniform(0, 2 * np.pi)
+    across = np.array([np.cos(angle), np.sin(angle)])
+    along = np.array([-across[1], across[0]])
+    middle = rng.uniform((0, 0), shape[::-1])
+    half = rng.uniform(0.3, 1.0, 2) * n * period / 2
+    for direction, other in ((across, along), (along, across))[: 1 + int(rng.random() < 0.5)]:
+        for place in (np.arange(n) - (n - 1) / 2) * period:
+            centre = middle + place * direction
+            ends = np.concatenate([centre - half[0] * other, centre + half[0] * other])
+            pen.line(ends.tolist(), fill=label, width=max(round(width), 1))
+
+
+def _writing(
+    pen: ImageDraw.ImageDraw, shape: tuple[int, int], label: int, rng: np.random.Generator
+) -> None:
+    """A few lines of random letters, one below the other."""
+    height = round(float(np.exp(rng.uniform(np.log(14), np.log(90)))))
+    letters = rng.choice(_LETTERS, (int(rng.integers(1, 5)), int(rng.integers(3, 20))))
+    text = "\n".join("".join(line) for line in letters)
+    x, y = rng.uniform((-0.2, -0.1), (0.8, 0.9)) * shape[::-1]
+    pen.multiline_text((float(x), float(y)), text, fill=label, font=_font(height))
+
+
+@lru_cache(maxsize=96)
+def _font(height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(height)
 
 
 def _blur(image: np.ndarray, weight: float) -> np.ndarray:

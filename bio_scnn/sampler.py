@@ -95,7 +95,7 @@ class PatchSampler:
         }
 
     def _interesting_patch(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """Cut a random (size, size, 3) uint8 patch; of flat ones one in ten is kept."""
+        """Cut a random (size, size, 3) uint8 patch; of flat ones few are kept."""
         for _ in range(8):
             if rng.random() < self.settings.dead_leaves_fraction:
                 image = self._leaves(int(rng.integers(self.settings.n_dead_leaves)), size)
@@ -105,7 +105,7 @@ class PatchSampler:
             row = int(rng.integers(image.shape[0] - size, endpoint=True))
             column = int(rng.integers(image.shape[1] - size, endpoint=True))
             patch = image[row : row + size, column : column + size]
-            keep_flat = rng.random() < 0.1
+            keep_flat = rng.random() < self.settings.keep_flat
             if keep_flat or _detail(patch) >= self.settings.min_detail:
                 break
         return patch
@@ -119,7 +119,12 @@ class PatchSampler:
 
         def generate() -> np.ndarray:
             seed = np.random.SeedSequence(self.settings.seed, spawn_key=(index,))
-            image = dead_leaves((side, side), np.random.default_rng(seed))
+            rng = np.random.default_rng(seed)
+            photograph = None
+            if self.photographs and rng.random() < self.settings.dead_leaves_from_photographs:
+                source = int(rng.integers(len(self.photographs)))
+                photograph = self._photograph(source, side // 2, rng.random()) / np.float32(255)
+            image = dead_leaves((side, side), rng, photograph=photograph)
             return np.rint(image * 255).astype(np.uint8)
 
         return self._cache.get(("dead leaves", index, 1.0), generate)

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import bio_scnn.dead_leaves
 import bio_scnn.sampler
+from bio_scnn import leaf_textures
 from bio_scnn.datasets import (
     DataSettings,
     embedded_images,
@@ -182,16 +184,105 @@ def test_dead_leaves_look_like_occluding_objects():
     assert 0.5 < correlation < 0.995
 
 
-def test_dead_leaves_have_the_spectrum_of_photographs():
-    powers = []
-    for seed in range(12):
-        grey = dead_leaves((128, 128), np.random.default_rng(seed)).mean(axis=2)
-        window = np.outer(np.hanning(128), np.hanning(128))
+def spectral_slope(images):
+    """Exponent of the power spectrum of grey square images, averaged over the images."""
+    powers, size = [], images[0].shape[0]
+    for image in images:
+        grey = image.mean(axis=2)
+        window = np.outer(np.hanning(size), np.hanning(size))
         powers.append(np.abs(np.fft.rfft2((grey - grey.mean()) * window)) ** 2)
-    frequency = np.hypot(np.fft.fftfreq(128)[:, None], np.fft.rfftfreq(128))
+    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size))
     band = (frequency > 0.03) & (frequency < 0.25)
-    slope = np.polyfit(np.log(frequency[band]), np.log(np.mean(powers, axis=0)[band]), 1)[0]
+    return np.polyfit(np.log(frequency[band]), np.log(np.mean(powers, axis=0)[band]), 1)[0]
+
+
+def test_dead_leaves_have_the_spectrum_of_photographs():
+    slope = spectral_slope([dead_leaves((128, 128), np.random.default_rng(i)) for i in range(12)])
     assert -3.5 < slope < -1.5  # photographs: about -2
+    noise = np.random.default_rng(0).random((12, 128, 128, 3))
+    assert spectral_slope(noise) > -0.3
+
+
+def photograph(name, factor=2.0):
+    (path,) = (path for path in embedded_images() if path.stem == name)
+    return resize(read_rgb(path), factor).astype(np.float32) / 255
+
+
+def test_leaves_from_a_photograph_have_its_spectrum():
+    names = ("coffee", "chelsea", "rocket", "astronaut")
+    images = [photograph(name) for name in names]
+    crops = [image[i : i + 128, j : j + 128] for image in images for i in (0, 20) for j in (0, 60)]
+    leaves = [
+        dead_leaves((128, 128), np.random.default_rng(i), photograph=images[i % 4])
+        for i in range(24)
+    ]
+    assert spectral_slope(leaves) == pytest.approx(spectral_slope(crops), abs=0.6)
+
+
+def test_leaves_from_a_photograph_have_its_colours():
+    for name, other in (("coffee", "rocket"), ("chelsea", "coffee")):
+        source = photograph(name)
+        leaves = [
+            dead_leaves((96, 96), np.random.default_rng(i), photograph=source) for i in range(24)
+        ]
+        pixels = np.concatenate([image.reshape(-1, 3) for image in leaves])
+        wanted = source.reshape(-1, 3)
+        assert np.abs(pixels.mean(axis=0) - wanted.mean(axis=0)).max() < 0.06
+        covariance, expected = np.cov(pixels.T), np.cov(wanted.T)
+        distance = np.linalg.norm(covariance - expected) / np.linalg.norm(expected)
+        # Clipping, grey textures and chance account for what is left.
+        assert distance < 0.35
+        far = np.cov(photograph(other).reshape(-1, 3).T)
+        assert distance < 0.7 * np.linalg.norm(covariance - far) / np.linalg.norm(expected)
+
+
+def test_a_gaussian_texture_has_the_covariance_of_its_photograph():
+    source = photograph("coffee")
+    rng = np.random.default_rng(0)
+    textures = np.stack(
+        [leaf_textures._gaussian_texture(source, (96, 96), rng) for _ in range(64)]
+    )
+    assert textures.shape == (64, 96, 96, 3)
+    ours = np.corrcoef(textures.reshape(-1, 3).T)
+    np.testing.assert_allclose(ours, np.corrcoef(source.reshape(-1, 3).T), atol=0.15)
+    # Gaussian: no heavier tails, whatever edges the photograph has.
+    each = textures / textures.std(axis=(1, 2, 3), keepdims=True)
+    assert np.mean(np.diff(each, axis=1) ** 4) / np.mean(np.diff(each, axis=1) ** 2) ** 2 < 5
+
+
+def test_some_leaves_are_pieces_of_the_photograph():
+    rng = np.random.default_rng(0)
+    source = rng.random((40, 50, 3), dtype=np.float32)
+    leaf = np.arange(64 * 64).reshape(64, 64) // 256
+    image = np.full((64, 64, 3), -1.0, np.float32)
+    leaf_textures.paper_over(image, leaf, 16, source, rng)
+    known = {pixel.tobytes() for pixel in source.reshape(-1, 3)}
+    copied = np.array([pixel.tobytes() in known for pixel in image.reshape(-1, 3)]).reshape(64, 64)
+    untouched = (image == -1.0).all(axis=2)
+    whole = [np.unique(leaf[where]).size * 256 == where.sum() for where in (copied, untouched)]
+    assert whole == [True, True]
+    assert copied.any()
+    assert untouched.any()
+    assert not (copied | untouched).all()
+
+
+def test_some_images_are_partly_out_of_focus(monkeypatch):
+    def images():
+        return [dead_leaves((64, 64), np.random.default_rng(i), r_min=6.0) for i in range(60)]
+
+    def energy(image):
+        return np.mean(np.diff(image, axis=1) ** 2)
+
+    seen = images()
+    monkeypatch.setattr(
+        bio_scnn.dead_leaves.ndimage, "gaussian_filter", lambda image, sigma: image
+    )
+    in_focus = images()
+    changed = [(a, b) for a, b in zip(seen, in_focus, strict=True) if (a != b).any()]
+    assert 10 < len(changed) < 30
+    lost = np.array([1 - energy(a) / energy(b) for a, b in changed])
+    assert lost.min() > 0
+    assert lost.max() > 0.5
 
 
 def test_radii_and_palette_are_respected():
@@ -307,7 +398,13 @@ def test_the_mixture_is_what_was_asked_for(tmp_path):
     image[..., 1:] = rng.integers(0, 30, (80, 80, 2), dtype=np.uint8)
     write_image(tmp_path / "a.png", image)
     for fraction in (0.0, 0.3, 1.0):
-        settings = dataclasses.replace(SMALL, dead_leaves_fraction=fraction, downscaling=(1.0,))
+        settings = dataclasses.replace(
+            SMALL,
+            dead_leaves_fraction=fraction,
+            dead_leaves_from_photographs=0.0,
+            downscaling=(1.0,),
+            keep_flat=0.1,
+        )
         sampler = PatchSampler([] if fraction == 1.0 else [tmp_path / "a.png"], settings)
         rng = np.random.default_rng(1)
         cut = [sampler._interesting_patch(rng, 32) for _ in range(200)]
@@ -321,15 +418,22 @@ def test_smooth_patches_are_mostly_rejected(tmp_path):
     image[:, 350:] = np.random.default_rng(0).integers(0, 256, (800, 50, 3))
     write_image(tmp_path / "a.png", image)
     shares = []
-    for min_detail in (0.0, 0.05):
+    for min_detail, keep_flat in ((0.0, 0.0), (0.05, 1.0), (0.05, 0.1), (0.05, 0.0)):
         settings = DataSettings(
-            dead_leaves_fraction=0.0, downscaling=(1.0,), min_detail=min_detail
+            dead_leaves_fraction=0.0,
+            downscaling=(1.0,),
+            min_detail=min_detail,
+            keep_flat=keep_flat,
         )
         sampler = PatchSampler([tmp_path / "a.png"], settings)
         rng = np.random.default_rng(1)
         cut = [sampler._interesting_patch(rng, 32) for _ in range(300)]
         shares.append(np.mean([np.diff(patch.astype(int), axis=1).any() for patch in cut]))
-    assert 2 * shares[0] < shares[1] < 1.0
+    assert shares[0] == pytest.approx(shares[1], abs=0.08)  # neither rejects any
+    assert 2 * shares[1] < shares[2] < 1.0
+    # At most eight are drawn; the last stays.
+    found = 1 - (1 - shares[0]) ** 8
+    assert shares[3] == pytest.approx(found, abs=0.12)
 
 
 def test_augmentation_keeps_the_scene_and_varies_its_look():
@@ -398,6 +502,8 @@ def test_description_tells_no_absolute_path(folder, tmp_path):
         {"downscaling": (0.5, 2.0)},
         {"memory_mb": 0},
         {"min_detail": float("nan")},
+        {"keep_flat": -0.1},
+        {"dead_leaves_from_photographs": 1.1},
     ],
 )
 def test_contradictory_settings_are_refused(wrong):
