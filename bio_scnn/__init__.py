@@ -7,7 +7,7 @@
                  -> currents       clipped into Table 1's band            encoding
                  -> LIF neurons    eq. 1 in Brian2, exact spike times     lif
                  -> firing rates   normalised to [0, 1]                   encoding
-                 -> CNN            five convolutions in NumPy             cnn, layers
+                 -> CNN            five convolutions in NumPy             cnn, layers, winograd
                  -> image          known pixels untouched                 restoration
 
 `simulate` runs the neurons, `firing_rate` and `current_for_rate` are their closed form,

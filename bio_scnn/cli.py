@@ -10,15 +10,24 @@ from typing import NoReturn
 
 from bio_scnn.errors import InputError
 from bio_scnn.model import ENGINES, READOUTS, SpikingOptions
+from bio_scnn.quality import QUALITIES, spiking_options
 
 
 def add_neuron_options(group: argparse._ArgumentGroup) -> None:
-    """Add the options that say how the neurons are run."""
+    """Add the options that say how the neurons are run, and how often."""
+    group.add_argument(
+        "--quality",
+        choices=QUALITIES,
+        default="default",
+        help="fast: simulate nothing, take rates from the closed form; default: simulate every "
+        "spike; best: also restore the picture's eight flips and rotations, each simulated, and "
+        "average them (eight times the neurons and the time)",
+    )
     group.add_argument(
         "--engine",
         choices=ENGINES,
-        default="brian2",
-        help="simulate every spike, or use the closed form (default: brian2)",
+        help="simulate every spike, or use the closed form (default: brian2; with --quality fast "
+        "closed-form)",
     )
     group.add_argument(
         "--readout",
@@ -46,8 +55,9 @@ def add_neuron_options(group: argparse._ArgumentGroup) -> None:
 
 def neuron_options(args: argparse.Namespace) -> SpikingOptions:
     """What `add_neuron_options` was given."""
-    return SpikingOptions(
-        engine=args.engine,
+    return spiking_options(
+        args.quality,
+        args.engine,
         readout=args.readout,
         duration_ms=args.duration,
         dt_ms=args.dt,

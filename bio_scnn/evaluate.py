@@ -7,9 +7,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from tqdm import tqdm
 
 from bio_scnn.checkpoint import load_model
@@ -18,14 +20,17 @@ from bio_scnn.datasets import embedded_images, find_images, read_rgb, validation
 from bio_scnn.errors import InputError
 from bio_scnn.fills import biharmonic_fill, harmonic_fill, mean_fill
 from bio_scnn.images import from_float, to_float
-from bio_scnn.masks import MASK_KINDS, make_mask
+from bio_scnn.masks import DEFAULT_COVERAGE, MASK_KINDS, make_mask
 from bio_scnn.metrics import evaluate
 from bio_scnn.model import HybridSCNN, SpikingOptions
 from bio_scnn.model_files import model_path
+from bio_scnn.quality import Quality
 from bio_scnn.restoration import restore
 
 Method = Callable[[NDArray, NDArray[np.bool_]], NDArray]
 COLUMNS = ("hole_psnr", "ssim", "mse", "hole_mse")
+REFERENCE = "biharmonic (scikit-image)"
+RESAMPLES = 9999
 
 EPILOG = """\
 examples:
@@ -34,6 +39,7 @@ examples:
   python -m bio_scnn.evaluate --data photos/ --model inpaint paper --crops 32
   python -m bio_scnn.evaluate --data photos/ --size 0 --engine closed-form
       whole photographs; without noise the engines agree to the last digits
+  python -m bio_scnn.evaluate --data photos/ --quality best --coverage 0.4 --grey
   python -m bio_scnn.evaluate --data photos/ --readout count --duration 100
 """
 
@@ -42,9 +48,15 @@ def classical(fill: Callable[[NDArray, NDArray[np.bool_]], NDArray]) -> Method:
     """A fill of float images as one of 8-bit images."""
 
     def method(image: NDArray, mask: NDArray[np.bool_]) -> NDArray:
-        return from_float(fill(to_float(image), mask), image.dtype)
+        channels = to_float(image).reshape(*mask.shape, -1)
+        return from_float(fill(channels, mask).reshape(image.shape), image.dtype)
 
     return method
+
+
+def mean_of_fills(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The mean of the harmonic and the biharmonic fill: the network before it learns."""
+    return (harmonic_fill(image, mask) + biharmonic_fill(image, mask)) / 2
 
 
 def opencv(name: str) -> Method:
@@ -59,11 +71,11 @@ def opencv(name: str) -> Method:
     return method
 
 
-def network(model: HybridSCNN, options: SpikingOptions) -> Method:
+def network(model: HybridSCNN, options: SpikingOptions, quality: Quality) -> Method:
     """A model as one of the methods; its noise, if any, is seeded."""
 
     def method(image: NDArray, mask: NDArray[np.bool_]) -> NDArray:
-        return restore(image, mask, model=model, options=options, seed=0).image
+        return restore(image, mask, model=model, options=options, quality=quality, seed=0).image
 
     return method
 
@@ -73,7 +85,8 @@ def peers() -> dict[str, Method]:
     methods = {
         "mean of known pixels": classical(mean_fill),
         "harmonic": classical(harmonic_fill),
-        "biharmonic (scikit-image)": classical(biharmonic_fill),
+        REFERENCE: classical(biharmonic_fill),
+        "mean of harmonic and biharmonic": classical(mean_of_fills),
     }
     try:
         methods["Telea (OpenCV)"] = opencv("telea")
@@ -84,15 +97,123 @@ def peers() -> dict[str, Method]:
 
 
 def score(
-    methods: dict[str, Method], pictures: Sequence[NDArray], kind: str, seed: int
+    methods: dict[str, Method],
+    pictures: Sequence[NDArray],
+    kind: str,
+    seed: int,
+    coverage: float | None = None,
 ) -> Iterator[tuple[str, dict[str, float]]]:
     """Scores of every method on every picture, one at a time."""
     for number, picture in enumerate(pictures):
         rng = np.random.default_rng([seed, MASK_KINDS.index(kind), number])
-        mask = make_mask(kind, picture.shape[:2], rng)
+        mask = make_mask(kind, picture.shape[:2], rng, coverage)
         for name, method in methods.items():
             found = evaluate(method(picture, mask), picture, mask)
             yield name, {column: getattr(found, column) for column in COLUMNS}
+
+
+def bootstrap(
+    values: NDArray[np.float64], photograph: NDArray[np.intp], seed: int = 0
+) -> tuple[float, float]:
+    """The 95 % interval of a mean, by resampling photographs.
+
+    Crops of one photograph are alike, so they are drawn or left out together.
+
+    Parameters
+    ----------
+    values : array, shape (pictures,)
+    photograph : array of int, shape (pictures,)
+        The number of the photograph a picture was cut from; every number up to the largest.
+    seed : int
+
+    Returns
+    -------
+    low, high : float
+        The 2.5 % and 97.5 % quantiles of the means of the resampled photographs [1]_; NaN if
+        there is only one photograph, or some value is not finite.
+
+    References
+    ----------
+    .. [1] B. Efron, R. J. Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13.
+    """
+    counts = np.bincount(photograph)
+    if len(counts) < 2 or not np.isfinite(values).all():
+        return float("nan"), float("nan")
+    sums = np.bincount(photograph, weights=values)
+    drawn = np.random.default_rng(seed).integers(len(counts), size=(RESAMPLES, len(counts)))
+    low, high = np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def summary(
+    scores: dict[str, list[dict[str, float]]], photograph: NDArray[np.intp]
+) -> dict[str, dict[str, Any]]:
+    """Means of the columns of every method, and how sure those of hole PSNR are.
+
+    ``over_biharmonic`` is the mean difference of hole PSNR to the biharmonic fill on the same
+    holes, which varies less than hole PSNR itself.
+    """
+    psnr = {name: np.array([row["hole_psnr"] for row in rows]) for name, rows in scores.items()}
+    table: dict[str, dict[str, Any]] = {}
+    for name, rows in scores.items():
+        table[name] = {column: float(np.mean([r[column] for r in rows])) for column in COLUMNS}
+        with np.errstate(invalid="ignore"):  # two perfect fills differ by inf - inf
+            gain = psnr[name] - psnr[REFERENCE]
+        table[name] |= {
+            "hole_psnr_interval": bootstrap(psnr[name], photograph),
+            "over_biharmonic": float(np.mean(gain)),
+            "over_biharmonic_interval": bootstrap(gain, photograph),
+        }
+    return table
+
+
+def table_text(kind: str, table: dict[str, dict[str, Any]]) -> str:
+    """The means of one kind of mask, for people."""
+    lines = [
+        f"{kind:32}{'hole PSNR':>10}{'95 % interval':>17}{'over biharmonic':>26}"
+        f"{'SSIM':>8}{'MSE':>10}{'hole MSE':>10}"
+    ]
+    for name, row in table.items():
+        spread = "{:.2f} to {:.2f}".format(*row["hole_psnr_interval"])
+        gain = "{:+.2f} ({:+.2f} to {:+.2f})".format(
+            row["over_biharmonic"], *row["over_biharmonic_interval"]
+        )
+        lines.append(
+            f"{name:32}{row['hole_psnr']:7.2f} dB{spread:>17}"
+            f"{'' if name == REFERENCE else gain:>26}"
+            f"{row['ssim']:8.4f}{row['mse']:10.6f}{row['hole_mse']:10.5f}"
+        )
+    return "\n".join(lines)
+
+
+def pictures_of(
+    args: argparse.Namespace,
+) -> tuple[list[NDArray[np.uint8]], NDArray[np.intp]]:
+    """The pictures to measure on, and the number of the photograph each is cut from."""
+    images = find_images(args.data) if args.data else embedded_images()
+    if args.size:
+        skipped: list[tuple[Path, str]] = []
+        wanted = args.crops or 2 * len(images)
+        crops = validation_crops(images, args.size, wanted, args.seed, skipped)
+        for _, reason in skipped:
+            print(f"passed over: {reason}", file=sys.stderr)
+        pictures = list(from_float(crops, np.uint8))
+        photographs = len(images) - len(skipped)
+    else:
+        pictures = [read_rgb(path) for path in images[: args.crops]]
+        photographs = len(pictures)
+    if args.grey:
+        pictures = [np.asarray(Image.fromarray(picture).convert("L")) for picture in pictures]
+    return pictures, np.arange(len(pictures)) % photographs
+
+
+def finite(value: Any) -> Any:
+    """The same nest of dicts, sequences and numbers, with None for what JSON cannot hold."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value if np.isfinite(value) else None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -100,7 +221,8 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="python -m bio_scnn.evaluate",
         description="Restore crops of photographs with models and with classical fills, and "
-        "print mean scores by kind of mask. Hole PSNR is averaged over images.",
+        "print mean scores by kind of mask. Hole PSNR is averaged over pictures; intervals are "
+        "those of a bootstrap over photographs.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -112,6 +234,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--size", type=int, default=256, help="side of a crop; 0 for whole pictures (default: 256)"
     )
+    usual = ", ".join(f"{k} {v}" for k, v in DEFAULT_COVERAGE.items())
+    p.add_argument("--coverage", type=float, help=f"fraction of missing pixels (default: {usual})")
+    p.add_argument("--grey", action="store_true", help="measure on the pictures' luma")
     p.add_argument("--seed", type=int, default=0, help="of crops and masks (default: 0)")
     add_neuron_options(p.add_argument_group("neurons"))
     p.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
@@ -131,44 +256,43 @@ def main(argv: Sequence[str] | None = None) -> None:
     methods = peers()
     for name in args.model:
         model, _ = load_model(model_path(name))
-        methods[f"bio_scnn {name}"] = network(model, options)
-    images = find_images(args.data) if args.data else embedded_images()
-    if args.size:
-        crops = validation_crops(images, args.size, args.crops or 2 * len(images), args.seed)
-        pictures, what = list(from_float(crops, np.uint8)), f"crops of {args.size} x {args.size}"
-    else:
-        pictures, what = [read_rgb(path) for path in images[: args.crops]], "whole pictures"
-    report: dict[str, dict[str, dict[str, float]]] = {}
+        methods[f"bio_scnn {name}"] = network(model, options, args.quality)
+    pictures, photograph = pictures_of(args)
+    report: dict[str, dict[str, dict[str, Any]]] = {}
     with tqdm(
         total=len(MASK_KINDS) * len(pictures) * len(methods), leave=False, disable=None
     ) as bar:
         for kind in MASK_KINDS:
             scores: dict[str, list[dict[str, float]]] = {name: [] for name in methods}
-            for name, row in score(methods, pictures, kind, args.seed):
+            for name, row in score(methods, pictures, kind, args.seed, args.coverage):
                 scores[name].append(row)
                 bar.update()
-            report[kind] = {
-                name: {column: float(np.mean([r[column] for r in rows])) for column in COLUMNS}
-                for name, rows in scores.items()
-            }
+            report[kind] = summary(scores, photograph)
     if args.json:
-        scores_json = {
-            kind: {
-                name: {k: v if np.isfinite(v) else None for k, v in row.items()}
-                for name, row in table.items()
-            }
-            for kind, table in report.items()
+        found = {
+            "pictures": len(pictures),
+            "photographs": int(photograph.max()) + 1,
+            "size": args.size,
+            "grey": args.grey,
+            "coverage": args.coverage or DEFAULT_COVERAGE,
+            "seed": args.seed,
+            "quality": args.quality,
+            "engine": options.engine,
+            "scores": report,
         }
-        print(json.dumps({"pictures": len(pictures), "size": args.size, "scores": scores_json}))
+        print(
+            json.dumps({key: v if isinstance(v, str) else finite(v) for key, v in found.items()})
+        )
         return
-    print(f"{len(pictures)} {what}, seed {args.seed}")
+    what = f"crops of {args.size} x {args.size}" if args.size else "whole pictures"
+    shade = ", grey" if args.grey else ""
+    simulated = "nothing simulated" if options.engine == "closed-form" else "every spike simulated"
+    print(
+        f"{len(pictures)} {what}{shade}, seed {args.seed}; quality {args.quality}, {simulated}; "
+        f"95 % intervals over {photograph.max() + 1} photographs"
+    )
     for kind, table in report.items():
-        print(f"\n{kind:28}{'hole PSNR':>10}{'SSIM':>8}{'MSE':>10}{'hole MSE':>10}")
-        for name, row in table.items():
-            print(
-                f"{name:28}{row['hole_psnr']:7.2f} dB{row['ssim']:8.4f}{row['mse']:10.6f}"
-                f"{row['hole_mse']:10.5f}"
-            )
+        print(f"\n{table_text(kind, table)}")
 
 
 if __name__ == "__main__":

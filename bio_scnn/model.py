@@ -2,7 +2,7 @@
 
 ::
 
-    fill + mask -> convolution -> features -> currents -> LIF -> normalised rates -> CNN -> image
+    fills + mask -> convolution -> features -> currents -> LIF -> normalised rates -> CNN -> image
 
 `Architecture` says what is built, `SpikingOptions` how the neurons are run, and `HybridSCNN`
 holds the weights and composes the stages.
@@ -23,10 +23,11 @@ from bio_scnn.cnn import ConvLayer, Params
 from bio_scnn.convolution import feature_maps
 from bio_scnn.encoding import encode, normalise
 from bio_scnn.errors import InputError
-from bio_scnn.fi_curve import firing_rate, spike_count
+from bio_scnn.fi_curve import spike_count
 from bio_scnn.fills import FILLS
 from bio_scnn.layers import space_to_depth
 from bio_scnn.lif import simulate
+from bio_scnn.neurons import NEURONS, ONE_STEP_NOISE, rates_of
 from bio_scnn.table1 import TABLE_1, LIFParameters
 
 IMAGE_CHANNELS = 3
@@ -39,8 +40,11 @@ DEFAULT_LAYERS = (
     ConvLayer(96, dilation=2, residual=True),
     ConvLayer(96, dilation=4, residual=True),
     ConvLayer(192, upsample=2),
-    ConvLayer(12, upsample=2, relu=False, see_rates=True),
+    ConvLayer(16, upsample=2, relu=False, see_rates=True),
 )
+
+
+RESIDUAL_UNIT = 0.1
 
 
 @dataclass(frozen=True)
@@ -49,29 +53,34 @@ class Architecture:
 
     Attributes
     ----------
-    fill : str
-        First guess for the missing pixels, a key of `bio_scnn.fills.FILLS`.
+    fills : tuple of str
+        First guesses for the missing pixels, keys of `bio_scnn.fills.FILLS`.
     residual : bool
-        A tenth of the network's output is added to the fill; otherwise the output is the restored
-        image itself.
+        See `compose`; otherwise the network's output is the restored image itself.
     fold : int
         ``fold x fold`` pixels become channels before the first convolution.
     channels, kernel : int
         Feature maps of the spiking layer, and the side of its kernels.
+    neurons : {'lif', 'relu', 'one-step'}
+        What turns a feature into a rate: the LIF neuron, or, to compare with it, a rectifier, or
+        the layer of the paper's forward method (noise, then one binary spike).
     layers : tuple of ConvLayer
-        The five layers behind it; the last must end at three channels and full resolution.
+        The five layers behind it; the last must end at `output_channels` and full resolution.
     """
 
-    fill: str = "harmonic"
+    fills: tuple[str, ...] = ("harmonic", "biharmonic")
     residual: bool = True
     fold: int = 2
     channels: int = 48
     kernel: int = 3
+    neurons: Literal["lif", "relu", "one-step"] = "lif"
     layers: tuple[ConvLayer, ...] = DEFAULT_LAYERS
 
     def __post_init__(self) -> None:
-        if self.fill not in FILLS:
-            raise InputError(f"fill is {self.fill!r}; choose from {', '.join(FILLS)}")
+        if not self.fills or not set(self.fills) <= set(FILLS):
+            raise InputError(f"fills is {self.fills!r}; choose some of {', '.join(FILLS)}")
+        if self.neurons not in NEURONS:
+            raise InputError(f"neurons is {self.neurons!r}; choose from {', '.join(NEURONS)}")
         if self.fold < 1 or self.channels < 1 or self.kernel < 1 or self.kernel % 2 == 0:
             raise InputError(
                 f"fold (={self.fold}) and channels (={self.channels}) must be at least 1, kernel "
@@ -90,29 +99,63 @@ class Architecture:
                 raise InputError(f"channels must divide by upsample squared: {layer}")
             scale = scale * layer.stride / layer.upsample
             channels = layer.channels // layer.upsample**2
-        if (scale, channels) != (1, IMAGE_CHANNELS):
+        if (scale, channels) != (1, self.output_channels):
             raise InputError(
                 f"the layers end at 1/{scale:g} resolution with {channels} channels; "
-                f"they must end at full resolution with {IMAGE_CHANNELS}"
+                f"they must end at full resolution with {self.output_channels}"
             )
 
     @property
     def input_channels(self) -> int:
-        """Channels of the first convolution's input: the folded fill and mask."""
-        return (IMAGE_CHANNELS + 1) * self.fold**2
+        """Channels of the first convolution's input: the folded fills and mask."""
+        return (IMAGE_CHANNELS * len(self.fills) + 1) * self.fold**2
 
     @property
-    def output_scale(self) -> float:
-        """What the output is multiplied by.
+    def output_channels(self) -> int:
+        """Channels of the CNN's output: a colour, and a weight for each fill but the first."""
+        return IMAGE_CHANNELS + (len(self.fills) - 1 if self.residual else 0)
 
-        Residuals are a tenth of the range of intensities. A network that works in units of that
-        size lets Adam's steps, which are of one size for all weights, disturb the image less.
-        """
-        return 0.1 if self.residual else 1.0
+    def guess(self, image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Fill the holes of an image ``(H, W, 3)`` in every way: ``(H, W, 3 len(fills))``."""
+        return np.concatenate([FILLS[name](image, mask) for name in self.fills], axis=-1)
+
+    def feature_noise(self, std: float) -> float:
+        """Standard deviation of the features' noise: what is asked for, and the neurons' own."""
+        return float(np.hypot(std, ONE_STEP_NOISE)) if self.neurons == "one-step" else std
 
     def compose(self, fill: NDArray, output: NDArray) -> NDArray:
-        """The restored image, from the first guess and the network's output."""
-        return fill + self.output_scale * output if self.residual else output
+        """The restored image, from the first guesses and the network's output.
+
+        A network that learns a residual chooses, at every pixel, the weights of the fills, whose
+        sum is one, and adds a tenth of its first three channels. It starts, at zero, from the
+        mean of the fills. Residuals are a tenth of the range of intensities: a network that works
+        in units of that size lets Adam's steps, which are of one size for all weights, disturb
+        the image less.
+
+        Parameters
+        ----------
+        fill : array, shape (..., 3 * len(fills))
+        output : array, shape (..., output_channels)
+
+        Returns
+        -------
+        array, shape (..., 3)
+        """
+        if not self.residual:
+            return output
+        first, *others = _split(fill)
+        restored = first + RESIDUAL_UNIT * output[..., :IMAGE_CHANNELS]
+        for number, other in enumerate(others, start=IMAGE_CHANNELS):
+            restored += (1 / len(self.fills) + output[..., number, np.newaxis]) * (other - first)
+        return restored
+
+    def compose_backward(self, fill: NDArray, drestored: NDArray) -> NDArray:
+        """Carry a cotangent of the restored image back to the network's output."""
+        if not self.residual:
+            return drestored
+        first, *others = _split(fill)
+        weights = [((other - first) * drestored).sum(axis=-1, keepdims=True) for other in others]
+        return np.concatenate([RESIDUAL_UNIT * drestored, *weights], axis=-1)
 
     @property
     def multiple(self) -> int:
@@ -129,6 +172,11 @@ class Architecture:
             scale *= layer.stride / layer.upsample
         # Counting whole kernels instead of halves covers the alignment of the grids as well.
         return self.multiple * -(-int(np.ceil(reach / 2 + self.multiple)) // self.multiple)
+
+
+def _split(fill: NDArray) -> list[NDArray]:
+    """One array ``(..., 3)`` for each of the fills ``(..., 3 n)``."""
+    return np.split(fill, fill.shape[-1] // IMAGE_CHANNELS, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -216,20 +264,25 @@ class HybridSCNN:
     ) -> NDArray[np.float64]:
         """Convolve the folded input ``(H, W, C_in)``, and add static noise if asked for."""
         z = feature_maps(x, self.params["snn.weight"], self.params["snn.bias"])
-        if options.feature_noise:
-            z += options.feature_noise * rng.standard_normal(z.shape)
+        if std := self.architecture.feature_noise(options.feature_noise):
+            z += std * rng.standard_normal(z.shape)
         return z
 
     def fire(self, z: NDArray, options: SpikingOptions, rng: np.random.Generator) -> SpikingResult:
-        """Encode features ``(H, W, C)`` as currents, run one neuron for each, read the rates."""
+        """Encode features ``(H, W, C)`` as currents, run one neuron for each, read the rates.
+
+        A count is read as the middle of the rates that give it,
+        ``(count + 1/2) / (duration + t_ref)``: a neuron starts outside its refractory period.
+        """
+        kind = self.architecture.neurons
+        if kind != "lif":
+            return SpikingResult(rates_of(kind, z, self.lif), 0, 0, f"no simulation ({kind})")
+        if options.engine == "closed-form" and options.readout == "isi":
+            return SpikingResult(rates_of(kind, z, self.lif), 0, 0, "closed form")
         current = encode(z, self.lif).ravel()
+        neurons, spikes, engine = 0, 0, "closed form"
         if options.engine == "closed-form":
-            if options.readout == "isi":
-                rate_hz = firing_rate(current, self.lif)
-            else:
-                count = spike_count(current, options.simulated_ms, self.lif)
-                rate_hz = count * (1000 / options.simulated_ms)
-            neurons, spikes, engine = 0, 0, "closed form"
+            count = spike_count(current, options.simulated_ms, self.lif)
         else:
             recording = simulate(
                 current,
@@ -239,9 +292,13 @@ class HybridSCNN:
                 noise_std=options.current_noise,
                 seed=int(rng.integers(2**63)),
             )
-            rate_hz = recording.rate_hz(options.readout)
-            neurons, spikes = len(current), int(recording.count.sum())
+            count = recording.count
+            neurons, spikes = len(current), int(count.sum())
             engine = f"brian2 ({recording.target})"
+        if options.readout == "isi":
+            rate_hz = recording.rate_hz("isi")
+        else:
+            rate_hz = (count + 0.5) * (1000 / (options.simulated_ms + self.lif.t_ref_ms))
         if unread := np.count_nonzero(~np.isfinite(rate_hz)):
             raise InputError(
                 f"{unread} of {len(current)} neurons fired only once in {options.simulated_ms:g} "
@@ -271,15 +328,19 @@ def network_input(architecture: Architecture, fill: NDArray, mask: NDArray) -> N
 
     Parameters
     ----------
-    fill : array, shape (N, H, W, 3)
-        First guess, in [0, 1].
+    fill : array, shape (N, H, W, 3 * len(fills))
+        First guesses, in [0, 1]. Of those after the first, the network sees how they differ from
+        it, in the unit of residuals: they are alike, and their difference is what tells.
     mask : bool array, shape (N, H, W)
 
     Returns
     -------
-    array, shape (N, H / fold, W / fold, 4 * fold**2), of the fill's precision
+    array, shape (N, H / fold, W / fold, input_channels), of the fill's precision
     """
-    stacked = np.concatenate([fill - 0.5, mask[..., np.newaxis]], axis=-1, dtype=fill.dtype)
+    first, *others = _split(fill)
+    planes = [first - 0.5, mask[..., np.newaxis]]
+    planes += [(other - first) * (1 / RESIDUAL_UNIT) for other in others]
+    stacked = np.concatenate(planes, axis=-1, dtype=fill.dtype)
     return space_to_depth(stacked, architecture.fold)
 
 
@@ -291,7 +352,7 @@ def init_params(architecture: Architecture, rng: np.random.Generator) -> Params:
         "snn.weight": rng.standard_normal(shape) / np.sqrt(np.prod(shape[:3])),
         "snn.bias": np.zeros(a.channels),
     }
-    # A residual starts at zero: the untrained network returns the fill.
+    # A residual starts at zero: the untrained network returns the mean of its fills.
     gain = 0.0 if a.residual else 1.0
     return params | cnn.init_params(a.layers, a.channels, rng, last_gain=gain)
 

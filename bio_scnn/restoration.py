@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from bio_scnn.checkpoint import load_model
 from bio_scnn.errors import InputError
-from bio_scnn.fills import FILLS
 from bio_scnn.model import IMAGE_CHANNELS, HybridSCNN, SpikingOptions, network_input
 from bio_scnn.model_files import model_path
+from bio_scnn.quality import Orientation, Quality, check_quality, orientations, spiking_options
 
 TILE = 512  # pixels; bounds the memory of a large picture, whatever its size
 _SHOWN_MAPS = 4  # two by two make a picture of the image's shape
@@ -31,7 +31,7 @@ class Restoration:
     image : array
         Shape and type of the input.
     neurons, spikes : int
-        Simulated; zero with the closed-form engine.
+        Simulated, in all orientations; zero with the closed-form engine.
     engine : str
         What gave the firing rates, with Brian2's code generation target.
     seconds : dict
@@ -62,8 +62,9 @@ def inpaint(
     *,
     channel_axis: int | None = None,
     model: str | Path | HybridSCNN = "inpaint",
-    engine: Literal["brian2", "closed-form"] = "brian2",
+    engine: Literal["brian2", "closed-form"] | None = None,
     readout: Literal["isi", "count"] = "isi",
+    quality: Quality = "default",
     seed: int | None = None,
 ) -> NDArray:
     """Restore missing pixels; in its arguments like scikit-image's `inpaint_biharmonic`.
@@ -78,10 +79,15 @@ def inpaint(
         Which axis of the image holds the channels; None for a grey image.
     model : str, path or HybridSCNN
         A shipped model's name, a file, or a network already loaded.
-    engine : {'brian2', 'closed-form'}
-        Simulate every spike, or use the closed form of the firing rate.
+    engine : {'brian2', 'closed-form'}, optional
+        Simulate every spike, or use the closed form of the firing rate. By default every spike
+        is simulated, unless the quality is 'fast'.
     readout : {'isi', 'count'}
         How rates are read from spikes.
+    quality : {'fast', 'default', 'best'}
+        'fast' simulates nothing: rates are those of the closed form, to which the simulation
+        agrees to rounding. 'best' restores the eight reflections and rotations of the picture,
+        each with neurons of its own, and returns their mean.
     seed : int, optional
         Only the noise that a model or option asks for depends on it.
 
@@ -93,7 +99,7 @@ def inpaint(
     Raises
     ------
     InputError
-        If image, mask or model cannot be used.
+        If image, mask or model cannot be used, or the quality does not go with the engine.
 
     See Also
     --------
@@ -121,8 +127,8 @@ def inpaint(
         if not -image.ndim <= channel_axis < image.ndim:
             raise InputError(f"channel_axis {channel_axis} is not an axis of shape {image.shape}")
         image = np.moveaxis(image, channel_axis, -1)
-    options = SpikingOptions(engine=engine, readout=readout)
-    result = restore(image, mask, model=model, options=options, seed=seed).image
+    options = spiking_options(quality, engine, readout=readout)
+    result = restore(image, mask, model=model, options=options, quality=quality, seed=seed).image
     return result if channel_axis is None else np.moveaxis(result, -1, channel_axis)
 
 
@@ -131,7 +137,8 @@ def restore(
     mask: NDArray,
     *,
     model: str | Path | HybridSCNN = "inpaint",
-    options: SpikingOptions = SpikingOptions(),  # noqa: B008 - frozen, so one for all calls is safe
+    options: SpikingOptions | None = None,
+    quality: Quality = "default",
     seed: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Restoration:
@@ -140,12 +147,12 @@ def restore(
     Parameters
     ----------
     image : array, shape (H, W) or (H, W, C)
-    mask, model, seed
+    mask, model, quality, seed
         As for `inpaint`.
-    options : SpikingOptions
-        How the neurons are run.
+    options : SpikingOptions, optional
+        How the neurons are run; by default those of `spiking_options` for the quality.
     progress : callable, optional
-        Told the fraction done.
+        Told the fraction done, of all orientations and channels.
 
     Returns
     -------
@@ -153,6 +160,8 @@ def restore(
     """
     image, mask = np.asarray(image), np.asarray(mask).astype(bool)
     _check(image, mask)
+    options = spiking_options(quality) if options is None else options
+    check_quality(quality, options.engine)
     network = model if isinstance(model, HybridSCNN) else load_model(model_path(str(model)))[0]
     channels = image[..., np.newaxis] if image.ndim == 2 else image
     low, span = unit_range(image, mask)
@@ -168,7 +177,9 @@ def restore(
                 progress((number + fraction) / len(groups))
 
         colour = np.broadcast_to(scaled[..., group], (*mask.shape, IMAGE_CHANNELS))
-        output, maps = _restore_colour(colour, mask, network, options, group_seed, result, report)
+        output, maps = _restore_colour(
+            colour, mask, network, options, orientations(quality), group_seed, result, report
+        )
         if number == 0:
             result.rate_maps = maps
         if len(group) == 1:  # a single channel was shown three times
@@ -187,11 +198,15 @@ def _restore_colour(
     mask: NDArray[np.bool_],
     network: HybridSCNN,
     options: SpikingOptions,
+    turns: list[Orientation],
     seed: np.random.SeedSequence,
     result: Restoration,
     report: Callable[[float], None],
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Restore one (H, W, 3) image in [0, 1]; return its missing pixels (n, 3), and rate maps.
+
+    The fills turn with the picture, so that they are found once; the network's answers to the
+    turned fills are turned back and averaged. Rate maps are those of the first orientation.
 
     Tiles without a hole are passed over. A tile is computed with a margin that no farther pixel
     can reach across, so that the result does not depend on the tiling.
@@ -199,18 +214,22 @@ def _restore_colour(
     architecture = network.architecture
     fold = architecture.fold
     with result.timed("fill"):
-        fill = FILLS[architecture.fill](image, mask)
-    output = np.empty_like(fill)
+        fill = architecture.guess(image, mask)
+    total = np.zeros(image.shape)
     maps = np.full((*(-(-side // fold) for side in mask.shape), _SHOWN_MAPS), np.nan, np.float32)
     shown = None
-    tiles = list(_tiles(mask, architecture.reach, architecture.multiple))
+    tiles = [
+        (turn, core, margin)
+        for turn in turns
+        for core, margin in _tiles(turn.view(mask), architecture.reach, architecture.multiple)
+    ]
     rngs = [np.random.default_rng(child) for child in seed.spawn(len(tiles))]
-    for number, ((core, margin), rng) in enumerate(zip(tiles, rngs, strict=True)):
-        height, width = fill[margin].shape[:2]
+    for number, ((turn, core, margin), rng) in enumerate(zip(tiles, rngs, strict=True)):
+        tile_fill, tile_mask = turn.view(fill)[margin], turn.view(mask)[margin]
         m = architecture.multiple
-        pad = [(0, -height % m), (0, -width % m)]
-        tile_fill = np.pad(fill[margin], [*pad, (0, 0)], mode="edge")
-        tile_mask = np.pad(mask[margin], pad)
+        pad = [(0, -side % m) for side in tile_mask.shape]
+        tile_fill = np.pad(tile_fill, [*pad, (0, 0)], mode="edge")
+        tile_mask = np.pad(tile_mask, pad)
         x = network_input(architecture, tile_fill[np.newaxis], tile_mask[np.newaxis])[0]
         with result.timed("convolution"):
             z = network.features(x, options, rng)
@@ -225,16 +244,17 @@ def _restore_colour(
         inner = tuple(
             slice(c.start - a.start, c.stop - a.start) for c, a in zip(core, margin, strict=True)
         )
-        output[core] = tile[inner]
-        here, there = (
-            tuple(slice(s.start // fold, -(-s.stop // fold)) for s in slices)
-            for slices in (core, inner)
-        )
-        if shown is None:
-            shown = np.argsort(-fired.rates.std(axis=(0, 1)))[:_SHOWN_MAPS]
-        maps[here] = fired.rates[there][..., shown]
+        turn.view(total)[core] += tile[inner]  # into a view: this turns it back
+        if turn == turns[0]:
+            here, there = (
+                tuple(slice(s.start // fold, -(-s.stop // fold)) for s in slices)
+                for slices in (core, inner)
+            )
+            if shown is None:
+                shown = np.argsort(-fired.rates.std(axis=(0, 1)))[:_SHOWN_MAPS]
+            maps[here] = fired.rates[there][..., shown]
         report((number + 1) / len(tiles))
-    return output[mask], maps
+    return total[mask] / len(turns), maps
 
 
 def _tiles(

@@ -17,7 +17,7 @@ from bio_scnn.cnn import ConvLayer, layer_names
 from bio_scnn.encoding import current_band
 from bio_scnn.errors import InputError
 from bio_scnn.layers import same_padding
-from bio_scnn.model import IMAGE_CHANNELS, HybridSCNN
+from bio_scnn.model import IMAGE_CHANNELS, RESIDUAL_UNIT, HybridSCNN
 from bio_scnn.table1 import TABLE_1, LIFParameters
 
 
@@ -123,6 +123,11 @@ class TorchHybrid(nn.Module):
         clip_slope: float = 0.0,
     ):
         super().__init__()
+        if model.architecture.neurons != "lif":
+            raise InputError(
+                f"the model's neurons are {model.architecture.neurons!r}; only those of 'lif' can "
+                "be turned into a torch module"
+            )
         self.architecture, self.lif, self.clip_slope = model.architecture, model.lif, clip_slope
         self.snn = nn.Conv2d(1, 1, 1)
         self.spiking = ClosedFormRates(model.lif) if spiking is None else spiking
@@ -169,8 +174,15 @@ class TorchHybrid(nn.Module):
         output = self.cnn((rate_hz - self.lif.rate_min_hz) / band)
         if not self.architecture.residual:
             return output
-        fill = unfold(x, self.architecture.fold)[:, :IMAGE_CHANNELS] + 0.5
-        return fill + self.architecture.output_scale * output
+        planes = unfold(x, self.architecture.fold)
+        fill, others = planes[:, :IMAGE_CHANNELS] + 0.5, planes[:, IMAGE_CHANNELS + 1 :]
+        restored = fill + RESIDUAL_UNIT * output[:, :IMAGE_CHANNELS]
+        equal = 1 / len(self.architecture.fills)
+        for number in range(len(self.architecture.fills) - 1):
+            differs = others[:, IMAGE_CHANNELS * number :][:, :IMAGE_CHANNELS] * RESIDUAL_UNIT
+            weight = equal + output[:, IMAGE_CHANNELS + number, None]
+            restored = restored + weight * differs
+        return restored
 
 
 def unfold(x: Tensor, factor: int) -> Tensor:

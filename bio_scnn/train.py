@@ -35,6 +35,7 @@ from bio_scnn.datasets import (
 from bio_scnn.errors import InputError
 from bio_scnn.files import write_whole
 from bio_scnn.masks import MASK_KINDS, make_mask
+from bio_scnn.memory import keep_freed_memory
 from bio_scnn.metrics import hole_psnr, mse
 from bio_scnn.model import Architecture, HybridSCNN
 from bio_scnn.model_files import config_path
@@ -106,22 +107,27 @@ Log = list[dict[str, float]]
 
 @dataclass(frozen=True)
 class ValidationSet:
-    """Held-out crops ``(N, H, W, 3)``, and a mask of each kind for each of them."""
+    """Held-out crops ``(N, H, W, 3)``, and for each a mask of each kind, with the fills."""
 
     truth: np.ndarray
     masks: dict[str, np.ndarray]
+    fills: dict[str, np.ndarray]
 
     @classmethod
     def make(
-        cls, images: Sequence[Path], size: int, seed: int, skipped: list[tuple[Path, str]]
+        cls, images: Sequence[Path], config: Config, skipped: list[tuple[Path, str]]
     ) -> ValidationSet:
         """Cut crops and draw masks, always the same for a seed; note unreadable images."""
-        truth = validation_crops(images, size, min(2 * len(images), 48), seed, skipped)
-        masks = {}
+        size, seed = 2 * config.training.patch, config.training.seed
+        truth = validation_crops(images, size, min(2 * len(images), 24), seed, skipped)
+        masks, fills = {}, {}
         for number, kind in enumerate(MASK_KINDS):
             rng = np.random.default_rng([seed, 3, number])
             masks[kind] = np.stack([make_mask(kind, (size, size), rng) for _ in truth])
-        return cls(truth, masks)
+            pairs = zip(truth, masks[kind], strict=True)
+            filled = [config.architecture.guess(*pair).astype(truth.dtype) for pair in pairs]
+            fills[kind] = np.stack(filled)
+        return cls(truth, masks, fills)
 
     def scores(self, config: Config, params: training.Params) -> dict[str, float]:
         """Mean hole PSNR (dB) by kind of mask, and the MSE of the network's whole output."""
@@ -129,10 +135,9 @@ class ValidationSet:
         errors = []
         for kind, masks in self.masks.items():
             psnr = []
-            for truth, mask in zip(self.truth, masks, strict=True):
-                batch = training.batch_of(truth[None], mask[None], config.architecture, "image")
+            for truth, mask, fill in zip(self.truth, masks, self.fills[kind], strict=True):
                 restored = training.forward(
-                    config.architecture, params, config.lif, batch.fill, batch.mask
+                    config.architecture, params, config.lif, fill[None], mask[None]
                 )[0]
                 restored = np.clip(restored, 0, 1)
                 psnr.append(hole_psnr(restored, truth, mask))
@@ -240,13 +245,12 @@ def validation_set(
 ) -> tuple[ValidationSet, list[tuple[Path, str]]]:
     """Crops to validate on, of training photographs if no other can be read, and bad files."""
     skipped: list[tuple[Path, str]] = []
-    size, seed = 2 * config.training.patch, config.training.seed
     try:
-        return ValidationSet.make(held_out, size, seed, skipped), skipped
+        return ValidationSet.make(held_out, config, skipped), skipped
     except InputError:
         print("no photograph is held out: validating on those of the training", file=sys.stderr)
         known = photographs or embedded_images()
-        return ValidationSet.make(known, size, seed, []), skipped
+        return ValidationSet.make(known, config, []), skipped
 
 
 def keep_config(path: Path, config: Config) -> None:
@@ -278,7 +282,8 @@ def train(config: Config, files: RunFiles, *, resume: bool, quiet: bool, command
     if resume:
         state, log = load_state(files.state, config, digest)
     else:
-        first = training.make_batch(sampler, config.architecture, config.training, 0)
+        prepared = training.prepare(sampler, config.architecture, config.training, 0)
+        first = training.make_batch(prepared, config.architecture, config.training, 0)
         state, log = training.initial_state(config.architecture, config.training, first), []
         keep_config(files.config, config)
 
@@ -363,6 +368,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse the command line and train."""
+    keep_freed_memory()
     args = parser().parse_args(argv)
     path = config_path(args.config)
     config = from_table(Config, read_toml(path), str(path))

@@ -1,4 +1,4 @@
-"""Training: batches, loss and gradients, Adam, and a loop that can stop and go on bit for bit.
+"""Training: batches, loss and gradients, and a loop that can stop and go on bit for bit.
 
 A batch is a function of the seed and the step alone, and the images of a batch are dealt out to
 a fixed number of shards whose gradients are added in order. A run that is killed and resumed
@@ -7,11 +7,12 @@ therefore ends at the very same weights, whatever the number of threads.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import queue
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -21,18 +22,19 @@ from threadpoolctl import threadpool_limits
 
 from bio_scnn import cnn
 from bio_scnn.cnn import Params
-from bio_scnn.encoding import encode, encoder_backward, normalise
 from bio_scnn.errors import InputError
-from bio_scnn.fi_curve import firing_rate
-from bio_scnn.fills import FILLS, harmonic_fill
 from bio_scnn.layers import Array, conv2d, conv2d_backward
 from bio_scnn.masks import random_training_mask
 from bio_scnn.model import Architecture, init_params, network_input
+from bio_scnn.neurons import rates_backward, rates_of
+from bio_scnn.optimizers import adam, muon
 from bio_scnn.sampler import PatchSampler
 from bio_scnn.table1 import LIFParameters
 
-# Patches that the harmonic fill restores well count little more than perfectly restored ones.
-_HARDNESS_FLOOR = 1e-3
+# The error (MSE) below which a patch counts as perfectly filled: at a PSNR of 37 dB.
+_HARDNESS_FLOOR = 2e-4
+# Patches with masks and fills that are prepared together, in units of the batch.
+_GROUP = 8
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,23 @@ class TrainingSettings:
         Gradient steps, images per step, and their side in pixels.
     loss : {'hole', 'image'}
         Squared error over the missing pixels, each image weighed by how hard its holes are (the
-        error of the harmonic fill), or the plain MSE over all pixels.
+        error of the untrained network, which for a residual is that of its fills' mean), or the
+        plain MSE over all pixels.
+    reuse : int
+        Times that a patch with its mask is shown, turned and recoloured in different ways, within
+        a few steps: finding the fills costs more than anything else about a patch.
     learning_rate, warmup, schedule
         Highest rate, steps of linear warm-up, and what follows: 'cosine' to zero, or 'constant'.
+    optimizer : {'adam', 'muon'}
+        What turns gradients into steps. Muon is for kernels only; biases have Adam in any case.
     beta1, beta2 : float
-        Decay rates of Adam's moments.
+        Decay rates of Adam's moments; the first is that of Muon's momentum, too.
     clip_norm : float
         Largest norm of the gradient; 0 for no limit.
     ema : float
         Decay of the moving average of the weights that is validated and kept; 0 for none.
-    feature_noise : float
-        Standard deviation of the static noise on the features.
+    feature_noise : tuple of float
+        Standard deviations of the static noise on the features; every patch is given one of them.
     clip_slope : float
         See `bio_scnn.encoding.encoder_backward`.
     seed : int
@@ -69,15 +77,17 @@ class TrainingSettings:
     steps: int = 20_000
     batch: int = 6
     patch: int = 128
+    reuse: int = 4
     loss: Literal["hole", "image"] = "hole"
     learning_rate: float = 1e-3
     warmup: int = 500
     schedule: Literal["cosine", "constant"] = "cosine"
+    optimizer: Literal["adam", "muon"] = "adam"
     beta1: float = 0.9
     beta2: float = 0.99
     clip_norm: float = 1.0
     ema: float = 0.998
-    feature_noise: float = 0.0
+    feature_noise: tuple[float, ...] = (0.0,)
     clip_slope: float = 0.1
     seed: int = 0
     shards: int = 2
@@ -85,14 +95,18 @@ class TrainingSettings:
     validate_every: int = 1000
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "patch", "shards", "log_every", "validate_every"):
+        for name in ("steps", "batch", "patch", "reuse", "shards", "log_every", "validate_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}; it must be at least 0")
         if not 0 < self.learning_rate <= 1:
             raise InputError(f"learning_rate is {self.learning_rate}; it must be in (0, 1]")
-        for name in ("warmup", "clip_norm", "feature_noise", "clip_slope"):
+        if not self.feature_noise or not all(0 <= std < np.inf for std in self.feature_noise):
+            raise InputError(
+                f"feature_noise is {self.feature_noise}; it must be numbers of at least 0"
+            )
+        for name in ("warmup", "clip_norm", "clip_slope"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0):
                 raise InputError(f"{name} is {value}; it must be a number of at least 0")
@@ -115,33 +129,87 @@ class Batch(NamedTuple):
         return Batch(self.truth[part], self.fill[part], self.mask[part], self.weight[part])
 
 
-def make_batch(
-    sampler: PatchSampler, architecture: Architecture, settings: TrainingSettings, step: int
-) -> Batch:
-    """The batch of a step, in float32: a function of the settings and the step alone."""
-    rng = np.random.default_rng([settings.seed, 1, step])
+class Prepared(NamedTuple):
+    """Patches with their holes filled ``(N, H, W, 3 len(fills))``, for several batches."""
+
+    truth: Array
+    fill: Array
+    mask: NDArray[np.bool_]
+
+
+def prepare(
+    sampler: PatchSampler, architecture: Architecture, settings: TrainingSettings, group: int
+) -> Prepared:
+    """The patches of a group of ``8 * reuse`` steps, in float32."""
+    rng = np.random.default_rng([settings.seed, 1, group])
     size = settings.patch
-    truth = sampler.patches(rng, settings.batch, size)
+    truth = sampler.patches(rng, _GROUP * settings.batch, size)
     mask = np.stack([random_training_mask((size, size), rng) for _ in truth])
-    return batch_of(truth, mask, architecture, settings.loss)
+    fill = [architecture.guess(*pair) for pair in zip(truth, mask, strict=True)]
+    return Prepared(truth, np.stack(fill).astype(truth.dtype), mask)
+
+
+def make_batch(
+    prepared: Prepared, architecture: Architecture, settings: TrainingSettings, step: int
+) -> Batch:
+    """The batch of a step, of its group's patches: a function of the settings and the step."""
+    turn, slot = divmod(step % (_GROUP * settings.reuse), _GROUP)
+    order = np.random.default_rng([settings.seed, 4, step // _GROUP])
+    chosen = order.permutation(len(prepared.truth))[slot * settings.batch :][: settings.batch]
+    shown = Prepared(prepared.truth[chosen], prepared.fill[chosen], prepared.mask[chosen])
+    if turn:  # the first time they are shown as they were drawn
+        rng = np.random.default_rng([settings.seed, 5, step])
+        for place in range(len(chosen)):
+            vary = random_variation(rng)
+            for array in (shown.truth, shown.fill, shown.mask):
+                array[place] = vary(array[place])
+    return weigh(shown, architecture, settings.loss)
+
+
+def random_variation(rng: np.random.Generator) -> Callable[[NDArray], NDArray]:
+    """A random turn, flip and change of colours that the exact fills commute with.
+
+    The result takes ``(H, W, 3 n)`` intensities or an ``(H, W)`` mask.
+    """
+    turns, flip = int(rng.integers(4)), bool(rng.integers(2))
+    channels = rng.permutation(3)
+    # Nothing is clipped: a fill of clipped intensities would not be the clipped fill.
+    contrast = rng.uniform(0.6, 1.0)
+    offset = 0.5 + rng.uniform(-0.5, 0.5) * (1 - contrast)
+    contrast *= rng.choice([1, 1, 1, 1, -1])
+
+    def vary(array: NDArray) -> NDArray:
+        turned = np.rot90(array, turns)
+        turned = turned[:, ::-1] if flip else turned
+        if array.ndim == 2:
+            return turned
+        images = turned.reshape(*turned.shape[:2], -1, 3)[..., channels]
+        return (offset + contrast * (images.reshape(turned.shape) - 0.5)).astype(array.dtype)
+
+    return vary
 
 
 def batch_of(
     truth: Array, mask: NDArray[np.bool_], architecture: Architecture, loss: str
 ) -> Batch:
     """Fill the holes of images and weigh their pixels."""
-    fill = np.stack([FILLS[architecture.fill](*pair) for pair in zip(truth, mask, strict=True)])
+    fill = [architecture.guess(*pair) for pair in zip(truth, mask, strict=True)]
+    return weigh(Prepared(truth, np.stack(fill).astype(truth.dtype), mask), architecture, loss)
+
+
+def weigh(prepared: Prepared, architecture: Architecture, loss: str) -> Batch:
+    """Weigh the pixels of images whose holes are filled."""
+    truth, fill, mask = prepared
     if loss == "image":
         weight = np.full(mask.shape, 1 / truth.size)
     else:
-        easy = fill
-        if architecture.fill != "harmonic":
-            easy = np.stack([harmonic_fill(*pair) for pair in zip(truth, mask, strict=True)])
         values = mask.sum(axis=(1, 2)) * truth.shape[-1]
-        hardness = ((easy - truth) ** 2).sum(axis=(1, 2, 3)) / values
+        untrained = np.zeros((*mask.shape, architecture.output_channels), truth.dtype)
+        error = architecture.compose(fill, untrained) - truth
+        hardness = (mask[..., np.newaxis] * error**2).sum(axis=(1, 2, 3)) / values
         per_value = 1 / (len(truth) * values * (hardness + _HARDNESS_FLOOR))
         weight = mask * per_value[:, None, None]
-    return Batch(truth, fill.astype(truth.dtype), mask, weight.astype(truth.dtype))
+    return Batch(truth, fill, mask, weight.astype(truth.dtype))
 
 
 def batches(
@@ -196,11 +264,15 @@ def _produce(
     try:
         with threadpool_limits(1):
             told = len(sampler.skipped)
+            group, length = -1, _GROUP * settings.reuse
             for step in range(first, settings.steps):
+                if step // length != group:
+                    group = step // length
+                    prepared = prepare(sampler, architecture, settings, group)
                 for path, reason in sampler.skipped[told:]:
                     print(f"skipped {path}: {reason}", file=sys.stderr, flush=True)
                 told = len(sampler.skipped)
-                if not put(make_batch(sampler, architecture, settings, step)):
+                if not put(make_batch(prepared, architecture, settings, step)):
                     return
     except Exception as error:
         put(error)
@@ -216,7 +288,7 @@ def forward(
     """Restore a batch in the weights' precision, with the closed form of the neurons."""
     x = network_input(architecture, fill, mask)
     z = conv2d(x, params["snn.weight"], params["snn.bias"])
-    u = normalise(firing_rate(encode(z, lif), lif), lif)
+    u = rates_of(architecture.neurons, z, lif)
     y, _ = cnn.forward(architecture.layers, params, u)
     return architecture.compose(fill, y)
 
@@ -251,18 +323,34 @@ def loss_and_grads(
     z = conv2d(x, params["snn.weight"], params["snn.bias"])
     if feature_noise is not None:
         z += feature_noise
-    u = normalise(firing_rate(encode(z, lif), lif), lif)
+    u = rates_of(architecture.neurons, z, lif)
     y, traces = cnn.forward(architecture.layers, params, u, keep=True)
     error = architecture.compose(batch.fill, y) - batch.truth
     weighted = batch.weight[..., np.newaxis] * error
     loss = float(np.vdot(weighted, error))
-    dy = 2 * architecture.output_scale * weighted
+    dy = architecture.compose_backward(batch.fill, 2 * weighted)
     du, grads = cnn.backward(architecture.layers, params, traces, dy)
-    dz = encoder_backward(z, du, lif, clip_slope=clip_slope)
+    dz = rates_backward(architecture.neurons, z, du, lif, clip_slope=clip_slope)
     _, grads["snn.weight"], grads["snn.bias"] = conv2d_backward(
         x, params["snn.weight"], dz, need_dx=False
     )
     return loss, grads
+
+
+def feature_noise(
+    architecture: Architecture, settings: TrainingSettings, batch: Batch, rng: np.random.Generator
+) -> Array | None:
+    """Noise for the features of a batch, or none if every standard deviation is zero."""
+    levels = [architecture.feature_noise(std) for std in settings.feature_noise]
+    if not any(levels):
+        return None
+    height, width = (side // architecture.fold for side in batch.mask.shape[1:])
+    noise = np.zeros((len(batch.truth), height, width, architecture.channels), np.float32)
+    for patch, std in zip(noise, rng.choice(levels, len(noise)), strict=True):
+        if std:
+            rng.standard_normal(dtype=np.float32, out=patch)
+            patch *= std
+    return noise
 
 
 def scale_features(params: Params, architecture: Architecture, batch: Batch) -> Params:
@@ -287,7 +375,7 @@ class TrainingState:
     step : int
         Steps done.
     params, m, v, ema : dict of arrays
-        Weights, Adam's moments, and the moving average of the weights.
+        Weights, the optimizer's moments, and the moving average of the weights.
     """
 
     step: int
@@ -316,26 +404,38 @@ def learning_rate(settings: TrainingSettings, step: int) -> float:
     if s.schedule == "constant":
         return s.learning_rate
     done = (step - s.warmup) / max(s.steps - s.warmup, 1)
-    return s.learning_rate * 0.5 * (1 + np.cos(np.pi * done))
+    return s.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def adam_step(state: TrainingState, grads: Params, settings: TrainingSettings) -> TrainingState:
-    """One step of Adam (Kingma & Ba 2015, algorithm 1), after limiting the gradient's norm."""
+def descend(
+    state: TrainingState,
+    grads: Params,
+    settings: TrainingSettings,
+    pool: Executor | None = None,
+) -> TrainingState:
+    """One step of the optimizer, after limiting the gradient's norm.
+
+    A pool's threads share the arrays; the result does not depend on them.
+    """
     s = settings
-    norm = np.sqrt(sum(float(np.vdot(g, g)) for g in grads.values()))
+    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in grads.values()))
     scale = min(1.0, s.clip_norm / norm) if s.clip_norm and norm else 1.0
     t = state.step + 1
-    rate = learning_rate(s, state.step) * np.sqrt(1 - s.beta2**t) / (1 - s.beta1**t)
+    rate = learning_rate(s, state.step)
     # The average starts as the plain mean of the first steps, so that it holds no random weights.
     decay = min(s.ema, state.step / t)
-    params, m, v, ema = {}, {}, {}, {}
-    for name, p in state.params.items():
-        g = scale * grads[name]
-        m[name] = s.beta1 * state.m[name] + (1 - s.beta1) * g
-        v[name] = s.beta2 * state.v[name] + (1 - s.beta2) * g * g
-        params[name] = p - (rate * m[name] / (np.sqrt(v[name]) + 1e-8)).astype(p.dtype)
-        ema[name] = decay * state.ema[name] + (1 - decay) * params[name] if s.ema else params[name]
-    return TrainingState(t, params, m, v, ema)
+
+    def move(name: str) -> tuple[Array, Array, Array, Array]:
+        p, g, m, v = state.params[name], scale * grads[name], state.m[name], state.v[name]
+        if s.optimizer == "muon" and p.ndim == 4:
+            step, m = muon(g, m, s.beta1)
+        else:
+            step, m, v = adam(g, m, v, t, s.beta1, s.beta2)
+        p = p - (rate * step).astype(p.dtype)
+        return p, m, v, decay * state.ema[name] + (1 - decay) * p if s.ema else p
+
+    moved = zip(*(pool.map if pool else map)(move, state.params), strict=True)
+    return TrainingState(t, *(dict(zip(state.params, part, strict=True)) for part in moved))
 
 
 def fit(
@@ -374,12 +474,8 @@ def fit(
 
     def work(part: int, batch: Batch, params: Params, step: int) -> tuple[float, Params]:
         shard = batch.shard(part, parts)
-        noise = None
-        if settings.feature_noise:
-            rng = np.random.default_rng([settings.seed, 2, step, part])
-            height, width = (side // architecture.fold for side in shard.mask.shape[1:])
-            shape = (len(shard.truth), height, width, architecture.channels)
-            noise = settings.feature_noise * rng.standard_normal(shape, dtype=np.float32)
+        rng = np.random.default_rng([settings.seed, 2, step, part])
+        noise = feature_noise(architecture, settings, shard, rng)
         return loss_and_grads(
             architecture,
             params,
@@ -403,6 +499,6 @@ def fit(
             total = gradients[0]
             for more in gradients[1:]:
                 total = {name: value + more[name] for name, value in total.items()}
-            state = adam_step(state, total, settings)
+            state = descend(state, total, settings, pool)
             on_step(state, loss)
     return state

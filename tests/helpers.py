@@ -15,12 +15,12 @@ SMALL = Architecture(
         ConvLayer(8, dilation=2, residual=True),
         ConvLayer(8, dilation=4, residual=True),
         ConvLayer(16, upsample=2),
-        ConvLayer(12, upsample=2, relu=False, see_rates=True),
+        ConvLayer(16, upsample=2, relu=False, see_rates=True),
     ),
 )
 # The paper's setting, in little.
 PLAIN = Architecture(
-    fill="zero",
+    fills=("zero",),
     residual=False,
     fold=1,
     channels=4,

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from helpers import photograph
+from skimage.restoration import inpaint_biharmonic
 
 from bio_scnn import TABLE_1, current_for_rate, firing_rate
 from bio_scnn.convolution import feature_maps
@@ -121,3 +123,25 @@ def test_biharmonic_fill_keeps_known_pixels():
     filled = biharmonic_fill(image, mask)
     np.testing.assert_array_equal(filled[~mask], image[~mask])
     assert not np.allclose(filled[mask], image[mask])
+
+
+@pytest.mark.parametrize("kind", MASK_KINDS)
+def test_biharmonic_fill_is_that_of_scikit_image(kind):
+    image = photograph(96, 80) / 255
+    mask = make_mask(kind, image.shape[:2], np.random.default_rng(2))
+    mask[:6, :9] = mask[40:, -1:] = True  # holes at the frame, where the equation changes
+    expected = inpaint_biharmonic(zero_fill(image, mask), mask, channel_axis=-1)
+    filled = biharmonic_fill(image, mask)
+    np.testing.assert_allclose(filled, expected, rtol=0, atol=1e-10)
+    assert np.abs(filled - harmonic_fill(image, mask)).max() > 0.01  # and it is another fill
+
+
+def test_biharmonic_fill_overshoots_no_known_value():
+    step = np.zeros((40, 60, 1))
+    step[:, 25:30] = 0.2
+    step[:, 30:] = 1.0
+    mask = np.zeros((40, 60), bool)
+    mask[10:30, 32:50] = True
+    filled = biharmonic_fill(step, mask)
+    assert filled.max() == 1.0
+    assert filled.min() == 0.0

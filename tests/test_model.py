@@ -9,6 +9,7 @@ from helpers import PLAIN, SMALL, hole, photograph, random_model
 from bio_scnn import InputError
 from bio_scnn.cnn import ConvLayer
 from bio_scnn.model import Architecture, SpikingOptions, network_input
+from bio_scnn.neurons import rates_backward, rates_of
 from bio_scnn.training import batch_of, forward, loss_and_grads, scale_features
 
 RNG = np.random.default_rng
@@ -102,7 +103,7 @@ def test_reach_bounds_the_receptive_field():
     model = random_model()
     reach, size = model.architecture.reach, 2 * model.architecture.reach + 32
     rng = RNG(4)
-    fill, mask = rng.random((1, size, size, 3)), np.zeros((1, size, size), bool)
+    fill, mask = rng.random((1, size, size, 6)), np.zeros((1, size, size), bool)
     middle = size // 2
     moved = fill.copy()
     moved[0, middle : middle + 4, middle : middle + 4] += 0.3
@@ -136,7 +137,7 @@ def test_impossible_architectures_are_refused(change, message):
 def test_default_architecture():
     default = Architecture()
     assert default.multiple == 4
-    assert default.input_channels == 16
+    assert default.input_channels == 28
     assert len(default.layers) == 5
 
 
@@ -153,3 +154,52 @@ def test_default_architecture():
 def test_impossible_options_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         SpikingOptions(**options)
+
+
+@pytest.mark.parametrize("neurons", ["relu", "one-step"])
+def test_other_neurons_are_no_simulation_and_have_gradients_of_their_own(neurons):
+    architecture = dataclasses.replace(SMALL, neurons=neurons)
+    model = random_model(architecture)
+    z, fired, restored, batch = spiking(model, SpikingOptions())
+    assert (fired.neurons, fired.spikes) == (0, 0)
+    assert neurons in fired.engine
+    again = spiking(model, SpikingOptions(), seed=1)
+    if neurons == "relu":
+        np.testing.assert_array_equal(fired.rates, np.where(z > 0, z, 0))
+        np.testing.assert_array_equal(again[2], restored)
+    else:
+        assert set(np.unique(fired.rates)) == {0.0, 1.0}
+        # The layer is noisy by itself: near the threshold spikes come and go.
+        assert 0.01 < (again[1].rates != fired.rates).mean() < 0.5
+        expected = model.features(np.zeros((64, 64, 28)), SpikingOptions(), RNG(0))
+        assert (expected - model.params["snn.bias"]).std() == pytest.approx(0.1, rel=0.02)
+    _, grads = loss_and_grads(architecture, model.params, model.lif, batch)
+    assert all(np.abs(grad).max() > 0 for grad in grads.values())
+
+
+def test_rectifier_has_the_gradient_of_a_rectifier():
+    z, du = RNG(0).normal(0.3, 0.5, 1000), RNG(1).normal(size=1000)
+    ahead, behind = rates_of("relu", z + 1e-7), rates_of("relu", z - 1e-7)
+    far = np.abs(z) > 1e-6
+    found = rates_backward("relu", z, du)
+    np.testing.assert_allclose(found[far], (du * (ahead - behind) / 2e-7)[far], atol=1e-7)
+
+
+def test_binary_spikes_let_the_gradient_through_inside_the_band():
+    z = np.array([-0.2, 0.1, 0.6, 1.4])
+    np.testing.assert_array_equal(rates_of("one-step", z), [0, 0, 1, 1])
+    found = rates_backward("one-step", z, np.full(4, 3.0), clip_slope=0.1)
+    np.testing.assert_allclose(found, [0.3, 3, 3, 0.3])
+
+
+def test_counts_are_read_without_bias():
+    model = random_model()
+    z = RNG(0).uniform(0, 1, (40, 40, 6))
+    exact = model.fire(z, SpikingOptions(engine="closed-form"), RNG(0)).rates
+    counted = model.fire(z, SpikingOptions(engine="closed-form", readout="count"), RNG(0))
+    simulated = model.fire(z, SpikingOptions(readout="count"), RNG(0))
+    np.testing.assert_array_equal(simulated.rates, counted.rates)
+    off = counted.rates - exact
+    assert np.abs(off).max() <= 0.05 + 1e-9  # half a spike in 100 ms, of a band of 100 Hz
+    assert abs(off.mean()) < 0.002
+    assert off.std() == pytest.approx(0.1 / np.sqrt(12), rel=0.05)

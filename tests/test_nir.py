@@ -381,12 +381,14 @@ def test_what_is_written_computes_what_the_network_does(tmp_path, architecture):
             u = layer.upsample
             folded = seen.reshape(u, u, c // u**2, h, w).permute(2, 3, 0, 4, 1)
             seen = folded.reshape(c // u**2, h * u, w * u)
-    fill = rng.random((16, 24, 3))
+    fill = rng.random((16, 24, 3 * len(architecture.fills)))
     expected = model.restore(fill, normalise(rate_hz))
     output = last(seen)
     if architecture.residual:
-        assert "times 0.1, add to the fill" in graph.nodes["conv6"].metadata["after"]
-        output = fill + 0.1 * output
+        assert "add a residual" in graph.nodes["conv6"].metadata["after"]
+        # The formula of `Architecture.compose`, written out for two fills.
+        first, second = fill[..., :3], fill[..., 3:]
+        output = first + 0.1 * output[..., :3] + (0.5 + output[..., 3:]) * (second - first)
     assert expected.std() > 0.01
     np.testing.assert_allclose(output, expected, atol=1e-11)
 

@@ -6,9 +6,11 @@ from helpers import SMALL, hole, photograph, random_model
 
 from bio_scnn import InputError, inpaint, restore
 from bio_scnn.cnn import ConvLayer
-from bio_scnn.fills import harmonic_fill
+from bio_scnn.fills import biharmonic_fill, harmonic_fill
+from bio_scnn.masks import MASK_KINDS, make_mask
 from bio_scnn.metrics import hole_psnr
 from bio_scnn.model import Architecture, SpikingOptions
+from bio_scnn.quality import spiking_options
 
 CLOSED = SpikingOptions(engine="closed-form")
 
@@ -53,12 +55,12 @@ def test_any_size(model, size):
     assert result.image.shape == image.shape
 
 
-def test_untrained_residual_is_the_harmonic_fill():
+def test_untrained_residual_is_the_mean_of_the_fills():
     model = random_model()
     params = model.params | {"conv6.weight": np.zeros_like(model.params["conv6.weight"])}
     silent = type(model)(SMALL, params)
     image, mask = photograph() / 255, hole()
-    expected = harmonic_fill(image, mask)
+    expected = (harmonic_fill(image, mask) + biharmonic_fill(image, mask)) / 2
     found = inpaint(image, mask, channel_axis=-1, model=silent, engine="closed-form")
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
@@ -96,6 +98,126 @@ def test_tiles_do_not_show(model, monkeypatch):
     monkeypatch.setattr(type(SMALL), "reach", 0)
     seamed = restore(image, mask, model=model, options=CLOSED)
     assert np.abs(seamed.image - whole.image).max() > 1e-4
+
+
+SYMMETRIES = {
+    "upside down": lambda a: a[::-1],
+    "mirrored": lambda a: a[:, ::-1],
+    "quarter turn": lambda a: np.moveaxis(a, 0, 1)[::-1],
+    "transposed": lambda a: np.moveaxis(a, 0, 1),
+}
+
+
+@pytest.mark.parametrize("symmetry", SYMMETRIES.values(), ids=SYMMETRIES)
+def test_best_turns_with_the_picture(model, symmetry):
+    image, mask = photograph(45, 58) / 255, hole(45, 58)  # sides that have to be padded
+    image[mask] = np.nan
+
+    def difference(quality):
+        upright, turned = (
+            inpaint(a, m, channel_axis=-1, model=model, engine="closed-form", quality=quality)
+            for a, m in ((image, mask), (symmetry(image), symmetry(mask)))
+        )
+        return np.abs(symmetry(upright) - turned).max()
+
+    assert difference("best") < 1e-10
+    assert difference("default") > 1e-3
+
+
+def test_best_is_the_mean_of_eight_restorations(model):
+    image, mask = 0.4 + 0.2 * photograph(42, 50) / 255, hole(42, 50)  # far from being clipped
+    total = np.zeros(image.shape)
+    for axes in ((0, 1), (1, 0)):
+        for rows in (1, -1):
+            for columns in (1, -1):
+
+                def there(a, axes=axes, rows=rows, columns=columns):
+                    return np.moveaxis(a[::rows, ::columns], (0, 1), axes)
+
+                restored = inpaint(
+                    there(image), there(mask), channel_axis=-1, model=model, quality="fast"
+                )
+                total += np.moveaxis(restored, axes, (0, 1))[::rows, ::columns]
+    best = inpaint(image, mask, channel_axis=-1, model=model, engine="closed-form", quality="best")
+    np.testing.assert_allclose(best, total / 8, rtol=0, atol=1e-10)
+
+
+def test_best_simulates_every_orientation(model):
+    image, mask = photograph(33, 42), hole(33, 42)
+    done = []
+    default, best = (
+        restore(image, mask, model=model, quality=quality, progress=progress)
+        for quality, progress in (("default", None), ("best", done.append))
+    )
+    assert best.neurons == 8 * default.neurons == 8 * 18 * 22 * SMALL.channels
+    assert 7 * default.spikes < best.spikes < 9 * default.spikes
+    assert done == [pytest.approx(n / 8) for n in range(1, 9)]
+    np.testing.assert_array_equal(best.rate_maps, default.rate_maps)  # of the picture as it is
+    np.testing.assert_array_equal(best.image[~mask], image[~mask])
+    assert (best.image != default.image).any()
+
+
+def test_tiles_do_not_show_in_the_best(model, monkeypatch):
+    image, mask = np.tile(photograph() / 255, (2, 2, 1))[:131, :150], hole(131, 150)
+
+    def best():
+        return inpaint(
+            image, mask, channel_axis=-1, model=model, engine="closed-form", quality="best"
+        )
+
+    whole = best()
+    monkeypatch.setattr("bio_scnn.restoration.TILE", 64)
+    np.testing.assert_allclose(best(), whole, rtol=0, atol=1e-12)
+    monkeypatch.setattr(type(SMALL), "reach", 0)
+    assert np.abs(best() - whole).max() > 1e-4
+
+
+def test_fast_is_the_simulated_result(model):
+    image, mask = photograph(60, 50) / 255, hole(60, 50)
+    default, fast = (
+        restore(image, mask, model=model, quality=quality) for quality in ("default", "fast")
+    )
+    np.testing.assert_allclose(fast.image, default.image, rtol=0, atol=1e-9)
+    assert default.neurons > fast.neurons == fast.spikes == 0
+    assert fast.engine == "closed form"
+    assert restore(image, mask, model=model, options=CLOSED, quality="fast").engine == fast.engine
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda *given: inpaint(*given, quality="good"), "'good' is unknown; choose from fast"),
+        (lambda *given: restore(*given, quality="good"), "'good' is unknown"),
+        (lambda *given: inpaint(*given, engine="brian2", quality="fast"), "simulates nothing"),
+        (
+            lambda *given: restore(*given, options=SpikingOptions(), quality="fast"),
+            "'fast' simulates nothing, engine 'brian2' every spike",
+        ),
+    ],
+)
+def test_qualities_that_cannot_be_had(call, message):
+    with pytest.raises(InputError, match=message):
+        call(photograph()[..., 0], hole())
+
+
+def test_fast_knows_no_current_noise():
+    with pytest.raises(InputError, match="'fast' simulates nothing, so it knows no current noise"):
+        spiking_options("fast", current_noise=0.1)
+    assert spiking_options("best", current_noise=0.1).engine == "brian2"
+    assert spiking_options("fast", feature_noise=0.1).engine == "closed-form"
+
+
+def test_best_is_better_with_the_shipped_model():
+    # On the mean of the kinds of holes: a single hole may come out worse.
+    image, gain = photograph(128, 128), []
+    for kind in MASK_KINDS:
+        mask = make_mask(kind, image.shape[:2], np.random.default_rng(0))
+        default, best = (
+            inpaint(image, mask, channel_axis=-1, engine="closed-form", quality=quality)
+            for quality in ("default", "best")
+        )
+        gain.append(hole_psnr(best, image, mask) - hole_psnr(default, image, mask))
+    assert np.mean(gain) > 0
 
 
 def test_tiles_without_holes_are_passed_over(model, monkeypatch):
@@ -167,7 +289,8 @@ def test_neurons_that_show_no_interval_are_an_error(model):
 
 def test_tiles_fit_any_fold(monkeypatch):
     layers = (ConvLayer(27, upsample=3, relu=False),)
-    model = random_model(Architecture(fold=3, channels=5, layers=layers), last="conv2")
+    architecture = Architecture(("harmonic",), fold=3, channels=5, layers=layers)
+    model = random_model(architecture, last="conv2")
     image, mask = np.tile(photograph(30, 80), (1, 3, 1)), np.zeros((30, 240), bool)
     mask[10:14, 100:230] = True
     whole = restore(image, mask, model=model, options=CLOSED).image

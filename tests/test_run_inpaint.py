@@ -106,6 +106,34 @@ def test_neuron_options(folder, capsys):
         assert results[name]["hole_mse"] != results["plain"]["hole_mse"]
 
 
+def test_qualities(folder, capsys):
+    words = ["truth.png", "--mask-kind", "boxes", "--quality"]
+    rows = {}
+    for quality in ("fast", "default", "best"):
+        main(call(folder, *words, quality, "--json"))
+        rows[quality] = json.loads(capsys.readouterr().out)
+        assert rows[quality]["quality"] == quality
+    assert rows["fast"]["hole_mse"] == rows["default"]["hole_mse"] != rows["best"]["hole_mse"]
+    assert rows["fast"]["engine"] == "closed-form"
+    assert rows["fast"]["neurons"] == 0
+    assert rows["best"]["neurons"] == 8 * rows["default"]["neurons"] > 0
+
+    main(call(folder, *words, "fast"))
+    assert "closed form: nothing simulated" in capsys.readouterr().out
+    main(call(folder, *words, "best"))
+    printed = capsys.readouterr().out
+    assert "mean of the picture's eight flips and rotations" in printed
+    assert f"simulated {rows['best']['neurons']:,} neurons" in printed
+
+
+def test_help_tells_what_a_quality_simulates(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "--quality {fast,default,best}" in printed
+    assert "fast: simulate nothing" in printed
+
+
 def test_quiet_says_nothing(folder, capsys):
     main(call(folder, "truth.png", "--mask-kind", "boxes", "--quiet"))
     printed = capsys.readouterr()
@@ -131,6 +159,14 @@ def test_quiet_says_nothing(folder, capsys):
         (["truth.png", "--mask-kind", "boxes", "--dt", "2"], "dt_ms"),
         (["truth.png", "--mask-kind", "boxes", "--noise", "-1"], "noise"),
         (["truth.png", "--mask-kind", "boxes", "--seed", "-1"], "seed"),
+        (
+            ["truth.png", "--mask-kind", "boxes", "--quality", "fast", "--engine", "brian2"],
+            "'fast' simulates nothing, engine 'brian2' every spike",
+        ),
+        (
+            ["truth.png", "--mask-kind", "boxes", "--quality", "fast", "--noise", "0.1"],
+            "'fast' simulates nothing, so it knows no current noise",
+        ),
     ],
 )
 def test_bad_input_touches_no_output(folder, words, message):

@@ -10,15 +10,17 @@ import time
 
 import numpy as np
 import pytest
-from helpers import SMALL, hole, photograph, random_model
+from helpers import PLAIN, SMALL, hole, photograph, random_model
 
 from bio_scnn import InputError, training
 from bio_scnn.checkpoint import load_model
 from bio_scnn.cnn import ConvLayer
+from bio_scnn.datasets import DataSettings, embedded_images
 from bio_scnn.images import write_image
+from bio_scnn.sampler import PatchSampler
 from bio_scnn.table1 import TABLE_1
 from bio_scnn.train import main
-from bio_scnn.training import TrainingSettings, TrainingState, adam_step, batch_of, learning_rate
+from bio_scnn.training import TrainingSettings, TrainingState, batch_of, descend, learning_rate
 
 CONFIG = """
 [architecture]
@@ -28,7 +30,7 @@ layers = [
     { channels = 8, dilation = 2, residual = true },
     { channels = 8, dilation = 4, residual = true },
     { channels = 16, upsample = 2 },
-    { channels = 12, upsample = 2, relu = false, see_rates = true },
+    { channels = 16, upsample = 2, relu = false, see_rates = true },
 ]
 
 [data]
@@ -43,7 +45,7 @@ patch = 32
 warmup = 2
 validate_every = 4
 log_every = 2
-feature_noise = 0.02
+feature_noise = [0.0, 0.02]
 """
 
 
@@ -52,10 +54,10 @@ def scalar_state(value):
     return TrainingState(0, {"w": np.array([value])}, zero, zero, {"w": np.array([value])})
 
 
-def test_first_adam_step_is_the_rate_against_the_sign():
+def test_first_step_is_the_rate_against_the_sign():
     settings = TrainingSettings(learning_rate=0.1, warmup=0, schedule="constant", clip_norm=0.0)
     for gradient in (1e-3, -5.0):
-        state = adam_step(scalar_state(1.0), {"w": np.array([gradient])}, settings)
+        state = descend(scalar_state(1.0), {"w": np.array([gradient])}, settings)
         assert state.params["w"][0] == pytest.approx(1 - 0.1 * np.sign(gradient), rel=1e-4)
         assert state.ema["w"][0] == state.params["w"][0]
 
@@ -64,7 +66,7 @@ def test_clipping_limits_the_norm():
     settings = TrainingSettings(clip_norm=1.0)
     grads = {"w": np.array([3.0, 4.0])}
     zeros = {"w": np.zeros(2)}
-    state = adam_step(TrainingState(0, zeros, zeros, zeros, zeros), grads, settings)
+    state = descend(TrainingState(0, zeros, zeros, zeros, zeros), grads, settings)
     np.testing.assert_allclose(state.m["w"], (1 - settings.beta1) * np.array([0.6, 0.8]))
 
 
@@ -72,7 +74,7 @@ def test_average_of_weights_follows_them():
     settings = TrainingSettings(ema=0.9, warmup=0, schedule="constant", learning_rate=0.01)
     state, seen = scalar_state(1.0), []
     for step in range(40):
-        state = adam_step(state, {"w": np.array([1.0])}, settings)
+        state = descend(state, {"w": np.array([1.0])}, settings)
         seen.append(state.params["w"][0])
         if step < 8:  # the plain mean, at first
             assert state.ema["w"][0] == pytest.approx(np.mean(seen))
@@ -104,7 +106,7 @@ def test_adam_agrees_with_pytorch():
     for _ in range(50):
         # Large, for the 1e-8 that guards the division stands elsewhere in the two.
         gradient = 1e3 * rng.standard_normal(7)
-        state = adam_step(state, {"w": gradient}, settings)
+        state = descend(state, {"w": gradient}, settings)
         theirs.grad = torch.tensor(gradient)
         optimiser.step()
     np.testing.assert_allclose(state.params["w"], theirs.detach().numpy(), rtol=0, atol=1e-9)
@@ -113,13 +115,14 @@ def test_adam_agrees_with_pytorch():
 def test_loss_weights():
     truth = np.stack([photograph(), photograph()[::-1]]) / 255
     mask = np.stack([hole(), hole()[:, ::-1]])
-    plain = batch_of(truth, mask, dataclasses.replace(SMALL, fill="zero"), "image")
+    plain = batch_of(truth, mask, PLAIN, "image")
     error = (plain.weight[..., np.newaxis] * (plain.fill - plain.truth) ** 2).sum()
     assert error == pytest.approx(np.mean((plain.fill - truth) ** 2))  # an MSE
     hard = batch_of(truth, mask, SMALL, "hole")
     assert (hard.weight[~mask] == 0).all()
-    # The harmonic fill itself scores just under 1, on hard and on easy images alike.
-    scores = (hard.weight[..., np.newaxis] * (hard.fill - truth) ** 2).sum(axis=(1, 2, 3))
+    # The mean of the fills scores just under 1, on hard and on easy images alike.
+    mean = (hard.fill[..., :3] + hard.fill[..., 3:]) / 2
+    scores = (hard.weight[..., np.newaxis] * (mean - truth) ** 2).sum(axis=(1, 2, 3))
     assert (0.35 < scores).all()
     assert (scores < 0.5).all()
 
@@ -159,7 +162,7 @@ def test_diverged_training_is_an_error():
     batch = batch_of(photograph()[np.newaxis] / 255, hole()[np.newaxis], SMALL, "hole")
     settings = TrainingSettings(steps=1, batch=1)
     state = training.initial_state(SMALL, settings, batch)
-    params = state.params | {"conv6.bias": np.full(12, np.nan)}
+    params = state.params | {"conv6.bias": np.full(16, np.nan)}
     state = dataclasses.replace(state, params=params)
     with pytest.raises(FloatingPointError, match="loss is nan at step 0"):
         training.fit(state, iter([batch]), SMALL, TABLE_1, settings, lambda *_: None)
@@ -287,7 +290,7 @@ def test_training_writes_what_it_promises(config, tmp_path, capsys):
         ("[training]", "[tranining]", "unknown setting 'tranining'"),
         ("[training]", "[training", "not valid TOML"),
         ("upsample = 2 }", "upsample = 3 }", "upsample squared"),
-        ("channels = 6", "fill = 'median'", "fill is 'median'; choose from zero, mean"),
+        ("channels = 6", "fills = ['median']", "fills is .*'median'.*; choose some of zero, mean"),
         ("channels = 6", "kernel = 4", "must be odd"),
         ("channels = 6", "channels = 0", "must be at least 1"),
         ("channels = 16", "channels = -1", "channels of a layer is -1"),
@@ -343,3 +346,56 @@ def test_unreadable_validation_images_are_not_fatal(config, tmp_path, capsys):
 def test_unknown_configuration_is_refused():
     with pytest.raises(InputError, match="no shipped model 'inpant'; choose from inpaint, paper"):
         main(["--config", "inpant", "--quiet"])
+
+
+def small_run(**changes):
+    images = embedded_images()[:2]
+    data = DataSettings(n_dead_leaves=2, dead_leaves_fraction=0.5, dead_leaves_size=64)
+    settings = TrainingSettings(batch=2, patch=64, reuse=3, **changes)
+    return PatchSampler(images, data), settings
+
+
+def test_variations_commute_with_the_fills():
+    truth, mask = photograph(40, 48) / 255, hole(40, 48)
+    seen = set()
+    for seed in range(12):
+        vary = training.random_variation(np.random.default_rng(seed))
+        varied = vary(SMALL.guess(truth, mask))
+        expected = SMALL.guess(vary(truth), vary(mask))
+        np.testing.assert_allclose(varied, expected, rtol=0, atol=1e-9)
+        assert 0 <= vary(truth).min() < vary(truth).max() <= 1
+        seen.add(varied.tobytes())
+    assert len(seen) == 12
+
+
+def test_patches_are_shown_again_in_another_way():
+    sampler, settings = small_run()
+    prepared = training.prepare(sampler, SMALL, settings, 0)
+    assert len(prepared.truth) == 16
+    first = [training.make_batch(prepared, SMALL, settings, step) for step in range(8)]
+    shown = np.concatenate([batch.truth for batch in first])
+    # Each of them once in the first eight steps, as it is.
+    order = lambda patches: sorted(patch.tobytes() for patch in patches)  # noqa: E731
+    assert order(shown) == order(prepared.truth)
+    later = [training.make_batch(prepared, SMALL, settings, step) for step in range(8, 16)]
+    again = np.concatenate([batch.truth for batch in later])
+    assert not set(order(again)) & set(order(shown))
+    # But their masks are the same, up to turns and flips: no pixel more or less.
+    count = [sorted(np.concatenate([b.mask for b in part]).sum((1, 2))) for part in (first, later)]
+    assert count[0] == count[1]
+    same = training.make_batch(prepared, SMALL, settings, 9)
+    np.testing.assert_array_equal(same.fill, later[1].fill)
+
+
+def test_every_patch_has_one_of_the_noise_levels():
+    _, settings = small_run(feature_noise=(0.0, 0.1))
+    truth, mask = np.zeros((64, 32, 32, 3)), np.zeros((64, 32, 32), bool)
+    mask[:, 4:9, 4:9] = True
+    batch = batch_of(truth, mask, SMALL, "hole")
+    noise = training.feature_noise(SMALL, settings, batch, np.random.default_rng(0))
+    std = noise.std(axis=(1, 2, 3))
+    silent = std == 0
+    assert 0.25 < silent.mean() < 0.75
+    np.testing.assert_allclose(std[~silent], 0.1, rtol=0.1)
+    _, none = small_run()
+    assert training.feature_noise(SMALL, none, batch, np.random.default_rng(0)) is None

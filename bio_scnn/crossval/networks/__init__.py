@@ -20,7 +20,6 @@ from bio_scnn import cnn
 from bio_scnn.crossval.networks.readout import RatesOf
 from bio_scnn.encoding import encode, normalise
 from bio_scnn.errors import InputError
-from bio_scnn.fills import FILLS
 from bio_scnn.images import to_float
 from bio_scnn.metrics import hole_psnr
 from bio_scnn.model import HybridSCNN, SpikingOptions, network_input
@@ -114,7 +113,7 @@ def exact_run(image: NDArray, mask: NDArray[np.bool_], model: HybridSCNN) -> Exa
         )
     if not mask.any() or mask.all():
         raise InputError("the mask must have missing pixels (True), and others")
-    fill = FILLS[a.fill](np.where(mask[..., None], 0.0, truth), mask)
+    fill = a.guess(np.where(mask[..., None], 0.0, truth), mask)
     x = network_input(a, fill[np.newaxis], mask[np.newaxis])[0]
     options, rng = SpikingOptions(), np.random.default_rng(0)
     z = model.features(x, options, rng)

@@ -118,7 +118,7 @@ def not_in_nir(
     """What of a network, or of its spiking part, NIR has no words for."""
     folding = " and the folding of pixels into channels" if architecture.fold > 1 else ""
     lost = [
-        f"the fill{folding} before the first convolution",
+        f"the fills{folding} before the first convolution",
         "the clip of the features to [0, 1] before the encoder",
     ]
     if lif.t_ref_ms:
@@ -136,7 +136,7 @@ def not_in_nir(
     if any(layer.upsample > 1 for layer in layers):
         lost.append("the pixel shuffles")
     if architecture.residual:
-        lost.append("the addition of the output to the fill")
+        lost.append("the weighing of the fills and the addition of the residual")
     return lost
 
 
@@ -158,7 +158,7 @@ def _spiking(model: HybridSCNN, size: tuple[int, int]) -> tuple[dict[str, Any], 
             model.params["snn.weight"].transpose(3, 2, 0, 1),
             model.params["snn.bias"],
             size,
-            {"before": f"fill - 0.5 and mask, {a.fold} x {a.fold} pixels as channels"},
+            {"before": f"fills and mask, {a.fold} x {a.fold} pixels as channels"},
         ),
         "encode": _per_channel(high - low, low, a.channels, size, {"before": "clip to [0, 1]"}),
         "lif": nir.LIF(
@@ -203,7 +203,7 @@ def _cnn(model: HybridSCNN, size: tuple[int, int]) -> tuple[dict[str, Any], list
             if present
         ]
         if layer is a.layers[-1] and a.residual:
-            after.append(f"times {a.output_scale:g}, add to the fill")
+            after.append("choose between the fills and add a residual")
         if after:
             metadata["after"] = ", ".join(after)
         conv = _conv(layer, weight, model.params[f"{name}.bias"], size, metadata)
