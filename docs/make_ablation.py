@@ -1,0 +1,175 @@
+"""What each ingredient of the default model gives: ``python docs/make_ablation.py --data DIR``.
+
+Every variant is ``models/inpaint.toml`` with one thing changed, trained for the same number of
+steps (far fewer than the model's own) and measured on the same held-out photographs, so that rows
+can be compared with one another and with the same configuration under another seed. A variant
+that is finished is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bio_scnn.checkpoint import load_model
+from bio_scnn.cli import run
+from bio_scnn.cnn import ConvLayer
+from bio_scnn.config import from_table, read_toml, to_table
+from bio_scnn.datasets import find_images
+from bio_scnn.files import write_whole
+from bio_scnn.fills import biharmonic_fill, harmonic_fill
+from bio_scnn.masks import MASK_KINDS
+from bio_scnn.metrics import hole_psnr
+from bio_scnn.model import HybridSCNN, SpikingOptions
+from bio_scnn.model_files import config_path
+from bio_scnn.restoration import restore
+from bio_scnn.train import Config, RunFiles, ValidationSet, find_data, train, validation_set
+
+Change = dict[str, dict[str, Any]]
+ONE_FILL = ConvLayer(12, upsample=2, relu=False, see_rates=True)
+VARIANTS: dict[str, Change] = {
+    "as configured": {},
+    "another seed": {"training": {"seed": 1}},
+    "harmonic fill only": {"architecture": {"fills": ("harmonic",)}},
+    "biharmonic fill only": {"architecture": {"fills": ("biharmonic",)}},
+    "no dead leaves": {"data": {"dead_leaves_fraction": 0.0}},
+    "dead leaves without photographs' colours": {"data": {"dead_leaves_from_photographs": 0.0}},
+    "a quarter of the photographs": {},
+    "flat patches rejected": {"data": {"keep_flat": 0.0}},
+    "no full-size patches": {"data": {"downscaling": (1.4, 2.0, 2.8, 4.0, 6.0)}},
+    "every patch shown once": {"training": {"reuse": 1}},
+    "no noise in training": {"training": {"feature_noise": (0.0,)}},
+    "MSE over the image": {"training": {"loss": "image"}},
+    "ReLU in place of spikes": {"architecture": {"neurons": "relu"}},
+    "one-step spikes": {"architecture": {"neurons": "one-step"}},
+}
+NOISE = 0.1
+
+
+def changed(config: Config, change: Change, steps: int) -> Config:
+    """The configuration with the change applied, shortened."""
+    tables = to_table(config)
+    for table, values in change.items():
+        tables[table] |= values
+    if len(tables["architecture"]["fills"]) == 1:  # no weight between fills to be learnt
+        tables["architecture"]["layers"] = (*config.architecture.layers[:-1], to_table(ONE_FILL))
+    tables["training"] |= {"steps": steps, "validate_every": steps}
+    return from_table(Config, tables, "ablation")
+
+
+def fewer(folder: Path, photographs: Path, validation: Sequence[Path]) -> Path:
+    """A folder of links to every fourth training photograph, and to all that are held out."""
+    paths = find_images(photographs)
+    rest = [path for path in paths if path not in validation]
+    for path in [*rest[::4], *validation]:
+        link = folder / path.relative_to(photographs)  # the name decides the side of the split
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            link.symlink_to(path.resolve())
+    return folder
+
+
+def scores(model: HybridSCNN, validation: ValidationSet) -> dict[str, float]:
+    """Mean hole PSNR by kind of mask; and the mean loss with noisy features and with counts."""
+    exact = SpikingOptions(engine="closed-form")
+    ways = {
+        "": exact,
+        "noise": dataclasses.replace(exact, feature_noise=NOISE),
+        "count": dataclasses.replace(exact, readout="count"),
+    }
+    means: dict[str, float] = {}
+    for way, options in ways.items():
+        for kind, masks in validation.masks.items():
+            found = [
+                hole_psnr(
+                    restore(truth, mask, model=model, options=options, seed=0).image, truth, mask
+                )
+                for truth, mask in zip(validation.truth, masks, strict=True)
+            ]
+            means[f"{kind} {way}".strip()] = float(np.mean(found))
+    return means
+
+
+def fills(validation: ValidationSet) -> dict[str, dict[str, float]]:
+    """What the classical fills score on the same crops."""
+    rows: dict[str, dict[str, float]] = {name: {} for name in ("harmonic", "biharmonic", "mean")}
+    for kind, masks in validation.masks.items():
+        psnr: dict[str, list[float]] = {name: [] for name in rows}
+        for truth, mask in zip(validation.truth.astype(float), masks, strict=True):
+            first, second = harmonic_fill(truth, mask), biharmonic_fill(truth, mask)
+            for name, filled in zip(rows, (first, second, (first + second) / 2), strict=True):
+                psnr[name].append(hole_psnr(np.clip(filled, 0, 1), truth, mask))
+        for name in rows:
+            rows[name][kind] = float(np.mean(psnr[name]))
+    return rows
+
+
+def table(results: dict[str, dict[str, float]], classical: dict[str, dict[str, float]]) -> str:
+    """Markdown: PSNR of the reference, differences of the others."""
+    lines = [
+        "| variant | " + " | ".join(MASK_KINDS) + " | loss by noise | loss by counts |",
+        "|---" * (len(MASK_KINDS) + 3) + "|",
+    ]
+    base = results["as configured"]
+    for name, row in classical.items():
+        lines.append(f"| {name} fill | " + " | ".join(f"{row[k]:.2f}" for k in row) + " | | |")
+    for name, row in results.items():
+        cells = [
+            f"{row[kind]:.2f}" if row is base else f"{row[kind] - base[kind]:+.2f}"
+            for kind in MASK_KINDS
+        ]
+        for way in ("noise", "count"):
+            cells.append(" / ".join(f"{row[k] - row[f'{k} {way}']:.2f}" for k in MASK_KINDS))
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(description="Train the default model with one thing changed.")
+    p.add_argument("--data", type=Path, required=True, metavar="DIR", help="photographs")
+    p.add_argument("--steps", type=int, default=2000, help="of every variant (default: 2000)")
+    p.add_argument("--only", nargs="+", choices=list(VARIANTS), help="some of the variants")
+    p.add_argument("-o", "--output", type=Path, default=Path("runs/ablation"), metavar="DIR")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train what is missing, and print the table."""
+    args = parser().parse_args(argv)
+    path = config_path("inpaint")
+    config = from_table(Config, read_toml(path), str(path))
+    data = dataclasses.replace(config.data, folder=str(args.data))
+    config = dataclasses.replace(config, data=data)
+    photographs, held_out = find_data(config.data)
+    validation, _ = validation_set(config, photographs, held_out)
+    results = {}
+    names = list(VARIANTS)
+    if args.only:
+        names = ["as configured", *(name for name in args.only if name != "as configured")]
+    for name in names:
+        variant = changed(config, VARIANTS[name], args.steps)
+        if name == "a quarter of the photographs":
+            folder = fewer(args.output / "photographs", args.data, held_out)
+            variant = dataclasses.replace(
+                variant, data=dataclasses.replace(variant.data, folder=str(folder))
+            )
+        files = RunFiles(args.output / name.replace(" ", "-"), "model")
+        if not files.model.exists():
+            print(f"{name}: {args.steps} steps", flush=True)
+            train(variant, files, resume=files.state.exists(), quiet=False, command="ablation")
+        results[name] = scores(load_model(files.model)[0], validation)
+    write_whole(args.output / "scores.json", json.dumps(results, indent=1).encode())
+    text = table(results, fills(validation))
+    write_whole(args.output / "table.md", (text + "\n").encode())
+    print(text)
+
+
+if __name__ == "__main__":
+    run(main)
