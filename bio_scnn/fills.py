@@ -27,11 +27,12 @@ class _Laplacian(NamedTuple):
 
 def zero_fill(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Set the missing pixels to zero (black), as the paper does."""
-    return np.where(mask[..., None], 0.0, image)
+    return np.where(mask[..., None], 0.0, np.asarray(image, np.float64))
 
 
 def mean_fill(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Set the missing pixels to the mean of the known ones, channel by channel."""
+    image = np.asarray(image, np.float64)
     return np.where(mask[..., None], image[~mask].mean(axis=0), image)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 
 # Parameters of glibc's mallopt, from its malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -13,16 +14,16 @@ def keep_freed_memory() -> bool:
 
     A training step allocates and frees the same tens of megabytes again and again. By default
     glibc gives them back to the system in between, which has to clear every page anew: about a
-    tenth of the time of a step. The process then never shrinks below its highest need.
+    tenth of the time of a step. The whole process then never shrinks below its highest need.
 
     Returns
     -------
     bool
         Whether it could be set: False where the C library is another than glibc.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is None:
         return False
-    limit = 2**30  # bytes
-    # Setting one of them switches off the automatic choice of the other, so both or none.
-    return bool(mallopt(_M_TRIM_THRESHOLD, limit) and mallopt(_M_MMAP_THRESHOLD, limit))
+    # Either of them switches off the automatic choice of the other, so both or none. Older
+    # versions refuse to allocate more than 32 MiB in this way.
+    return bool(mallopt(_M_MMAP_THRESHOLD, 2**25) and mallopt(_M_TRIM_THRESHOLD, 2**30))

@@ -105,6 +105,19 @@ class Architecture:
                 f"they must end at full resolution with {self.output_channels}"
             )
 
+    def require_lif(self, what: str) -> None:
+        """Refuse networks without LIF neurons where there would be nothing to simulate.
+
+        Raises
+        ------
+        InputError
+            With `what` as its subject.
+        """
+        if self.neurons != "lif":
+            raise InputError(
+                f"{what} needs a network of LIF neurons; this one has neurons = {self.neurons!r}"
+            )
+
     @property
     def input_channels(self) -> int:
         """Channels of the first convolution's input: the folded fills and mask."""
@@ -276,7 +289,12 @@ class HybridSCNN:
         """
         kind = self.architecture.neurons
         if kind != "lif":
-            return SpikingResult(rates_of(kind, z, self.lif), 0, 0, f"no simulation ({kind})")
+            for name in ("current_noise", "duration_ms"):
+                if getattr(options, name):
+                    self.architecture.require_lif(name)
+            if options.readout != "isi":
+                self.architecture.require_lif(f"readout {options.readout!r}")
+            return SpikingResult(rates_of(kind, z, self.lif), 0, 0, f"{kind} in place of neurons")
         if options.engine == "closed-form" and options.readout == "isi":
             return SpikingResult(rates_of(kind, z, self.lif), 0, 0, "closed form")
         current = encode(z, self.lif).ravel()

@@ -12,6 +12,7 @@ import hashlib
 import io
 import struct
 import subprocess
+import sys
 import tarfile
 import tempfile
 import zlib
@@ -19,7 +20,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
+from tqdm import tqdm
 
 from bio_scnn.cli import run
 from bio_scnn.config import from_table, read_toml
@@ -112,7 +114,8 @@ def assemble(
         If a photograph is missing in its package or not the one that the manifest means.
     """
     missing = {photograph.name for photograph in photographs}
-    for package in packages:
+    bar = tqdm(packages, "packages", disable=None, leave=False)
+    for package in bar:
         name = package.name.split("_")[0]
         inside = [photograph for photograph in photographs if photograph.package == name]
         for photograph, content in _members(package, inside):
@@ -124,7 +127,9 @@ def assemble(
             write_whole(folder / f"{photograph.name}.jpg", _jpeg(content))
             missing.discard(photograph.name)
     if missing:
-        raise InputError(f"not found in the packages: {', '.join(sorted(missing))}")
+        some = ", ".join(sorted(missing)[:3])
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise InputError(f"not found in the packages: {some}{more}")
     write_whole(folder / "ATTRIBUTION.md", attribution(photographs).encode())
 
 
@@ -222,7 +227,7 @@ def qt_resource(archive: bytes, path: str) -> bytes:
 
 def _jpeg(content: bytes) -> bytes:
     with Image.open(io.BytesIO(content)) as image:
-        rgb = image.convert("RGB")
+        rgb = ImageOps.exif_transpose(image).convert("RGB")
     rgb.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS)
     out = io.BytesIO()
     rgb.save(out, "JPEG", quality=JPEG_QUALITY)
@@ -247,9 +252,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         if args.packages is None:
             versions = {name: manifest.packages[name] for name in sorted(needed)}
+            print(f"downloading {', '.join(versions)}", file=sys.stderr)
             packages = download(versions, Path(scratch))
         else:
             packages = sorted(args.packages.glob("*.deb"))
+            if not packages:
+                raise InputError(f"{args.packages}: there are no packages (*.deb) in this folder")
         assemble(photographs, packages, args.output)
     print(f"wrote {len(photographs)} photographs and ATTRIBUTION.md to {args.output}")
 

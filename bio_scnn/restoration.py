@@ -18,7 +18,7 @@ from bio_scnn.model import IMAGE_CHANNELS, HybridSCNN, SpikingOptions, network_i
 from bio_scnn.model_files import model_path
 from bio_scnn.quality import Orientation, Quality, check_quality, orientations, spiking_options
 
-TILE = 512  # pixels; bounds the memory of a large picture, whatever its size
+TILE = 512  # pixels; bounds what convolutions and neurons need, whatever the picture's size
 _SHOWN_MAPS = 4  # two by two make a picture of the image's shape
 
 

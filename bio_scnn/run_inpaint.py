@@ -244,7 +244,7 @@ def report_text(
             f"{result.spikes:,} spikes; engine {result.engine}"
         )
     else:
-        lines.append(f"  rates of the {result.engine}: nothing simulated")
+        lines.append(f"  nothing simulated: {result.engine}")
     stages = ", ".join(f"{stage} {spent:.2f}" for stage, spent in result.seconds.items())
     lines.append(f"  {seconds:.2f} s: {stages}")
     lines.append(f"  saved {job.restored} and {job.panel.name}")
@@ -300,6 +300,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise InputError(f"several images would be saved as {sorted(twice)[0]}_restored")
     options = neuron_options(args)
     network, _ = load_model(model_path(args.model))
+    neurons = network.architecture.neurons
+    engine = options.engine if neurons == "lif" else neurons
     failed = []
     for path in images:
         try:
@@ -313,7 +315,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(f"error: {where}{' '.join(str(error).split())}", file=sys.stderr)
             continue
         if args.json:
-            row = report_json(job, result, measured, seconds, args.quality, options.engine)
+            row = report_json(job, result, measured, seconds, args.quality, engine)
             print(row, flush=True)
         elif not args.quiet:
             print(report_text(job, result, measured, seconds, args.quality, options), flush=True)

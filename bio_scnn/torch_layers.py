@@ -79,7 +79,7 @@ class SpikeRates(nn.Module):
                 f"the spiking layer returned shape {tuple(spikes.shape)}; it was given "
                 f"{(self.steps, *current.shape)}"
             )
-        count = spikes.sum(0)
+        count = spikes.sum(0)  # over the duration: what frameworks do, biased low
         if self.readout == "count":
             return count * (1e3 / (self.steps * self.dt_ms))
         fired = (spikes.detach() != 0).to(torch.uint8)
@@ -123,11 +123,7 @@ class TorchHybrid(nn.Module):
         clip_slope: float = 0.0,
     ):
         super().__init__()
-        if model.architecture.neurons != "lif":
-            raise InputError(
-                f"the model's neurons are {model.architecture.neurons!r}; only those of 'lif' can "
-                "be turned into a torch module"
-            )
+        model.architecture.require_lif("to_torch")
         self.architecture, self.lif, self.clip_slope = model.architecture, model.lif, clip_slope
         self.snn = nn.Conv2d(1, 1, 1)
         self.spiking = ClosedFormRates(model.lif) if spiking is None else spiking

@@ -42,13 +42,13 @@ def to_torch(
     -------
     torch.nn.Module
         Its ``forward`` takes what `bio_scnn.model.network_input` gives, channels first: shape
-        ``(N, 4 fold^2, H/fold, W/fold)``; it returns the restored image ``(N, 3, H, W)``. Names
-        and shapes in its ``state_dict`` are those of the model's safetensors file.
+        ``(N, input_channels, H/fold, W/fold)``; it returns the restored image ``(N, 3, H, W)``.
+        Names and shapes in its ``state_dict`` are those of the model's safetensors file.
 
     Raises
     ------
     InputError
-        If PyTorch is not installed.
+        If PyTorch is not installed, or the network's neurons are others than LIF.
 
     Examples
     --------

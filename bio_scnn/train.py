@@ -71,6 +71,11 @@ class Config:
         patch, multiple = self.training.patch, self.architecture.multiple
         if patch % multiple:
             raise InputError(f"patch is {patch}; this architecture needs a multiple of {multiple}")
+        if self.training.reuse > 1 and "zero" in self.architecture.fills:
+            raise InputError(
+                f"reuse is {self.training.reuse}; patches that are shown again are recoloured, "
+                "which a zero fill does not follow: set reuse to 1"
+            )
 
 
 @dataclass(frozen=True)
@@ -133,11 +138,12 @@ class ValidationSet:
         """Mean hole PSNR (dB) by kind of mask, and the MSE of the network's whole output."""
         means: dict[str, float] = {}
         errors = []
+        rng = np.random.default_rng([config.training.seed, 6])
         for kind, masks in self.masks.items():
             psnr = []
             for truth, mask, fill in zip(self.truth, masks, self.fills[kind], strict=True):
                 restored = training.forward(
-                    config.architecture, params, config.lif, fill[None], mask[None]
+                    config.architecture, params, config.lif, fill[None], mask[None], rng
                 )[0]
                 restored = np.clip(restored, 0, 1)
                 psnr.append(hole_psnr(restored, truth, mask))

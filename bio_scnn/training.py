@@ -110,6 +110,15 @@ class TrainingSettings:
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0):
                 raise InputError(f"{name} is {value}; it must be a number of at least 0")
+        for name, known in (
+            ("loss", ("hole", "image")),
+            ("schedule", ("cosine", "constant")),
+            ("optimizer", ("adam", "muon")),
+        ):
+            if getattr(self, name) not in known:
+                raise InputError(
+                    f"{name} is {getattr(self, name)!r}; choose from {', '.join(known)}"
+                )
         for name in ("beta1", "beta2", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be in [0, 1)")
@@ -217,7 +226,8 @@ def batches(
 ) -> Iterator[Batch]:
     """Batches from step `first` to the last, made ahead of time in a process of their own."""
     context = multiprocessing.get_context("spawn")
-    ready = context.Queue(maxsize=4)
+    # Room for a whole group, so that the next one is prepared while this one is shown.
+    ready = context.Queue(maxsize=_GROUP * settings.reuse)
     args = (ready, sampler, architecture, settings, first)
     worker = context.Process(target=_produce, args=args, daemon=True)
     worker.start()
@@ -284,10 +294,16 @@ def forward(
     lif: LIFParameters,
     fill: Array,
     mask: NDArray[np.bool_],
+    rng: np.random.Generator | None = None,
 ) -> Array:
-    """Restore a batch in the weights' precision, with the closed form of the neurons."""
+    """Restore a batch in the weights' precision, with the closed form of the neurons.
+
+    The noise that belongs to some neurons is drawn from the generator; without one there is none.
+    """
     x = network_input(architecture, fill, mask)
     z = conv2d(x, params["snn.weight"], params["snn.bias"])
+    if rng is not None and (std := architecture.feature_noise(0.0)):
+        z += std * rng.standard_normal(z.shape)
     u = rates_of(architecture.neurons, z, lif)
     y, _ = cnn.forward(architecture.layers, params, u)
     return architecture.compose(fill, y)

@@ -108,7 +108,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
         if "not glibc" in done.stderr:
             pytest.skip("the C library is not glibc")
         faults[wanted] = int(done.stdout)
-    assert faults["yes"] < 100 < 1000 < faults["no"]
+    if faults["no"] < 1000:
+        pytest.skip("huge pages: so few faults that there is nothing to save")
+    assert faults["yes"] < 100
 
 
 @pytest.mark.peer

@@ -69,8 +69,17 @@ def test_noise_is_seeded_and_matters():
     assert 0.01 < np.std(once - quiet) < 0.3
 
 
+def with_fills(*names):
+    last = dataclasses.replace(SMALL.layers[-1], channels=4 * (2 + len(names)))
+    return dataclasses.replace(SMALL, fills=names, layers=(*SMALL.layers[:-1], last))
+
+
 @pytest.mark.parametrize("size", [(12, 20), (8, 4)])
-@pytest.mark.parametrize("architecture", [SMALL, PLAIN], ids=["default", "paper"])
+@pytest.mark.parametrize(
+    "architecture",
+    [SMALL, PLAIN, with_fills("harmonic"), with_fills("harmonic", "mean", "biharmonic")],
+    ids=["default", "paper", "one fill", "three fills"],
+)
 @pytest.mark.parametrize("loss", ["hole", "image"])
 def test_gradient_of_the_whole_network(architecture, loss, size):
     rng = RNG(3)
@@ -175,6 +184,20 @@ def test_other_neurons_are_no_simulation_and_have_gradients_of_their_own(neurons
         assert (expected - model.params["snn.bias"]).std() == pytest.approx(0.1, rel=0.02)
     _, grads = loss_and_grads(architecture, model.params, model.lif, batch)
     assert all(np.abs(grad).max() > 0 for grad in grads.values())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"readout": "count"}, "readout 'count' needs .* LIF neurons; .* neurons = 'relu'"),
+        ({"current_noise": 0.1}, "current_noise needs"),
+        ({"duration_ms": 50.0}, "duration_ms needs"),
+    ],
+)
+def test_what_only_neurons_have_is_refused_without_them(options, message):
+    model = random_model(dataclasses.replace(SMALL, neurons="relu"))
+    with pytest.raises(InputError, match=message):
+        model.fire(np.zeros((4, 4, 6)), SpikingOptions(**options), RNG(0))
 
 
 def test_rectifier_has_the_gradient_of_a_rectifier():

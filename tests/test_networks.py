@@ -70,6 +70,12 @@ class GridNeuron(Adapter):
 # One network
 
 
+def test_a_network_without_lif_neurons_is_refused():
+    model = random_model(replace(SMALL, neurons="relu"))
+    with pytest.raises(InputError, match="the comparison needs a network of LIF neurons"):
+        exact_run(photograph(32, 32), hole(32, 32), model)
+
+
 def test_exact_rates_make_no_difference(small):
     found = compare(firing_rate, small, name="closed form")
     assert found.neurons == 6 * 16 * 12

@@ -437,8 +437,9 @@ def test_the_spiking_part_runs_where_it_is_imported(tmp_path):
         ({}, {"input_shape": (15, 24)}, "multiples of 4"),
         ({}, {"input_shape": (0, 24)}, "multiples of 4"),
         ({}, {"part": "cnn"}, "part 'cnn'"),
+        ({"neurons": "relu"}, {}, "export_nir needs a network of LIF neurons"),
         (
-            {"layers": (ConvLayer(8, stride=2), ConvLayer(48, upsample=4, relu=False))},
+            {"layers": (ConvLayer(8, stride=2), ConvLayer(64, upsample=4, relu=False))},
             {},
             "no uneven padding",
         ),

@@ -248,6 +248,6 @@ def test_help_shows_examples_and_bad_input_is_one_line(tmp_path):
     arguments = ["-o", str(tmp_path / "o"), "--packages", str(tmp_path)]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: not found in the packages: ")
+    assert done.stderr.startswith(f"error: {tmp_path}: there are no packages")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "o").exists()

@@ -123,7 +123,10 @@ def test_shipped_files_are_the_packaged_ones():
     patterns = PYPROJECT["tool"]["setuptools"]["package-data"]["bio_scnn.models"]
     packaged = {path.name for pattern in patterns for path in (ROOT / "models").glob(pattern)}
     assert {"inpaint.toml", "paper.toml"} <= packaged
+    own = set(PYPROJECT["tool"]["setuptools"]["package-data"]["bio_scnn"])
     for path in tracked_files():
+        if path.parent == ROOT / "bio_scnn":
+            assert path.suffix == ".py" or path.name in own, path
         if path.parent == ROOT / "models":
             assert path.name in packaged or path.suffix in {".csv", ".png"}, path
             assert not path.name.endswith(".state.safetensors"), path

@@ -119,7 +119,7 @@ def test_qualities(folder, capsys):
     assert rows["best"]["neurons"] == 8 * rows["default"]["neurons"] > 0
 
     main(call(folder, *words, "fast"))
-    assert "closed form: nothing simulated" in capsys.readouterr().out
+    assert "nothing simulated: closed form" in capsys.readouterr().out
     main(call(folder, *words, "best"))
     printed = capsys.readouterr().out
     assert "mean of the picture's eight flips and rotations" in printed

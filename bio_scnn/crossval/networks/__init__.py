@@ -100,6 +100,7 @@ class ExactRun(NamedTuple):
 def exact_run(image: NDArray, mask: NDArray[np.bool_], model: HybridSCNN) -> ExactRun:
     """Run the network with every spike simulated in Brian2; parameters as `compare_network`."""
     truth, a = to_float(np.asarray(image)), model.architecture
+    a.require_lif("the comparison")
     mask = np.asarray(mask, dtype=bool)
     if truth.ndim != 3 or truth.shape[2] != 3 or mask.shape != truth.shape[:2]:
         raise InputError(

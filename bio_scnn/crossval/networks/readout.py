@@ -37,7 +37,8 @@ def adapter_rates(
         The network's neuron; its refractory period is left out where the adapter declares none.
     dt_ms, duration_ms : float, ms
     readout : {"isi", "count"}
-        Rate from the mean inter-spike interval, or from the number of spikes.
+        Rate from the mean inter-spike interval, or the number of spikes over the duration, which
+        is biased low.
     progress : callable, optional
         Told the fraction of the neurons done.
     """

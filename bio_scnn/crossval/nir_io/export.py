@@ -58,8 +58,8 @@ def export_nir(
     Raises
     ------
     InputError
-        If `nir` is not installed, the shape does not suit the network, or the file cannot be
-        written.
+        If `nir` is not installed, the network's neurons are others than LIF, the shape does not
+        suit it, or the file cannot be written.
 
     Warns
     -----
@@ -83,6 +83,7 @@ def export_nir(
     if part not in ("all", "spiking"):
         raise InputError(f"part {part!r} is unknown; choose from all, spiking")
     a = model.architecture
+    a.require_lif("export_nir")
     rows, columns = input_shape
     if min(rows, columns) < 1 or rows % a.multiple or columns % a.multiple:
         raise InputError(
