@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import os
 import queue
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -259,18 +261,7 @@ def _produce(
     first: int,
 ) -> None:
     """Fill a queue with batches, until the last step or until nobody is left to take them."""
-    parent = multiprocessing.parent_process()
-
-    def put(item: Batch | Exception) -> bool:
-        while parent is not None and parent.is_alive():
-            try:
-                ready.put(item, timeout=2)
-                return True
-            except queue.Full:
-                pass
-        ready.cancel_join_thread()  # nobody will empty the pipe any more
-        return False
-
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         with threadpool_limits(1):
             told = len(sampler.skipped)
@@ -282,10 +273,17 @@ def _produce(
                 for path, reason in sampler.skipped[told:]:
                     print(f"skipped {path}: {reason}", file=sys.stderr, flush=True)
                 told = len(sampler.skipped)
-                if not put(make_batch(prepared, architecture, settings, step)):
-                    return
+                ready.put(make_batch(prepared, architecture, settings, step))
     except Exception as error:
-        put(error)
+        ready.put(error)
+
+
+def _end_with_parent() -> None:
+    """End this process, wherever it is, when the one that started it is killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def forward(

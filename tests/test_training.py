@@ -221,7 +221,9 @@ def test_killed_run_resumes_to_the_same_weights(config, tmp_path):
     assert (whole / "tiny-log.csv").read_text() == (broken / "tiny-log.csv").read_text()
 
 
-def test_killed_run_leaves_no_process_behind(config, tmp_path):
+# Of 5,000 steps batches are still being prepared; those of 12 wait all to be taken.
+@pytest.mark.parametrize("steps", ["5000", "12"])
+def test_killed_run_leaves_no_process_behind(config, tmp_path, steps):
     script = tmp_path / "long.py"
     script.write_text(
         "import multiprocessing, os, sys\n"
@@ -232,7 +234,7 @@ def test_killed_run_leaves_no_process_behind(config, tmp_path):
         "train.save_state = stop\n"
         "if __name__ == '__main__': train.main(sys.argv[1:])\n"
     )
-    command = [sys.executable, str(script), "--config", str(config), "--steps", "5000"]
+    command = [sys.executable, str(script), "--config", str(config), "--steps", steps]
     done = subprocess.run(
         [*command, "-o", str(tmp_path / "run"), "--quiet"],
         check=False,
