@@ -72,10 +72,12 @@ def make_mask(
     return mask
 
 
-def random_training_mask(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+def random_training_mask(
+    shape: tuple[int, int], rng: np.random.Generator, varied: float = 0.4
+) -> np.ndarray:
     """Draw a mask from a wide mixture, for training.
 
-    Three in five are as in the evaluation: one of `MASK_KINDS` with its sizes and, but for a
+    Most are as in the evaluation: one of `MASK_KINDS` with its sizes and, but for a
     factor around 1, its coverage. The others miss 1-40 % of the pixels, small parts more often:
     strokes, boxes, scratches and text of any size, turned rectangles, ellipses and blobs up to
     three quarters of the image and across its border, lines and grids, whole rows and columns,
@@ -87,6 +89,8 @@ def random_training_mask(shape: tuple[int, int], rng: np.random.Generator) -> np
         Height and width of the mask in pixels.
     rng : numpy.random.Generator
         Source of every random choice.
+    varied : float
+        Fraction of masks that are not as in the evaluation, in [0, 1].
 
     Returns
     -------
@@ -94,7 +98,7 @@ def random_training_mask(shape: tuple[int, int], rng: np.random.Generator) -> np
         True where a pixel is missing.
     """
     mask = _empty(shape)
-    if rng.random() < 0.6:
+    if rng.random() < 1 - varied:
         kind = MASK_KINDS[rng.integers(len(MASK_KINDS))]
         coverage = DEFAULT_COVERAGE[kind] * float(np.exp(rng.normal(0.0, 0.3)))
         _fill_up(mask, np.clip(coverage, *_TRAINING_COVERAGE), _ELEMENTS[kind], Sizes(), rng)

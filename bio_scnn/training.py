@@ -54,6 +54,9 @@ class TrainingSettings:
     reuse : int
         Times that a patch with its mask is shown, turned and recoloured in different ways, within
         a few steps: finding the fills costs more than anything else about a patch.
+    varied_masks : float
+        Fraction of the masks that are unlike those of the evaluation, see
+        `bio_scnn.masks.random_training_mask`.
     learning_rate, warmup, schedule
         Highest rate, steps of linear warm-up, and what follows: 'cosine' to zero, or 'constant'.
     optimizer : {'adam', 'muon'}
@@ -80,6 +83,7 @@ class TrainingSettings:
     batch: int = 6
     patch: int = 128
     reuse: int = 4
+    varied_masks: float = 0.4
     loss: Literal["hole", "image"] = "hole"
     learning_rate: float = 1e-3
     warmup: int = 500
@@ -121,6 +125,8 @@ class TrainingSettings:
                 raise InputError(
                     f"{name} is {getattr(self, name)!r}; choose from {', '.join(known)}"
                 )
+        if not 0 <= self.varied_masks <= 1:
+            raise InputError(f"varied_masks is {self.varied_masks}; it must be in [0, 1]")
         for name in ("beta1", "beta2", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be in [0, 1)")
@@ -155,7 +161,9 @@ def prepare(
     rng = np.random.default_rng([settings.seed, 1, group])
     size = settings.patch
     truth = sampler.patches(rng, _GROUP * settings.batch, size)
-    mask = np.stack([random_training_mask((size, size), rng) for _ in truth])
+    mask = np.stack(
+        [random_training_mask((size, size), rng, settings.varied_masks) for _ in truth]
+    )
     fill = [architecture.guess(*pair) for pair in zip(truth, mask, strict=True)]
     return Prepared(truth, np.stack(fill).astype(truth.dtype), mask)
 

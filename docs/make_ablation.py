@@ -25,11 +25,11 @@ from bio_scnn.config import from_table, read_toml, to_table
 from bio_scnn.datasets import find_images
 from bio_scnn.files import write_whole
 from bio_scnn.fills import biharmonic_fill, harmonic_fill
+from bio_scnn.layers import conv2d
 from bio_scnn.masks import MASK_KINDS
 from bio_scnn.metrics import hole_psnr
-from bio_scnn.model import HybridSCNN, SpikingOptions
+from bio_scnn.model import HybridSCNN, SpikingOptions, network_input
 from bio_scnn.model_files import config_path
-from bio_scnn.restoration import restore
 from bio_scnn.train import Config, RunFiles, ValidationSet, find_data, train, validation_set
 
 Change = dict[str, dict[str, Any]]
@@ -42,6 +42,7 @@ VARIANTS: dict[str, Change] = {
     "no dead leaves": {"data": {"dead_leaves_fraction": 0.0}},
     "dead leaves without photographs' colours": {"data": {"dead_leaves_from_photographs": 0.0}},
     "a quarter of the photographs": {},
+    "masks of the three test kinds only": {"training": {"varied_masks": 0.0}},
     "flat patches rejected": {"data": {"keep_flat": 0.0}},
     "no full-size patches": {"data": {"downscaling": (1.4, 2.0, 2.8, 4.0, 6.0)}},
     "every patch shown once": {"training": {"reuse": 1}},
@@ -79,9 +80,15 @@ def fewer(folder: Path, photographs: Path, validation: Sequence[Path]) -> Path:
     return folder
 
 
-def scores(model: HybridSCNN, validation: ValidationSet) -> dict[str, float]:
-    """Mean hole PSNR by kind of mask: of exact rates, with noisy features, with counted spikes."""
+def scores(
+    model: HybridSCNN, validation: ValidationSet, names: tuple[str, ...]
+) -> dict[str, float]:
+    """Mean hole PSNR by kind of mask: of exact rates, with noisy features, with counted spikes.
+
+    `names` are the fills of the validation set.
+    """
     exact = SpikingOptions(engine="closed-form")
+    shown = [3 * names.index(fill) + c for fill in model.architecture.fills for c in range(3)]
     ways = {
         "": exact,
         "noise": dataclasses.replace(exact, feature_noise=NOISE),
@@ -90,13 +97,18 @@ def scores(model: HybridSCNN, validation: ValidationSet) -> dict[str, float]:
         ways["count"] = dataclasses.replace(exact, readout="count")
     means: dict[str, float] = {}
     for way, options in tqdm(ways.items(), desc="measure", disable=None, leave=False):
+        rng = np.random.default_rng(0)
         for kind, masks in validation.masks.items():
-            found = [
-                hole_psnr(
-                    restore(truth, mask, model=model, options=options, seed=0).image, truth, mask
-                )
-                for truth, mask in zip(validation.truth, masks, strict=True)
-            ]
+            found = []
+            fills = validation.fills[kind][..., shown]
+            for truth, mask, fill in zip(validation.truth, masks, fills, strict=True):
+                x = network_input(model.architecture, fill[np.newaxis], mask[np.newaxis])
+                # The features as in training, which takes a tenth of SciPy's time for them.
+                z = conv2d(x, model.params["snn.weight"], model.params["snn.bias"])[0]
+                std = model.architecture.feature_noise(options.feature_noise)
+                z += (std * rng.standard_normal(z.shape)).astype(z.dtype)
+                restored = model.restore(fill, model.fire(z, options, rng).rates)
+                found.append(hole_psnr(np.clip(restored, 0, 1), truth, mask))
             means[f"{kind} {way}".strip()] = float(np.mean(found))
     return means
 
@@ -170,7 +182,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not files.model.exists():
             print(f"{name}: {args.steps} steps", flush=True)
             train(variant, files, resume=files.state.exists(), quiet=False, command="ablation")
-        results[name] = scores(load_model(files.model)[0], validation)
+        results[name] = scores(load_model(files.model)[0], validation, config.architecture.fills)
     write_whole(args.output / "scores.json", json.dumps(results, indent=1).encode())
     text = table(results, fills(validation))
     write_whole(args.output / "table.md", (text + "\n").encode())

@@ -237,3 +237,12 @@ def test_wrong_arguments_are_refused():
             make_mask("boxes", shape, rng)
         with pytest.raises(InputError, match="shape"):
             random_training_mask(shape, rng)
+
+
+def test_masks_can_all_be_like_those_of_the_evaluation_or_none():
+    rng = np.random.default_rng(0)
+    alike = [random_training_mask((96, 96), rng, 0.0).mean() for _ in range(60)]
+    varied = [random_training_mask((96, 96), rng, 1.0).mean() for _ in range(60)]
+    # Around 9, 10 and 15 %, against anything from 1 to 40 %.
+    assert 0.03 < min(alike) < max(alike) < 0.4
+    assert np.quantile(varied, 0.1) < 0.03 < 0.2 < np.quantile(varied, 0.9)
