@@ -1,4 +1,4 @@
-"""The scripts that make pages of the docs: that they run, count right and refuse what is unclear."""
+"""Scripts that make pages of the docs: they run, count right and refuse what is unclear."""
 
 import importlib.util
 import json
