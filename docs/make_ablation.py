@@ -25,7 +25,6 @@ from bio_scnn.config import from_table, read_toml, to_table
 from bio_scnn.datasets import find_images
 from bio_scnn.files import write_whole
 from bio_scnn.fills import biharmonic_fill, harmonic_fill
-from bio_scnn.layers import conv2d
 from bio_scnn.masks import MASK_KINDS
 from bio_scnn.metrics import hole_psnr
 from bio_scnn.model import HybridSCNN, SpikingOptions, network_input
@@ -103,10 +102,7 @@ def scores(
             fills = validation.fills[kind][..., shown]
             for truth, mask, fill in zip(validation.truth, masks, fills, strict=True):
                 x = network_input(model.architecture, fill[np.newaxis], mask[np.newaxis])
-                # The features as in training, which takes a tenth of SciPy's time for them.
-                z = conv2d(x, model.params["snn.weight"], model.params["snn.bias"])[0]
-                std = model.architecture.feature_noise(options.feature_noise)
-                z += (std * rng.standard_normal(z.shape)).astype(z.dtype)
+                z = model.features(x[0], options, rng)
                 restored = model.restore(fill, model.fire(z, options, rng).rates)
                 found.append(hole_psnr(np.clip(restored, 0, 1), truth, mask))
             means[f"{kind} {way}".strip()] = float(np.mean(found))
