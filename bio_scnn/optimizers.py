@@ -13,6 +13,10 @@ Array = NDArray[np.floating]
 # singular values from 0.01 to 1 near 1, into 0.7 to 1.2, as fast as a quintic can.
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
+# Added to the norm that a matrix is divided by. Where no gradient comes any more, as behind dead
+# rectifiers, the momentum fades away: the square of its norm would underflow in float32, and the
+# iteration, no longer given singular values below 1, diverge. So the step fades as well.
+_VANISHING = 1e-12
 # The root mean square of a step of Muon per unit of the learning rate, as Adam's usually is, so
 # that one learning rate does for both (Liu et al., 2025).
 _RMS = 0.2
@@ -81,7 +85,8 @@ def orthogonalise(matrix: Array) -> Array:
     a, b, c = _QUINTIC
     wide = matrix.shape[0] < matrix.shape[1]
     x = matrix.T if wide else matrix
-    x = x / (np.linalg.norm(x) or 1)  # the Frobenius norm bounds the largest singular value
+    # The Frobenius norm bounds the largest singular value.
+    x = x / x.dtype.type(np.linalg.norm(x) + _VANISHING)
     for _ in range(_ITERATIONS):
         gram = x.T @ x
         x = a * x + x @ (b * gram + c * (gram @ gram))

@@ -36,6 +36,19 @@ def test_steps_have_one_size_whatever_the_gradient():
         assert np.sqrt(np.mean(step**2)) == pytest.approx(0.2, rel=0.2)
 
 
+def test_momentum_without_gradient_fades_away():
+    # As behind rectifiers that have died: the squares of such a momentum underflow in float32.
+    g = RNG(5).standard_normal((3, 3, 16, 24)).astype(np.float32)
+    m, sizes = 1e-3 * g, []
+    for _ in range(1200):
+        step, m = muon(np.zeros_like(g), m, 0.9)
+        assert np.isfinite(step).all()
+        sizes.append(float(np.abs(step).max()))
+    assert max(sizes) < 1.5
+    assert sizes[0] > 0.1
+    assert sizes[-1] < 1e-9
+
+
 def test_small_directions_get_their_share():
     # A gradient of two directions of which one is a hundred times weaker.
     Q, _ = np.linalg.qr(RNG(2).standard_normal((32, 8)))
