@@ -305,7 +305,7 @@ def test_nan_in_the_hole_is_fine(model):
     assert np.isfinite(restored).all()
 
 
-@pytest.mark.parametrize("name", ["inpaint", "paper"])
+@pytest.mark.parametrize("name", ["cnn_twin", "inpaint", "one_step", "paper"])
 def test_shipped_models_restore_a_photograph(name):
     image, mask = photograph(128, 128), hole(128, 128)
     restored = inpaint(image, mask, channel_axis=-1, model=name)
