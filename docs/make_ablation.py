@@ -46,6 +46,7 @@ VARIANTS: dict[str, Change] = {
     "no full-size patches": {"data": {"downscaling": (1.4, 2.0, 2.8, 4.0, 6.0)}},
     "every patch shown once": {"training": {"reuse": 1}},
     "Adam": {"training": {"optimizer": "adam"}},
+    "half the learning rate": {"training": {"learning_rate": 1e-3}},
     "no noise in training": {"training": {"feature_noise": (0.0,)}},
     "MSE over the image": {"training": {"loss": "image"}},
     "ReLU in place of spikes": {"architecture": {"neurons": "relu"}},
