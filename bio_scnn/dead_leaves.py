@@ -1,12 +1,11 @@
 """Dead leaves: generated images of occluding shapes, with colours and textures of their own."""
 
-from functools import lru_cache
-
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from bio_scnn.leaf_textures import made_up_texture, natural_colours, paper_over
+from bio_scnn.mask_elements import font_of
 
 _LETTERS = list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:-   ")
 
@@ -196,12 +195,7 @@ def _writing(
     letters = rng.choice(_LETTERS, (int(rng.integers(1, 5)), int(rng.integers(3, 20))))
     text = "\n".join("".join(line) for line in letters)
     x, y = rng.uniform((-0.2, -0.1), (0.8, 0.9)) * shape[::-1]
-    pen.multiline_text((float(x), float(y)), text, fill=label, font=_font(height))
-
-
-@lru_cache(maxsize=96)
-def _font(height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(height)
+    pen.multiline_text((float(x), float(y)), text, fill=label, font=font_of(height))
 
 
 def _blur(image: np.ndarray, weight: float) -> np.ndarray:

@@ -109,7 +109,7 @@ def text(shape: tuple[int, int], sizes: Sizes, rng: np.random.Generator) -> Elem
     letters = rng.choice(_LETTERS, int(rng.integers(6, 25)))
     letters[rng.random(letters.size) < 0.15] = " "
     line = "".join(letters)
-    font = _font(height)
+    font = font_of(height)
     left, top, right, bottom = (int(edge) for edge in font.getbbox(line))
     canvas = Image.new("L", (max(right - left, 1), max(bottom - top, 1)))
     pen = ImageDraw.Draw(canvas)
@@ -187,8 +187,9 @@ def specks(shape: tuple[int, int], sizes: Sizes, rng: np.random.Generator) -> El
     return 0, 0, covered
 
 
-@lru_cache(maxsize=64)
-def _font(height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+@lru_cache(maxsize=128)
+def font_of(height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own font at a height in pixels."""
     return ImageFont.load_default(height)
 
 
