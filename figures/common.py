@@ -1,0 +1,132 @@
+"""What the scripts of this folder share: their options, one style, and how results are written.
+
+Every script measures first and draws then: ``measure()`` returns plain numbers, which tests hold
+to the physics, and ``draw(data)`` makes the picture of them. ``python figures`` runs all scripts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.datasets import find_images, read_rgb, validation_crops
+from bio_scnn.files import write_whole
+from bio_scnn.images import from_float
+from bio_scnn.photographs import main as fetch_photographs
+
+matplotlib.use("Agg")
+
+FOLDER = Path(__file__).resolve().parent
+PHOTOGRAPHS = FOLDER.parent / "photos" / "val"
+FORMATS = ("svg", "png", "pdf")
+COLUMN = 3.3  # inches: one column of a two-column page
+PAGE = 6.9  # both columns
+
+# Okabe and Ito's palette, told apart by colour-blind readers (jfly.uni-koeln.de/color).
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+    "#999999",
+)
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.0,
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 200,
+    "savefig.facecolor": "white",
+    "svg.hashsalt": "bio_scnn",  # the same picture is the same file
+}
+matplotlib.rcParams.update(STYLE)
+
+
+def parser(description: str | None, *, photographs: bool = False) -> argparse.ArgumentParser:
+    """The options of every script; `photographs` adds where they come from."""
+    p = argparse.ArgumentParser(description=description)
+    p.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=FOLDER,
+        metavar="DIR",
+        help="folder to write to (default: the script's own)",
+    )
+    p.add_argument("--format", choices=FORMATS, default="svg", help="of the picture")
+    if photographs:
+        p.add_argument(
+            "--data",
+            type=Path,
+            metavar="DIR",
+            help="photographs to measure on (default: the eight validation photographs, in "
+            "photos/val, fetched from Debian packages if they are not there)",
+        )
+    return p
+
+
+def save(args: argparse.Namespace, name: str, figure: Any, facts: dict[str, Any]) -> None:
+    """Write a picture, and the numbers behind it as JSON beside it; print the paths."""
+    buffer = io.BytesIO()
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": None}[args.format]
+    figure.savefig(buffer, format=args.format, metadata=undated)
+    plt.close(figure)
+    text = json.dumps(facts, indent=1) + "\n"
+    for suffix, content in ((args.format, buffer.getvalue()), ("json", text.encode())):
+        path = args.output / f"{name}.{suffix}"
+        write_whole(path, content)
+        print(path)
+
+
+def table_figure(header: Sequence[str], rows: Sequence[Sequence[str]], width: float) -> Any:
+    """A table as a figure: rules above, below and under its header, columns as wide as needed."""
+    height = 0.17
+    figure = plt.figure(figsize=(width, height * (len(rows) + 1.6)), layout="none")
+    axes = figure.add_axes((0.01, 0.01, 0.98, 0.98))
+    axes.axis("off")
+    table = axes.table([header, *rows], cellLoc="left", loc="center", edges="open")
+    table.auto_set_font_size(False)
+    table.set_fontsize(7)
+    table.auto_set_column_width(range(len(header)))
+    for (row, _), cell in table.get_celld().items():
+        cell.set_height(height / figure.get_figheight())
+        cell.visible_edges = {0: "BT", len(rows): "B"}.get(row, "")
+        cell.set_linewidth(0.6)
+    return figure
+
+
+def photographs(folder: Path | None) -> list[Path]:
+    """The photographs of a folder, or those of the validation side, fetched if need be."""
+    if folder is None:
+        folder = PHOTOGRAPHS
+        if not folder.is_dir():
+            print("Fetching the validation photographs from Debian packages, once.")
+            fetch_photographs(["--val", "-o", str(folder)])
+    return find_images(folder)
+
+
+def crops(paths: Sequence[Path], n: int, size: int = 256, seed: int = 0) -> list[NDArray]:
+    """Cut `n` crops of ``size x size`` pixels from the photographs in turn, uint8."""
+    images = [read_rgb(path) for path in paths]
+    return list(from_float(validation_crops(images, size, n, seed), np.uint8))
