@@ -11,7 +11,7 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -20,7 +20,10 @@ from numpy.typing import NDArray
 
 from bio_scnn.datasets import find_images, read_rgb, validation_crops
 from bio_scnn.files import write_whole
-from bio_scnn.images import from_float
+from bio_scnn.images import from_float, to_float
+from bio_scnn.masks import MASK_KINDS, make_mask
+from bio_scnn.metrics import hole_psnr
+from bio_scnn.model import Architecture, HybridSCNN, SpikingOptions, network_input
 from bio_scnn.photographs import main as fetch_photographs
 
 matplotlib.use("Agg")
@@ -107,7 +110,7 @@ def table_figure(header: Sequence[str], rows: Sequence[Sequence[str]], width: fl
     axes.axis("off")
     table = axes.table([header, *rows], cellLoc="left", loc="center", edges="open")
     table.auto_set_font_size(False)
-    table.set_fontsize(7)
+    table.set_fontsize(STYLE["xtick.labelsize"])
     table.auto_set_column_width(range(len(header)))
     for (row, _), cell in table.get_celld().items():
         cell.set_height(height / figure.get_figheight())
@@ -130,3 +133,46 @@ def crops(paths: Sequence[Path], n: int, size: int = 256, seed: int = 0) -> list
     """Cut `n` crops of ``size x size`` pixels from the photographs in turn, uint8."""
     images = [read_rgb(path) for path in paths]
     return list(from_float(validation_crops(images, size, n, seed), np.uint8))
+
+
+class Case(NamedTuple):
+    """A picture ``(H, W, 3)`` uint8, what is taken from it, and the first guesses for that."""
+
+    truth: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
+    fill: NDArray[np.float64]
+    photograph: int
+
+
+def cases(paths: Sequence[Path], n: int, size: int = 256) -> list[Case]:
+    """`n` crops under each kind of holes, as ``python -m bio_scnn.evaluate`` makes them.
+
+    The fills are those of the default architecture.
+    """
+    found = []
+    truths = crops(paths, n, size)
+    for which, kind in enumerate(MASK_KINDS):
+        for number, truth in enumerate(truths):
+            rng = np.random.default_rng([0, which, number])
+            mask = make_mask(kind, truth.shape[:2], rng)
+            fill = Architecture().guess(to_float(truth), mask)
+            found.append(Case(truth, mask, fill, number % len(paths)))
+    return found
+
+
+def restored(model: HybridSCNN, options: SpikingOptions, case: Case, seed: int) -> NDArray:
+    """The picture a model of the default fills makes of a case, 8 bits; `restore` in short."""
+    rng = np.random.default_rng(seed)
+    x = network_input(model.architecture, case.fill[np.newaxis], case.mask[np.newaxis])[0]
+    rates = model.fire(model.features(x, options, rng), options, rng).rates
+    return from_float(np.clip(model.restore(case.fill, rates), 0, 1), np.uint8)
+
+
+def psnr_of(model: HybridSCNN, options: SpikingOptions, cases: Sequence[Case]) -> NDArray:
+    """Hole PSNR of every case, dB, restored by a model; seeds are fixed."""
+    return np.array(
+        [
+            hole_psnr(restored(model, options, case, seed), case.truth, case.mask)
+            for seed, case in enumerate(cases)
+        ]
+    )

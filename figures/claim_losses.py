@@ -1,0 +1,81 @@
+"""Claim: a training loss of 0.015 and a validation loss of 0.0017 (mean squared error).
+
+Draws the training of the shipped model ``paper``, the paper's own setting as far as it is printed,
+from its log, beside the published numbers and beside fills that learn nothing, whose errors are
+measured on validation photographs under the three kinds of holes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import common
+import matplotlib.pyplot as plt
+import numpy as np
+from common import BLACK, BLUE, GREEN, ORANGE, VERMILION
+
+from bio_scnn.cli import run
+from bio_scnn.evaluate import classical
+from bio_scnn.fills import harmonic_fill, mean_fill
+from bio_scnn.metrics import mse
+from bio_scnn.model_files import config_path
+
+# Sanaullah et al., abstract.
+PUBLISHED = {"training": 0.015, "validation": 0.0017}
+FILLS = {"harmonic": harmonic_fill, "mean of known pixels": mean_fill}
+
+
+def log_of(model: str) -> dict[str, list[tuple[int, float]]]:
+    """Training loss and whole-image validation MSE by step, from a shipped model's log."""
+    path = config_path(model).with_name(f"{model}-log.csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {
+        "training": [(int(row["step"]), float(row["loss"])) for row in rows],
+        "validation": [(int(row["step"]), float(row["mse"])) for row in rows if row["mse"]],
+    }
+
+
+def measure(photographs: Sequence[Path], crops: int = 16) -> dict[str, Any]:
+    """The log of ``paper``, and the whole-image MSE of fills that learn nothing."""
+    cases = common.cases(photographs, crops)
+    fills = {
+        name: float(np.mean([mse(classical(fill)(c.truth, c.mask), c.truth) for c in cases]))
+        for name, fill in FILLS.items()
+    }
+    log = log_of("paper")
+    final = {side: values[-1][1] for side, values in log.items()}
+    return {"published": PUBLISHED, "log": log, "final": final, "fills": fills, "crops": crops}
+
+
+def draw(data: dict[str, Any]) -> Any:
+    """MSE over steps, with lines for what stays the same."""
+    figure, axes = plt.subplots(figsize=(common.COLUMN, 2.6))
+    for side, color in (("training", BLUE), ("validation", VERMILION)):
+        steps, values = np.array(data["log"][side]).T
+        marker = "o" if side == "validation" else ""
+        axes.plot(steps, values, color=color, marker=marker, ms=2.5, label=f"{side}, measured")
+        label = f"{side}, published: {PUBLISHED[side]:g}"
+        axes.axhline(PUBLISHED[side], color=color, lw=0.8, ls="--", label=label)
+    for (name, value), color in zip(data["fills"].items(), (GREEN, ORANGE), strict=True):
+        axes.axhline(value, color=color, lw=0.8, ls=":", label=f"{name} fill: {value:.4f}")
+    axes.set(yscale="log", xlabel="training step", ylabel="MSE of the whole image", xlim=(0, None))
+    axes.legend(fontsize=6, loc="upper right")
+    axes.tick_params(which="both", color=BLACK)
+    return figure
+
+
+def main(args: argparse.Namespace | None = None) -> None:
+    """Read, measure, draw, save."""
+    args = args or common.parser(__doc__, photographs=True).parse_args()
+    data = measure(common.photographs(args.data))
+    facts = {key: value for key, value in data.items() if key != "log"}
+    common.save(args, "claim_losses", draw(data), facts)
+
+
+if __name__ == "__main__":
+    run(main)

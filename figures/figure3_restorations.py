@@ -1,0 +1,88 @@
+"""Figure 3: validation photographs masked, restored and true, for the three kinds of holes.
+
+Beside this network's restorations, every spike simulated, stand those of scikit-image's biharmonic
+fill and of the CNN-only twin (rectifiers in place of the neurons, trained alike), each with its
+hole PSNR. Of one random crop of every photograph, the one with the median gain over the biharmonic
+fill is shown: neither the best nor the worst, and none is chosen for its looks.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import common
+import matplotlib.pyplot as plt
+import numpy as np
+from tqdm import tqdm
+
+from bio_scnn.checkpoint import load_model
+from bio_scnn.cli import run
+from bio_scnn.evaluate import classical, network
+from bio_scnn.fills import biharmonic_fill
+from bio_scnn.masks import MASK_KINDS, make_mask
+from bio_scnn.metrics import hole_psnr
+from bio_scnn.model import SpikingOptions
+from bio_scnn.model_files import model_path
+
+SIZE = 160  # pixels
+HOLE_COLOUR = (213, 94, 0)
+TITLES = {"masked": "masked", "biharmonic": "biharmonic", "cnn_twin": "CNN-only twin"}
+TITLES |= {"inpaint": "bio_scnn", "truth": "truth"}
+
+
+def measure(photographs: Sequence[Path]) -> list[dict[str, Any]]:
+    """A case for each kind of holes: pictures ``(SIZE, SIZE, 3)`` uint8, hole PSNR in dB."""
+    methods = {"biharmonic": classical(biharmonic_fill)}
+    for name in ("cnn_twin", "inpaint"):
+        model, _ = load_model(model_path(name))
+        methods[name] = network(model, SpikingOptions(), "default")
+    truths = common.crops(photographs, len(photographs), SIZE)
+    median_cases = []
+    for kind in tqdm(MASK_KINDS, leave=False, disable=None):
+        cases = []
+        for number, (path, truth) in enumerate(zip(photographs, truths, strict=True)):
+            mask = make_mask(kind, truth.shape[:2], np.random.default_rng(number))
+            shown = {"masked": np.where(mask[..., None], np.uint8(HOLE_COLOUR), truth)}
+            shown |= {name: method(truth, mask) for name, method in methods.items()}
+            psnr = {name: hole_psnr(shown[name], truth, mask) for name in methods}
+            case = {"kind": kind, "photograph": path.stem, "coverage": float(mask.mean())}
+            case |= {"gain": psnr["inpaint"] - psnr["biharmonic"], "hole_psnr": psnr}
+            cases.append(case | {"pictures": shown | {"truth": truth}})
+        cases.sort(key=lambda case: case["gain"])
+        median_cases.append(cases[len(cases) // 2] | {"gains": [c["gain"] for c in cases]})
+    return median_cases
+
+
+def draw(cases: Sequence[dict[str, Any]]) -> Any:
+    """A row for each kind of holes."""
+    figure, axes = plt.subplots(len(cases), len(TITLES), figsize=(common.PAGE, 4.6))
+    for row, case in zip(axes, cases, strict=True):
+        best = max(round(psnr, 2) for psnr in case["hole_psnr"].values())
+        for axis, (name, title) in zip(row, TITLES.items(), strict=True):
+            axis.imshow(case["pictures"][name], interpolation="none")
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+            if axis in axes[0]:
+                axis.set_title(title)
+            if name in case["hole_psnr"]:
+                psnr = case["hole_psnr"][name]
+                weight = "bold" if round(psnr, 2) == best else "normal"
+                axis.set_xlabel(f"{psnr:.2f} dB", labelpad=2, fontweight=weight)
+        row[0].set_ylabel(case["kind"])
+        row[0].set_xlabel(f"{100 * case['coverage']:.0f} % missing", labelpad=2)
+    return figure
+
+
+def main(args: argparse.Namespace | None = None) -> None:
+    """Restore, measure, draw, save."""
+    args = args or common.parser(__doc__, photographs=True).parse_args()
+    cases = measure(common.photographs(args.data))
+    facts = [{key: case[key] for key in case if key != "pictures"} for case in cases]
+    common.save(args, "figure3_restorations", draw(cases), {"cases": facts})
+
+
+if __name__ == "__main__":
+    run(main)
