@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
-import re
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,60 +38,81 @@ def diagram(data: dict[str, Any]) -> Any:
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, PAGE), ylim=(0, HEIGHT))
     axes.axis("off")
-    neurons = next(stage for stage in data["stages"] if stage["name"] == "neurons")
     stages = [stage for stage in data["stages"] if stage["kind"] != "composition"]
-    composed = len(stages) < len(data["stages"])
     left, right = MARGIN + FULL, PAGE - MARGIN - FULL
     pitch = (right - left) / len(stages)
-    x = {s["name"]: left + (i + 0.47) * pitch for i, s in enumerate(stages)}
-    x["composition"] = right + FULL / 2
-
-    spiking_band(axes, data, neurons, x["snn"] - pitch / 2, x["neurons"] + pitch / 2)
-    first, last = x["conv2"] - 0.4 * pitch, x[stages[-1]["name"]] + 0.4 * pitch
-    axes.plot([first, last], [SUBTITLE + 0.03] * 2, color=BLUE, lw=0.8)
-    write(axes, (first + last) / 2, SUBTITLE - 0.06, "slab height: resolution,  width: √channels")
-    n = sum("kernel" in stage for stage in stages) - 1
-    title = f"CNN: {n} convolution layers"
-    write(axes, (first + last) / 2, TITLE, title, color=BLUE, fontsize=7.5, weight="bold")
-    for key, centre, name in (
-        ("input_png", MARGIN + FULL / 2, "input"),
-        ("output_png", right + FULL / 2, "output"),
-    ):
-        thumbnail(axes, data[key], centre)
-        write(axes, centre, MIDDLE + FULL / 2 + 0.09, name)
+    x = {stage["name"]: left + (i + 0.47) * pitch for i, stage in enumerate(stages)}
+    spiking_band(axes, data, x["snn"] - pitch / 2, x["neurons"] + pitch / 2)
+    cnn_title(axes, stages, x["conv2"] - 0.4 * pitch, x[stages[-1]["name"]] + 0.4 * pitch)
+    x |= {"input": MARGIN + FULL / 2, "composition": right + FULL / 2}
+    thumbnail(axes, data["input_png"], x["input"], "input")
+    thumbnail(axes, data["output_png"], x["composition"], "output")
     fills = "\n".join(stages[0]["fills"])
     write(axes, x["fills"], MIDDLE + (0.5 + SLANT) * FULL + 0.06, fills, va="bottom")
-
-    joined = {c["to"]: c for c in data["connections"] if c["kind"] == "concatenation"}
-    ends = [MARGIN + FULL]  # right edge of what was drawn last
-    for i, stage in enumerate(stages):
-        centre, width = x[stage["name"]], slab_width(stage["shape"][2])
-        parts = [(width, colour_of(stage))]
-        after = stages[i + 1]["name"] if i + 1 < len(stages) else None
-        if after in joined:
-            parts.append((slab_width(joined[after]["channels"]), colour_of(neurons)))
-        start = centre - sum(part for part, _ in parts) / 2
-        height = FULL * stage["resolution"]
-        arrow(axes, [(ends[-1] + 0.02, MIDDLE), (start - 0.015, MIDDLE)])
-        for part, colour in parts:
-            slab(axes, start, part, height, colour)
-            start += part
-        ends.append(start + SLANT * height / 2)
-        if after in joined:
-            rates_arrow(axes, x["neurons"], neurons, start - parts[-1][0] / 2, height)
-    arrow(axes, [(ends[-1] + 0.02, MIDDLE), (right - 0.015, MIDDLE)])
-
-    for link in data["connections"]:
-        if link["kind"] == "residual":
-            residual_arrow(axes, x[link["from"]], x[link["to"]], stages, link)
-        elif link["kind"] == "composition":
-            low = MIDDLE - FULL / 2 - 0.22
-            points = [(x["fills"], MIDDLE - FULL / 2 - 0.02), (x["fills"], low)]
-            end = x["composition"]
-            arrow(axes, [*points, (end, low), (end, MIDDLE - FULL / 2 - 0.02)])
-            write(axes, (x["fills"] + end) / 2, low, "fills, weighted pixel by pixel", box=True)
-    table(axes, data, x, composed)
+    chain(axes, data, stages, x)
+    links(axes, data, x)
+    table(axes, data, x)
     return figure
+
+
+def named(data: dict[str, Any], name: str) -> dict[str, Any]:
+    """One stage."""
+    return next(stage for stage in data["stages"] if stage["name"] == name)
+
+
+def seen_again(data: dict[str, Any]) -> dict[str, int]:
+    """Channels of the rates that join a stage's output, by that stage."""
+    pairs = itertools.pairwise(stage["name"] for stage in data["stages"])
+    before = {after: name for name, after in pairs}
+    joins = [link for link in data["connections"] if link["kind"] == "concatenation"]
+    return {before[link["to"]]: link["channels"] for link in joins}
+
+
+def cnn_title(axes: Axes, stages: Sequence[dict[str, Any]], left: float, right: float) -> None:
+    """What the layers after the spiking one are, and what slabs mean."""
+    middle, layers = (left + right) / 2, sum("kernel" in stage for stage in stages) - 1
+    title = f"CNN: {layers} convolution layers"
+    write(axes, middle, TITLE, title, color=BLUE, fontsize=7.5, weight="bold")
+    axes.plot([left, right], [SUBTITLE + 0.03] * 2, color=BLUE, lw=0.8)
+    write(axes, middle, SUBTITLE - 0.06, "slab height: resolution,  width: √channels")
+
+
+def chain(
+    axes: Axes, data: dict[str, Any], stages: Sequence[dict[str, Any]], x: dict[str, float]
+) -> None:
+    """The slabs, from input to output, and the rates beside those that they join."""
+    joined, neurons = seen_again(data), named(data, "neurons")
+    end = MARGIN + FULL  # of what was drawn last
+    for stage in stages:
+        parts = [(slab_width(stage["shape"][2]), colour_of(stage))]
+        if stage["name"] in joined:
+            parts.append((slab_width(joined[stage["name"]]), colour_of(neurons)))
+        start = x[stage["name"]] - sum(width for width, _ in parts) / 2
+        height = FULL * stage["resolution"]
+        arrow(axes, [(end + 0.02, MIDDLE), (start - 0.015, MIDDLE)])
+        for width, colour in parts:
+            slab(axes, start, width, height, colour)
+            start += width
+        end = start + SLANT * height / 2
+        if stage["name"] in joined:
+            rates_arrow(axes, neurons, x["neurons"], start - parts[-1][0] / 2, height)
+    arrow(axes, [(end + 0.02, MIDDLE), (PAGE - MARGIN - FULL - 0.015, MIDDLE)])
+
+
+def links(axes: Axes, data: dict[str, Any], x: dict[str, float]) -> None:
+    """Residual connections above the slabs, the fills' way to the output below them."""
+    for link in data["connections"]:
+        start, end = x[link["from"]], x.get(link["to"], 0.0)
+        if link["kind"] == "residual":
+            height = FULL * named(data, link["to"])["resolution"]
+            top, d = MIDDLE + height * (0.5 + SLANT), SLANT * height / 2
+            start, end, high = start + d + 0.04, end + d - 0.04, top + 0.12
+            arrow(axes, [(start, top), (start, high), (end, high), (end, top + 0.01)])
+            write(axes, (start + end) / 2, high + 0.065, "+", fontsize=8)
+        elif link["kind"] == "composition":
+            bottom, low = MIDDLE - FULL / 2 - 0.02, MIDDLE - FULL / 2 - 0.22
+            arrow(axes, [(start, bottom), (start, low), (end, low), (end, bottom)])
+            write(axes, (start + end) / 2, low, "fills, weighted pixel by pixel", box=True)
 
 
 def slab_width(channels: int) -> float:
@@ -126,7 +147,7 @@ def arrow(axes: Axes, points: Sequence[Point], colour: str = INK) -> None:
 
 
 def rates_arrow(
-    axes: Axes, start: float, neurons: dict[str, Any], end: float, height: float
+    axes: Axes, neurons: dict[str, Any], start: float, end: float, height: float
 ) -> None:
     """The neurons' rates, past the layers between, to where they are seen again."""
     colour = VERMILION if neurons["spikes"] else INK
@@ -138,35 +159,18 @@ def rates_arrow(
     write(axes, (start + end) / 2, low, f"{what}, concatenated", box=True, color=colour)
 
 
-def residual_arrow(
-    axes: Axes, start: float, end: float, stages: Sequence[dict[str, Any]], link: dict[str, Any]
-) -> None:
-    """A layer's input, over the layer, to its output."""
-    height = next(FULL * s["resolution"] for s in stages if s["name"] == link["to"])
-    top = MIDDLE + height * (0.5 + SLANT)
-    d = SLANT * height / 2
-    start, end, high = start + d + 0.04, end + d - 0.04, top + 0.12
-    arrow(axes, [(start, top), (start, high), (end, high), (end, top + 0.01)])
-    write(axes, (start + end) / 2, high + 0.065, "+", fontsize=8)
-
-
-def spiking_band(
-    axes: Axes, data: dict[str, Any], stage: dict[str, Any], left: float, right: float
-) -> None:
+def spiking_band(axes: Axes, data: dict[str, Any], left: float, right: float) -> None:
     """What sets the first layer apart, behind its slabs and its columns of the table."""
+    stage = named(data, "neurons")
     colour = VERMILION if stage["spikes"] else INK
     fill = PALE if stage["spikes"] else "#F0F0F0"
-    box = FancyBboxPatch(
-        (left, MARGIN), right - left, HEIGHT - 2 * MARGIN,
-        boxstyle="round,pad=0,rounding_size=0.05", fc=fill, ec="none", zorder=0,
-    )  # fmt: skip
-    axes.add_patch(box)
+    corner, size = (left, MARGIN), (right - left, HEIGHT - 2 * MARGIN)
+    style = "round,pad=0,rounding_size=0.05"
+    axes.add_patch(FancyBboxPatch(corner, *size, boxstyle=style, fc=fill, ec="none", zorder=0))
     middle = (left + right) / 2
-    title = "spiking layer" if stage["spikes"] else "no spikes"
+    title, unit = ("spiking layer", "neurons") if stage["spikes"] else ("no spikes", "units")
     write(axes, middle, TITLE, title, color=colour, fontsize=7.5, weight="bold")
-    write(
-        axes, middle, SUBTITLE, f"{stage['units']:,} {'neurons' if stage['spikes'] else 'units'}"
-    )
+    write(axes, middle, SUBTITLE, f"{stage['units']:,} {unit}")
     width, height = 0.8, 0.23
     x, y = middle - width / 2, 2.38
     if data["spike_trains_ms"]:
@@ -179,18 +183,17 @@ def spiking_band(
             axes.plot(np.repeat(at, 3), stroke * len(at), color=colour, lw=0.8)
     else:  # what stands in the place of the neurons, as a function of the feature
         steps = {"rectifiers": [(0, 0), (0.5, 0), (1, 1)]}
-        curve = steps.get(stage["kind"], [(0, 0), (0.5, 0), (0.5, 1), (1, 1)])
-        axes.plot(
-            *zip(*[(x + width * u, y + height * v) for u, v in curve], strict=True), c=colour
-        )
+        u, v = np.transpose(steps.get(stage["kind"], [(0, 0), (0.5, 0), (0.5, 1), (1, 1)]))
+        axes.plot(x + width * u, y + height * v, color=colour)
 
 
-def thumbnail(axes: Axes, png: str, centre: float) -> None:
-    """A picture at full resolution, seen from the front."""
+def thumbnail(axes: Axes, png: str, centre: float, name: str) -> None:
+    """A picture at full resolution, seen from the front, below its name."""
     pixels = plt.imread(io.BytesIO(base64.b64decode(png)))
     box = (centre - FULL / 2, centre + FULL / 2, MIDDLE - FULL / 2, MIDDLE + FULL / 2)
     axes.imshow(pixels, extent=box, interpolation="none", aspect="auto", zorder=3)
-    axes.set(xlim=(0, PAGE), ylim=(0, HEIGHT))
+    axes.set(xlim=(0, PAGE), ylim=(0, HEIGHT))  # which imshow changes
+    write(axes, centre, MIDDLE + FULL / 2 + 0.09, name)
 
 
 def write(axes: Axes, x: float, y: float, text: str, *, box: bool = False, **style: Any) -> None:
@@ -209,23 +212,16 @@ def write(axes: Axes, x: float, y: float, text: str, *, box: bool = False, **sty
 
 def heading(stage: dict[str, Any]) -> str:
     """A stage's name above its column, on two lines."""
-    if stage["name"] == "snn":
-        return "conv 1"
+    kind = stage["kind"]
     if "kernel" in stage:
-        relu = "\n+ ReLU" if stage["kind"].endswith("ReLU") else ""
-        return re.sub(r"(\d+)", r" \1", stage["name"]) + relu
-    if stage["kind"] == "pixel shuffle":
-        return f"unfold\n{stage['factor']} × {stage['factor']}"
-    if stage["kind"] == "fold":
-        return f"fold\n{stage['factor']} × {stage['factor']}"
-    return {
-        "fills + mask": "fills\n+ mask",
-        "LIF neurons (Brian2)": "LIF\nneurons",
-        "one-step neurons": "one-step\nneurons",
-    }.get(stage["kind"], stage["kind"])
+        number = 1 if stage["name"] == "snn" else stage["name"].removeprefix("conv")
+        return f"conv {number}" + ("\n+ ReLU" if kind.endswith("ReLU") else "")
+    if "factor" in stage:
+        return f"{'fold' if kind == 'fold' else 'unfold'}\n{stage['factor']} × {stage['factor']}"
+    return kind.removesuffix(" (Brian2)").replace(" ", "\n", 1)
 
 
-def table(axes: Axes, data: dict[str, Any], x: dict[str, float], composed: bool) -> None:
+def table(axes: Axes, data: dict[str, Any], x: dict[str, float]) -> None:
     """Kernels, shapes and parameters, each below its slab."""
     lines = [TABLE - 0.29 - ROW * (row + 0.5) for row in range(len(ROWS))]
     for name, y in zip(ROWS, lines, strict=True):
@@ -233,21 +229,18 @@ def table(axes: Axes, data: dict[str, Any], x: dict[str, float], composed: bool)
     for y in (TABLE - 0.27, lines[-1] + ROW / 2):
         axes.plot([MARGIN, PAGE - MARGIN], [y, y], color=INK, lw=0.4, zorder=1)
     write(axes, x["composition"], lines[-1], f"Σ {data['parameters']:,}", weight="bold")
-    if not composed:
+    if data["stages"][-1]["kind"] != "composition":
         write(axes, x["composition"], TABLE - 0.13, "restored")
-    names = [stage["name"] for stage in data["stages"]]
-    added = {
-        names[names.index(link["to"]) - 1]: [link["channels"]]
-        for link in data["connections"]
-        if link["kind"] == "concatenation"
-    }
+    joined = seen_again(data)
     for stage in data["stages"]:
         centre = x[stage["name"]]
         colour = VERMILION if stage["spikes"] else INK
         write(axes, centre, TABLE - 0.13, heading(stage), color=colour, linespacing=1.1)
         height, width, channels = stage["shape"]
         cells = {"pixels": f"{height}²" if height == width else f"{height}×{width}"}
-        cells["channels"] = " + ".join(map(str, [channels, *added.get(stage["name"], [])]))
+        cells["channels"] = str(channels)
+        if stage["name"] in joined:
+            cells["channels"] += f" + {joined[stage['name']]}"
         if "kernel" in stage:
             cells |= {"kernel": f"{stage['kernel']} × {stage['kernel']}"}
             cells |= {key: str(stage[key]) for key in ("stride", "dilation")}

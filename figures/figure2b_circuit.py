@@ -68,7 +68,7 @@ def draw(data: dict[str, float]) -> Any:
     comparator(axes)
     label(axes, SWITCH + 0.07, LOW, rf"$V_\mathrm{{reset}}$ = {data['V_reset']:g}")
     label(axes, COMPARATOR - 0.05, TOP - 0.46, rf"$V_\mathrm{{th}}$ = {data['V_th']:g}")
-    held = rf"closed for" "\n" rf"$t_\mathrm{{ref}}$ = {data['t_ref_ms']:g} ms"
+    held = f"closed for\n$t_\\mathrm{{ref}}$ = {data['t_ref_ms']:g} ms"
     label(axes, SWITCH + 0.18, BLADE - 0.2, held, color=VERMILION)
     equations(axes, data)
     return figure
