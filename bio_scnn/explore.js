@@ -56,7 +56,17 @@ function membraneColour(n, step) {
   return fired ? [255, 255, 255] : colour((membraneOf(n, step) - V_reset) / (V_th - V_reset));
 }
 
-const chosen = { row: rows >> 1, column: columns >> 1, map: 0, step: 0, moving: false };
+// At first a neuron within the band, under a hole if there is one, near the middle.
+function interesting() {
+  const score = Array.from({ length: rows * columns }, (_, k) => {
+    const row = Math.floor(k / columns), column = k % columns, feature = z[k * maps];
+    const far = Math.hypot(row - rows / 2, column - columns / 2) / Math.hypot(rows, columns);
+    return 2 * (feature > 0 && feature < 1) + (missing[k] > 0) - far;
+  });
+  const best = score.indexOf(Math.max(...score));
+  return { row: Math.floor(best / columns), column: best % columns };
+}
+const chosen = { ...interesting(), map: 0, step: 0, moving: false };
 const CELL = Math.max(Math.floor(640 / Math.max(rows, columns)), 4);
 
 function draw(canvas, map, cell, paint) {
@@ -75,13 +85,17 @@ function drawMap() {
   const context = draw(at("map"), chosen.map, CELL,
     chosen.moving ? n => membraneColour(n, chosen.step) : rateColour);
   const hole = (row, column) => missing[row * columns + column] > 0;
-  context.fillStyle = "#fff";
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++) {
-      const here = hole(row, column), x = column * CELL, y = row * CELL;
-      if (column && here !== hole(row, column - 1)) context.fillRect(x - 1, y, 2, CELL);
-      if (row && here !== hole(row - 1, column)) context.fillRect(x, y - 1, CELL, 2);
-    }
+  for (const [shade, w] of [["#000", 3], ["#fff", 1]]) {
+    context.fillStyle = shade;
+    for (let row = 0; row < rows; row++)
+      for (let column = 0; column < columns; column++) {
+        const here = hole(row, column), x = column * CELL, y = row * CELL;
+        if (column && here !== hole(row, column - 1))
+          context.fillRect(x - w, y - w, 2 * w, CELL + 2 * w);
+        if (row && here !== hole(row - 1, column))
+          context.fillRect(x - w, y - w, CELL + 2 * w, 2 * w);
+      }
+  }
   const [slow, fast] = data.rates;
   at("low").textContent = chosen.moving ? `V_reset = ${V_reset}` : `${slow} Hz`;
   at("high").textContent = chosen.moving ? `V_th = ${V_th}, white: spike` : `${fast} Hz`;
@@ -147,7 +161,7 @@ function drawPlots(n) {
   const above = 0.08 * (high - low);
   const driven = new Panel(width, time, [range[0] - margin, range[1] + margin], 8, 80, "current I");
   const potential = new Panel(width, time, [low - above, high + above], 102, 190, "V");
-  const held = [...exact].map(t => {
+  const held = Array.from(train, t => {
     const x = potential.px(t), end = potential.px(Math.min(t + t_ref, duration));
     return `<rect class="refractory" x="${x.toFixed(1)}" y="${potential.top}" ` +
       `width="${(end - x).toFixed(1)}" height="${potential.height}"/>`;
@@ -229,7 +243,7 @@ function tell(n) {
   ];
   if (deviationV)
     facts.push(["largest deviation",
-      `${power(deviationV[n])} of V, ${power(deviationMs[n])} ms of a spike`]);
+      `V by ${power(deviationV[n])}, a spike by ${power(deviationMs[n])} ms`]);
   at("facts").innerHTML =
     facts.map(([name, text]) => `<dt>${name}</dt><dd>${escaped(text)}</dd>`).join("");
   at("said").textContent = `Map ${number}, row ${Y}, column ${X}: current ` +

@@ -198,7 +198,7 @@ def _explorer(picture: Picture, window: Window) -> str:
         for name, view in picture.views().items()
     )
     last = len(window.recording.t_ms) - 1
-    return f"""<div class="explorer"><section aria-label="feature maps">
+    return f"""<div class="explorer"><section aria-label="feature map">
 <div class="frame pick"><canvas id="map" tabindex="0" role="application"
  aria-label="feature map: arrow keys choose a neuron, page up and page down a map"></canvas>
 <span class="cursor"></span></div>
@@ -206,14 +206,15 @@ def _explorer(picture: Picture, window: Window) -> str:
 <div class="movie"><button id="play" type="button">▶ play</button>
 <label>time <input id="time" type="range" min="0" max="{last}" value="0"></label>
 <output id="instant" for="time"></output>
-<button id="rates" type="button" aria-pressed="true">rates</button></div>
+<button id="rates" type="button" aria-pressed="true">rates</button></div></section>
+<section class="more" aria-label="other maps and the picture">
 <div id="maps" role="group" aria-label="feature maps"></div>
 <div class="crops">{crops}</div>
 <p class="soft">Click or tap a pixel, or use the arrow keys; page up and page down change the
 feature map. White lines are the edges of holes; play shows how V rises and the neurons
 fire.</p></section>
-<section aria-label="the chosen neuron"><h2 id="which"></h2><p id="said" class="hidden"
- role="status"></p><dl id="facts"></dl><div id="plots"></div>
+<section class="neuron" aria-label="the chosen neuron"><h2 id="which"></h2>
+<p id="said" class="hidden" role="status"></p><dl id="facts"></dl><div id="plots"></div>
 <p class="keys"><span class="key simulated">simulated</span><span class="key closed">{
         "closed form, without noise" if window.noise_std else "closed form"
     }</span><span class="key threshold">V_th</span><span class="key refractory">refractory</span>
