@@ -16,14 +16,9 @@ from bio_scnn import TABLE_1, InputError, firing_rate
 from bio_scnn.checkpoint import save_model
 from bio_scnn.encoding import encode
 from bio_scnn.explore import main
-from bio_scnn.explore_page import LEVELS
-from bio_scnn.explore_window import (
-    COINCIDENCE_MS,
-    membrane_deviation,
-    place,
-    record_window,
-    spike_deviation_ms,
-)
+from bio_scnn.explore_data import LEVELS
+from bio_scnn.explore_deviation import COINCIDENCE_MS, membrane_deviation, spike_deviation_ms
+from bio_scnn.explore_window import place, record_window
 from bio_scnn.fi_curve import first_spike_ms, membrane, spike_times
 from bio_scnn.images import write_image
 from bio_scnn.lif import simulate
@@ -79,6 +74,8 @@ def test_spikes_are_simulated_and_those_of_the_closed_form(page):
         np.testing.assert_allclose(train, spike_times(current, 25), rtol=0, atol=1e-10)
     again = simulate(data["current"], duration_ms=25, dt_ms=0.5, record=range(432))
     np.testing.assert_array_equal(data["spikes"], np.concatenate(again.spike_trains_ms))
+    # The page draws one current for each neuron: it was that, at every step.
+    assert (again.current == data["current"][:, np.newaxis]).all()
     low, high = data["V_range"]
     stored = low + data["V"] * (high - low) / LEVELS
     assert np.abs(stored - again.membrane).max() <= 0.5001 * (high - low) / LEVELS
