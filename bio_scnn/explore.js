@@ -227,14 +227,15 @@ function tell(n) {
   const { row, column, map } = chosen, fold = data.fold, number = data.maps[map];
   const Y = data.top + row, X = data.left + column, train = trainOf(n);
   const exact = closedSpikes(current[n]), simulated = rateOf(n);
-  const pixels = start => fold > 1 ? `${fold * start}–${fold * (start + 1) - 1}` : start;
+  const pixels = (name, start) => fold > 1 ?
+    `${name}s ${fold * start}–${fold * (start + 1) - 1}` : `${name} ${start}`;
   const clipped = z[n] < 0 ? ", clipped to 0" : z[n] > 1 ? ", clipped to 1" : "";
   const read = simulated === simulated ? `${digits(simulated, 9)} Hz` :
     "one spike shows no interval";
   at("which").textContent = `Map ${number}, row ${Y}, column ${X}`;
   const closed = data.noise ? "closed form, without noise" : "closed form";
   const facts = [
-    ["pixels", `rows ${pixels(Y)}, columns ${pixels(X)}; ` +
+    ["pixels", `${pixels("row", Y)}, ${pixels("column", X)}; ` +
       `${missing[row * columns + column]} of ${fold * fold} missing`],
     ["feature z", digits(z[n], 5) + clipped],
     ["current I", digits(current[n], 9) + (data.noise ? `, and noise of ${data.noise}` : "")],

@@ -147,7 +147,7 @@ def _explorer(picture: Picture, window: Window) -> str:
 <div class="crops">{crops}</div>
 <p class="soft">Click or tap a pixel, or use the arrow keys; page up and page down change the
 feature map. White lines are the edges of holes; play shows how V rises and the neurons
-fire.</p></section>
+fire. All numbers count from 0.</p></section>
 <section class="neuron" aria-label="the chosen neuron"><h2 id="which"></h2>
 <p id="said" class="hidden" role="status"></p><dl id="facts"></dl><div id="plots"></div>
 <p class="keys"><span class="key simulated">simulated</span><span class="key closed">{

@@ -1,4 +1,4 @@
-"""A headless Chromium, driven through its DevTools protocol; one message a line, so to say."""
+"""A headless Chromium, driven through its DevTools protocol over a pair of pipes."""
 
 from __future__ import annotations
 
