@@ -90,7 +90,9 @@ def test_import_does_not_load_what_only_some_calls_need():
     assert run(sys.executable, "-c", code).strip() == "set()"
 
 
-@pytest.mark.parametrize("module", ["run_inpaint", "train", "photographs", "evaluate", "validate"])
+@pytest.mark.parametrize(
+    "module", ["run_inpaint", "explore", "train", "photographs", "evaluate", "validate"]
+)
 def test_help_shows_examples(module, tmp_path):
     # In another folder, as after an installation.
     printed = run(sys.executable, "-m", f"bio_scnn.{module}", "--help", cwd=tmp_path)
