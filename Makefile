@@ -14,16 +14,17 @@ RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test clean
+.PHONY: help demo test figures clean
 
 help:
 	@echo 'make demo    restore a photograph that comes with scikit-image; results in restored/'
 	@echo 'make test    check style and types, and run the tests'
+	@echo 'make figures reproduce the figures and tables of the paper, and measure its claims'
 	@echo 'make clean   remove environments, caches and built packages'
 	@echo
-	@echo 'Both make an environment of their own in .venv/ first; it needs Python 3.11 to 3.13.'
+	@echo 'Each makes an environment of its own in .venv/ first; it needs Python 3.11 to 3.13.'
 	@echo 'PYTHON=python3.13 chooses another interpreter than python3,'
-	@echo 'ARGS="..." adds to the command line of the demo, PYTEST_ARGS="..." to that of pytest.'
+	@echo 'ARGS="..." adds to the command line of demo and figures, PYTEST_ARGS="..." to that of pytest.'
 
 demo: $(VENV)/.runtime
 	$(RUN) -m bio_scnn.run_inpaint $(ARGS)
@@ -32,7 +33,11 @@ test: $(VENV)/.dev
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	$(RUN) -m pytest $(PYTEST_ARGS)
+	$(RUN) -m pytest -n auto --maxprocesses 8 $(PYTEST_ARGS)
+
+figures: $(VENV)/.figures
+	$(RUN) figures $(ARGS)
+	$(RUN) docs/make_claims.py
 
 $(VENV)/.runtime: pyproject.toml
 	@case " $(SUPPORTED) " in *" $(or $(VERSION),none) "*) ;; *) \
@@ -50,6 +55,10 @@ $(VENV)/.runtime: pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.runtime
 	$(INSTALL) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.figures: $(VENV)/.runtime
+	$(INSTALL) --editable '.[figures]'
 	@touch $@
 
 clean:

@@ -124,7 +124,7 @@ def measure(photographs: Sequence[Path], crops: int = 4, size: int = 256) -> dic
 
 def draw(data: dict[str, Any]) -> Any:
     """Energy of the spiking layer and its synapses, relative to the rectifiers' in its place."""
-    figure, axes = plt.subplots(figsize=(common.COLUMN, 2.2))
+    figure, axes = plt.subplots(figsize=(common.COLUMN, 2.7))
     names = list(data["ways"])
     for shift, (numbers, base) in enumerate(data["macs_uj"].items()):
         y = np.arange(len(names)) + 0.38 * shift
@@ -143,11 +143,11 @@ def draw(data: dict[str, Any]) -> Any:
         )
         for at, total in zip(y, synapses + neurons, strict=True):
             axes.text(total + 0.05, at, f"{total:.2f}", va="center", fontsize=6.5)
-    axes.axvline(1, color=BLACK, lw=0.8)
-    axes.text(1.05, -0.62, "multiply-accumulates of rectifiers", fontsize=6.5, va="center")
+    axes.axvline(1, color=BLACK, lw=0.8, zorder=0)
+    axes.text(1.05, -0.62, "rectifiers: multiply-accumulates", fontsize=6.5, va="center")
     axes.set_yticks(np.arange(len(names)) + 0.19, labels=names)
-    axes.set(xlabel="energy relative to rectifiers in their place", xlim=(0, 4), ylim=(2.8, -0.9))
-    axes.legend(loc="lower right", fontsize=6)
+    axes.set(xlabel="energy / energy with rectifiers", xlim=(0, 3.6), ylim=(2.8, -0.9))
+    figure.legend(loc="outside lower center", fontsize=6, ncols=2)
     return figure
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import common
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLACK, BLUE, GREEN, ORANGE, VERMILION
+from common import BLUE, GREEN, ORANGE, VERMILION
 
 from bio_scnn.cli import run
 from bio_scnn.evaluate import classical
@@ -54,7 +54,7 @@ def measure(photographs: Sequence[Path], crops: int = 16) -> dict[str, Any]:
 
 def draw(data: dict[str, Any]) -> Any:
     """MSE over steps, with lines for what stays the same."""
-    figure, axes = plt.subplots(figsize=(common.COLUMN, 2.6))
+    figure, axes = plt.subplots(figsize=(common.COLUMN, 3.0))
     for side, color in (("training", BLUE), ("validation", VERMILION)):
         steps, values = np.array(data["log"][side]).T
         marker = "o" if side == "validation" else ""
@@ -64,8 +64,7 @@ def draw(data: dict[str, Any]) -> Any:
     for (name, value), color in zip(data["fills"].items(), (GREEN, ORANGE), strict=True):
         axes.axhline(value, color=color, lw=0.8, ls=":", label=f"{name} fill: {value:.4f}")
     axes.set(yscale="log", xlabel="training step", ylabel="MSE of the whole image", xlim=(0, None))
-    axes.legend(fontsize=6, loc="upper right")
-    axes.tick_params(which="both", color=BLACK)
+    figure.legend(loc="outside lower center", fontsize=6, ncols=2)
     return figure
 
 

@@ -20,7 +20,7 @@ from bio_scnn.cli import run
 from bio_scnn.fi_curve import rheobase
 from bio_scnn.table1 import NOISE_STD
 
-CURRENTS = 160
+CURRENTS = 100
 HIGHEST_HZ = 220.0
 DURATION_MS = 2000.0
 NOISY = 20  # neurons that are averaged at each current

@@ -27,7 +27,7 @@ from bio_scnn.metrics import hole_psnr
 from bio_scnn.model import SpikingOptions
 from bio_scnn.model_files import model_path
 
-SIZE = 160  # pixels
+SIZE = 128  # pixels
 HOLE_COLOUR = (213, 94, 0)
 TITLES = {"masked": "masked", "biharmonic": "biharmonic", "cnn_twin": "CNN-only twin"}
 TITLES |= {"inpaint": "bio_scnn", "truth": "truth"}

@@ -1,8 +1,6 @@
 """Scripts that make pages of the docs: they run, count right and refuse what is unclear."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,24 +14,15 @@ from bio_scnn.masks import MASK_KINDS
 from bio_scnn.model_files import config_path
 from bio_scnn.train import Config, ValidationSet
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
 
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture(scope="module")
+def ablation(scripts):
+    return scripts("make_ablation")
 
 
 @pytest.fixture(scope="module")
-def ablation():
-    return load("make_ablation")
-
-
-@pytest.fixture(scope="module")
-def restoration():
-    return load("make_restoration")
+def restoration(scripts):
+    return scripts("make_restoration")
 
 
 def default_config():

@@ -1,13 +1,11 @@
 """The drawn figures, 1 and 2(b): what they show is what runs, in every format."""
 
-import importlib
 import json
 import sys
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -23,19 +21,6 @@ from bio_scnn.table1 import TABLE_1
 
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
 SHAPE = (48, 40)
-
-
-@pytest.fixture(scope="module")
-def scripts():
-    """The scripts, which import each other by their bare names and set matplotlib's style."""
-    names = {path.stem for path in FIGURES.glob("*.py")} - {"__main__"}
-    with pytest.MonkeyPatch.context() as patch, matplotlib.rc_context():
-        patch.syspath_prepend(FIGURES)
-        for name in names:
-            patch.delitem(sys.modules, name, raising=False)
-        yield importlib.import_module
-        for name in names:
-            sys.modules.pop(name, None)
 
 
 @pytest.fixture(scope="module")
