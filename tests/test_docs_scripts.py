@@ -59,6 +59,17 @@ def test_variants_are_measured_on_their_own_fills(ablation, tmp_path):
                 assert found[kind + way] == pytest.approx(classical[fill][kind], abs=1e-3)
 
 
+def test_the_ablations_page_gives_differences(ablation):
+    row = {kind + way: 20.0 for kind in MASK_KINDS for way in ("", " noise", " count")}
+    base = row | {"boxes": 21.0, "boxes noise": 20.75}
+    page = ablation.page(
+        ablation.table({"as configured": base, "other": row}, {"mean": row}), 50, 3
+    )
+    assert "trained for 50 steps" in page
+    assert "| as configured | 20.00 | 21.00 | 20.00 | 0.00 / 0.25 / 0.00 |" in page
+    assert "| other | +0.00 | -1.00 | +0.00 | 0.00 / 0.00 / 0.00 |" in page
+
+
 @pytest.fixture
 def words(tmp_path):
     write_image(tmp_path / "photos" / "a.png", photograph(90, 70))
