@@ -16,12 +16,12 @@ from bio_scnn.errors import InputError
 from bio_scnn.explore_page import Picture, explore_page
 from bio_scnn.explore_window import Window, record_window
 from bio_scnn.files import write_whole
+from bio_scnn.inpaint_job import known_only, prepare, scaler
 from bio_scnn.masks import DEFAULT_COVERAGE, MASK_KINDS
 from bio_scnn.metrics import evaluate
 from bio_scnn.model import Architecture, SpikingOptions
 from bio_scnn.model_files import model_path
 from bio_scnn.restoration import restore
-from bio_scnn.run_inpaint import known_only, prepare, scaler
 
 LARGEST = 32e6  # bytes of traces in a page; a browser would take long over more
 

@@ -243,3 +243,48 @@ def test_exit_code_and_one_line(folder):
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert "none.jpg" in done.stderr
+
+
+@pytest.fixture
+def many(folder):
+    """Three pictures in a folder, one of them no picture at all."""
+    for name, start in (("a", 0), ("b", 8)):
+        write_image(folder / "many" / f"{name}.png", photograph()[start:])
+    (folder / "many" / "c.png").write_bytes(b"not an image")
+    return folder
+
+
+def test_a_folder_in_several_processes_gives_the_same(many, capsys):
+    words = ["--mask-kind", "boxes", "--feature-noise", "0.1", "--json"]
+    found = {}
+    for jobs in ("1", "2"):
+        out = many / f"out{jobs}"
+        command = [str(many / "many"), *words, "--jobs", jobs, "-o", str(out)]
+        with pytest.raises(InputError, match="1 of 3 images could not be restored"):
+            main([*command, "--model", str(many / "model.safetensors")])
+        printed = capsys.readouterr()
+        assert "c.png" in printed.err
+        rows = [json.loads(line) for line in printed.out.splitlines()]
+        assert {row["name"] for row in rows} == {"a.png", "b.png"}
+        found[jobs] = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert len(found["1"]) == 4
+    assert found["1"] == found["2"]
+
+
+def test_what_is_done_is_not_done_again(many, capsys):
+    (many / "many" / "c.png").unlink()
+    words = call(many, "--mask-kind", "boxes", "--json", "--skip-done")
+    main([str(many / "many"), *words])
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    (many / "out" / "b_restored.png").unlink()
+    kept = (many / "out" / "a_restored.png").stat().st_mtime_ns
+    main([str(many / "many"), *words])
+    printed = capsys.readouterr()
+    assert [json.loads(line)["name"] for line in printed.out.splitlines()] == ["b.png"]
+    assert "1 of 2 are done" in printed.err
+    assert (many / "out" / "a_restored.png").stat().st_mtime_ns == kept
+
+
+def test_jobs_are_counted_from_one(folder):
+    with pytest.raises(InputError, match=r"--jobs is 0; it must be at least 1"):
+        main(call(folder, "truth.png", "--mask-kind", "boxes", "--jobs", "0"))

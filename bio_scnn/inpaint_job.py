@@ -1,0 +1,120 @@
+"""One picture on the command line: read with its mask, restored, measured and saved."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from bio_scnn.errors import InputError
+from bio_scnn.files import write_whole
+from bio_scnn.images import output_path_for, read_image, read_mask, to_float, write_image
+from bio_scnn.masks import make_mask
+from bio_scnn.metrics import Evaluation, evaluate
+from bio_scnn.model import HybridSCNN, SpikingOptions
+from bio_scnn.panel import draw_panel
+from bio_scnn.restoration import Restoration, restore, unit_range
+
+
+class Job(NamedTuple):
+    """One image to restore; the truth, where it is known."""
+
+    name: str
+    image: NDArray
+    mask: NDArray[np.bool_]
+    truth: NDArray | None
+    holes: str  # what the mask is, for people
+    restored: Path
+    panel: Path
+
+
+def prepare(args: argparse.Namespace, path: Path) -> Job:
+    """Read an image and read or draw its mask."""
+    image = read_image(path)
+    truth = None
+    if args.mask is not None:
+        mask, holes = read_mask(args.mask), args.mask.name
+        if mask.shape != image.shape[:2]:
+            raise InputError(
+                f"{args.mask} has {mask.shape[0]} x {mask.shape[1]} pixels, {path} "
+                f"{image.shape[0]} x {image.shape[1]}; they must be of the same size"
+            )
+        if args.truth is not None:
+            truth = read_image(args.truth)
+            if truth.shape != image.shape:
+                raise InputError(
+                    f"{args.truth} has shape {truth.shape}, {path} {image.shape}; they must agree"
+                )
+            if not np.isfinite(truth).all():
+                raise InputError(f"{args.truth} holds NaN or infinity; a truth must be finite")
+    else:
+        holes = args.mask_kind
+        mask = make_mask(holes, image.shape[:2], np.random.default_rng(args.seed), args.coverage)
+        truth = image
+    restored = output_path_for(path, args.output)
+    panel = args.output / f"{path.stem}_panel.png"
+    return Job(path.name, image, mask, truth, holes, restored, panel)
+
+
+def process(
+    job: Job,
+    args: argparse.Namespace,
+    network: HybridSCNN,
+    options: SpikingOptions,
+    *,
+    quiet: bool = False,
+) -> tuple[Restoration, Evaluation | None, float]:
+    """Restore, measure and save one image; the result itself last, so that it tells of both."""
+    start = time.perf_counter()
+    bar_format = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
+    silent = quiet or args.quiet or args.json or None  # None: only where somebody watches
+    with tqdm(total=1.0, desc=job.name, leave=False, disable=silent, bar_format=bar_format) as bar:
+        result = restore(
+            job.image,
+            job.mask,
+            model=network,
+            options=options,
+            quality=args.quality,
+            seed=args.seed,
+            progress=lambda fraction: bar.update(fraction - bar.n),
+        )
+    seconds = time.perf_counter() - start
+    unit = scaler(job)
+    measured = None
+    if job.truth is not None:
+        measured = evaluate(unit(result.image), unit(job.truth), job.mask)
+    title = f"{job.name}: {job.holes}, {100 * job.mask.mean():.1f} % missing"
+    if measured is not None:
+        title += f"; hole PSNR {measured.hole_psnr:.2f} dB"
+    panel = draw_panel(
+        known_only(unit(job.image), job.mask),
+        job.mask,
+        unit(result.image),
+        result.rate_maps,
+        None if job.truth is None else unit(job.truth),
+        title,
+    )
+    write_whole(job.panel, panel)
+    write_image(job.restored, result.image)
+    return result, measured, seconds
+
+
+def scaler(job: Job) -> Callable[[NDArray], NDArray[np.float64]]:
+    """How the values of a job's images are mapped to [0, 1], for measuring and drawing."""
+    low, span = unit_range(job.image, job.mask)
+
+    def unit(image: NDArray) -> NDArray[np.float64]:
+        return to_float(image) if image.dtype.kind == "u" else (image - low) / span
+
+    return unit
+
+
+def known_only(image: NDArray, mask: NDArray[np.bool_]) -> NDArray:
+    """Zero in place of missing pixels, which may hold anything."""
+    return np.where(mask.reshape(*mask.shape, *[1] * (image.ndim - 2)), 0, image)
