@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import joblib
 from tqdm import tqdm
 
-from bio_scnn.checkpoint import load_model
 from bio_scnn.cli import add_neuron_options, neuron_options, run
 from bio_scnn.datasets import embedded_images, find_images
 from bio_scnn.errors import InputError
 from bio_scnn.images import output_path_for
-from bio_scnn.inpaint_job import prepare, process
-from bio_scnn.inpaint_report import report_json, report_text
+from bio_scnn.inpaint_batch import model_of, outcomes
 from bio_scnn.masks import DEFAULT_COVERAGE, MASK_KINDS
-from bio_scnn.model import HybridSCNN
-from bio_scnn.model_files import model_path
 
 EPILOG = """\
 examples:
@@ -95,53 +88,6 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--json", action="store_true", help="print one JSON object per image instead")
     out.add_argument("--quiet", action="store_true", help="print errors only")
     return p
-
-
-class Outcome(NamedTuple):
-    """What became of one image: a report, or the one line that says why there is none."""
-
-    path: Path
-    report: str = ""
-    error: str = ""
-
-
-def attempt(path: Path, args: argparse.Namespace, *, quiet: bool) -> Outcome:
-    """Restore one image, measure and save; a module-level function, as other processes need it."""
-    try:
-        network, options = model_of(args.model), neuron_options(args)
-        job = prepare(args, path)
-        result, measured, seconds = process(job, args, network, options, quiet=quiet)
-    except InputError as error:
-        where = "" if path.name in str(error) else f"{path}: "
-        return Outcome(path, error=f"{where}{' '.join(str(error).split())}")
-    if args.json:
-        neurons = network.architecture.neurons
-        engine = options.engine if neurons == "lif" else neurons
-        return Outcome(path, report_json(job, result, measured, seconds, args.quality, engine))
-    return Outcome(path, report_text(job, result, measured, seconds, args.quality, options))
-
-
-@functools.cache
-def model_of(name: str) -> HybridSCNN:
-    """A model, read once in each process."""
-    return load_model(model_path(name))[0]
-
-
-def outcomes(images: Sequence[Path], args: argparse.Namespace) -> Iterator[Outcome]:
-    """Restore images, in so many processes as asked for, and yield them as they are done.
-
-    Every image has generators of its own, seeded alike, so that nothing depends on the number of
-    processes or on the order.
-    """
-    jobs = min(args.jobs, len(images))
-    silent = args.quiet or args.json or len(images) == 1 or None
-    if jobs == 1:
-        results = (attempt(path, args, quiet=len(images) > 1) for path in images)
-    else:
-        # A process more means a thread less for each: joblib tells the linear algebra so.
-        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-        results = parallel(joblib.delayed(attempt)(path, args, quiet=True) for path in images)
-    yield from tqdm(results, total=len(images), unit="image", leave=False, disable=silent)
 
 
 def find(args: argparse.Namespace) -> list[Path]:
