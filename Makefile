@@ -24,7 +24,7 @@ help:
 	@echo
 	@echo 'Each makes an environment of its own in .venv/ first; it needs Python 3.11 to 3.13.'
 	@echo 'PYTHON=python3.13 chooses another interpreter than python3,'
-	@echo 'ARGS="..." adds to the command line of demo and figures, PYTEST_ARGS="..." to that of pytest.'
+	@echo 'ARGS="..." adds to the command line of the demo, PYTEST_ARGS="..." to that of pytest.'
 
 demo: $(VENV)/.runtime
 	$(RUN) -m bio_scnn.run_inpaint $(ARGS)
@@ -36,7 +36,7 @@ test: $(VENV)/.dev
 	$(RUN) -m pytest -n auto --maxprocesses 8 $(PYTEST_ARGS)
 
 figures: $(VENV)/.figures
-	$(RUN) figures $(ARGS)
+	$(RUN) figures
 	$(RUN) docs/make_claims.py
 
 $(VENV)/.runtime: pyproject.toml

@@ -209,12 +209,12 @@ def pictures_of(
 
 
 def finite(value: Any) -> Any:
-    """The same nest of dicts, sequences and numbers, with None for what JSON cannot hold."""
+    """The same nest of dicts and sequences, with None for numbers that JSON cannot hold."""
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
-    return value if np.isfinite(value) else None
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def parser() -> argparse.ArgumentParser:
@@ -284,9 +284,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "engine": options.engine,
             "scores": report,
         }
-        print(
-            json.dumps({key: v if isinstance(v, str) else finite(v) for key, v in found.items()})
-        )
+        print(json.dumps(finite(found), allow_nan=False))
         return
     what = f"crops of {args.size} x {args.size}" if args.size else "whole pictures"
     shade = ", grey" if args.grey else ""

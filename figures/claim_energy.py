@@ -1,10 +1,12 @@
 """Claim: spikes are sparse events, so that the network needs little energy.
 
-Counts the spikes of the simulated layer on validation photographs, and the operations they cause:
-a spike costs one addition at each of its synapses (the weights of the layers that read the rates),
-a rectifier's value one multiply-accumulate at each. Energies of single operations are those of
-Horowitz for 45 nm; memory, which costs more than arithmetic on most chips, is left out on both
-sides, and so are the layers that both networks have in common.
+Counts the spikes of the simulated layer on validation photographs, and the operations that each
+readout causes at the synapses, the weights of the layers that read the rates. Where spikes are
+counted, each costs one addition at every synapse of its neuron. Where rates are read from
+intervals they are real numbers, and each costs a multiply-accumulate, as a rectifier's value does.
+Either way each neuron's V is updated at every step. Energies are those of single operations in
+45 nm; memory, which costs more than arithmetic on most chips, is left out on both sides, and so
+are the layers that networks with and without spikes have in common.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from typing import Any
 import common
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLACK, BLUE, ORANGE, SKY
+from common import BLACK, BLUE, ORANGE, SKY, YELLOW, psnr_of
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bio_scnn import simulate
@@ -28,11 +31,14 @@ from bio_scnn.model import Architecture, SpikingOptions, network_input
 from bio_scnn.model_files import model_path
 
 # pJ in 45 nm at 0.9 V: M. Horowitz, "Computing's energy problem (and what we can do about it)",
-# ISSCC 2014, figure 1.1.9.
-ADD_PJ = {"float32": 0.9, "int8": 0.03}
+# ISSCC 2014, figure 1.1.9. Products of 8 bits are added up in 32, or they would overflow.
+ADD_PJ = {"float32": 0.9, "int8": 0.1}
 MULTIPLY_PJ = {"float32": 3.7, "int8": 0.2}
-DURATIONS_MS = (25.0, 100.0)
+MAC_PJ = {numbers: ADD_PJ[numbers] + MULTIPLY_PJ[numbers] for numbers in ADD_PJ}
+COUNTED_MS = (25.0, 50.0, 100.0)
+TIMED_MS = 25.0
 DT_MS = 1.0
+WHITE = {"fc": "white", "ec": "none", "pad": 0.3}
 
 
 def fan_out(architecture: Architecture) -> float:
@@ -61,92 +67,109 @@ def all_macs(architecture: Architecture, pixels: int) -> float:
     return macs
 
 
-def measure(photographs: Sequence[Path], crops: int = 4, size: int = 256) -> dict[str, Any]:
-    """Spikes, operations and energies per picture of ``size x size`` pixels."""
+def measure(photographs: Sequence[Path], size: int = 128) -> dict[str, Any]:
+    """Spikes, operations, energies and hole PSNR of each readout.
+
+    Spikes are simulated on one crop of each photograph; hole PSNR is that of the closed form's
+    counts, which are the simulated ones, on three.
+
+    Returns
+    -------
+    dict
+        ``ways``: a list with, for each way to read spikes, ``spikes`` a neuron (mean, and the
+        fewest), the fraction of ``silent`` neurons, ``over_exact`` (dB of hole PSNR against exact
+        rates, ``[mean, low, high]``), and ``energy``: for each number format that of synapses,
+        neurons and of the whole network, relative to the same with rectifiers.
+    """
     model, _ = load_model(model_path("inpaint"))
     one_step, _ = load_model(model_path("one_step"))
-    cases = common.cases(photographs, crops, size)[::crops]  # one of each kind of holes
-    options = SpikingOptions(engine="closed-form")
-    spikes: dict[float, list[Any]] = {ms: [] for ms in DURATIONS_MS}
-    ones = []
-    for number, case in enumerate(tqdm(cases, leave=False, disable=None)):
-        rng = np.random.default_rng(number)
-        for network in (model, one_step):
-            x = network_input(network.architecture, case.fill[np.newaxis], case.mask[np.newaxis])[
-                0
-            ]
-            z = network.features(x, options, rng)
-            if network is one_step:
-                ones.append(network.fire(z, options, rng).rates.mean())
-                continue
-            current = encode(z, network.lif).ravel()
-            for ms in DURATIONS_MS:
-                spikes[ms].append(simulate(current, duration_ms=ms, dt_ms=DT_MS).count)
-    neurons = spikes[DURATIONS_MS[0]][0].size
+    cases = common.cases(photographs, len(photographs), size)
+    simulated = common.one_each(cases)
+    exact_options = SpikingOptions(engine="closed-form")
+    exact = psnr_of(model, exact_options, cases)
+    counts: dict[float, list[NDArray]] = {ms: [] for ms in COUNTED_MS}
+    binary = []
+    for seed, case in enumerate(tqdm(simulated, leave=False, disable=None)):
+        rng = np.random.default_rng(seed)
+        x = network_input(model.architecture, case.fill[np.newaxis], case.mask[np.newaxis])[0]
+        current = encode(model.features(x, exact_options, rng), model.lif).ravel()
+        for ms in COUNTED_MS:
+            counts[ms].append(simulate(current, duration_ms=ms, dt_ms=DT_MS).count)
+        z = one_step.features(x, exact_options, rng)
+        binary.append(one_step.fire(z, exact_options, rng).rates.ravel())
+
+    neurons = counts[TIMED_MS][0].size
     synapses = fan_out(model.architecture)
-    ways = {
-        f"spikes, {ms:g} ms": {
-            "spikes_per_neuron": float(np.mean(counts)),
-            "least": int(np.min(counts)),
-            "silent_fraction": float(np.mean(np.array(counts) == 0)),
-            "updates": neurons * ms / DT_MS,
+    macs, network_macs = neurons * synapses, all_macs(model.architecture, size**2)
+
+    def way(
+        name: str, spikes: list[NDArray], steps: float, psnr: NDArray, *, additions: bool
+    ) -> dict[str, Any]:
+        energy = {}
+        for numbers, mac_pj in MAC_PJ.items():
+            at_synapses = mac_pj if not additions else np.mean(spikes) * ADD_PJ[numbers]
+            shares = {"synapses": at_synapses / mac_pj, "neurons": steps / synapses}
+            extra = (sum(shares.values()) - 1) * macs / network_macs
+            energy[numbers] = {**shares, "network": float(1 + extra)}
+        return {
+            "name": name,
+            "spikes": float(np.mean(spikes)),
+            "fewest": int(np.min(spikes)),
+            "silent": float(np.mean(np.array(spikes) == 0)),
+            "over_exact": common.mean_and_interval(psnr - exact, cases),
+            "energy": energy,
         }
-        for ms, counts in spikes.items()
-    }
-    ways["paper's one-step spikes"] = {
-        "spikes_per_neuron": float(np.mean(ones)),
-        "least": 0,
-        "silent_fraction": 1 - float(np.mean(ones)),
-        "updates": neurons,
-    }
-    macs = neurons * synapses
-    for way in ways.values():
-        way["synaptic_operations"] = way["spikes_per_neuron"] * macs
-        for numbers in ADD_PJ:
-            mac = ADD_PJ[numbers] + MULTIPLY_PJ[numbers]
-            way[f"synapses_uj_{numbers}"] = 1e-6 * way["synaptic_operations"] * ADD_PJ[numbers]
-            way[f"neurons_uj_{numbers}"] = 1e-6 * way["updates"] * mac
-    mac_pj = {numbers: ADD_PJ[numbers] + MULTIPLY_PJ[numbers] for numbers in ADD_PJ}
+
+    ways = [
+        way(
+            f"counted, {ms:g} ms",
+            counts[ms],
+            ms / DT_MS,
+            psnr_of(model, SpikingOptions("closed-form", "count", ms), cases),
+            additions=True,
+        )
+        for ms in COUNTED_MS
+    ]
+    timed = f"intervals, {TIMED_MS:g} ms"
+    ways.append(way(timed, counts[TIMED_MS], TIMED_MS / DT_MS, exact, additions=False))
+    one = psnr_of(one_step, exact_options, cases)
+    ways.append(way("one step (paper)", binary, 1, one, additions=True))
     return {
-        "pictures": len(cases),
+        "simulated": len(simulated),
+        "cases": len(cases),
         "size": size,
+        "photographs": [path.stem for path in photographs],
         "neurons": neurons,
-        "synapses_per_neuron": synapses,
-        "macs_in_their_place": macs,
-        "macs_of_the_network": all_macs(model.architecture, size**2),
-        "mac_pj": mac_pj,
+        "synapses": synapses,
+        "macs": macs,
+        "macs_of_the_network": network_macs,
+        "mac_pj": MAC_PJ,
         "add_pj": ADD_PJ,
-        "macs_uj": {numbers: 1e-6 * macs * pj for numbers, pj in mac_pj.items()},
-        "break_even_spikes": {numbers: pj / ADD_PJ[numbers] for numbers, pj in mac_pj.items()},
         "ways": ways,
     }
 
 
 def draw(data: dict[str, Any]) -> Any:
-    """Energy of the spiking layer and its synapses, relative to the rectifiers' in its place."""
-    figure, axes = plt.subplots(figsize=(common.COLUMN, 2.7))
-    names = list(data["ways"])
-    for shift, (numbers, base) in enumerate(data["macs_uj"].items()):
+    """Energy of neurons and synapses, relative to those of rectifiers; what each way loses."""
+    figure, axes = plt.subplots(figsize=(common.COLUMN, 2.9))
+    names = [of["name"] for of in data["ways"]]
+    looks = {"float32": (BLUE, ORANGE), "int8": (SKY, YELLOW)}
+    for shift, (numbers, (color, other)) in enumerate(looks.items()):
         y = np.arange(len(names)) + 0.38 * shift
-        synapses = np.array([data["ways"][n][f"synapses_uj_{numbers}"] for n in names]) / base
-        neurons = np.array([data["ways"][n][f"neurons_uj_{numbers}"] for n in names]) / base
-        color = (BLUE, SKY)[shift]
-        axes.barh(y, synapses, 0.34, color=color, label=f"additions at synapses, {numbers}")
-        axes.barh(
-            y,
-            neurons,
-            0.34,
-            left=synapses,
-            color=ORANGE,
-            alpha=1 - 0.5 * shift,
-            label=f"updates of V, {numbers}",
+        synapses, neurons = (
+            np.array([of["energy"][numbers][part] for of in data["ways"]])
+            for part in ("synapses", "neurons")
         )
+        axes.barh(y, synapses, 0.34, color=color, label=f"synapses, {numbers}")
+        axes.barh(y, neurons, 0.34, left=synapses, color=other, label=f"V, {numbers}")
         for at, total in zip(y, synapses + neurons, strict=True):
-            axes.text(total + 0.05, at, f"{total:.2f}", va="center", fontsize=6.5)
+            axes.text(total + 0.05, at, f"{total:.2f}", va="center", fontsize=6.5, bbox=WHITE)
     axes.axvline(1, color=BLACK, lw=0.8, zorder=0)
-    axes.text(1.05, -0.62, "rectifiers: multiply-accumulates", fontsize=6.5, va="center")
-    axes.set_yticks(np.arange(len(names)) + 0.19, labels=names)
-    axes.set(xlabel="energy / energy with rectifiers", xlim=(0, 3.6), ylim=(2.8, -0.9))
+    axes.text(1.06, -0.6, "rectifiers", fontsize=6.5, va="center")
+    labels = [f"{of['name']}\n{of['over_exact'][0]:+.2f} dB" for of in data["ways"]]
+    axes.set_yticks(np.arange(len(names)) + 0.19, labels=[la.replace("-", "−") for la in labels])
+    axes.set(xlabel="energy / energy with rectifiers", ylim=(len(names) - 0.2, -0.9))
+    axes.margins(x=0.12)
     figure.legend(loc="outside lower center", fontsize=6, ncols=2)
     return figure
 

@@ -15,13 +15,12 @@ from typing import Any
 import common
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLUE, GREEN, PURPLE, VERMILION, Case, psnr_of
+from common import BLACK, BLUE, GREEN, NOISY_MS, PURPLE, VERMILION, Case, psnr_of
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bio_scnn.checkpoint import load_model
 from bio_scnn.cli import run
-from bio_scnn.evaluate import bootstrap
 from bio_scnn.images import from_float, to_float
 from bio_scnn.metrics import hole_psnr
 from bio_scnn.model import Architecture, SpikingOptions
@@ -43,8 +42,6 @@ LOOKS = {
     "CNN-only twin": {"color": VERMILION, "marker": "s", "ls": "--"},
     "biharmonic": {"color": GREEN, "marker": "^", "ls": ":"},
 }
-# Longer than 25 ms: a noisy neuron may be late with its second spike, which gives the rate.
-NOISY_MS = 50.0
 
 
 def noisy(case: Case, std: float, seed: int) -> Case:
@@ -73,12 +70,11 @@ def measure(photographs: Sequence[Path], crops: int = 8, size: int = 128) -> dic
     Returns
     -------
     dict
-        kind of noise: method: list of mean PSNR, one for each of `LEVELS`; and ``kept``: how much
-        less the hybrid loses by the noise than its twin, ``[mean, low, high]`` at each level
-        (95 % over photographs); ``kept_on_average``: the same over all levels.
+        kind of noise: method: ``[mean, low, high]`` for each of `LEVELS` (95 % over photographs);
+        ``over_twin``: the same of the hybrid's difference to its twin; ``lost``: the same of what
+        the hybrid loses by the noise.
     """
     cases = common.cases(photographs, crops, size)
-    photograph = np.array([case.photograph for case in cases])
     models = {"hybrid": "inpaint", "CNN-only twin": "cnn_twin"}
     networks = {name: load_model(model_path(model))[0] for name, model in models.items()}
     of: dict[str, dict[str, list[NDArray]]] = {}
@@ -98,43 +94,53 @@ def measure(photographs: Sequence[Path], crops: int = 8, size: int = 128) -> dic
                     if kind != "currents" or model.architecture.neurons == "lif":
                         of[kind][name].append(psnr_of(model, options, seen))
                 bar.update()
-    found = {kind: _summary(levels, photograph) for kind, levels in of.items()}
-    return {"crops": crops, "size": size, "levels": LEVELS, **found}
-
-
-def _summary(of: dict[str, list[NDArray]], photograph: NDArray[np.intp]) -> dict[str, Any]:
-    means: dict[str, Any] = {
-        name: [float(values.mean()) for values in levels] for name, levels in of.items() if levels
-    }
-    if "CNN-only twin" in means:
-        gains = [a - b for a, b in zip(of["hybrid"], of["CNN-only twin"], strict=True)]
-        kept = [gain - gains[0] for gain in gains]
-        means["kept"] = [[float(k.mean()), *bootstrap(k, photograph)] for k in kept]
-        average = np.mean(kept[1:], axis=0)
-        means["kept_on_average"] = [float(average.mean()), *bootstrap(average, photograph)]
-    return means
+    found: dict[str, Any] = {}
+    for kind, methods in of.items():
+        found[kind] = {
+            name: [common.mean_and_interval(psnr, cases) for psnr in levels]
+            for name, levels in methods.items()
+            if levels
+        }
+        clean = methods["hybrid"][0]
+        found[kind]["lost"] = [
+            common.mean_and_interval(clean - psnr, cases) for psnr in methods["hybrid"]
+        ]
+        pairs = zip(methods["hybrid"], methods["CNN-only twin"], strict=False)
+        found[kind]["over_twin"] = [common.mean_and_interval(a - b, cases) for a, b in pairs]
+    about = {"cases": len(cases), "size": size, "levels": LEVELS}
+    return {**about, **found, "photographs": [path.stem for path in photographs]}
 
 
 def draw(data: dict[str, Any]) -> Any:
-    """A panel for each kind of noise."""
-    figure, axes = plt.subplots(1, len(LEVELS), figsize=(common.PAGE, 2.3), sharey=True)
-    for axis, (kind, levels) in zip(axes, LEVELS.items(), strict=True):
+    """A column for each kind of noise: hole PSNR, and below what the hybrid is over its twin."""
+    figure, axes = plt.subplots(
+        2, len(LEVELS), figsize=(common.PAGE, 3.4), sharex="col", height_ratios=(1.6, 1)
+    )
+    for (upper, lower), (kind, levels) in zip(axes.T, LEVELS.items(), strict=True):
         for name, look in LOOKS.items():
             if name in data[kind]:
-                axis.plot(levels, data[kind][name], label=name, ms=3, **look)
-        axis.set(xlabel=LABELS[kind])
-        if kind != "picture":
-            axis.axvline(NOISE_STD, color=PURPLE, lw=0.7, ls=":")
-            axis.text(
-                NOISE_STD,
-                0.03,
-                " paper",
-                color=PURPLE,
-                fontsize=7,
-                transform=axis.get_xaxis_transform(),
-            )
-    axes[0].set_ylabel("hole PSNR (dB)")
-    axes[0].legend()
+                upper.plot(
+                    levels, [mean for mean, _, _ in data[kind][name]], label=name, ms=3, **look
+                )
+        gain = np.array(data[kind]["over_twin"] or np.empty((0, 3)))
+        lower.axhline(0, color=BLACK, lw=0.6)
+        if len(gain):
+            errors = np.abs(gain[:, 1:] - gain[:, :1]).T
+            lower.errorbar(levels, gain[:, 0], errors, color=BLUE, marker="o", ms=3, capsize=2)
+        else:
+            text = "rectifiers have no such noise"
+            lower.text(0.5, 0.6, text, ha="center", fontsize=7, transform=lower.transAxes)
+            lower.set_ylim(-1, 1)
+        lower.set(xlabel=LABELS[kind])
+        if kind == "features":
+            upper.axvline(NOISE_STD, color=PURPLE, lw=0.7, ls=":")
+            upper.annotate(
+                "in the paper", (NOISE_STD, 0.05), xycoords=("data", "axes fraction"),
+                xytext=(3, 0), textcoords="offset points", fontsize=7,
+            )  # fmt: skip
+    axes[0, 0].set_ylabel("hole PSNR (dB)")
+    axes[1, 0].set_ylabel("over twin (dB)")
+    axes[0, 0].legend()
     return figure
 
 

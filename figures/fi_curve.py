@@ -44,7 +44,7 @@ LOOKS = {
 def measure() -> dict[str, Any]:
     """Rates in Hz by the closed form and by every run, at the same currents.
 
-    A neuron that spikes less than twice has a rate of NaN.
+    A silent neuron has a rate of 0, one that spikes once NaN; noisy ones are averaged.
     """
     low, high = rheobase(), float(current_for_rate(HIGHEST_HZ))
     current = np.linspace(0.9 * low, high, CURRENTS)
@@ -83,16 +83,25 @@ def summary(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def listed(data: dict[str, Any]) -> dict[str, Any]:
+    """The measured rates as plain lists."""
+    rates = {name: rate.tolist() for name, rate in data["rate_hz"].items()}
+    lists = {key: data[key].tolist() for key in ("current", "closed_form_hz")}
+    return {**lists, "rate_hz": rates}
+
+
 def draw(data: dict[str, Any]) -> Any:
     """The curve, the errors, and the errors' size on a logarithmic axis."""
     figure, (curve, error, size) = plt.subplots(
-        3, 1, figsize=(common.COLUMN, 5.2), sharex=True, height_ratios=(1.5, 1, 1.2)
+        3, 1, figsize=(common.COLUMN, 5.6), sharex=True, height_ratios=(1.5, 1, 1.2)
     )
     current = data["current"]
     curve.plot(current, data["closed_form_hz"], color=BLACK, label="closed form")
     error.axhline(0, color=BLACK, lw=0.8)
     for name, look in LOOKS.items():
-        every = slice(None, None, 4) if name.startswith("exact") else slice(None)
+        # Exact rates lie on the curve: fewer marks, above the others, leave both to be seen.
+        every = slice(None, None, 6) if name.startswith("exact") else slice(None)
+        look = look | {"zorder": 3 if name.startswith("exact") else 2}
         percent = error_percent(data, name)
         curve.plot(current[every], data["rate_hz"][name][every], label=name, **look)
         error.plot(current[every], percent[every], **look)
@@ -101,9 +110,9 @@ def draw(data: dict[str, Any]) -> Any:
         panel.axvline(rheobase(), color=PURPLE, lw=0.7, ls=":")
     band = current_for_rate([TABLE_1.rate_min_hz, TABLE_1.rate_max_hz])
     curve.axvspan(*band, color=SKY, alpha=0.15, lw=0)
-    curve.text(band.mean(), 6, "Table 1's band", ha="center", color=BLUE, fontsize=7)
-    curve.text(rheobase() + 0.3, 205, "rheobase", color=PURPLE, fontsize=7)
-    curve.legend(loc="lower right", bbox_to_anchor=(1.02, 0.1), handlelength=1.2)
+    curve.text(band.mean(), 6, "Table 1's band", ha="center", fontsize=7)
+    curve.text(rheobase() + 0.3, 205, "rheobase", fontsize=7)
+    figure.legend(loc="outside upper center", ncols=2, handlelength=1.2)
     curve.set(ylabel="rate (Hz)", ylim=(0, 230))
     error.set(ylabel="error (%)")
     size.set(
@@ -118,7 +127,7 @@ def main(args: argparse.Namespace | None = None) -> None:
     args = args or common.parser(__doc__).parse_args()
     data = measure()
     facts = summary(data)
-    common.save(args, "fi_curve", draw(data), facts)
+    common.save(args, "fi_curve", draw(data), {"summary": facts, **listed(data)})
     for name, of in facts.items():
         print(f"{name}: at most {of['largest_error_percent']:.1e} % between 100 and 200 Hz")
 

@@ -15,7 +15,7 @@ from typing import Any
 import common
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLACK, BLUE, GREY, ORANGE
+from common import BLACK, BLUE, GREY, ORANGE, STRONG_NOISE, VERMILION
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
@@ -28,26 +28,27 @@ DT_MS = 0.1
 RATE_HZ = 150.0  # of the constant current, the middle of Table 1's band
 PRESYNAPTIC_HZ = (100.0, 120.0, 150.0, 180.0, 200.0)
 WEIGHT = 0.35  # current that one presynaptic spike adds
-# Ten times the paper's 0.1, which is a hundredth of the current and could not be seen.
-NOISE_STD = 1.0
+
+
+def presynaptic() -> NDArray[np.float64]:
+    """Currents that the presynaptic spikes add, (steps, presynaptic neurons)."""
+    rng = np.random.default_rng(SEED)
+    n = len(PRESYNAPTIC_HZ)
+    steps = round(100 / DT_MS)
+    return presynaptic_events(PRESYNAPTIC_HZ, steps, n, dt_ms=DT_MS, weight=WEIGHT, rng=rng)
 
 
 def recordings() -> dict[str, Recording]:
     """Simulate one neuron under each of the three drives."""
-    rng = np.random.default_rng(SEED)
     current = current_for_rate([RATE_HZ])
-    steps = round(100 / DT_MS)
-    events = presynaptic_events(
-        PRESYNAPTIC_HZ, steps, len(PRESYNAPTIC_HZ), dt_ms=DT_MS, weight=WEIGHT, rng=rng
-    )
     options = {"dt_ms": DT_MS, "record": [0]}
+    events = presynaptic().sum(axis=1, keepdims=True)
+    noisy = {"noise_std": STRONG_NOISE, "seed": SEED}
     return {
         "constant current": simulate(current, duration_ms=40, **options),
-        "presynaptic spikes": simulate(
-            [0.0], duration_ms=100, synaptic_events=events.sum(axis=1, keepdims=True), **options
-        ),
-        f"coloured noise, σ = {NOISE_STD:g}": simulate(
-            current, duration_ms=40, noise_std=NOISE_STD, seed=SEED, **options
+        "presynaptic spikes": simulate([0.0], duration_ms=100, synaptic_events=events, **options),
+        f"coloured noise, σ = {STRONG_NOISE:g}": simulate(
+            current, duration_ms=40, **noisy, **options
         ),
     }
 
@@ -102,6 +103,12 @@ def follow(
     return np.array(membrane), np.array(spikes)
 
 
+def bound(value: float) -> str:
+    """One digit that is not below the value."""
+    exponent = math.floor(math.log10(value))
+    return f"{math.ceil(value / 10**exponent):d}e{exponent:d}"
+
+
 def measure() -> dict[str, Any]:
     """Traces, spikes, and how far the simulation is from the solution of eq. 1."""
     data = {}
@@ -136,21 +143,29 @@ def draw(data: dict[str, Any], params: LIFParameters = TABLE_1) -> Any:
             upper.axvspan(spike, spike + params.t_ref_ms, ymax=0.84, color=GREY, alpha=0.4, lw=0)
         upper.plot(of["t_ms"], of["V"], color=BLUE, lw=1.6, label="V, Brian2")
         upper.plot(of["t_ms"], of["exact_V"], color=BLACK, lw=0.7, ls=(0, (3, 2)), label="eq. 1")
-        upper.vlines(of["spikes_ms"], 1.06, 1.2, color=BLUE, lw=1.0, label="spikes")
+        ticks = {"marker": "|", "ls": "", "ms": 6, "color": VERMILION}
+        upper.plot(of["spikes_ms"], np.full(len(of["spikes_ms"]), 1.13), label="spikes", **ticks)
         upper.axhline(params.V_th, color=ORANGE, lw=0.7)
         upper.axhline(params.V_reset, color=GREY, lw=0.5)
         upper.set(title=name, ylim=(-0.06, 1.45), yticks=(0, 0.5, 1))
         upper.text(
             0.02,
             0.985,
-            f"$|\\Delta V|$ ≤ {of['V_deviation']:.0e},  $|\\Delta t|$ ≤ "
-            f"{of['spike_deviation_ms']:.0e} ms",
+            f"$|\\Delta V|$ ≤ {bound(of['V_deviation'])},  $|\\Delta t|$ ≤ "
+            f"{bound(of['spike_deviation_ms'])} ms",
             transform=upper.transAxes,
             va="top",
             fontsize=7,
         )
         lower.plot(of["t_ms"][:-1], of["I"], color=BLACK, lw=0.7, drawstyle="steps-post")
         lower.set(xlabel="time (ms)", ylim=(0, 1.15 * of["I"].max()))
+        if name == "presynaptic spikes":
+            steps, neurons = np.nonzero(presynaptic())
+            heights = (1 + 0.9 * neurons / len(PRESYNAPTIC_HZ)) * of["I"].max()
+            lower.plot(steps * DT_MS, heights, ls="", marker="|", ms=2.5, mew=0.5, color=GREY)
+            lower.set_ylim(0, 2 * of["I"].max())
+            text = f"spikes of {len(PRESYNAPTIC_HZ)} neurons"
+            lower.text(99, 1.95 * of["I"].max(), text, ha="right", va="bottom", fontsize=6.5)
         lower.set_xlim(0, of["t_ms"][-1])
     axes[0, 0].set_ylabel("V (dimensionless)")
     axes[1, 0].set_ylabel("I (dimensionless)")
@@ -162,7 +177,6 @@ def draw(data: dict[str, Any], params: LIFParameters = TABLE_1) -> Any:
         xytext=(2, 0),
         textcoords="offset points",
         va="center",
-        color=ORANGE,
     )
     right.annotate(
         "$V_\\mathrm{reset}$",
@@ -171,7 +185,6 @@ def draw(data: dict[str, Any], params: LIFParameters = TABLE_1) -> Any:
         xytext=(2, 0),
         textcoords="offset points",
         va="center",
-        color="#666666",
     )
     handles, labels = axes[0, 0].get_legend_handles_labels()
     clamp = plt.Rectangle((0, 0), 1, 1, color=GREY, alpha=0.4, lw=0)

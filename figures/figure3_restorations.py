@@ -2,8 +2,8 @@
 
 Beside this network's restorations, every spike simulated, stand those of scikit-image's biharmonic
 fill and of the CNN-only twin (rectifiers in place of the neurons, trained alike), each with its
-hole PSNR. Of one random crop of every photograph, the one with the median gain over the biharmonic
-fill is shown: neither the best nor the worst, and none is chosen for its looks.
+hole PSNR. Of one random crop of every photograph, the one whose gain over the biharmonic fill is
+nearest to the median is shown: neither the best nor the worst, and none is chosen for its looks.
 """
 
 from __future__ import annotations
@@ -51,8 +51,10 @@ def measure(photographs: Sequence[Path]) -> list[dict[str, Any]]:
             case = {"kind": kind, "photograph": path.stem, "coverage": float(mask.mean())}
             case |= {"gain": psnr["inpaint"] - psnr["biharmonic"], "hole_psnr": psnr}
             cases.append(case | {"pictures": shown | {"truth": truth}})
-        cases.sort(key=lambda case: case["gain"])
-        median_cases.append(cases[len(cases) // 2] | {"gains": [c["gain"] for c in cases]})
+        gains = [case["gain"] for case in cases]
+        middle = np.median(gains)
+        nearest = min(cases, key=lambda case: (abs(case["gain"] - middle), case["gain"]))
+        median_cases.append(nearest | {"gains": gains})
     return median_cases
 
 

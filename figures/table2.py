@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from bio_scnn.checkpoint import load_model
 from bio_scnn.cli import run
-from bio_scnn.evaluate import COLUMNS, REFERENCE, bootstrap, network, peers, score
+from bio_scnn.evaluate import COLUMNS, bootstrap, network, peers, score
 from bio_scnn.masks import MASK_KINDS
 from bio_scnn.model import SpikingOptions
 from bio_scnn.model_files import model_path
@@ -40,10 +40,9 @@ MODELS = {
     "inpaint": "bio_scnn",
     "cnn_twin": "CNN-only twin",
     "one_step": "paper's one-step layer",
-    "paper": "paper's whole setting",
+    "paper": "paper's setting, rebuilt",
 }
 CROPS = 16
-WIDTH = 8.8  # inches; readable when shrunk to a page
 
 
 def timed(
@@ -58,11 +57,6 @@ def timed(
         return restored
 
     return run_and_note
-
-
-def mean_and_interval(values: NDArray, photograph: NDArray[np.intp]) -> list[float]:
-    """Mean of values ``(kinds, crops)``, and its 95 % interval over photographs."""
-    return [float(values.mean()), *bootstrap(values.mean(axis=0), photograph)]
 
 
 def measure(photographs: Sequence[Path], crops: int = CROPS, size: int = 256) -> dict[str, Any]:
@@ -88,26 +82,27 @@ def measure(photographs: Sequence[Path], crops: int = CROPS, size: int = 256) ->
             for name in methods:
                 values[name].append(found[name])
     photograph = np.arange(crops) % len(photographs)
+
+    def mean_and_interval(values: NDArray) -> list[float]:
+        """Of values (kinds, crops): crops of one photograph are drawn together."""
+        return [float(values.mean()), *bootstrap(values.mean(axis=0), photograph)]
+
     scores = {name: np.array(nested) for name, nested in values.items()}  # kinds, crops, columns
     psnr = {name: of[..., COLUMNS.index("hole_psnr")] for name, of in scores.items()}
     rows: dict[str, dict[str, Any]] = {}
     for name, by_kind in scores.items():
-        rows[name] = {"seconds": float(np.median(seconds[name]))}
-        for number, column in enumerate(COLUMNS):
-            rows[name][column] = mean_and_interval(by_kind[..., number], photograph)
-        gains = {other: psnr[name] - psnr[other] for other in (MODELS["inpaint"], REFERENCE)}
+        rows[name] = {
+            column: mean_and_interval(by_kind[..., number])
+            for number, column in enumerate(COLUMNS)
+        }
+        rows[name]["seconds"] = float(np.median(seconds[name]))
         rows[name]["over"] = {
-            other: {"all": mean_and_interval(gain, photograph)}
-            | {
-                kind: mean_and_interval(of[np.newaxis], photograph)
-                for kind, of in zip(MASK_KINDS, gain, strict=True)
-            }
-            for other, gain in gains.items()
+            other: mean_and_interval(psnr[name] - psnr[other]) for other in scores
         }
     return {
         "crops": crops,
         "size": size,
-        "photographs": len(photographs),
+        "photographs": [path.stem for path in photographs],
         "published": PUBLISHED,
         "measured": rows,
     }
@@ -116,23 +111,23 @@ def measure(photographs: Sequence[Path], crops: int = CROPS, size: int = 256) ->
 def draw(data: dict[str, Any]) -> Any:
     """Published rows, then measured ones, best hole PSNR first."""
     header = ["", "MSE of the image", "hole MSE", "hole PSNR (dB)", "SSIM", "over bio_scnn (dB)"]
-    header.append("s")
-    rows = [["published"]]
-    rows += [[f"   {name}", f"{mse:g}"] for name, mse in PUBLISHED.items()]
+    header.append("time (s)")
+    rows = [["published, as printed"]]
+    rows += [[f"  {name}", f"{mse:g}"] for name, mse in PUBLISHED.items()]
     rows.append(["measured"])
     for name, of in sorted(data["measured"].items(), key=lambda item: -item[1]["hole_psnr"][0]):
         digits = {"mse": ".5f", "hole_mse": ".4f", "hole_psnr": ".2f", "ssim": ".3f"}
         cells = [_interval(of[column], digits[column]) for column in digits]
-        cells.append(_interval(of["over"][MODELS["inpaint"]]["all"], "+.2f"))
         ours = name == MODELS["inpaint"]
-        rows.append([f"   {name}", *cells[:-1], "" if ours else cells[-1], f"{of['seconds']:.2f}"])
+        cells.append("" if ours else _interval(of["over"][MODELS["inpaint"]], "+.2f"))
+        rows.append([f"  {name}", *cells, f"{of['seconds']:.2f}"])
     width = len(header)
-    return table_figure(header, [row + [""] * (width - len(row)) for row in rows], WIDTH)
+    return table_figure(header, [row + [""] * (width - len(row)) for row in rows], common.PAGE)
 
 
 def _interval(found: Sequence[float], digits: str) -> str:
     value, low, high = (f"{number:{digits}}".replace("-", "−") for number in found)
-    return f"{value} ({low} – {high})"
+    return f"{value}\n({low} to {high})"
 
 
 def main(args: argparse.Namespace | None = None) -> None:

@@ -69,7 +69,7 @@ def test_traces_are_those_of_eq_1(membrane):
     steady = sum(script.PRESYNAPTIC_HZ) * script.WEIGHT * TABLE_1.tau_syn_ms * 1e-3
     reached = steady * (1 - np.exp(-100 / TABLE_1.tau_syn_ms))
     assert synaptic["I"][-1] == pytest.approx(reached, rel=0.1)
-    assert np.std(noise["I"]) > 0.2 * script.NOISE_STD
+    assert np.std(noise["I"]) > 0.2 * script.STRONG_NOISE
 
 
 def test_another_equation_is_seen(membrane):
@@ -123,7 +123,7 @@ def test_figure_3_shows_the_median_case(scripts, photographs, monkeypatch):
             np.testing.assert_array_equal(shown[name][~mask], shown["truth"][~mask])
             assert hole_psnr(shown[name], shown["truth"], mask) == pytest.approx(psnr, abs=0.01)
         gain = case["hole_psnr"]["inpaint"] - case["hole_psnr"]["biharmonic"]
-        assert gain == case["gain"] == sorted(case["gains"])[len(photographs) // 2]
+        assert gain == case["gain"] == min(case["gains"])  # as near to their mean as the other
     script.draw(cases)
 
 
@@ -135,7 +135,8 @@ def table2(scripts, photographs):
 
 def test_table_2_prints_the_papers_rows(table2):
     _, data = table2
-    assert sorted(data["published"].values()) == [0.015, 0.02, 0.07, 0.23, 1.6, 2.21]
+    printed = {"Liu": 0.07, "Pathak": 0.23, "Yang": 2.21, "Yan": 0.02, "Yu": 1.6, "hybrid": 0.015}
+    assert {name.split()[0]: mse for name, mse in data["published"].items()} == printed
 
 
 def test_table_2_measures_what_evaluate_does(table2, scripts, photographs):
@@ -154,9 +155,10 @@ def test_table_2_measures_what_evaluate_does(table2, scripts, photographs):
         assert mean == pytest.approx(np.mean([getattr(each, column) for each in found]))
         assert low <= mean <= high
     for other, of in rows.items():
-        gain = of["over"]["bio_scnn"]["all"]
-        expected = of["hole_psnr"][0] - rows["bio_scnn"]["hole_psnr"][0]
-        assert gain[0] == pytest.approx(expected), other
+        mean, low, high = of["over"]["bio_scnn"]
+        assert mean == pytest.approx(of["hole_psnr"][0] - rows["bio_scnn"]["hole_psnr"][0])
+        assert rows["bio_scnn"]["over"][other][0] == pytest.approx(-mean)
+        assert low <= mean <= high
         assert of["seconds"] > 0
     script.draw(data)
 
@@ -204,17 +206,28 @@ def test_multiply_accumulates_by_hand(scripts):
 
 
 def test_energy_counts_simulated_spikes(scripts, photographs):
-    data = scripts("claim_energy").measure(photographs, crops=1, size=32)
+    script = scripts("claim_energy")
+    # Horowitz, ISSCC 2014, figure 1.1.9; additions for int8 are of 32 bits.
+    assert script.ADD_PJ == {"float32": 0.9, "int8": 0.1}
+    assert script.MULTIPLY_PJ == {"float32": 3.7, "int8": 0.2}
+    data = script.measure(photographs, size=32)
     assert data["neurons"] == 16 * 16 * 48
-    ways = data["ways"]
+    ways = {way["name"]: way for way in data["ways"]}
+    short, _, long, timed, one_step = ways.values()
     # At 100 to 200 Hz two to five spikes fit in 25 ms, 10 to 20 in 100 ms.
-    assert 2 <= ways["spikes, 25 ms"]["least"] <= ways["spikes, 25 ms"]["spikes_per_neuron"] <= 5
-    assert 10 <= ways["spikes, 100 ms"]["spikes_per_neuron"] <= 20
-    assert 0 < ways["paper's one-step spikes"]["spikes_per_neuron"] < 1
-    for numbers, macs in data["macs_uj"].items():
-        spikes = data["break_even_spikes"][numbers]
-        synapses = spikes * data["macs_in_their_place"] * data["add_pj"][numbers] * 1e-6
-        assert synapses == pytest.approx(macs)
+    assert 2 <= short["fewest"] <= short["spikes"] <= 5
+    assert 10 <= long["fewest"] <= long["spikes"] <= 20
+    assert short["silent"] == timed["silent"] == 0 < one_step["silent"]
+    assert one_step["spikes"] == pytest.approx(1 - one_step["silent"])
+    assert long["energy"]["float32"]["synapses"] == pytest.approx(long["spikes"] * 0.9 / 4.6)
+    assert long["energy"]["int8"]["synapses"] == pytest.approx(long["spikes"] * 0.1 / 0.3)
+    assert timed["energy"]["int8"]["synapses"] == 1
+    assert timed["energy"]["int8"]["neurons"] == pytest.approx(25 / (16 * 96 / 4 + 9 * 16))
+    for way in ways.values():  # what is saved at the synapses, as a part of the network
+        energy = way["energy"]["float32"]
+        more = (energy["synapses"] + energy["neurons"] - 1) * data["macs"]
+        assert energy["network"] == pytest.approx(1 + more / data["macs_of_the_network"])
+    script.draw(data)
 
 
 def test_noise_costs_more_the_more_there_is(scripts, photographs, monkeypatch):
@@ -222,26 +235,30 @@ def test_noise_costs_more_the_more_there_is(scripts, photographs, monkeypatch):
     levels = {"picture": (0.0, 0.2), "features": (0.0, 0.5), "currents": (0.0, 2.0)}
     monkeypatch.setattr(script, "LEVELS", levels)
     data = script.measure(photographs, crops=2, size=48)
-    without = {data[kind]["hybrid"][0] for kind in levels}
-    assert len(without) == 1
+    assert len({tuple(data[kind]["hybrid"][0]) for kind in levels}) == 1
     for kind in levels:
-        clean, noisy = data[kind]["hybrid"]
+        (clean, _, _), (noisy, _, _) = data[kind]["hybrid"]
         assert noisy < clean
+        assert data[kind]["lost"][0] == [0, 0, 0]
+        assert data[kind]["lost"][1][0] == pytest.approx(clean - noisy)
     for kind in ("picture", "features"):
-        (before, after), (first, last) = data[kind]["hybrid"], data[kind]["CNN-only twin"]
-        assert data[kind]["kept"][0] == [0, 0, 0]
-        assert data[kind]["kept"][1][0] == pytest.approx((after - before) - (last - first))
+        for hybrid, twin, over in zip(
+            data[kind]["hybrid"], data[kind]["CNN-only twin"], data[kind]["over_twin"], strict=True
+        ):
+            assert over[0] == pytest.approx(hybrid[0] - twin[0])
     script.draw(data)
 
 
 def test_two_spikes_tell_the_rate_and_counts_need_time(scripts, photographs, monkeypatch):
     script = scripts("claim_integration")
-    monkeypatch.setattr(script, "NOISY_MS", (45.0,))
-    data = script.measure(photographs, crops=2, size=48)
-    assert all(abs(lost) < 1e-6 for lost in data["isi"].values())
+    monkeypatch.setattr(script, "LONG_MS", (50.0,))
+    data = script.measure(photographs, size=48)
+    assert all(abs(value) < 1e-6 for row in data["isi"] for value in row["over_exact"])
     assert data["checked"] == 0
-    assert data["count"][5.0] < -0.3 < data["count"][200.0]
-    assert data["noisy"]["isi"][45.0] != 0
+    first, *_, last = data["count"]
+    assert (first["ms"], last["ms"]) == (5, 200)
+    assert first["over_exact"][0] < -0.3 < last["over_exact"][0]
+    assert data["noisy isi"][0]["over_exact"][0] != 0
     script.draw(data)
 
 
@@ -249,10 +266,13 @@ def test_constants_bend_the_curve(scripts, photographs, monkeypatch):
     script = scripts("claim_constants")
     values = {"tau_ms": (5.0, 40.0), "t_ref_ms": (1.0, 4.0), "tau_noise_ms": (1.0, 10.0)}
     monkeypatch.setattr(script, "VALUES_MS", values)
-    data = script.measure(photographs, crops=2, size=48)
-    # Table 1's values are the same network in either panel.
-    assert data["tau_ms"]["hole_psnr"][1] == data["t_ref_ms"]["hole_psnr"][0]
-    assert data["t_ref_ms"]["bend"][1] > 2 * data["t_ref_ms"]["bend"][0] > 0
+    data = script.measure(photographs, size=48)
+    for name in values:
+        (table_1,) = (row for row in data[name] if row["ms"] == getattr(TABLE_1, name))
+        assert table_1["over_table_1"] == [0, 0, 0]
+        assert any(row["over_table_1"][0] != 0 for row in data[name]), name
+    one, four = data["t_ref_ms"]
+    assert four["bend"] > 2 * one["bend"] > 0
     script.draw(data)
 
 
@@ -262,8 +282,55 @@ def test_losses_are_those_of_the_log(scripts, photographs):
     rows = (ROOT / "models" / "paper-log.csv").read_text("utf-8").splitlines()
     last = rows[-1].split(",")
     assert data["final"] == {"training": float(last[1]), "validation": float(last[-1])}
+    assert data["first"]["training"] == float(rows[1].split(",")[1])
     assert data["fills"]["harmonic"] < data["fills"]["mean of known pixels"]
     script.draw(data)
+
+
+def test_one_case_of_each_photograph(scripts, photographs):
+    common = scripts("common")
+    cases = common.cases(photographs, len(photographs), 32)
+    chosen = common.one_each(cases)
+    assert [case.photograph for case in chosen] == [0, 1]
+    assert chosen[0] is cases[0]
+    assert chosen[1] is cases[3]  # boxes in the second
+
+
+@pytest.mark.parametrize("name", ["table1", "figure2a_membrane", "fi_curve"])
+def test_what_is_kept_is_what_the_scripts_give(scripts, name, tmp_path, capsys):
+    scripts(name).main(Namespace(output=tmp_path, format="svg"))
+    kept, found = (
+        json.loads((folder / f"{name}.json").read_text("utf-8"))
+        for folder in (ROOT / "figures", tmp_path)
+    )
+    if name == "fi_curve":
+        noisy = "exact, noise σ = 0.1"
+        for key, rates in kept["rate_hz"].items():
+            tolerance = 1e-9 if key != noisy else 1e-6
+            assert found["rate_hz"][key] == pytest.approx(rates, rel=tolerance, nan_ok=True), key
+        return
+    if name == "figure2a_membrane":  # rounding differs between processors, spikes do not
+        for of in (kept, found):
+            for drive in of.values():
+                assert drive.pop("V_deviation") < 1e-11
+                assert drive.pop("spike_deviation_ms") < 1e-10
+    assert kept == found
+
+
+def test_one_command_draws_all(scripts, monkeypatch, tmp_path, capsys):
+    (tmp_path / "drawn_first.py").write_text("def main(args): print('one', args.format)")
+    (tmp_path / "drawn_second.py").write_text("def main(args): print('two', args.format)")
+    for helper in ("common", "_slabs"):
+        (tmp_path / f"{helper}.py").write_text("raise AssertionError")
+    everything = scripts("_all")
+    monkeypatch.setattr(everything, "FOLDER", tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    everything.main(["--format", "pdf"])
+    assert [line for line in capsys.readouterr().out.splitlines() if line.endswith("pdf")] == [
+        "one pdf",
+        "two pdf",
+    ]
+    assert len(everything.scripts(ROOT / "figures")) == 12
 
 
 # --- the page of claims ------------------------------------------------------------------------
@@ -296,28 +363,85 @@ def verdict(claims, numbers, title):
 @pytest.mark.parametrize(
     ("gain", "says"),
     [
-        ([-0.3, -0.4, -0.2], "holds"),
-        ([0.3, 0.2, 0.4], "does not hold"),
+        ([0.3, 0.2, 0.4], "holds"),
+        ([-0.3, -0.4, -0.2], "does not hold"),
         ([0, -1, 1], "cannot be told"),
     ],
 )
 def test_verdicts_follow_the_numbers(claims, numbers, gain, says):
-    numbers["table2"]["measured"]["CNN-only twin"]["over"]["bio_scnn"]["all"] = gain
-    assert verdict(claims, numbers, "The hybrid restores better than a CNN alone") == says
+    title = "The hybrid restores better than a CNN alone"
+    numbers["table2"]["measured"]["bio_scnn"]["over"]["CNN-only twin"] = gain
+    numbers["claim_robustness"]["picture"]["over_twin"][0] = gain
+    assert verdict(claims, numbers, title) == says
+    numbers["claim_robustness"]["picture"]["over_twin"][0] = [0, -1, 1]
+    assert verdict(claims, numbers, title) == "cannot be told"
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        ([0.2, 0.01, 0.4], "holds"),
+        ([-0.2, -0.4, -0.01], "holds"),
+        ([0.2, -0.1, 0.5], "cannot be told"),
+        ([0.09, 0.01, 0.2], "cannot be told"),
+        ([0.05, 0.01, 0.09], "does not hold"),
+        ([0.0, 0.0, 0.0], "does not hold"),
+    ],
+)
+def test_an_effect_is_seen_excluded_or_left_open(scripts, found, says):
+    assert scripts("_claims").effect(found) == says
 
 
 def test_other_numbers_turn_verdicts(claims, numbers):
-    title = "Event-driven: spikes answer to changes of the input only"
+    title = "Event-driven: spikes answer to significant changes of the input only"
+    timed = numbers["claim_energy"]["ways"][-2]
     assert verdict(claims, numbers, title) == "does not hold"
-    numbers["claim_energy"]["ways"]["spikes, 25 ms"]["least"] = 0
+    timed["silent"] = 0.01
+    assert verdict(claims, numbers, title) == "does not hold"
+    timed["silent"] = 0.9
     assert verdict(claims, numbers, title) == "holds"
-    title = "Robust to noise on known pixels"
-    for verdict_of, gain in (("holds", 0.2), ("does not hold", -0.2)):
-        average = [gain, gain - 0.1, gain + 0.1]
-        numbers["claim_robustness"]["picture"]["kept_on_average"] = average
-        assert verdict(claims, numbers, title) == verdict_of
+    title = "Low energy: LIF neurons of eq. 1"
+    for synapses, says in ((0.97, "does not hold"), (0.5, "holds")):
+        for energy in timed["energy"].values():
+            energy["synapses"] = synapses
+        assert verdict(claims, numbers, title) == says
+    timed["over_exact"][0] = -0.2  # what restores worse does not count
+    assert verdict(claims, numbers, title) == "does not hold"
+    for title, gain, says in (
+        ("More robust than a CNN to noise on known pixels", [0.2, 0.1, 0.3], "holds"),
+        ("More robust than a CNN to noise on known pixels", [-0.2, -0.3, -0.1], "does not hold"),
+    ):
+        numbers["claim_robustness"]["picture"]["over_twin"][1:] = 4 * [gain]
+        assert verdict(claims, numbers, title) == says
+    for row in numbers["claim_constants"]["tau_ms"]:
+        row["over_table_1"] = [-0.3, -0.4, -0.2] if row["ms"] == 160 else [0, 0, 0]
+    assert verdict(claims, numbers, "The membrane time constant matters") == "holds"
     numbers["claim_losses"]["final"]["training"] = 0.02
     assert verdict(claims, numbers, "A training loss (MSE) of 0.015") == "cannot be told"
+
+
+def test_noise_in_training_is_left_open_without_an_ablation(claims, numbers):
+    title = "Noise in training makes the network more robust"
+    numbers["ablation"] = {}
+    assert verdict(claims, numbers, title) == "cannot be told"
+    row = {f"{kind}{way}": 20.0 for kind in MASK_KINDS for way in ("", " noise")}
+    worse = row | {f"{kind} noise": 19.8 for kind in MASK_KINDS}
+    numbers["ablation"] = {
+        "as configured": row,
+        "another seed": row,
+        "no noise in training": worse,
+    }
+    assert verdict(claims, numbers, title) == "holds"
+
+
+def test_numbers_of_different_photographs_are_not_mixed(claims, tmp_path):
+    for path in (ROOT / "figures").glob("*.json"):
+        content = json.loads(path.read_text("utf-8"))
+        if path.stem == "claim_energy":
+            content["photographs"] = ["mine"]
+        (tmp_path / path.name).write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"claim_energy\.json: measured on other photographs"):
+        claims.read(tmp_path, tmp_path / "none.json")
 
 
 def test_missing_numbers_are_named(claims, tmp_path):
