@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import scipy  # whose parts load when they are first used
 from numpy.typing import NDArray
-from scipy import ndimage
 
 
 def feature_maps(x: NDArray, weight: NDArray, bias: NDArray) -> NDArray[np.float64]:
@@ -33,7 +33,7 @@ def feature_maps(x: NDArray, weight: NDArray, bias: NDArray) -> NDArray[np.float
     def convolve(c_out: int) -> None:
         feature = np.full(x.shape[:2], bias[c_out], np.float64)
         for c_in, plane in enumerate(planes):
-            feature += ndimage.correlate(plane, weight[:, :, c_in, c_out], mode="constant")
+            feature += scipy.ndimage.correlate(plane, weight[:, :, c_in, c_out], mode="constant")
         z[..., c_out] = feature
 
     with ThreadPoolExecutor() as pool:  # SciPy lets other threads run while it sums

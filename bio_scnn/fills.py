@@ -12,15 +12,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import scipy  # whose parts load when they are first used
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
-from scipy.sparse.linalg import splu
 
 
 class _Laplacian(NamedTuple):
     """The rows of the Laplacian that a missing pixel enters: ``missing @ x + known``."""
 
-    missing: sparse.csc_array  # (rows, missing pixels)
+    missing: scipy.sparse.csc_array  # (rows, missing pixels)
     known: NDArray[np.float64]  # (rows, C), what the known pixels contribute
     here: NDArray[np.intp]  # the row of each missing pixel
 
@@ -99,7 +98,7 @@ def biharmonic_fill(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float
 def _laplacian(zero_filled: NDArray[np.float64], mask: NDArray[np.bool_]) -> _Laplacian:
     """Build the Laplacian at the missing pixels and their neighbours."""
     height, width = mask.shape
-    near = ndimage.binary_dilation(mask)
+    near = scipy.ndimage.binary_dilation(mask)
     rows, cols = np.nonzero(near)
     number = np.full(mask.shape, -1)
     number[mask] = np.arange(np.count_nonzero(mask))
@@ -123,17 +122,17 @@ def _laplacian(zero_filled: NDArray[np.float64], mask: NDArray[np.bool_]) -> _La
     i.append(missing)
     j.append(np.arange(len(missing)))
     weight.append(degree[missing])
-    matrix = sparse.csc_array(
+    matrix = scipy.sparse.csc_array(
         (np.concatenate(weight), (np.concatenate(i), np.concatenate(j))),
         shape=(len(rows), len(missing)),
     )
     return _Laplacian(matrix, known, missing)
 
 
-def _solve(matrix: sparse.csc_array, right: NDArray[np.float64]) -> NDArray[np.float64]:
+def _solve(matrix: scipy.sparse.csc_array, right: NDArray[np.float64]) -> NDArray[np.float64]:
     """Solve a symmetric positive definite system: no pivoting, an ordering made for symmetry."""
-    factors = splu(
-        sparse.csc_matrix(matrix),
+    factors = scipy.sparse.linalg.splu(
+        scipy.sparse.csc_matrix(matrix),
         permc_spec="MMD_AT_PLUS_A",
         diag_pivot_thresh=0.0,
         options={"SymmetricMode": True},
