@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from bio_scnn.checkpoint import load_model
 from bio_scnn.errors import InputError
-from bio_scnn.model import IMAGE_CHANNELS, HybridSCNN, SpikingOptions, network_input
+from bio_scnn.model import IMAGE_CHANNELS, Architecture, HybridSCNN, SpikingOptions, network_input
 from bio_scnn.model_files import model_path
 from bio_scnn.quality import Orientation, Quality, check_quality, orientations, spiking_options
+from bio_scnn.tiling import Rectangle, tiles
 
-TILE = 512  # pixels; bounds what convolutions and neurons need, whatever the picture's size
 _SHOWN_MAPS = 4  # two by two make a picture of the image's shape
 
 
@@ -208,8 +208,7 @@ def _restore_colour(
     The fills turn with the picture, so that they are found once; the network's answers to the
     turned fills are turned back and averaged. Rate maps are those of the first orientation.
 
-    Tiles without a hole are passed over. A tile is computed with a margin that no farther pixel
-    can reach across, so that the result does not depend on the tiling.
+    What no hole can reach is not computed; see `bio_scnn.tiling`.
     """
     architecture = network.architecture
     fold = architecture.fold
@@ -218,15 +217,13 @@ def _restore_colour(
     total = np.zeros(image.shape)
     maps = np.full((*(-(-side // fold) for side in mask.shape), _SHOWN_MAPS), np.nan, np.float32)
     shown = None
-    tiles = [
-        (turn, core, margin)
-        for turn in turns
-        for core, margin in _tiles(turn.view(mask), architecture.reach, architecture.multiple)
+    m = architecture.multiple
+    parts = [
+        (turn, part) for turn in turns for part in tiles(turn.view(mask), architecture.reach, m)
     ]
-    rngs = [np.random.default_rng(child) for child in seed.spawn(len(tiles))]
-    for number, ((turn, core, margin), rng) in enumerate(zip(tiles, rngs, strict=True)):
-        tile_fill, tile_mask = turn.view(fill)[margin], turn.view(mask)[margin]
-        m = architecture.multiple
+    rngs = [np.random.default_rng(child) for child in seed.spawn(len(parts))]
+    for number, ((turn, part), rng) in enumerate(zip(parts, rngs, strict=True)):
+        tile_fill, tile_mask = turn.view(fill)[part.margin], turn.view(mask)[part.margin]
         pad = [(0, -side % m) for side in tile_mask.shape]
         tile_fill = np.pad(tile_fill, [*pad, (0, 0)], mode="edge")
         tile_mask = np.pad(tile_mask, pad)
@@ -241,39 +238,33 @@ def _restore_colour(
         result.spikes += fired.spikes
         if fired.engine not in result.engine:  # a small tile may be run on another target
             result.engine += f" and {fired.engine}" if result.engine else fired.engine
-        inner = tuple(
-            slice(c.start - a.start, c.stop - a.start) for c, a in zip(core, margin, strict=True)
-        )
-        turn.view(total)[core] += tile[inner]  # into a view: this turns it back
+        # Into a view: this turns it back.
+        turn.view(total)[part.core] += tile[part.inner]
         if turn == turns[0]:
-            here, there = (
-                tuple(slice(s.start // fold, -(-s.stop // fold)) for s in slices)
-                for slices in (core, inner)
-            )
             if shown is None:
                 shown = np.argsort(-fired.rates.std(axis=(0, 1)))[:_SHOWN_MAPS]
+            here, there = _seen_whole(part.margin, mask.shape, architecture)
             maps[here] = fired.rates[there][..., shown]
-        report((number + 1) / len(tiles))
+        report((number + 1) / len(parts))
     return total[mask] / len(turns), maps
 
 
-def _tiles(
-    mask: NDArray[np.bool_], reach: int, multiple: int
-) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
-    """Tiles that hold a hole, each without and with its margin."""
-    height, width = mask.shape
-    side = TILE // multiple * multiple
-    for top in range(0, height, side):
-        for left in range(0, width, side):
-            core = slice(top, min(top + side, height)), slice(left, min(left + side, width))
-            if mask[core].any():
-                yield (
-                    core,
-                    (
-                        slice(max(core[0].start - reach, 0), min(core[0].stop + reach, height)),
-                        slice(max(core[1].start - reach, 0), min(core[1].stop + reach, width)),
-                    ),
-                )
+def _seen_whole(
+    margin: Rectangle, shape: tuple[int, ...], architecture: Architecture
+) -> tuple[Rectangle, Rectangle]:
+    """Neurons of a rectangle whose kernels lie within it or end with the picture.
+
+    In the picture's feature maps, and in the rectangle's own.
+    """
+    fold, half = architecture.fold, architecture.kernel // 2
+    here, there = [], []
+    for pixels, side in zip(margin, shape, strict=True):
+        first, last = pixels.start // fold, -(-pixels.stop // fold)
+        start = first + half * (pixels.start > 0)
+        stop = last - half * (pixels.stop < side)
+        here.append(slice(start, stop))
+        there.append(slice(start - first, stop - first))
+    return (here[0], here[1]), (there[0], there[1])
 
 
 def _check(image: NDArray, mask: NDArray[np.bool_]) -> None:

@@ -1,5 +1,7 @@
 """Restoring arrays: what is kept, which shapes and types work, and what is refused."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from helpers import SMALL, hole, photograph, random_model
@@ -87,7 +89,7 @@ def test_tiles_do_not_show(model, monkeypatch):
         row, col = rng.integers(0, 160, 2)
         mask[row : row + 12, col : col + 20] = True
     whole = restore(image, mask, model=model, options=CLOSED)
-    monkeypatch.setattr("bio_scnn.restoration.TILE", 64)
+    monkeypatch.setattr("bio_scnn.tiling.LARGEST", 64)
     done = []
     tiled = restore(image, mask, model=model, options=CLOSED, progress=done.append)
     np.testing.assert_allclose(tiled.image, whole.image, rtol=0, atol=1e-12)
@@ -166,7 +168,7 @@ def test_tiles_do_not_show_in_the_best(model, monkeypatch):
         )
 
     whole = best()
-    monkeypatch.setattr("bio_scnn.restoration.TILE", 64)
+    monkeypatch.setattr("bio_scnn.tiling.LARGEST", 64)
     np.testing.assert_allclose(best(), whole, rtol=0, atol=1e-12)
     monkeypatch.setattr(type(SMALL), "reach", 0)
     assert np.abs(best() - whole).max() > 1e-4
@@ -221,12 +223,26 @@ def test_best_is_better_with_the_shipped_model():
 
 
 def test_tiles_without_holes_are_passed_over(model, monkeypatch):
-    monkeypatch.setattr("bio_scnn.restoration.TILE", 64)
+    monkeypatch.setattr("bio_scnn.tiling.LARGEST", 64)
     image, mask = np.tile(photograph(), (3, 3, 1)), np.zeros((288, 240), bool)
     mask[10:14, 10:14] = True
     result = restore(image, mask, model=model, options=CLOSED)
     assert np.isnan(result.rate_maps[100:]).all()
     assert np.isfinite(result.rate_maps[:32, :32]).all()
+
+
+def test_rate_maps_are_those_of_the_whole_picture(monkeypatch):
+    model = random_model(dataclasses.replace(SMALL, channels=4))
+    image, mask = np.tile(photograph(), (2, 2, 1))[:151, :133], np.zeros((151, 133), bool)
+    mask[10:14, 10:14] = mask[140:144, 100:110] = True
+    whole = restore(image, mask, model=model, options=CLOSED).rate_maps
+    monkeypatch.setattr("bio_scnn.tiling.OVERHEAD", 0)
+    parts = restore(image, mask, model=model, options=CLOSED).rate_maps
+    seen = np.isfinite(parts[..., 0])
+    assert 0.2 < seen.mean() < 0.9
+    for number in range(4):  # which may be in another order
+        away = [np.abs(parts[..., number] - whole[..., n])[seen].max() for n in range(4)]
+        assert min(away) < 1e-6
 
 
 def test_channel_axis(model):
@@ -294,7 +310,7 @@ def test_tiles_fit_any_fold(monkeypatch):
     image, mask = np.tile(photograph(30, 80), (1, 3, 1)), np.zeros((30, 240), bool)
     mask[10:14, 100:230] = True
     whole = restore(image, mask, model=model, options=CLOSED).image
-    monkeypatch.setattr("bio_scnn.restoration.TILE", 64)
+    monkeypatch.setattr("bio_scnn.tiling.LARGEST", 64)
     np.testing.assert_array_equal(restore(image, mask, model=model, options=CLOSED).image, whole)
 
 
