@@ -24,15 +24,55 @@ class _Laplacian(NamedTuple):
     here: NDArray[np.intp]  # the row of each missing pixel
 
 
-def zero_fill(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+Values = Callable[[NDArray, NDArray[np.bool_]], NDArray[np.float64]]
+
+
+def fill(image: NDArray, mask: NDArray[np.bool_], values: Values) -> NDArray[np.float64]:
+    """Put values ``(missing pixels, C)`` of a function in this module into a float64 image."""
+    filled = np.array(image, np.float64)
+    filled[mask] = values(image, mask)
+    return filled
+
+
+def zero_values(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Set the missing pixels to zero (black), as the paper does."""
-    return np.where(mask[..., None], 0.0, np.asarray(image, np.float64))
+    return np.zeros((np.count_nonzero(mask), image.shape[-1]))
+
+
+def mean_values(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Set the missing pixels to the mean of the known ones, channel by channel."""
+    known = ~mask[..., np.newaxis]
+    mean = np.mean(image, axis=(0, 1), dtype=np.float64, where=known)
+    return np.tile(mean, (int(np.count_nonzero(mask)), 1))
+
+
+def harmonic_values(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Solve Laplace's equation at the missing pixels; see `harmonic_fill`."""
+    if not mask.any():
+        return zero_values(image, mask)
+    laplacian = _laplacian(image, mask)
+    inside = laplacian.missing[laplacian.here]
+    return _solve(inside, -laplacian.known[laplacian.here])
+
+
+def biharmonic_values(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Solve the biharmonic equation at the missing pixels; see `biharmonic_fill`."""
+    if not mask.any():
+        return zero_values(image, mask)
+    laplacian = _laplacian(image, mask)
+    normal = laplacian.missing.T @ laplacian.missing
+    right = -(laplacian.missing.T @ laplacian.known)
+    known = ~mask[..., np.newaxis]
+    low, high = (
+        extreme(image, axis=(0, 1), where=known, initial=initial)
+        for extreme, initial in ((np.min, np.inf), (np.max, -np.inf))
+    )
+    return np.clip(_solve(normal, right), low, high)
 
 
 def mean_fill(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Set the missing pixels to the mean of the known ones, channel by channel."""
-    image = np.asarray(image, np.float64)
-    return np.where(mask[..., None], image[~mask].mean(axis=0), image)
+    return fill(image, mask, mean_values)
 
 
 def harmonic_fill(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -53,12 +93,7 @@ def harmonic_fill(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64
     -------
     array, shape (H, W, C), float64
     """
-    filled = zero_fill(image, mask)
-    if mask.any():
-        laplacian = _laplacian(filled, mask)
-        inside = laplacian.missing[laplacian.here]
-        filled[mask] = _solve(inside, -laplacian.known[laplacian.here])
-    return filled
+    return fill(image, mask, harmonic_values)
 
 
 def biharmonic_fill(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -82,42 +117,36 @@ def biharmonic_fill(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float
     .. [1] S. B. Damelin, N. S. Hoang, "On surface completion and image inpainting by biharmonic
        functions", Int. J. Math. Math. Sci. 2018, 3950312.
     """
-    filled = zero_fill(image, mask)
-    if mask.any():
-        laplacian = _laplacian(filled, mask)
-        normal = laplacian.missing.T @ laplacian.missing
-        known = image[~mask]
-        filled[mask] = np.clip(
-            _solve(normal, -(laplacian.missing.T @ laplacian.known)),
-            known.min(axis=0),
-            known.max(axis=0),
-        )
-    return filled
+    return fill(image, mask, biharmonic_values)
 
 
-def _laplacian(zero_filled: NDArray[np.float64], mask: NDArray[np.bool_]) -> _Laplacian:
+def _laplacian(image: NDArray, mask: NDArray[np.bool_]) -> _Laplacian:
     """Build the Laplacian at the missing pixels and their neighbours."""
     height, width = mask.shape
     near = scipy.ndimage.binary_dilation(mask)
     rows, cols = np.nonzero(near)
-    number = np.full(mask.shape, -1)
+    number = np.full(mask.shape, -1, np.int32)
     number[mask] = np.arange(np.count_nonzero(mask))
+
+    def value(r: NDArray, c: NDArray) -> NDArray[np.float64]:
+        """Of known pixels; zero where they are missing."""
+        return np.where(mask[r, c, np.newaxis], 0.0, image[r, c].astype(np.float64))
 
     i, j, weight = [], [], []
     degree = np.zeros(len(rows))
-    known = np.zeros((len(rows), zero_filled.shape[-1]))
+    known = np.zeros((len(rows), image.shape[-1]))
     for d_row, d_col in ((-1, 0), (1, 0), (0, -1), (0, 1)):
         r, c = rows + d_row, cols + d_col
         here = np.flatnonzero((r >= 0) & (r < height) & (c >= 0) & (c < width))
         r, c = r[here], c[here]
         degree[here] += 1
-        known[here] -= zero_filled[r, c]  # zero where missing
+        known[here] -= value(r, c)
         neighbour = number[r, c]
         coupled = neighbour >= 0
         i.append(here[coupled])
         j.append(neighbour[coupled])
         weight.append(np.full(len(i[-1]), -1.0))
-    known += degree[:, np.newaxis] * zero_filled[rows, cols]
+    known += degree[:, np.newaxis] * value(rows, cols)
     missing = np.flatnonzero(mask[rows, cols])
     i.append(missing)
     j.append(np.arange(len(missing)))
@@ -140,9 +169,9 @@ def _solve(matrix: scipy.sparse.csc_array, right: NDArray[np.float64]) -> NDArra
     return factors.solve(right)
 
 
-FILLS: dict[str, Callable[[NDArray, NDArray[np.bool_]], NDArray[np.float64]]] = {
-    "zero": zero_fill,
-    "mean": mean_fill,
-    "harmonic": harmonic_fill,
-    "biharmonic": biharmonic_fill,
+FILLS: dict[str, Values] = {
+    "zero": zero_values,
+    "mean": mean_values,
+    "harmonic": harmonic_values,
+    "biharmonic": biharmonic_values,
 }

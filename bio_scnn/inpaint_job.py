@@ -18,7 +18,7 @@ from bio_scnn.images import output_path_for, read_image, read_mask, to_float, wr
 from bio_scnn.masks import make_mask
 from bio_scnn.metrics import Evaluation, evaluate
 from bio_scnn.model import HybridSCNN, SpikingOptions
-from bio_scnn.panel import draw_panel
+from bio_scnn.panel import draw_panel, shown_pixels
 from bio_scnn.restoration import Restoration, restore, unit_range
 
 
@@ -92,12 +92,13 @@ def process(
     title = f"{job.name}: {job.holes}, {100 * job.mask.mean():.1f} % missing"
     if measured is not None:
         title += f"; hole PSNR {measured.hole_psnr:.2f} dB"
+    seen = shown_pixels(job.mask.shape)
     panel = draw_panel(
-        known_only(unit(job.image), job.mask),
-        job.mask,
-        unit(result.image),
-        result.rate_maps,
-        None if job.truth is None else unit(job.truth),
+        known_only(unit(job.image[seen]), job.mask[seen]),
+        job.mask[seen],
+        unit(result.image[seen]),
+        result.rate_maps[seen],
+        None if job.truth is None else unit(job.truth[seen]),
         title,
     )
     write_whole(job.panel, panel)

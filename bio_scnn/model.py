@@ -128,9 +128,24 @@ class Architecture:
         """Channels of the CNN's output: a colour, and a weight for each fill but the first."""
         return IMAGE_CHANNELS + (len(self.fills) - 1 if self.residual else 0)
 
+    def guess_missing(self, image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """First guesses for the holes of an image ``(H, W, 3)``: ``(n, 3 len(fills))``.
+
+        One row for each missing pixel, in C order.
+        """
+        return np.concatenate([FILLS[name](image, mask) for name in self.fills], axis=-1)
+
+    def fill(
+        self, image: NDArray, mask: NDArray[np.bool_], guesses: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Put first guesses into the holes: one copy of the image for each of the fills."""
+        filled = np.tile(np.asarray(image, np.float64), len(self.fills))
+        filled[mask] = guesses
+        return filled
+
     def guess(self, image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Fill the holes of an image ``(H, W, 3)`` in every way: ``(H, W, 3 len(fills))``."""
-        return np.concatenate([FILLS[name](image, mask) for name in self.fills], axis=-1)
+        return self.fill(image, mask, self.guess_missing(image, mask))
 
     def feature_noise(self, std: float) -> float:
         """Standard deviation of the features' noise: what is asked for, and the neurons' own."""

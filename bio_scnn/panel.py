@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 _LONGEST = 1024  # pixels of an image in the panel; more cannot be seen at its size
 
 
+def shown_pixels(shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Which pixels of a picture a panel needs: all, or every second, third, ... of large ones."""
+    step = -(-max(shape[:2]) // _LONGEST)
+    return slice(None, None, step), slice(None, None, step)
+
+
 def draw_panel(
     image: NDArray,
     mask: NDArray[np.bool_],
@@ -28,6 +34,7 @@ def draw_panel(
     Parameters
     ----------
     image, restored, truth : array, shape (H, W, 3) or (H, W), in [0, 1]
+        Of large pictures the `shown_pixels` are enough.
     mask : bool array, shape (H, W)
     rate_maps : array, shape (h, w, n)
         Normalised firing rates; NaN where nothing was simulated.
@@ -40,15 +47,13 @@ def draw_panel(
     """
     from matplotlib.figure import Figure
 
-    step = -(-max(mask.shape) // _LONGEST)
-
-    def small(picture: NDArray) -> NDArray:
-        return np.clip(picture[::step, ::step], 0, 1)
+    def seen(picture: NDArray) -> NDArray:
+        return np.clip(picture, 0, 1)
 
     tinted = np.where(mask[..., None], (1.0, 0.2, 0.6), _rgb(image))
-    shown = [("masked", small(tinted)), ("restored", small(_rgb(restored)))]
+    shown = [("masked", seen(tinted)), ("restored", seen(_rgb(restored)))]
     if truth is not None:
-        shown.insert(0, ("original", small(_rgb(truth))))
+        shown.insert(0, ("original", seen(_rgb(truth))))
     columns = len(shown) + 1 + (truth is not None)
     aspect = min(max(mask.shape[0] / mask.shape[1], 0.1), 4.0)
     figure = Figure(figsize=(2.9 * columns, 2.9 * aspect + 0.5), layout="constrained")
@@ -59,7 +64,7 @@ def draw_panel(
         _show(figure.add_subplot(next(position)), picture, name)
 
     maps = figure.add_subplot(next(position))
-    drawn = maps.imshow(_montage(rate_maps, step), vmin=0, vmax=1, cmap="viridis")
+    drawn = maps.imshow(_montage(rate_maps), vmin=0, vmax=1, cmap="viridis")
     maps.set_title(f"firing rates of {rate_maps.shape[-1]} feature maps", fontsize=9)
     maps.set_axis_off()
     bar = figure.colorbar(drawn, ax=maps, fraction=0.04, pad=0.02, ticks=[0, 1])
@@ -67,7 +72,7 @@ def draw_panel(
 
     _show(figure.add_subplot(next(position)), shown[-1][1], shown[-1][0])
     if truth is not None:
-        error = np.abs(_rgb(restored) - _rgb(truth)).mean(axis=-1)[::step, ::step]
+        error = np.abs(_rgb(restored) - _rgb(truth)).mean(axis=-1)
         axes = figure.add_subplot(next(position))
         drawn = axes.imshow(error, vmin=0, vmax=max(0.05, float(error.max())), cmap="magma")
         axes.set_title("absolute error", fontsize=9)
@@ -93,9 +98,9 @@ def _show(axes: Axes, picture: NDArray, name: str) -> None:
     axes.set_axis_off()
 
 
-def _montage(maps: NDArray, step: int) -> NDArray:
+def _montage(maps: NDArray) -> NDArray:
     """Lay maps out in two columns."""
-    maps = np.moveaxis(maps[::step, ::step], -1, 0)
+    maps = np.moveaxis(maps, -1, 0)
     if len(maps) % 2:
         maps = np.concatenate([maps, np.full_like(maps[:1], np.nan)])
     return np.vstack([np.hstack(list(maps[i : i + 2])) for i in range(0, len(maps), 2)])

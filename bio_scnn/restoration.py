@@ -165,7 +165,10 @@ def restore(
     network = model if isinstance(model, HybridSCNN) else load_model(model_path(str(model)))[0]
     channels = image[..., np.newaxis] if image.ndim == 2 else image
     low, span = unit_range(image, mask)
-    scaled = (np.where(mask[..., np.newaxis], low, channels) - low) / span
+    scaled = channels.astype(np.float64)  # one copy, changed in place: pictures may be large
+    scaled[mask] = low
+    scaled -= low
+    scaled /= span
     result = Restoration(image.copy())
     restored = np.empty((np.count_nonzero(mask), channels.shape[-1]))
     groups = _colour_groups(channels.shape[-1])
@@ -176,7 +179,8 @@ def restore(
             if progress is not None:
                 progress((number + fraction) / len(groups))
 
-        colour = np.broadcast_to(scaled[..., group], (*mask.shape, IMAGE_CHANNELS))
+        colour = scaled[..., group[0] : group[-1] + 1]
+        colour = np.broadcast_to(colour, (*mask.shape, IMAGE_CHANNELS))
         output, maps = _restore_colour(
             colour, mask, network, options, orientations(quality), group_seed, result, report
         )
@@ -206,15 +210,17 @@ def _restore_colour(
     """Restore one (H, W, 3) image in [0, 1]; return its missing pixels (n, 3), and rate maps.
 
     The fills turn with the picture, so that they are found once; the network's answers to the
-    turned fills are turned back and averaged. Rate maps are those of the first orientation.
+    turned fills are averaged, pixel by pixel. Rate maps are those of the first orientation.
 
     What no hole can reach is not computed; see `bio_scnn.tiling`.
     """
     architecture = network.architecture
     fold = architecture.fold
     with result.timed("fill"):
-        fill = architecture.guess(image, mask)
-    total = np.zeros(image.shape)
+        guesses = architecture.guess_missing(image, mask)
+    total = np.zeros((len(guesses), IMAGE_CHANNELS))
+    row_of = np.zeros(mask.shape, np.int32)  # of each missing pixel, in these two
+    row_of[mask] = np.arange(len(guesses))
     maps = np.full((*(-(-side // fold) for side in mask.shape), _SHOWN_MAPS), np.nan, np.float32)
     shown = None
     m = architecture.multiple
@@ -223,7 +229,8 @@ def _restore_colour(
     ]
     rngs = [np.random.default_rng(child) for child in seed.spawn(len(parts))]
     for number, ((turn, part), rng) in enumerate(zip(parts, rngs, strict=True)):
-        tile_fill, tile_mask = turn.view(fill)[part.margin], turn.view(mask)[part.margin]
+        seen, tile_mask, rows = (turn.view(of)[part.margin] for of in (image, mask, row_of))
+        tile_fill = architecture.fill(seen, tile_mask, guesses[rows[tile_mask]])
         pad = [(0, -side % m) for side in tile_mask.shape]
         tile_fill = np.pad(tile_fill, [*pad, (0, 0)], mode="edge")
         tile_mask = np.pad(tile_mask, pad)
@@ -238,15 +245,15 @@ def _restore_colour(
         result.spikes += fired.spikes
         if fired.engine not in result.engine:  # a small tile may be run on another target
             result.engine += f" and {fired.engine}" if result.engine else fired.engine
-        # Into a view: this turns it back.
-        turn.view(total)[part.core] += tile[part.inner]
+        holes = tile_mask[part.inner]
+        total[rows[part.inner][holes]] += tile[part.inner][holes]
         if turn == turns[0]:
             if shown is None:
                 shown = np.argsort(-fired.rates.std(axis=(0, 1)))[:_SHOWN_MAPS]
             here, there = _seen_whole(part.margin, mask.shape, architecture)
             maps[here] = fired.rates[there][..., shown]
         report((number + 1) / len(parts))
-    return total[mask] / len(turns), maps
+    return total / len(turns), maps
 
 
 def _seen_whole(

@@ -8,7 +8,7 @@ from skimage.restoration import inpaint_biharmonic
 from bio_scnn import TABLE_1, current_for_rate, firing_rate
 from bio_scnn.convolution import feature_maps
 from bio_scnn.encoding import current_band, encode, encoder_backward, normalise
-from bio_scnn.fills import biharmonic_fill, harmonic_fill, mean_fill, zero_fill
+from bio_scnn.fills import biharmonic_fill, fill, harmonic_fill, mean_fill, zero_values
 from bio_scnn.layers import conv2d
 from bio_scnn.masks import MASK_KINDS, make_mask
 
@@ -111,7 +111,7 @@ def test_harmonic_fill_ignores_what_lies_in_the_hole():
 def test_simple_fills_by_hand():
     image = np.array([[[0.2], [0.4]], [[0.6], [0.9]]])
     mask = np.array([[False, False], [False, True]])
-    assert zero_fill(image, mask)[1, 1] == 0
+    assert fill(image, mask, zero_values)[1, 1] == 0
     assert mean_fill(image, mask)[1, 1] == pytest.approx(0.4)
     assert mean_fill(image, mask)[0, 1] == 0.4
 
@@ -130,7 +130,7 @@ def test_biharmonic_fill_is_that_of_scikit_image(kind):
     image = photograph(96, 80) / 255
     mask = make_mask(kind, image.shape[:2], np.random.default_rng(2))
     mask[:6, :9] = mask[40:, -1:] = True  # holes at the frame, where the equation changes
-    expected = inpaint_biharmonic(zero_fill(image, mask), mask, channel_axis=-1)
+    expected = inpaint_biharmonic(fill(image, mask, zero_values), mask, channel_axis=-1)
     filled = biharmonic_fill(image, mask)
     np.testing.assert_allclose(filled, expected, rtol=0, atol=1e-10)
     assert np.abs(filled - harmonic_fill(image, mask)).max() > 0.01  # and it is another fill
