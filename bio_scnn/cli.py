@@ -6,11 +6,47 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
+from tqdm import tqdm
+
 from bio_scnn.errors import InputError
+from bio_scnn.masks import DEFAULT_COVERAGE, MASK_KINDS
 from bio_scnn.model import ENGINES, READOUTS, SpikingOptions
 from bio_scnn.quality import QUALITIES, spiking_options
+
+
+def add_hole_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say which pixels are missing."""
+    group.add_argument(
+        "--mask", type=Path, metavar="MASK", help="an image: non-zero where a pixel is missing"
+    )
+    group.add_argument(
+        "--mask-kind", choices=MASK_KINDS, help="make holes of this kind instead of --mask"
+    )
+    usual = ", ".join(f"{k} {v}" for k, v in DEFAULT_COVERAGE.items())
+    group.add_argument(
+        "--coverage", type=float, help=f"fraction of missing pixels (default: {usual})"
+    )
+    group.add_argument("--seed", type=int, default=0, help="of mask and noise (default: 0)")
+
+
+def check_holes(args: argparse.Namespace, *, given: bool) -> None:
+    """Refuse holes that are said twice, or, of an image that was given, not at all."""
+    if args.mask is not None and (args.mask_kind is not None or args.coverage is not None):
+        raise InputError("--mask says what is missing; leave out --mask-kind and --coverage")
+    if given and args.mask is None and args.mask_kind is None:
+        raise InputError(
+            "say what is missing: --mask MASK, or --mask-kind "
+            f"{'|'.join(MASK_KINDS)} to make holes and measure"
+        )
+
+
+def picture_bar(name: str, *, quiet: bool) -> tqdm:
+    """A progress bar for one picture, from 0 to 1; only where somebody watches."""
+    bar_format = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
+    return tqdm(total=1.0, desc=name, leave=False, disable=quiet or None, bar_format=bar_format)
 
 
 def add_neuron_options(group: argparse._ArgumentGroup) -> None:

@@ -18,6 +18,7 @@ from bio_scnn.checkpoint import load_model
 from bio_scnn.cli import add_neuron_options, neuron_options, run
 from bio_scnn.datasets import embedded_images, find_images, read_rgb, validation_crops
 from bio_scnn.errors import InputError
+from bio_scnn.files import finite
 from bio_scnn.fills import biharmonic_fill, harmonic_fill, mean_fill
 from bio_scnn.images import from_float, to_float
 from bio_scnn.masks import DEFAULT_COVERAGE, MASK_KINDS, make_mask
@@ -206,15 +207,6 @@ def pictures_of(
     if args.grey:
         pictures = [np.asarray(Image.fromarray(picture).convert("L")) for picture in pictures]
     return pictures, np.arange(len(pictures)) % photographs
-
-
-def finite(value: Any) -> Any:
-    """The same nest of dicts and sequences, with None for numbers that JSON cannot hold."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,17 +7,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from bio_scnn.checkpoint import load_model
-from bio_scnn.cli import run
+from bio_scnn.cli import add_hole_options, check_holes, picture_bar, run
 from bio_scnn.datasets import embedded_images
 from bio_scnn.errors import InputError
 from bio_scnn.explore_page import Picture, explore_page
 from bio_scnn.explore_window import Window, record_window
 from bio_scnn.files import write_whole
 from bio_scnn.inpaint_job import known_only, prepare, scaler
-from bio_scnn.masks import DEFAULT_COVERAGE, MASK_KINDS
+from bio_scnn.masks import MASK_KINDS
 from bio_scnn.metrics import evaluate
 from bio_scnn.model import Architecture, SpikingOptions
 from bio_scnn.model_files import model_path
@@ -49,18 +47,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument("image", nargs="?", type=Path, metavar="IMAGE", help="image to restore")
-    holes = p.add_argument_group("holes")
-    holes.add_argument(
-        "--mask", type=Path, metavar="MASK", help="an image: non-zero where a pixel is missing"
-    )
-    holes.add_argument(
-        "--mask-kind", choices=MASK_KINDS, help="make holes of this kind instead of --mask"
-    )
-    usual = ", ".join(f"{k} {v}" for k, v in DEFAULT_COVERAGE.items())
-    holes.add_argument(
-        "--coverage", type=float, help=f"fraction of missing pixels (default: {usual})"
-    )
-    holes.add_argument("--seed", type=int, default=0, help="of mask and noise (default: 0)")
+    add_hole_options(p.add_argument_group("holes"))
     net = p.add_argument_group("network and neurons")
     net.add_argument(
         "--model", default="inpaint", help="a shipped model's name or a file (default: inpaint)"
@@ -100,13 +87,7 @@ def parser() -> argparse.ArgumentParser:
 
 def checked(args: argparse.Namespace) -> tuple[Path, Path]:
     """Paths of the image and of the page; what cannot be meant is refused."""
-    if args.mask is not None and (args.mask_kind is not None or args.coverage is not None):
-        raise InputError("--mask says what is missing; leave out --mask-kind and --coverage")
-    if args.image is not None and args.mask is None and args.mask_kind is None:
-        raise InputError(
-            "say what is missing: --mask MASK, or --mask-kind "
-            f"{'|'.join(MASK_KINDS)} to make holes and measure"
-        )
+    check_holes(args, given=args.image is not None)
     for name, least in (("seed", 0), ("window", 1), ("maps", 1)):
         if getattr(args, name) < least:
             raise InputError(f"--{name} is {getattr(args, name)}; it must be at least {least}")
@@ -168,9 +149,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_size(args, job.mask.shape, network.architecture)
     # The restoration needs no traces, so it takes the longer step; the spikes are the same.
     options = SpikingOptions(duration_ms=args.duration, current_noise=args.noise)
-    bar_format = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
-    silent = args.quiet or None  # None: only where somebody watches
-    with tqdm(total=1.0, desc=job.name, leave=False, disable=silent, bar_format=bar_format) as bar:
+    with picture_bar(job.name, quiet=args.quiet) as bar:
         restored = restore(
             job.image,
             job.mask,

@@ -1,10 +1,12 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Writing files so that nobody ever sees half of one, and what may stand in JSON."""
 
 from __future__ import annotations
 
+import math
 import os
 import uuid
 from pathlib import Path
+from typing import Any
 
 from bio_scnn.errors import InputError
 
@@ -27,3 +29,14 @@ def write_whole(path: Path, data: bytes) -> None:
             beside.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def finite(value: Any) -> Any:
+    """The same nest of dicts, lists and tuples, with None for numbers that JSON has not."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value

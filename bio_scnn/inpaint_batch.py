@@ -61,7 +61,7 @@ def outcomes(images: Sequence[Path], args: argparse.Namespace) -> Iterator[Outco
     """
     jobs = min(args.jobs, len(images))
     silent = args.quiet or args.json or len(images) == 1 or None
-    if jobs == 1:
+    if jobs <= 1:
         results = (attempt(path, args, quiet=len(images) > 1) for path in images)
     else:
         # A process more means a thread less for each: joblib tells the linear algebra so.

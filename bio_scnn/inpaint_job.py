@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
+from bio_scnn.cli import picture_bar
 from bio_scnn.errors import InputError
 from bio_scnn.files import write_whole
 from bio_scnn.images import output_path_for, read_image, read_mask, to_float, write_image
@@ -72,9 +72,7 @@ def process(
 ) -> tuple[Restoration, Evaluation | None, float]:
     """Restore, measure and save one image; the result itself last, so that it tells of both."""
     start = time.perf_counter()
-    bar_format = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
-    silent = quiet or args.quiet or args.json or None  # None: only where somebody watches
-    with tqdm(total=1.0, desc=job.name, leave=False, disable=silent, bar_format=bar_format) as bar:
+    with picture_bar(job.name, quiet=quiet or args.quiet or args.json) as bar:
         result = restore(
             job.image,
             job.mask,

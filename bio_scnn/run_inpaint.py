@@ -10,12 +10,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bio_scnn.cli import add_neuron_options, neuron_options, run
+from bio_scnn.cli import add_hole_options, add_neuron_options, check_holes, neuron_options, run
 from bio_scnn.datasets import embedded_images, find_images
 from bio_scnn.errors import InputError
 from bio_scnn.images import output_path_for
 from bio_scnn.inpaint_batch import model_of, outcomes
-from bio_scnn.masks import DEFAULT_COVERAGE, MASK_KINDS
+from bio_scnn.masks import MASK_KINDS
 
 EPILOG = """\
 examples:
@@ -53,20 +53,10 @@ def parser() -> argparse.ArgumentParser:
         help="images to restore, or folders of them",
     )
     holes = p.add_argument_group("holes")
-    holes.add_argument(
-        "--mask", type=Path, metavar="MASK", help="an image: non-zero where a pixel is missing"
-    )
+    add_hole_options(holes)
     holes.add_argument(
         "--truth", type=Path, metavar="IMAGE", help="the undamaged image, to measure against"
     )
-    holes.add_argument(
-        "--mask-kind", choices=MASK_KINDS, help="make holes of this kind instead of --mask"
-    )
-    usual = ", ".join(f"{k} {v}" for k, v in DEFAULT_COVERAGE.items())
-    holes.add_argument(
-        "--coverage", type=float, help=f"fraction of missing pixels (default: {usual})"
-    )
-    holes.add_argument("--seed", type=int, default=0, help="of mask and noise (default: 0)")
     net = p.add_argument_group("network and neurons")
     net.add_argument(
         "--model", default="inpaint", help="a shipped model's name or a file (default: inpaint)"
@@ -102,17 +92,11 @@ def find(args: argparse.Namespace) -> list[Path]:
 
 def check(args: argparse.Namespace, images: Sequence[Path]) -> None:
     """Refuse what cannot be meant, before anything is written."""
-    if args.mask is not None and (args.mask_kind is not None or args.coverage is not None):
-        raise InputError("--mask says what is missing; leave out --mask-kind and --coverage")
+    check_holes(args, given=bool(args.images))
     if args.truth is not None and args.mask is None:
         raise InputError("--truth needs --mask; with --mask-kind the image itself is the truth")
     if args.truth is not None and len(images) != 1:
         raise InputError("--truth goes with exactly one image")
-    if args.images and args.mask is None and args.mask_kind is None:
-        raise InputError(
-            "say what is missing: --mask MASK, or --mask-kind "
-            f"{'|'.join(MASK_KINDS)} to make holes and measure"
-        )
     for name, least in (("seed", 0), ("jobs", 1)):
         if getattr(args, name) < least:
             raise InputError(f"--{name} is {getattr(args, name)}; it must be at least {least}")

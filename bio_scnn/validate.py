@@ -24,7 +24,7 @@ from bio_scnn.crossval.report_text import text_report
 from bio_scnn.crossval.results import Report
 from bio_scnn.crossval.targets import checks_to_run, find_targets, listing
 from bio_scnn.errors import InputError
-from bio_scnn.files import write_whole
+from bio_scnn.files import finite, write_whole
 
 EPILOG = """\
 examples:
@@ -282,19 +282,8 @@ def _check_outputs(args: argparse.Namespace) -> None:
 
 def _json(table: dict[str, Any]) -> bytes:
     # What a framework says may hold half a character, which is no text.
-    text = json.dumps(_finite(table), indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(finite(table), indent=1, ensure_ascii=False) + "\n"
     return text.encode(errors="replace")
-
-
-def _finite(value: Any) -> Any:
-    # JSON has no NaN; what is not a number is null.
-    if isinstance(value, float) and not -float("inf") < value < float("inf"):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
 
 
 def _width() -> int:

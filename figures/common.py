@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.datasets import find_images, read_rgb, validation_crops
-from bio_scnn.evaluate import bootstrap, finite
-from bio_scnn.files import write_whole
+from bio_scnn.evaluate import bootstrap
+from bio_scnn.files import finite, write_whole
 from bio_scnn.images import from_float, to_float
 from bio_scnn.masks import MASK_KINDS, make_mask
 from bio_scnn.metrics import hole_psnr

@@ -169,23 +169,11 @@ def draw(data: dict[str, Any], params: LIFParameters = TABLE_1) -> Any:
         lower.set_xlim(0, of["t_ms"][-1])
     axes[0, 0].set_ylabel("V (dimensionless)")
     axes[1, 0].set_ylabel("I (dimensionless)")
-    right = axes[0, -1]
-    right.annotate(
-        "$V_\\mathrm{th}$",
-        (1, params.V_th),
-        xycoords=("axes fraction", "data"),
-        xytext=(2, 0),
-        textcoords="offset points",
-        va="center",
-    )
-    right.annotate(
-        "$V_\\mathrm{reset}$",
-        (1, params.V_reset),
-        xycoords=("axes fraction", "data"),
-        xytext=(2, 0),
-        textcoords="offset points",
-        va="center",
-    )
+    for label, height in (("th", params.V_th), ("reset", params.V_reset)):
+        axes[0, -1].annotate(
+            f"$V_\\mathrm{{{label}}}$", (1, height), xycoords=("axes fraction", "data"),
+            xytext=(2, 0), textcoords="offset points", va="center",
+        )  # fmt: skip
     handles, labels = axes[0, 0].get_legend_handles_labels()
     clamp = plt.Rectangle((0, 0), 1, 1, color=GREY, alpha=0.4, lw=0)
     figure.legend(

@@ -287,6 +287,8 @@ def test_what_is_done_is_not_done_again(many, capsys):
     printed = capsys.readouterr()
     assert [json.loads(line)["name"] for line in printed.out.splitlines()] == ["b.png"]
     assert "1 of 2 are done" in printed.err
+    main([str(many / "many"), *words, "--jobs", "2"])
+    assert capsys.readouterr().out == ""
     assert (many / "out" / "a_restored.png").stat().st_mtime_ns == kept
 
 
