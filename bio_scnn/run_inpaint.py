@@ -92,11 +92,11 @@ def find(args: argparse.Namespace) -> list[Path]:
 
 def check(args: argparse.Namespace, images: Sequence[Path]) -> None:
     """Refuse what cannot be meant, before anything is written."""
-    check_holes(args, given=bool(args.images))
     if args.truth is not None and args.mask is None:
         raise InputError("--truth needs --mask; with --mask-kind the image itself is the truth")
     if args.truth is not None and len(images) != 1:
         raise InputError("--truth goes with exactly one image")
+    check_holes(args, given=bool(args.images))
     for name, least in (("seed", 0), ("jobs", 1)):
         if getattr(args, name) < least:
             raise InputError(f"--{name} is {getattr(args, name)}; it must be at least {least}")
