@@ -144,8 +144,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     traced = SpikingOptions(duration_ms=args.duration, dt_ms=args.dt, current_noise=args.noise)
     network, _ = load_model(model_path(args.model))
     network.architecture.require_lif("a page of neurons")
-    args.truth, args.output = None, page.parent  # what `prepare` asks for besides
-    job = prepare(args, path)
+    job = prepare(
+        path,
+        page.parent,
+        mask_path=args.mask,
+        mask_kind=args.mask_kind,
+        coverage=args.coverage,
+        seed=args.seed,
+    )
     check_size(args, job.mask.shape, network.architecture)
     # The restoration needs no traces, so it takes the longer step; the spikes are the same.
     options = SpikingOptions(duration_ms=args.duration, current_noise=args.noise)

@@ -17,11 +17,11 @@ from PIL import Image
 from bio_scnn.encoding import current_band
 from bio_scnn.explore_data import LEVELS, value_range, window_data
 from bio_scnn.explore_window import Window
+from bio_scnn.panel import marked, rgb
 from bio_scnn.table1 import LIFParameters
 
 _OVERVIEW = 400  # pixels of a whole picture's longer side, in which the window is only marked
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_TINT = (1.0, 0.2, 0.6)  # of missing pixels, as in the panel of `run_inpaint`
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +54,10 @@ class Picture:
 
     def views(self) -> dict[str, NDArray[np.float64]]:
         """What there is to see, by name: each (H, W, 3) in [0, 1]."""
-        masked = np.where(self.mask[..., np.newaxis], _TINT, _rgb(self.known))
-        shown = {"masked": masked, "restored": _rgb(self.restored)}
-        return shown if self.truth is None else shown | {"original": _rgb(self.truth)}
+        shown = {"masked": marked(self.known, self.mask), "restored": rgb(self.restored)}
+        if self.truth is not None:
+            shown["original"] = rgb(self.truth)
+        return {name: np.clip(view, 0, 1) for name, view in shown.items()}
 
 
 def explore_page(picture: Picture, window: Window, params: LIFParameters) -> str:
@@ -203,12 +204,6 @@ def _power(value: float) -> str:
     if not value:
         return "0"
     return f"{digits} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
-
-
-def _rgb(image: NDArray) -> NDArray[np.float64]:
-    image = image[..., np.newaxis] if image.ndim == 2 else image
-    first = image[..., :3] if image.shape[-1] >= 3 else image[..., :1]
-    return np.clip(np.broadcast_to(first, (*image.shape[:2], 3)), 0, 1)
 
 
 def _jpeg(view: NDArray) -> str:

@@ -35,7 +35,15 @@ def attempt(path: Path, args: argparse.Namespace, *, quiet: bool) -> Outcome:
     """Restore one image, measure and save; what is wrong with it is part of the outcome."""
     try:
         network, options = model_of(args.model), neuron_options(args)
-        job = prepare(args, path)
+        job = prepare(
+            path,
+            args.output,
+            mask_path=args.mask,
+            truth_path=args.truth,
+            mask_kind=args.mask_kind,
+            coverage=args.coverage,
+            seed=args.seed,
+        )
         result, measured, seconds = process(job, args, network, options, quiet=quiet)
     except InputError as error:
         where = "" if path.name in str(error) else f"{path}: "

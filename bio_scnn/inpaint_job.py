@@ -34,32 +34,40 @@ class Job(NamedTuple):
     panel: Path
 
 
-def prepare(args: argparse.Namespace, path: Path) -> Job:
-    """Read an image and read or draw its mask."""
+def prepare(
+    path: Path,
+    output: Path,
+    *,
+    mask_path: Path | None = None,
+    truth_path: Path | None = None,
+    mask_kind: str = "",
+    coverage: float | None = None,
+    seed: int = 0,
+) -> Job:
+    """Read an image and its mask, or draw holes of a kind; results will go to a folder."""
     image = read_image(path)
     truth = None
-    if args.mask is not None:
-        mask, holes = read_mask(args.mask), args.mask.name
+    if mask_path is not None:
+        mask, holes = read_mask(mask_path), mask_path.name
         if mask.shape != image.shape[:2]:
             raise InputError(
-                f"{args.mask} has {mask.shape[0]} x {mask.shape[1]} pixels, {path} "
+                f"{mask_path} has {mask.shape[0]} x {mask.shape[1]} pixels, {path} "
                 f"{image.shape[0]} x {image.shape[1]}; they must be of the same size"
             )
-        if args.truth is not None:
-            truth = read_image(args.truth)
+        if truth_path is not None:
+            truth = read_image(truth_path)
             if truth.shape != image.shape:
                 raise InputError(
-                    f"{args.truth} has shape {truth.shape}, {path} {image.shape}; they must agree"
+                    f"{truth_path} has shape {truth.shape}, {path} {image.shape}; they must agree"
                 )
             if not np.isfinite(truth).all():
-                raise InputError(f"{args.truth} holds NaN or infinity; a truth must be finite")
+                raise InputError(f"{truth_path} holds NaN or infinity; a truth must be finite")
     else:
-        holes = args.mask_kind
-        mask = make_mask(holes, image.shape[:2], np.random.default_rng(args.seed), args.coverage)
+        holes = mask_kind
+        mask = make_mask(holes, image.shape[:2], np.random.default_rng(seed), coverage)
         truth = image
-    restored = output_path_for(path, args.output)
-    panel = args.output / f"{path.stem}_panel.png"
-    return Job(path.name, image, mask, truth, holes, restored, panel)
+    restored = output_path_for(path, output)
+    return Job(path.name, image, mask, truth, holes, restored, output / f"{path.stem}_panel.png")
 
 
 def process(

@@ -50,10 +50,9 @@ def draw_panel(
     def seen(picture: NDArray) -> NDArray:
         return np.clip(picture, 0, 1)
 
-    tinted = np.where(mask[..., None], (1.0, 0.2, 0.6), _rgb(image))
-    shown = [("masked", seen(tinted)), ("restored", seen(_rgb(restored)))]
+    shown = [("masked", seen(marked(image, mask))), ("restored", seen(rgb(restored)))]
     if truth is not None:
-        shown.insert(0, ("original", seen(_rgb(truth))))
+        shown.insert(0, ("original", seen(rgb(truth))))
     columns = len(shown) + 1 + (truth is not None)
     aspect = min(max(mask.shape[0] / mask.shape[1], 0.1), 4.0)
     figure = Figure(figsize=(2.9 * columns, 2.9 * aspect + 0.5), layout="constrained")
@@ -72,7 +71,7 @@ def draw_panel(
 
     _show(figure.add_subplot(next(position)), shown[-1][1], shown[-1][0])
     if truth is not None:
-        error = np.abs(_rgb(restored) - _rgb(truth)).mean(axis=-1)
+        error = np.abs(rgb(restored) - rgb(truth)).mean(axis=-1)
         axes = figure.add_subplot(next(position))
         drawn = axes.imshow(error, vmin=0, vmax=max(0.05, float(error.max())), cmap="magma")
         axes.set_title("absolute error", fontsize=9)
@@ -86,10 +85,16 @@ def draw_panel(
     return buffer.getvalue()
 
 
-def _rgb(image: NDArray) -> NDArray:
+def rgb(image: NDArray) -> NDArray:
+    """Colours ``(H, W, 3)`` of a picture ``(H, W)`` or ``(H, W, C)``, whatever its channels."""
     if image.ndim == 2:
         image = image[..., np.newaxis]
     return image[..., :3] if image.shape[-1] >= 3 else np.repeat(image[..., :1], 3, axis=-1)
+
+
+def marked(image: NDArray, mask: NDArray[np.bool_]) -> NDArray:
+    """Colours of a picture in [0, 1], its missing pixels pink."""
+    return np.where(mask[..., np.newaxis], (1.0, 0.2, 0.6), rgb(image))
 
 
 def _show(axes: Axes, picture: NDArray, name: str) -> None:

@@ -164,11 +164,7 @@ def restore(
     check_quality(quality, options.engine)
     network = model if isinstance(model, HybridSCNN) else load_model(model_path(str(model)))[0]
     channels = image[..., np.newaxis] if image.ndim == 2 else image
-    low, span = unit_range(image, mask)
-    scaled = channels.astype(np.float64)  # one copy, changed in place: pictures may be large
-    scaled[mask] = low
-    scaled -= low
-    scaled /= span
+    scaled, low, span = to_unit(channels, mask)
     result = Restoration(image.copy())
     restored = np.empty((np.count_nonzero(mask), channels.shape[-1]))
     groups = _colour_groups(channels.shape[-1])
@@ -296,6 +292,18 @@ def _check(image: NDArray, mask: NDArray[np.bool_]) -> None:
             f"{np.count_nonzero(~np.isfinite(known))} known values of the image are NaN or "
             "infinite; mark those pixels as missing in the mask"
         )
+
+
+def to_unit(
+    channels: NDArray, mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], float, float]:
+    """Channels ``(H, W, C)`` in [0, 1], zero where missing; offset and span of `unit_range`."""
+    low, span = unit_range(channels, mask)
+    scaled = channels.astype(np.float64)  # one copy, changed in place: pictures may be large
+    scaled[mask] = low
+    scaled -= low
+    scaled /= span
+    return scaled, low, span
 
 
 def unit_range(image: NDArray, mask: NDArray[np.bool_]) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import FOLDER, parser
+from common import FOLDER, arguments, parser
 from tqdm import tqdm
 
 
@@ -19,7 +19,7 @@ def scripts(folder: Path) -> list[str]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run every script with the same options."""
     description = "Draw every figure and table of this folder."
-    args = parser(description, photographs=True).parse_args(argv)
+    args = arguments(parser(description, photographs=True), argv)
     started = time.monotonic()
     for name in tqdm(scripts(FOLDER), disable=None):
         tqdm.write(f"[{time.monotonic() - started:3.0f} s] {name}")

@@ -89,7 +89,7 @@ def draw(data: dict[str, Any]) -> Any:
 
 def main(args: argparse.Namespace | None = None) -> None:
     """Read, measure, draw, save."""
-    args = args or common.parser(__doc__, photographs=True).parse_args()
+    args = args or common.arguments(common.parser(__doc__, photographs=True))
     data = measure(common.photographs(args.data))
     facts = {key: value for key, value in data.items() if key != "log"}
     common.save(args, "claim_losses", draw(data), facts)

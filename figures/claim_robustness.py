@@ -146,7 +146,7 @@ def draw(data: dict[str, Any]) -> Any:
 
 def main(args: argparse.Namespace | None = None) -> None:
     """Restore, measure, draw, save."""
-    args = args or common.parser(__doc__, photographs=True).parse_args()
+    args = args or common.arguments(common.parser(__doc__, photographs=True))
     data = measure(common.photographs(args.data))
     common.save(args, "claim_robustness", draw(data), data)
 

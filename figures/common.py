@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.datasets import find_images, read_rgb, validation_crops
+from bio_scnn.errors import InputError
 from bio_scnn.evaluate import bootstrap
 from bio_scnn.files import finite, write_whole
 from bio_scnn.images import from_float, to_float
@@ -26,6 +28,7 @@ from bio_scnn.masks import MASK_KINDS, make_mask
 from bio_scnn.metrics import hole_psnr
 from bio_scnn.model import Architecture, HybridSCNN, SpikingOptions, network_input
 from bio_scnn.photographs import main as fetch_photographs
+from bio_scnn.photographs import read_manifest
 
 matplotlib.use("Agg")
 
@@ -73,7 +76,13 @@ matplotlib.rcParams.update(STYLE)
 
 def parser(description: str | None, *, photographs: bool = False) -> argparse.ArgumentParser:
     """The options of every script; `photographs` adds where they come from."""
-    p = argparse.ArgumentParser(description=description)
+    program = Path(sys.argv[0])
+    command = f"figures/{program.name}" if program.suffix == ".py" else "figures"
+    p = argparse.ArgumentParser(
+        description=description,
+        epilog=f"example:\n  python {command} --format pdf --output .",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     p.add_argument(
         "-o",
         "--output",
@@ -92,6 +101,14 @@ def parser(description: str | None, *, photographs: bool = False) -> argparse.Ar
             "photos/val, fetched from Debian packages if they are not there)",
         )
     return p
+
+
+def arguments(p: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line; what cannot be written to is refused before anything is measured."""
+    args = p.parse_args(argv)
+    if args.output.exists() and not args.output.is_dir():
+        raise InputError(f"--output {args.output} is a file; it must be a folder")
+    return args
 
 
 def save(args: argparse.Namespace, name: str, figure: Any, facts: dict[str, Any]) -> None:
@@ -130,7 +147,8 @@ def photographs(folder: Path | None) -> list[Path]:
     """The photographs of a folder, or those of the validation side, fetched if need be."""
     if folder is None:
         folder = PHOTOGRAPHS
-        if not folder.is_dir():
+        # An interrupted download leaves some of them.
+        if not all((folder / f"{wanted.name}.jpg").is_file() for wanted in read_manifest().val):
             print("Fetching the validation photographs from Debian packages, once.")
             fetch_photographs(["--val", "-o", str(folder)])
     return find_images(folder)

@@ -124,7 +124,7 @@ def draw(data: dict[str, Any]) -> Any:
 
 def main(args: argparse.Namespace | None = None) -> None:
     """Simulate, compare, draw, save."""
-    args = args or common.parser(__doc__).parse_args()
+    args = args or common.arguments(common.parser(__doc__))
     data = measure()
     facts = summary(data)
     common.save(args, "fi_curve", draw(data), {"summary": facts, **listed(data)})

@@ -157,7 +157,7 @@ def main(args: argparse.Namespace | None = None) -> None:
             help="a shipped model (inpaint, paper, cnn_twin, one_step) or a file (default: "
             "%(default)s)",
         )
-        args = p.parse_args()
+        args = common.arguments(p)
     data = measure(getattr(args, "model", MODEL))
     suffix = "" if data["model"] == MODEL else f"_{data['model']}"
     common.save(args, f"figure1_architecture{suffix}", draw(data), data)

@@ -187,7 +187,7 @@ def draw(data: dict[str, Any], params: LIFParameters = TABLE_1) -> Any:
 
 def main(args: argparse.Namespace | None = None) -> None:
     """Simulate, compare, draw, save."""
-    args = args or common.parser(__doc__).parse_args()
+    args = args or common.arguments(common.parser(__doc__))
     data = measure()
     facts = {
         name: {key: of[key] for key in ("V_deviation", "spike_deviation_ms")}

@@ -175,7 +175,7 @@ def equations(axes: Axes, data: dict[str, float]) -> None:
 
 def main(args: argparse.Namespace | None = None) -> None:
     """Read, draw, save."""
-    args = args or common.parser(__doc__).parse_args()
+    args = args or common.arguments(common.parser(__doc__))
     data = measure()
     common.save(args, "figure2b_circuit", draw(data), data)
 

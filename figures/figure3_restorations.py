@@ -80,7 +80,7 @@ def draw(cases: Sequence[dict[str, Any]]) -> Any:
 
 def main(args: argparse.Namespace | None = None) -> None:
     """Restore, measure, draw, save."""
-    args = args or common.parser(__doc__, photographs=True).parse_args()
+    args = args or common.arguments(common.parser(__doc__, photographs=True))
     cases = measure(common.photographs(args.data))
     facts = [{key: case[key] for key in case if key != "pictures"} for case in cases]
     common.save(args, "figure3_restorations", draw(cases), {"cases": facts})

@@ -55,7 +55,7 @@ def draw(data: dict[str, Any]) -> Any:
 
 def main(args: argparse.Namespace | None = None) -> None:
     """Read, draw, save."""
-    args = args or common.parser(__doc__).parse_args()
+    args = args or common.arguments(common.parser(__doc__))
     data = measure()
     common.save(args, "table1", draw(data), data)
 

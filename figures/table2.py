@@ -132,7 +132,7 @@ def _interval(found: Sequence[float], digits: str) -> str:
 
 def main(args: argparse.Namespace | None = None) -> None:
     """Restore, measure, draw, save."""
-    args = args or common.parser(__doc__, photographs=True).parse_args()
+    args = args or common.arguments(common.parser(__doc__, photographs=True))
     data = measure(common.photographs(args.data))
     common.save(args, "table2", draw(data), data)
 

@@ -317,6 +317,34 @@ def test_what_is_kept_is_what_the_scripts_give(scripts, name, tmp_path, capsys):
     assert kept == found
 
 
+def test_a_file_is_no_folder_to_write_to(scripts, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    script = scripts("table2")
+    monkeypatch.setattr(script, "measure", None)  # refused before it is called
+    monkeypatch.setattr("sys.argv", ["table2.py", "--output", str(tmp_path / "file")])
+    with pytest.raises(InputError, match="is a file; it must be a folder"):
+        script.main()
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_photographs_that_are_missing_are_fetched(scripts, tmp_path, monkeypatch):
+    common = scripts("common")
+    monkeypatch.setattr(common, "PHOTOGRAPHS", tmp_path)
+    names = [photograph.name for photograph in common.read_manifest().val]
+    asked = []
+
+    def fetch(words):
+        asked.append(words)
+        for name in names:
+            (tmp_path / f"{name}.jpg").touch()
+
+    monkeypatch.setattr(common, "fetch_photographs", fetch)
+    (tmp_path / f"{names[0]}.jpg").touch()  # what an interrupted download left
+    for _ in range(2):
+        assert {path.stem for path in common.photographs(None)} == set(names)
+    assert asked == [["--val", "-o", str(tmp_path)]]
+
+
 def test_one_command_draws_all(scripts, monkeypatch, tmp_path, capsys):
     (tmp_path / "drawn_first.py").write_text("def main(args): print('one', args.format)")
     (tmp_path / "drawn_second.py").write_text("def main(args): print('two', args.format)")

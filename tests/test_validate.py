@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import CHROMIUM, browser
 
 from bio_scnn import InputError
 from bio_scnn.crossval import CheckResult, Report, isolation
@@ -513,27 +513,13 @@ def test_text_keeps_to_the_width(width):
     assert "\x1b[" in text_report(reports, width, colour=True)
 
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-BROWSER = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    *("--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom"),
-)
-# The window of a browser without a screen is at least 500 pixels wide, a frame in it is not.
-FRAME = """<!doctype html><iframe src="page.html" width="{width}" height="900" style="border:0">
-</iframe><pre></pre><script>
-addEventListener("message",event=>document.querySelector("pre").textContent=event.data)
-</script>"""
-PROBE = """<script>
-const errors=[];addEventListener("error",event=>errors.push(event.message));
-addEventListener("load",()=>{
+LOOK = """(()=>{
 for(const it of document.querySelectorAll("details"))it.open=true;
 const cell=document.querySelector("td.cell a");
 cell.dispatchEvent(new PointerEvent("pointerover",{bubbles:true}));
-parent.postMessage(JSON.stringify({wanted:document.documentElement.scrollWidth,
-has:innerWidth,tip:document.getElementById("tip").textContent,
-svg:document.querySelector("svg").getBoundingClientRect().height,errors}),"*")})
-</script>"""
+return{wanted:document.documentElement.scrollWidth,has:innerWidth,
+tip:document.getElementById("tip").textContent,
+svg:document.querySelector("svg").getBoundingClientRect().height}})()"""
 
 
 @pytest.mark.slow
@@ -542,25 +528,11 @@ svg:document.querySelector("svg").getBoundingClientRect().height,errors}),"*")})
 def test_html_in_a_browser(tmp_path, width):
     reports = [replace(made_up(), name=f"layer {n} " + "n" * 40) for n in range(20)]
     page = html_page(reports, "python " + "x" * 200, {"system": "y" * 200}, "today")
-    (tmp_path / "page.html").write_text(page.replace("<title>", PROBE + "<title>"), "utf-8")
-    frame = tmp_path / "frame.html"
-    frame.write_text(FRAME.format(width=width), "utf-8")
-    done = subprocess.run(
-        [
-            CHROMIUM,
-            *BROWSER,
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--window-size=1400,1000",
-            frame.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    assert ":CONSOLE" not in done.stderr
-    found = json.loads(re.search("<pre>(.*?)</pre>", done.stdout, re.S)[1])
-    assert found["errors"] == []
+    (tmp_path / "page.html").write_text(page, "utf-8")
+    with browser(tmp_path / "profile") as tab:
+        tab.open((tmp_path / "page.html").as_uri(), width=width)
+        found = tab.run(LOOK)
+        assert tab.problems == []
     assert found["has"] == width
     assert found["wanted"] <= width
     assert "check_passed: passed" in found["tip"]
