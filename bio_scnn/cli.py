@@ -75,7 +75,10 @@ def add_neuron_options(group: argparse._ArgumentGroup) -> None:
         "--duration", type=float, metavar="MS", help="biological time (default: isi 25, count 100)"
     )
     group.add_argument(
-        "--dt", type=float, default=1.0, metavar="MS", help="time step (default: 1)"
+        "--dt",
+        type=float,
+        metavar="MS",
+        help="time step (default: the shortest interval between spikes, 5; with --noise 1)",
     )
     group.add_argument(
         "--noise",

@@ -6,6 +6,7 @@ Nothing in this module knows the neuron; `lif_model` does. Brian2 is imported on
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import hashlib
 import importlib.util
@@ -150,10 +151,15 @@ def cache_directory() -> Path:
         base = Path("~/Library/Caches/bio_scnn").expanduser()
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "bio_scnn"
+    return base / f"cython-{platform.machine()}-{_identity()}"
+
+
+@functools.cache
+def _identity() -> str:
+    """Digest of what compiled modules depend on."""
     identity = [_cpu(), *COMPILE_FLAGS, sys.version, sys.executable]
     identity += [version(name) for name in ("brian2", "cython", "numpy")]
-    digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:12]
-    return base / f"cython-{platform.machine()}-{digest}"
+    return hashlib.sha256("\n".join(identity).encode()).hexdigest()[:12]
 
 
 def why_no_cython() -> str | None:

@@ -136,7 +136,7 @@ def record_window(
         current.ravel(),
         network.lif,
         duration_ms=options.simulated_ms,
-        dt_ms=options.dt_ms,
+        dt_ms=options.step_ms(network.lif),
         noise_std=options.current_noise,
         seed=seed,
         record=range(current.size),

@@ -4,7 +4,8 @@ A plain Brian2 script tests the threshold at the end of each step and restarts a
 one, so at dt = 0.1 ms its rates are up to 2 % off. In the ``"exact"`` mode the model itself solves
 for the crossing inside the step and restarts the neuron inside the step in which its refractory
 period ends. Between those moments Brian2's ``exact`` integration holds, so any dt up to t_ref
-gives the same spikes: 1 ms is the default because ten steps of 0.1 ms buy nothing.
+gives the same spikes: 1 ms is the default because ten steps of 0.1 ms buy nothing. Under a
+constant drive a step may be as long as the shortest interval between two spikes.
 
 `simulate` is the whole of it to a caller. The model that Brian2 integrates is in `lif_model`, one
 run of it in `lif_network`.
@@ -19,13 +20,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from . import codegen, lif_model, lif_network
 from .errors import InputError
-from .lif_arguments import drive, neuron_indices, one_of, seed_sequence, time_grid
+from .fi_curve import first_spike_ms
+from .lif_arguments import drive, is_long, neuron_indices, one_of, seed_sequence, time_grid
 from .lif_model import EQUATIONS
 from .recording import Recording
 from .synapse import presynaptic_events
@@ -60,7 +63,9 @@ def simulate(
     duration_ms : float or Quantity, ms
         A whole number of steps.
     dt_ms : float or Quantity, ms
-        Time step; `t_ref` must be a whole number of them.
+        Time step; `t_ref` must be a whole number of them. In exact mode, under a constant
+        `current` alone, it may also be longer than that, up to the shortest interval between the
+        spikes of any neuron: the same spikes in fewer steps.
     mode : {"exact", "stock"}
         ``"exact"`` finds spikes and releases inside the steps. ``"stock"`` is what a plain
         Brian2 script does: ``V > V_th`` tested at the end of a step, the spike dated to the
@@ -115,12 +120,22 @@ def simulate(
     """
     one_of("mode", mode, lif_model.MODES)
     one_of("target", target, codegen.TARGETS)
-    dt, duration, steps = time_grid(duration_ms, dt_ms, mode, params)
-    current = drive(current, "current", steps)
+    current = drive(current, "current")
+    noise_std = to_number(noise_std, "noise_std", "dimensionless")
+    if noise_std < 0:
+        raise InputError(f"noise_std (={noise_std:g}) must be at least 0")
+    constant = current.ndim == 1 and not noise_std and synaptic_events is None
+    shortest = _shortest_isi_ms(current, params) if constant else None
+    dt, duration, steps = time_grid(duration_ms, dt_ms, mode, params, shortest)
+    if current.ndim == 2 and len(current) != steps:
+        raise InputError(
+            f"current (shape {current.shape}) must have one row per step: duration_ms/dt_ms = "
+            f"{steps}"
+        )
     neurons = current.shape[-1]
     events = None
     if synaptic_events is not None:
-        events = drive(synaptic_events, "synaptic_events", steps)
+        events = drive(synaptic_events, "synaptic_events")
         if events.shape != (steps, neurons):
             raise InputError(
                 f"synaptic_events (shape {events.shape}) must have shape (steps, neurons) = "
@@ -132,19 +147,17 @@ def simulate(
                 f"(={params.tau_ms:g} ms) by 0.1 % or more: Brian2's exact solution divides by "
                 "their difference"
             )
-    noise_std = to_number(noise_std, "noise_std", "dimensionless")
-    if noise_std < 0:
-        raise InputError(f"noise_std (={noise_std:g}) must be at least 0")
     seeds = seed_sequence(seed)
     record = neuron_indices(record, neurons)
 
     synaptic = events is not None
+    long_step = mode == "exact" and is_long(dt, params)
     codegen.load_brian2()  # its complaints are about the caller, not about a target
     target = codegen.working_target(
         target,
         neurons * steps,
-        "".join(lif_model.model(mode, synaptic).values()),
-        lambda candidate: lif_network.canary(candidate, mode, synaptic),
+        "".join(lif_model.model(mode, synaptic, long_step).values()),
+        lambda candidate: lif_network.canary(candidate, mode, synaptic, long_step),
     )
     report = None if progress is None else _throttled(progress)
     chunks = []
@@ -159,6 +172,7 @@ def simulate(
                 dt,
                 steps,
                 mode=mode,
+                long_step=long_step,
                 noise_std=noise_std,
                 rng=np.random.default_rng(_child(seeds, number)),
                 record=[index - start for index in record if start <= index < stop],
@@ -186,6 +200,11 @@ def simulate(
         mode=mode,
         target=target,
     )
+
+
+def _shortest_isi_ms(current: NDArray[Any], params: LIFParameters) -> float:
+    """Of all neurons under a constant current; infinite if none ever fires."""
+    return params.t_ref_ms + float(first_spike_ms(np.max(current).astype(float), params))
 
 
 def _child(seeds: np.random.SeedSequence, number: int) -> np.random.SeedSequence:

@@ -20,21 +20,41 @@ def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def time_grid(
-    duration_ms: Any, dt_ms: Any, mode: str, params: LIFParameters
+    duration_ms: Any,
+    dt_ms: Any,
+    mode: str,
+    params: LIFParameters,
+    shortest_isi_ms: float | None = None,
 ) -> tuple[float, float, int]:
-    """dt and duration in ms, and the number of steps that they make."""
+    """dt and duration in ms, and the number of steps that they make.
+
+    Steps of the exact mode may be longer than t_ref where the shortest interval between spikes
+    is known, up to that.
+    """
     dt = to_number(dt_ms, "dt_ms", "ms")
     duration = to_number(duration_ms, "duration_ms", "ms")
     if dt <= 0 or duration <= 0:
         raise InputError(
             f"dt_ms (={dt:g} ms) and duration_ms (={duration:g} ms) must be greater than 0 ms"
         )
-    if mode == "exact" and dt > min(params.t_ref_ms, params.tau_ms) * (1 + 1e-9):
+    wholes = {"t_ref_ms": params.t_ref_ms, "duration_ms": duration}
+    if mode == "exact" and dt > params.tau_ms * (1 + 1e-9):
         raise InputError(
-            f"dt_ms (={dt:g} ms) must not exceed t_ref_ms (={params.t_ref_ms:g} ms) nor tau_ms "
-            f"(={params.tau_ms:g} ms) in exact mode"
+            f"dt_ms (={dt:g} ms) must not exceed tau_ms (={params.tau_ms:g} ms) in exact mode"
         )
-    for name, value in (("t_ref_ms", params.t_ref_ms), ("duration_ms", duration)):
+    if mode == "exact" and is_long(dt, params):
+        if shortest_isi_ms is None:
+            raise InputError(
+                f"dt_ms (={dt:g} ms) must not exceed t_ref_ms (={params.t_ref_ms:g} ms) in exact "
+                "mode where the drive may change"
+            )
+        if dt > shortest_isi_ms * (1 + 1e-9):
+            raise InputError(
+                f"dt_ms (={dt:g} ms) must not exceed the shortest interval between spikes "
+                f"({shortest_isi_ms:.6g} ms) in exact mode"
+            )
+        del wholes["t_ref_ms"]
+    for name, value in wholes.items():
         whole = round(value / dt)
         if whole < 1 or abs(value / dt - whole) > 1e-9 * whole:
             raise InputError(
@@ -43,7 +63,12 @@ def time_grid(
     return dt, duration, round(duration / dt)
 
 
-def drive(values: ArrayLike, name: str, steps: int) -> NDArray[Any]:
+def is_long(dt_ms: float, params: LIFParameters) -> bool:
+    """Whether a step is longer than t_ref."""
+    return dt_ms > params.t_ref_ms * (1 + 1e-9)
+
+
+def drive(values: ArrayLike, name: str) -> NDArray[Any]:
     """A (neurons,) or (steps, neurons) array; float32 stays as it is, to save memory."""
     values = strip_unit(values, name, "dimensionless")
     try:
@@ -55,10 +80,6 @@ def drive(values: ArrayLike, name: str, steps: int) -> NDArray[Any]:
     if array.ndim not in (1, 2) or array.size == 0:
         raise InputError(
             f"{name} (shape {array.shape}) must have shape (neurons,) or (steps, neurons)"
-        )
-    if array.ndim == 2 and array.shape[0] != steps:
-        raise InputError(
-            f"{name} (shape {array.shape}) must have one row per step: duration_ms/dt_ms = {steps}"
         )
     if not np.isfinite(array).all():
         raise InputError(f"{name} contains NaN or infinity: give finite numbers")

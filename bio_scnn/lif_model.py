@@ -18,6 +18,10 @@ dV/dt = (I - V/R)/C : 1 (unless refractory)
 """
 """Eq. 1. R = tau/C is dimensionless, C a time."""
 
+# In steps longer than t_ref, whatever V does while a neuron is refractory is overwritten by the
+# release, in the same step or in the next.
+_EQUATIONS_LONG_STEP = EQUATIONS.replace(" (unless refractory)", "")
+
 _CONSTANT_DRIVE = """
 I : 1
 """
@@ -64,10 +68,11 @@ _RESIDUE_SYNAPTIC = (
     + "residue = tau*log(grow)\n"
 )
 
-_EXACT_SPIKE = """
+_SPIKE_INSIDE = """
 last_spike = t + dt - residue
-waiting = True
 """
+
+_EXACT_SPIKE = _SPIKE_INSIDE + "waiting = True\n"
 
 _STOCK_SPIKE = """
 last_spike = t
@@ -86,6 +91,18 @@ V = V_reset - (R*I - V_reset)*expm1(-residue/tau)
 waiting = False
 """
 
+# The same where a step is longer than t_ref: V at the end of the step of the spike, if the neuron
+# is released before, or else of the next.
+_RESTART_LONG_STEP = """
+waiting = residue < t_ref
+V = V_reset - (R*I - V_reset)*expm1(-clip(residue - t_ref, 0*second, inf*second)/tau)
+"""
+
+_RELEASE_LONG_STEP = """
+V = V_reset - (R*I - V_reset)*expm1(-(dt + residue - t_ref)/tau)
+waiting = False
+"""
+
 _RELEASE_SYNAPTIC = """
 V = V_reset - (R*I_ext - V_reset)*expm1(-residue/tau) + R*I_syn*residue/tau*exprel(-kappa*residue)
 waiting = False
@@ -99,7 +116,11 @@ _MAYBE_PEAKED = (
     "and V - (I - V/R)/C*tau*expm1(dt/tau) >= V_th"
 )
 
-EVENT_CHECKS = {"release": "waiting and not_refractory", "peak": _MAYBE_PEAKED}
+EVENT_CHECKS = {
+    "release": "waiting and not_refractory",
+    "late_release": "waiting",
+    "peak": _MAYBE_PEAKED,
+}
 """Which neurons the events of a model concern, in the order in which they must run."""
 
 # dV/ds = 0 where I - V/R = (I_syn/tau_syn)*(exp(kappa*s) - 1)/kappa, with V and I of the end. What
@@ -111,7 +132,7 @@ peaked = V_peak >= V_th and s > -dt and t + dt + s > last_spike + t_ref
 """
 
 
-def model(mode: str, synaptic: bool) -> dict[str, str]:
+def model(mode: str, synaptic: bool, long_step: bool) -> dict[str, str]:
     """The strings that make up a model; together they also name its compiled modules.
 
     Parameters
@@ -120,17 +141,28 @@ def model(mode: str, synaptic: bool) -> dict[str, str]:
         As in `bio_scnn.lif.simulate`.
     synaptic : bool
         Whether a decaying synaptic current adds to the input.
+    long_step : bool
+        Whether steps of the exact mode are longer than t_ref. It takes a constant drive, and no
+        interval between two spikes shorter than a step.
 
     Returns
     -------
     dict of str
-        ``equations``, ``threshold`` and ``reset``; in exact mode also ``release``, and with
-        synapses ``peak``: what runs for the neurons that pass `EVENT_CHECKS`.
+        ``equations``, ``threshold`` and ``reset``; in exact mode also what the
+        events of `EVENT_CHECKS` that it needs do to the neurons that pass the check.
     """
     drive = _SYNAPTIC_DRIVE if synaptic else _CONSTANT_DRIVE
     strings = {"equations": EQUATIONS + drive + _BOOKKEEPING}
     if mode == "stock":
         return strings | {"threshold": "V > V_th", "reset": _STOCK_SPIKE + _COUNT_AND_RESET}
+    if long_step:
+        spike = _RESIDUE_CONSTANT + _SPIKE_INSIDE + _COUNT_AND_RESET
+        return {
+            "equations": _EQUATIONS_LONG_STEP + drive + _BOOKKEEPING,
+            "threshold": "V >= V_th",
+            "reset": spike + _RESTART_LONG_STEP,
+            "late_release": _RELEASE_LONG_STEP,
+        }
     if not synaptic:
         return strings | {
             "threshold": "V >= V_th",

@@ -44,6 +44,7 @@ def _run_network(
     steps: int,
     *,
     mode: str,
+    long_step: bool = False,
     noise_std: float = 0.0,
     rng: np.random.Generator | None = None,
     record: Sequence[int] = (),
@@ -56,7 +57,7 @@ def _run_network(
     ----------
     b2 : module
         Brian2, set up by `codegen.brian2_settings`.
-    current, events, params, dt_ms, steps, mode, noise_std, record
+    current, events, params, dt_ms, steps, mode, long_step, noise_std, record
         As `bio_scnn.lif.simulate` has checked them.
     rng : numpy.random.Generator, optional
         Of the noise, which is left out without it.
@@ -65,7 +66,7 @@ def _run_network(
     share : (float, float)
         That fraction before and after this network, one of several.
     """
-    model = lif_model.model(mode, events is not None)
+    model = lif_model.model(mode, events is not None, long_step)
     neurons = current.shape[-1]
     ms = b2.ms
     # Constants go by name: a literal would be compiled in, and every new value recompiled.
@@ -88,7 +89,7 @@ def _run_network(
         method="exact",
         threshold=model["threshold"],
         reset=model["reset"],
-        refractory="t_ref",
+        refractory=False if long_step else "t_ref",
         events=dict(checks),  # Brian2 adds its own to the dictionary
         namespace=constants,
         clock=clock,
@@ -162,7 +163,7 @@ def _run_network(
 
 
 @functools.cache
-def canary(target: str, mode: str, synaptic: bool) -> str | None:
+def canary(target: str, mode: str, synaptic: bool, long_step: bool) -> str | None:
     """Simulate three neurons with known spike counts; once per process, target and model.
 
     Brian2 can skip a code block that fails to translate without saying so.
@@ -181,7 +182,10 @@ def canary(target: str, mode: str, synaptic: bool) -> str | None:
         events[0, 3] = 20.0
         expected = [*expected, 4]
     try:
-        count = run(target, current, events, TABLE_1, 1.0, 25, mode=mode).count
+        dt, steps = (5.0, 5) if long_step else (1.0, 25)
+        count = run(
+            target, current, events, TABLE_1, dt, steps, mode=mode, long_step=long_step
+        ).count
     except Exception as error:
         return f"a small simulation failed: {str(error.__cause__ or error).splitlines()[0]}"
     if count.tolist() == expected:

@@ -10,6 +10,7 @@ holds the weights and composes the stages.
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -219,8 +220,9 @@ class SpikingOptions:
         Rate from the mean interval between spikes, or from their number.
     duration_ms : float, optional
         Biological time; by default 25 ms for `isi` (two spikes at 100 Hz) and 100 ms for `count`.
-    dt_ms : float
-        Simulation step. Spike times are exact at any step; noise is held for one.
+    dt_ms : float, optional
+        Simulation step; by default that of `step_ms`. Spike times are exact at any step; noise is
+        held for one.
     current_noise : float
         Standard deviation of the coloured current noise.
     feature_noise : float
@@ -230,7 +232,7 @@ class SpikingOptions:
     engine: Literal["brian2", "closed-form"] = "brian2"
     readout: Literal["isi", "count"] = "isi"
     duration_ms: float | None = None
-    dt_ms: float = 1.0
+    dt_ms: float | None = None
     current_noise: float = 0.0
     feature_noise: float = 0.0
 
@@ -245,11 +247,10 @@ class SpikingOptions:
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0):
                 raise InputError(f"{name} is {value}; it must be a number of at least 0")
-        for name in ("simulated_ms", "dt_ms"):
-            value = getattr(self, name)
-            if not (np.isfinite(value) and value > 0):
-                what = "duration" if name == "simulated_ms" else name
-                raise InputError(f"{what} is {value:g} ms; it must be greater than 0")
+        times = {"duration": self.simulated_ms, "dt_ms": self.dt_ms}
+        for what, time in times.items():
+            if time is not None and not (np.isfinite(time) and time > 0):
+                raise InputError(f"{what} is {time:g} ms; it must be greater than 0")
         if self.engine == "closed-form" and self.current_noise:
             raise InputError(
                 "the closed-form engine knows no current noise; use the engine 'brian2'"
@@ -261,6 +262,19 @@ class SpikingOptions:
         if self.duration_ms is not None:
             return self.duration_ms
         return {"isi": 25.0, "count": 100.0}[self.readout]
+
+    def step_ms(self, lif: LIFParameters) -> float:
+        """The step asked for; otherwise 1 ms with noise, and the longest exact step without.
+
+        That is no longer than the shortest interval between spikes, and the duration is a whole
+        number of it.
+        """
+        if self.dt_ms is not None:
+            return self.dt_ms
+        longest = 1000 / lif.rate_max_hz
+        if self.current_noise or longest <= lif.t_ref_ms:
+            return 1.0
+        return self.simulated_ms / math.ceil(self.simulated_ms / longest - 1e-9)
 
 
 class SpikingResult(NamedTuple):
@@ -330,7 +344,7 @@ class HybridSCNN:
                 current,
                 self.lif,
                 duration_ms=options.simulated_ms,
-                dt_ms=options.dt_ms,
+                dt_ms=options.step_ms(self.lif),
                 noise_std=options.current_noise,
                 seed=int(rng.integers(2**63)),
             )

@@ -70,7 +70,7 @@ def compare_with_closed_form(currents, recording, params):
 
 
 @TARGETS
-@pytest.mark.parametrize("dt_ms", [0.1, 0.25, 0.5, 1.0])
+@pytest.mark.parametrize("dt_ms", [0.1, 0.25, 0.5, 1.0, 1.6, 2.5, 5.0])
 def test_constant_currents_are_exact(dt_ms, target):
     # No neuron of the band comes closer to a spike at exactly 1000 ms than rounding can move
     # it, so the counts leave nothing to decide.
@@ -97,6 +97,38 @@ def test_other_parameters_are_exact(dt_ms):
     assert error[0] == 0, error
     assert error[1] <= 1e-12, error
     assert error[2] <= 1e-12, error
+
+
+@pytest.mark.parametrize("steps", [230, 150, 70])
+def test_long_steps_are_exact_with_other_parameters(steps):
+    # Longer than t_ref, no multiple of it, and up to nearly the fastest neuron's interval.
+    currents = np.linspace(1.01, 4, 1000) * rheobase(OTHER)
+    dt_ms = 500 / steps
+    assert OTHER.t_ref_ms < dt_ms < OTHER.t_ref_ms + first_spike_ms(currents[-1], OTHER) < 7.5
+    recording = simulate(currents, OTHER, duration_ms=500, dt_ms=dt_ms, record=range(0, 1000, 50))
+    # Neurons that are released in the step of their spike, and in the next.
+    inside = np.concatenate(recording.spike_trains_ms) % dt_ms
+    assert np.mean(inside + OTHER.t_ref_ms < dt_ms) > 0.05
+    assert np.mean(inside + OTHER.t_ref_ms > dt_ms) > 0.25
+    error = compare_with_closed_form(currents, recording, OTHER)
+    assert error[0] == 0, error
+    assert error[1] <= 1e-12, error
+    assert error[2] <= 1e-12, error
+
+
+def test_a_step_longer_than_an_interval_is_refused():
+    fast, slow = current_for_rate([200.0, 100.0])
+    assert simulate([slow], duration_ms=50, dt_ms=10).count.tolist() == [5]
+    for keywords, says in (
+        ({}, "must not exceed the shortest interval between spikes (5 ms)"),
+        ({"noise_std": 0.1}, "must not exceed t_ref_ms (=1 ms) in exact mode where the drive"),
+        ({"synaptic_events": np.ones((5, 2))}, "in exact mode where the drive may change"),
+        ({"current": [[fast, slow]] * 5}, "in exact mode where the drive may change"),
+        ({"mode": "stock"}, "t_ref_ms (=1 ms) must be a whole multiple of dt_ms (=10 ms)"),
+    ):
+        with pytest.raises(InputError) as error:
+            simulate(**{"current": [fast, slow], "duration_ms": 50, "dt_ms": 10, **keywords})
+        assert says in str(error.value)
 
 
 def test_near_rheobase_the_error_grows_with_the_conditioning():
@@ -145,7 +177,7 @@ def test_two_spikes_give_the_rate_and_fewer_are_told_apart():
     assert np.isnan(recording.last_spike_ms[0])
 
 
-@pytest.mark.parametrize("dt_ms", [0.25, 1.0])
+@pytest.mark.parametrize("dt_ms", [0.25, 1.0, 2.4])
 @pytest.mark.parametrize("params", [TABLE_1, OTHER], ids=["table1", "other"])
 def test_membrane_overlays_the_closed_form(params, dt_ms):
     currents = np.array([0.5, 1.3, 2.2, 2.7]) * rheobase(params) * 2
@@ -161,7 +193,7 @@ def test_membrane_overlays_the_closed_form(params, dt_ms):
             clear[row] &= np.abs(t - spike) > TOLERANCE_MS
             refractory[row] |= (t > spike) & (t < spike + params.t_ref_ms)
     assert clear.mean() > 0.9
-    assert refractory.sum() > 10
+    assert refractory.sum() > 3
     assert np.all(recording.membrane[clear & refractory] == params.V_reset)
     assert np.max(np.abs(recording.membrane - V)[clear]) < 1e-12
     assert np.all(recording.current == currents[order][:, None])
@@ -569,7 +601,7 @@ def test_a_wrong_canary_is_not_trusted(monkeypatch):
     [
         ({"duration_ms": 25.5}, "duration_ms (=25.5 ms) must be a whole multiple of dt_ms"),
         ({"dt_ms": 0.3}, "t_ref_ms (=1 ms) must be a whole multiple of dt_ms (=0.3 ms)"),
-        ({"dt_ms": 2.0}, "dt_ms (=2 ms) must not exceed t_ref_ms (=1 ms)"),
+        ({"dt_ms": 50}, "dt_ms (=50 ms) must not exceed tau_ms (=40 ms)"),
         ({"dt_ms": 0.0}, "must be greater than 0 ms"),
         ({"duration_ms": -1}, "must be greater than 0 ms"),
         ({"duration_ms": np.nan}, "duration_ms (=nan ms) must be a finite number"),
