@@ -26,7 +26,7 @@ from bio_scnn.encoding import encode, normalise
 from bio_scnn.errors import InputError
 from bio_scnn.fi_curve import spike_count
 from bio_scnn.fills import FILLS
-from bio_scnn.layers import conv2d, space_to_depth
+from bio_scnn.layers import space_to_depth
 from bio_scnn.lif import simulate
 from bio_scnn.neurons import NEURONS, ONE_STEP_NOISE, rates_of
 from bio_scnn.table1 import TABLE_1, LIFParameters
@@ -304,17 +304,8 @@ class HybridSCNN:
     def features(
         self, x: NDArray, options: SpikingOptions, rng: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Convolve the folded input ``(H, W, C_in)``, and add static noise if asked for.
-
-        In SciPy where the neurons are simulated; where nothing is, in matrix products, which
-        agree to rounding and take a tenth of the time. Both in float64.
-        """
-        weight, bias = (self.params[f"snn.{part}"].astype(float) for part in ("weight", "bias"))
-        if options.engine == "closed-form":
-            with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor() as pool:
-                z = conv2d(x[np.newaxis].astype(float), weight, bias, pool=pool)[0]
-        else:
-            z = feature_maps(x, weight, bias)
+        """Convolve the folded input ``(H, W, C_in)``, and add static noise if asked for."""
+        z = feature_maps(x, self.params["snn.weight"], self.params["snn.bias"])
         if std := self.architecture.feature_noise(options.feature_noise):
             z += std * rng.standard_normal(z.shape)
         return z
