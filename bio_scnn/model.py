@@ -24,7 +24,7 @@ from bio_scnn.convolution import feature_maps
 from bio_scnn.encoding import encode, normalise
 from bio_scnn.errors import InputError
 from bio_scnn.fi_curve import spike_count
-from bio_scnn.fills import FILLS
+from bio_scnn.fills import FILLS, Holes, Pixels
 from bio_scnn.layers import conv2d, space_to_depth
 from bio_scnn.lif import simulate
 from bio_scnn.neurons import NEURONS, ONE_STEP_NOISE, rates_of
@@ -128,12 +128,13 @@ class Architecture:
         """Channels of the CNN's output: a colour, and a weight for each fill but the first."""
         return IMAGE_CHANNELS + (len(self.fills) - 1 if self.residual else 0)
 
-    def guess_missing(self, image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def guess_missing(self, image: Pixels, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         """First guesses for the holes of an image ``(H, W, 3)``: ``(n, 3 len(fills))``.
 
         One row for each missing pixel, in C order.
         """
-        return np.concatenate([FILLS[name](image, mask) for name in self.fills], axis=-1)
+        holes = Holes(image, mask)
+        return np.concatenate([FILLS[name](holes) for name in self.fills], axis=-1)
 
     def fill(
         self, image: NDArray, mask: NDArray[np.bool_], guesses: NDArray[np.float64]
