@@ -161,8 +161,11 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def alone(file: str, function: str, *arguments: Any) -> Any:
-    """What a function of the script `file` returns in a new process; all as JSON."""
+def alone(file: str, function: str, *arguments: Any, limit_s: float | None = None) -> Any:
+    """What a function of the script `file` returns in a new process; all as JSON.
+
+    After `limit_s` seconds, if given, `subprocess.TimeoutExpired` is raised.
+    """
     code = (
         "import importlib, json, sys; sys.path.insert(0, sys.argv[1]); "
         "found = getattr(importlib.import_module(sys.argv[2]), sys.argv[3]); "
@@ -170,9 +173,8 @@ def alone(file: str, function: str, *arguments: Any) -> Any:
     )
     path = Path(file).resolve()
     words = [str(path.parent), path.stem, function, json.dumps(arguments)]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, text=True, check=True
-    )
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=limit_s)
     return json.loads(done.stdout.splitlines()[-1])
 
 
