@@ -264,7 +264,9 @@ def over_size(sizes: Sequence[int], targets: Sequence[str]) -> dict[str, Any]:
     with tqdm(total=len(targets) * (1 + len(sizes)), leave=False, disable=None) as bar:
         for target in targets:
             bar.set_description(f"cost of a call, {target}")
-            found[target]["call"] = _bench.spread(_bench.alone(__file__, "smallest", target, CALLS))
+            found[target]["call"] = _bench.spread(
+                _bench.alone(__file__, "smallest", target, CALLS)
+            )
             bar.update()
         for neurons in sizes:  # the targets in turn
             for target in targets:

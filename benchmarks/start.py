@@ -99,7 +99,15 @@ def demo(rounds: int, words: Sequence[str]) -> dict[str, Any]:
 
         def restore(cache: str) -> dict[str, Any]:
             output = str(Path(folder) / "restored")
-            command = [sys.executable, "-m", "bio_scnn.run_inpaint", "--json", "-o", output, *words]
+            command = [
+                sys.executable,
+                "-m",
+                "bio_scnn.run_inpaint",
+                "--json",
+                "-o",
+                output,
+                *words,
+            ]
             environment = os.environ | {"BIO_SCNN_CACHE": cache}
             done = subprocess.run(
                 command, env=environment, capture_output=True, text=True, check=True
