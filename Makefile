@@ -14,17 +14,18 @@ RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test figures clean
+.PHONY: help demo test figures bench clean
 
 help:
 	@echo 'make demo    restore a photograph that comes with scikit-image; results in restored/'
 	@echo 'make test    check style and types, and run the tests'
 	@echo 'make figures reproduce the figures and tables of the paper, and measure its claims'
+	@echo 'make bench   measure speed and memory beside peers; results in docs/performance.md'
 	@echo 'make clean   remove environments, caches and built packages'
 	@echo
 	@echo 'Each makes an environment of its own in .venv/ first; it needs Python 3.11 to 3.13.'
 	@echo 'PYTHON=python3.13 chooses another interpreter than python3,'
-	@echo 'ARGS="..." adds to the command line of the demo, PYTEST_ARGS="..." to that of pytest.'
+	@echo 'ARGS="..." adds to the command line of demo and bench, PYTEST_ARGS="..." to that of pytest.'
 
 demo: $(VENV)/.runtime
 	$(RUN) -m bio_scnn.run_inpaint $(ARGS)
@@ -38,6 +39,10 @@ test: $(VENV)/.dev
 figures: $(VENV)/.figures
 	$(RUN) figures
 	$(RUN) docs/make_claims.py
+
+bench: $(VENV)/.bench
+	$(RUN) benchmarks $(ARGS)
+	$(RUN) docs/make_performance.py
 
 $(VENV)/.runtime: pyproject.toml
 	@case " $(SUPPORTED) " in *" $(or $(VERSION),none) "*) ;; *) \
@@ -59,6 +64,10 @@ $(VENV)/.dev: $(VENV)/.runtime
 
 $(VENV)/.figures: $(VENV)/.runtime
 	$(INSTALL) --editable '.[figures]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.runtime
+	$(INSTALL) --editable '.[bench]'
 	@touch $@
 
 clean:

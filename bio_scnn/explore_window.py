@@ -22,7 +22,7 @@ from bio_scnn.explore_deviation import membrane_deviation, spike_deviation_ms
 from bio_scnn.fi_curve import firing_rate
 from bio_scnn.lif import Recording, simulate
 from bio_scnn.model import IMAGE_CHANNELS, HybridSCNN, SpikingOptions, network_input
-from bio_scnn.restoration import to_unit
+from bio_scnn.restoration import UnitPicture, unit_range
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,9 +196,9 @@ def place(
 def _unit_colour(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The colour (H, W, 3) in [0, 1] that the network restores first, dark where missing."""
     channels = image[..., np.newaxis] if image.ndim == 2 else image
-    scaled, _, _ = to_unit(channels, mask)
-    first = scaled[..., : IMAGE_CHANNELS if channels.shape[-1] >= IMAGE_CHANNELS else 1]
-    return np.broadcast_to(first, (*mask.shape, IMAGE_CHANNELS))
+    first = channels[..., : IMAGE_CHANNELS if channels.shape[-1] >= IMAGE_CHANNELS else 1]
+    scaled = UnitPicture(first, mask, *unit_range(channels, mask))[:]
+    return np.broadcast_to(scaled, (*mask.shape, IMAGE_CHANNELS))
 
 
 def _around(

@@ -8,12 +8,27 @@ one sparse factorisation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import scipy  # whose parts load when they are first used
 from numpy.typing import NDArray
+
+# A solve takes some 2.4 kB for each pixel: holes that do not touch are solved in turns of so many.
+_AT_ONCE = 2**16
+_SLAB = 2**20  # pixels that are looked at together where a fill needs all known ones
+
+
+class Pixels(Protocol):
+    """What the fills need of an image ``(H, W, C)``: an array, or what is indexed like one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, where: Any, /) -> Any: ...
 
 
 class _Laplacian(NamedTuple):
@@ -24,50 +39,68 @@ class _Laplacian(NamedTuple):
     here: NDArray[np.intp]  # the row of each missing pixel
 
 
-Values = Callable[[NDArray, NDArray[np.bool_]], NDArray[np.float64]]
+@dataclass(frozen=True)
+class Holes:
+    """What is missing of an image, and the equations there, which several fills share."""
+
+    image: Pixels
+    mask: NDArray[np.bool_]
+
+    @cached_property
+    def laplacian(self) -> _Laplacian:
+        return _laplacian(self.image, self.mask)
+
+    def known(self) -> Iterator[NDArray]:
+        """The values ``(n, C)`` of known pixels, a few rows of a large image at a time."""
+        height, width = self.mask.shape
+        rows = max(_SLAB // width, 1)
+        for top in range(0, height, rows):
+            slab = slice(top, top + rows)
+            yield self.image[slab][~self.mask[slab]]
+
+
+Values = Callable[[Holes], NDArray[np.float64]]
 
 
 def fill(image: NDArray, mask: NDArray[np.bool_], values: Values) -> NDArray[np.float64]:
     """Put values ``(missing pixels, C)`` of a function in this module into a float64 image."""
     filled = np.array(image, np.float64)
-    filled[mask] = values(image, mask)
+    filled[mask] = values(Holes(image, mask))
     return filled
 
 
-def zero_values(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+def zero_values(holes: Holes) -> NDArray[np.float64]:
     """Set the missing pixels to zero (black), as the paper does."""
-    return np.zeros((np.count_nonzero(mask), image.shape[-1]))
+    return np.zeros((np.count_nonzero(holes.mask), holes.image.shape[-1]))
 
 
-def mean_values(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+def mean_values(holes: Holes) -> NDArray[np.float64]:
     """Set the missing pixels to the mean of the known ones, channel by channel."""
-    known = ~mask[..., np.newaxis]
-    mean = np.mean(image, axis=(0, 1), dtype=np.float64, where=known)
-    return np.tile(mean, (int(np.count_nonzero(mask)), 1))
+    missing = int(np.count_nonzero(holes.mask))
+    total = sum(known.sum(axis=0, dtype=np.float64) for known in holes.known())
+    return np.tile(total / (holes.mask.size - missing), (missing, 1))
 
 
-def harmonic_values(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+def harmonic_values(holes: Holes) -> NDArray[np.float64]:
     """Solve Laplace's equation at the missing pixels; see `harmonic_fill`."""
-    if not mask.any():
-        return zero_values(image, mask)
-    laplacian = _laplacian(image, mask)
-    inside = laplacian.missing[laplacian.here]
-    return _solve(inside, -laplacian.known[laplacian.here])
+    if not holes.mask.any():
+        return zero_values(holes)
+    missing, known, here = holes.laplacian
+    return _solve(missing[here], -known[here])
 
 
-def biharmonic_values(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+def biharmonic_values(holes: Holes) -> NDArray[np.float64]:
     """Solve the biharmonic equation at the missing pixels; see `biharmonic_fill`."""
-    if not mask.any():
-        return zero_values(image, mask)
-    laplacian = _laplacian(image, mask)
-    normal = laplacian.missing.T @ laplacian.missing
-    right = -(laplacian.missing.T @ laplacian.known)
-    known = ~mask[..., np.newaxis]
-    low, high = (
-        extreme(image, axis=(0, 1), where=known, initial=initial)
-        for extreme, initial in ((np.min, np.inf), (np.max, -np.inf))
-    )
-    return np.clip(_solve(normal, right), low, high)
+    if not holes.mask.any():
+        return zero_values(holes)
+    missing, known, _ = holes.laplacian
+    found = _solve(missing.T @ missing, -(missing.T @ known))
+    low, high = (np.full(known.shape[-1], end) for end in (np.inf, -np.inf))
+    for part in holes.known():
+        for channel, values in enumerate(part.T):  # ten times as fast as min(axis=0)
+            low[channel] = values.min(initial=low[channel])
+            high[channel] = values.max(initial=high[channel])
+    return np.clip(found, low, high)
 
 
 def mean_fill(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -120,46 +153,74 @@ def biharmonic_fill(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float
     return fill(image, mask, biharmonic_values)
 
 
-def _laplacian(image: NDArray, mask: NDArray[np.bool_]) -> _Laplacian:
-    """Build the Laplacian at the missing pixels and their neighbours."""
+def _laplacian(image: Pixels, mask: NDArray[np.bool_]) -> _Laplacian:
+    """Build the Laplacian at the missing pixels and their neighbours.
+
+    Pixels are looked up by their place in the image, in C order: nothing is of its size.
+    """
     height, width = mask.shape
-    near = scipy.ndimage.binary_dilation(mask)
-    rows, cols = np.nonzero(near)
-    number = np.full(mask.shape, -1, np.int32)
-    number[mask] = np.arange(np.count_nonzero(mask))
+    missing = np.flatnonzero(mask)
 
-    def value(r: NDArray, c: NDArray) -> NDArray[np.float64]:
+    def neighbours(
+        place: NDArray[np.intp],
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        """In each direction: which of the places have one, and where that is."""
+        row, column = np.divmod(place, width)
+        for d_row, d_column in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+            r, c = row + d_row, column + d_column
+            having = np.flatnonzero((r >= 0) & (r < height) & (c >= 0) & (c < width))
+            yield having, place[having] + d_row * width + d_column
+
+    def value(place: NDArray[np.intp]) -> NDArray[np.float64]:
         """Of known pixels; zero where they are missing."""
-        return np.where(mask[r, c, np.newaxis], 0.0, image[r, c].astype(np.float64))
+        where = np.divmod(place, width)
+        return np.where(mask[where][:, np.newaxis], 0.0, image[where].astype(np.float64))
 
+    near = np.unique(np.concatenate([missing, *(there for _, there in neighbours(missing))]))
     i, j, weight = [], [], []
-    degree = np.zeros(len(rows))
-    known = np.zeros((len(rows), image.shape[-1]))
-    for d_row, d_col in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-        r, c = rows + d_row, cols + d_col
-        here = np.flatnonzero((r >= 0) & (r < height) & (c >= 0) & (c < width))
-        r, c = r[here], c[here]
+    degree = np.zeros(len(near))
+    known = np.zeros((len(near), image.shape[-1]))
+    for here, there in neighbours(near):
         degree[here] += 1
-        known[here] -= value(r, c)
-        neighbour = number[r, c]
-        coupled = neighbour >= 0
-        i.append(here[coupled])
-        j.append(neighbour[coupled])
+        known[here] -= value(there)
+        coupled = mask[np.divmod(there, width)]
+        i.append(here[coupled].astype(np.int32))
+        j.append(np.searchsorted(missing, there[coupled]).astype(np.int32))
         weight.append(np.full(len(i[-1]), -1.0))
-    known += degree[:, np.newaxis] * value(rows, cols)
-    missing = np.flatnonzero(mask[rows, cols])
-    i.append(missing)
-    j.append(np.arange(len(missing)))
-    weight.append(degree[missing])
+    known += degree[:, np.newaxis] * value(near)
+    rows = np.searchsorted(near, missing)
+    i.append(rows.astype(np.int32))
+    j.append(np.arange(len(missing), dtype=np.int32))
+    weight.append(degree[rows])
     matrix = scipy.sparse.csc_array(
         (np.concatenate(weight), (np.concatenate(i), np.concatenate(j))),
-        shape=(len(rows), len(missing)),
+        shape=(len(near), len(missing)),
     )
-    return _Laplacian(matrix, known, missing)
+    return _Laplacian(matrix, known, rows)
 
 
 def _solve(matrix: scipy.sparse.csc_array, right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Solve a symmetric positive definite system: no pivoting, an ordering made for symmetry."""
+    """Solve a symmetric positive definite system, a few of its independent parts at a time."""
+    if len(right) <= _AT_ONCE:
+        return _solve_whole(matrix, right)
+    _, part = scipy.sparse.csgraph.connected_components(matrix, directed=False)
+    order = np.argsort(part, kind="stable")
+    sizes = np.bincount(part)
+    before = np.cumsum(sizes) - sizes
+    turn = np.repeat(before // _AT_ONCE, sizes)  # parts that begin in the same stretch
+    starts = np.flatnonzero(np.diff(turn, prepend=-1))
+    matrix = matrix[order][:, order]
+    found = np.empty_like(right)
+    for start, stop in zip(starts, [*starts[1:], len(right)], strict=True):
+        block = slice(start, stop)
+        found[order[block]] = _solve_whole(matrix[block, block], right[order[block]])
+    return found
+
+
+def _solve_whole(
+    matrix: scipy.sparse.csc_array, right: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Without pivoting, in an ordering made for symmetry."""
     factors = scipy.sparse.linalg.splu(
         scipy.sparse.csc_matrix(matrix),
         permc_spec="MMD_AT_PLUS_A",

@@ -25,6 +25,7 @@ from bio_scnn.errors import InputError
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR_TYPE = {1: 0, 3: 2, 2: 4, 4: 6}  # channels -> colour type
+_STRIP = 2**20  # pixels
 _ORIENTATION = 274  # the EXIF and TIFF tag
 _TIFFFILE_DECODES = (1, 8, 32946, 34925)  # none, two codes of zlib, LZMA; without further packages
 
@@ -72,7 +73,8 @@ def decode(path: Path) -> np.ndarray:
         if deep is not None:
             return deep
     with Image.open(path) as opened:
-        image = ImageOps.exif_transpose(opened)
+        image: Image.Image = opened
+        ImageOps.exif_transpose(image, in_place=True)
         if image.mode in ("1", "L", "LA", "RGB", "RGBA", "F"):
             pass
         elif image.mode.startswith("I;16"):
@@ -87,7 +89,19 @@ def decode(path: Path) -> np.ndarray:
             image = image.convert("RGB")
         if image.mode == "1":
             image = image.convert("L")
-        return np.array(image)
+        return _pixels(image)
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    """An image as an array, in strips: `np.array` holds a large one three times meanwhile."""
+    width, height = image.size
+    one = np.asarray(image.crop((0, 0, 1, 1)))
+    pixels = np.empty((height, width, *one.shape[2:]), one.dtype)
+    rows = max(_STRIP // max(width, 1), 1)
+    for top in range(0, height, rows):
+        strip = pixels[top : top + rows]
+        strip[:] = np.asarray(image.crop((0, top, width, top + len(strip))))
+    return pixels
 
 
 def _expand_palette(image: Image.Image) -> Image.Image:

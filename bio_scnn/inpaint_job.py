@@ -18,7 +18,7 @@ from bio_scnn.images import output_path_for, read_image, read_mask, to_float, wr
 from bio_scnn.masks import make_mask
 from bio_scnn.metrics import Evaluation, evaluate
 from bio_scnn.model import HybridSCNN, SpikingOptions
-from bio_scnn.panel import draw_panel, shown_pixels
+from bio_scnn.panel import draw_panel, shown_step
 from bio_scnn.restoration import Restoration, restore, unit_range
 
 
@@ -98,12 +98,13 @@ def process(
     title = f"{job.name}: {job.holes}, {100 * job.mask.mean():.1f} % missing"
     if measured is not None:
         title += f"; hole PSNR {measured.hole_psnr:.2f} dB"
-    seen = shown_pixels(job.mask.shape)
+    step = shown_step(job.mask.shape)
+    seen = slice(None, None, step), slice(None, None, step)
     panel = draw_panel(
         known_only(unit(job.image[seen]), job.mask[seen]),
         job.mask[seen],
         unit(result.image[seen]),
-        result.rate_maps[seen],
+        result.rates.whole(step),
         None if job.truth is None else unit(job.truth[seen]),
         title,
     )

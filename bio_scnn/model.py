@@ -25,7 +25,7 @@ from bio_scnn.convolution import feature_maps
 from bio_scnn.encoding import encode, normalise
 from bio_scnn.errors import InputError
 from bio_scnn.fi_curve import spike_count
-from bio_scnn.fills import FILLS
+from bio_scnn.fills import FILLS, Holes, Pixels
 from bio_scnn.layers import space_to_depth
 from bio_scnn.lif import simulate
 from bio_scnn.neurons import NEURONS, ONE_STEP_NOISE, rates_of
@@ -129,12 +129,13 @@ class Architecture:
         """Channels of the CNN's output: a colour, and a weight for each fill but the first."""
         return IMAGE_CHANNELS + (len(self.fills) - 1 if self.residual else 0)
 
-    def guess_missing(self, image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def guess_missing(self, image: Pixels, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         """First guesses for the holes of an image ``(H, W, 3)``: ``(n, 3 len(fills))``.
 
         One row for each missing pixel, in C order.
         """
-        return np.concatenate([FILLS[name](image, mask) for name in self.fills], axis=-1)
+        holes = Holes(image, mask)
+        return np.concatenate([FILLS[name](holes) for name in self.fills], axis=-1)
 
     def fill(
         self, image: NDArray, mask: NDArray[np.bool_], guesses: NDArray[np.float64]
@@ -278,7 +279,7 @@ class SpikingOptions:
 
 
 class SpikingResult(NamedTuple):
-    """Normalised rates ``(H, W, C)``, and what was simulated to get them."""
+    """Normalised rates of the features' shape, and what was simulated to get them."""
 
     rates: NDArray[np.float64]
     neurons: int
@@ -311,7 +312,7 @@ class HybridSCNN:
         return z
 
     def fire(self, z: NDArray, options: SpikingOptions, rng: np.random.Generator) -> SpikingResult:
-        """Encode features ``(H, W, C)`` as currents, run one neuron for each, read the rates.
+        """Encode features ``(..., C)`` as currents, run one neuron for each, read the rates.
 
         A count is read as the middle of the rates that give it,
         ``(count + 1/2) / (duration + t_ref)``: a neuron starts outside its refractory period.

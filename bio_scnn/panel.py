@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 _LONGEST = 1024  # pixels of an image in the panel; more cannot be seen at its size
 
 
-def shown_pixels(shape: tuple[int, ...]) -> tuple[slice, slice]:
+def shown_step(shape: tuple[int, ...]) -> int:
     """Which pixels of a picture a panel needs: all, or every second, third, ... of large ones."""
-    step = -(-max(shape[:2]) // _LONGEST)
-    return slice(None, None, step), slice(None, None, step)
+    return -(-max(shape[:2]) // _LONGEST)
 
 
 def draw_panel(
@@ -34,7 +33,7 @@ def draw_panel(
     Parameters
     ----------
     image, restored, truth : array, shape (H, W, 3) or (H, W), in [0, 1]
-        Of large pictures the `shown_pixels` are enough.
+        Of large pictures every `shown_step`-th row and column is enough.
     mask : bool array, shape (H, W)
     rate_maps : array, shape (h, w, n)
         Normalised firing rates; NaN where nothing was simulated.

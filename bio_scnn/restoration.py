@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,71 @@ from bio_scnn.errors import InputError
 from bio_scnn.model import IMAGE_CHANNELS, Architecture, HybridSCNN, SpikingOptions, network_input
 from bio_scnn.model_files import model_path
 from bio_scnn.quality import Orientation, Quality, check_quality, orientations, spiking_options
-from bio_scnn.tiling import Rectangle, tiles
+from bio_scnn.tiling import Rectangle, Tile, tiles
 
+_TOGETHER = 2**20  # neurons, of small rectangles, in one simulation
 _SHOWN_MAPS = 4  # two by two make a picture of the image's shape
+
+
+@dataclass(frozen=True)
+class RateMaps:
+    """Firing rates of some feature maps, kept where they were simulated: near holes.
+
+    Attributes
+    ----------
+    shape : (H / fold, W / fold, maps)
+    parts : list of (rows, columns), array (h, w, maps)
+        Rectangles of the maps; of those that overlap, the last one counts.
+    """
+
+    shape: tuple[int, int, int]
+    parts: list[tuple[Rectangle, NDArray[np.float32]]] = field(default_factory=list)
+
+    def whole(self, step: int = 1) -> NDArray[np.float32]:
+        """The maps, or every second, third, ... row and column; NaN where nothing is known."""
+        height, width, maps = self.shape
+        shown = np.full((-(-height // step), -(-width // step), maps), np.nan, np.float32)
+        for (rows, columns), rates in self.parts:
+            thinned = rates[-rows.start % step :: step, -columns.start % step :: step]
+            top, left = -(-rows.start // step), -(-columns.start // step)
+            shown[top : top + thinned.shape[0], left : left + thinned.shape[1]] = thinned
+        return shown
+
+
+@dataclass(frozen=True)
+class UnitPicture:
+    """Channels of a picture in [0, 1], zero where missing, scaled where they are looked at.
+
+    So a large picture needs no second copy, of eight times the size.
+
+    Attributes
+    ----------
+    channels : array, shape (H, W, C)
+    mask : bool array, shape (H, W)
+    low, span : float
+        Of `unit_range`.
+    """
+
+    channels: NDArray
+    mask: NDArray[np.bool_]
+    low: float
+    span: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.channels.shape
+
+    def __getitem__(self, where: Any, /) -> NDArray[np.float64]:
+        """The values of some pixels, chosen by rows or by rows and columns."""
+        scaled = self.channels[where].astype(np.float64)
+        scaled[self.mask[where]] = self.low  # may hold anything, which might overflow
+        scaled -= self.low
+        scaled /= self.span
+        return scaled
+
+    def turned(self, turn: Orientation) -> UnitPicture:
+        """A view of the picture in another orientation."""
+        return replace(self, channels=turn.view(self.channels), mask=turn.view(self.mask))
 
 
 @dataclass
@@ -36,9 +98,9 @@ class Restoration:
         What gave the firing rates, with Brian2's code generation target.
     seconds : dict
         Wall time of the stages: fill, convolution, neurons, cnn.
-    rate_maps : array, shape (H / fold, W / fold, 4)
-        Normalised firing rates of the feature maps that vary most, for the image's first
-        channels; NaN where no hole is near and nothing was simulated.
+    rates : RateMaps
+        Normalised firing rates of the four feature maps that vary most, for the image's first
+        channels.
     """
 
     image: NDArray
@@ -46,7 +108,12 @@ class Restoration:
     spikes: int = 0
     engine: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
-    rate_maps: NDArray = field(default_factory=lambda: np.empty((0, 0, 0)))
+    rates: RateMaps = field(default_factory=lambda: RateMaps((0, 0, 0)))
+
+    @property
+    def rate_maps(self) -> NDArray[np.float32]:
+        """`rates` as one array ``(H / fold, W / fold, 4)``."""
+        return self.rates.whole()
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -158,13 +225,13 @@ def restore(
     -------
     Restoration
     """
-    image, mask = np.asarray(image), np.asarray(mask).astype(bool)
+    image, mask = np.asarray(image), np.asarray(mask).astype(bool, copy=False)
     _check(image, mask)
     options = spiking_options(quality) if options is None else options
     check_quality(quality, options.engine)
     network = model if isinstance(model, HybridSCNN) else load_model(model_path(str(model)))[0]
     channels = image[..., np.newaxis] if image.ndim == 2 else image
-    scaled, low, span = to_unit(channels, mask)
+    low, span = unit_range(channels, mask)
     result = Restoration(image.copy())
     restored = np.empty((np.count_nonzero(mask), channels.shape[-1]))
     groups = _colour_groups(channels.shape[-1])
@@ -175,13 +242,14 @@ def restore(
             if progress is not None:
                 progress((number + fraction) / len(groups))
 
-        colour = scaled[..., group[0] : group[-1] + 1]
+        colour = channels[..., group[0] : group[-1] + 1]
         colour = np.broadcast_to(colour, (*mask.shape, IMAGE_CHANNELS))
-        output, maps = _restore_colour(
-            colour, mask, network, options, orientations(quality), group_seed, result, report
+        picture = UnitPicture(colour, mask, low, span)
+        output, rates = _restore_colour(
+            picture, network, options, orientations(quality), group_seed, result, report
         )
         if number == 0:
-            result.rate_maps = maps
+            result.rates = rates
         if len(group) == 1:  # a single channel was shown three times
             output = output.mean(axis=-1, keepdims=True)
         restored[:, group] = np.clip(output, 0, 1)
@@ -194,62 +262,96 @@ def restore(
 
 
 def _restore_colour(
-    image: NDArray,
-    mask: NDArray[np.bool_],
+    image: UnitPicture,
     network: HybridSCNN,
     options: SpikingOptions,
     turns: list[Orientation],
     seed: np.random.SeedSequence,
     result: Restoration,
     report: Callable[[float], None],
-) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Restore one (H, W, 3) image in [0, 1]; return its missing pixels (n, 3), and rate maps.
+) -> tuple[NDArray[np.float64], RateMaps]:
+    """Restore one (H, W, 3) image; return its missing pixels (n, 3), and rate maps.
 
     The fills turn with the picture, so that they are found once; the network's answers to the
     turned fills are averaged, pixel by pixel. Rate maps are those of the first orientation.
 
     What no hole can reach is not computed; see `bio_scnn.tiling`.
     """
-    architecture = network.architecture
-    fold = architecture.fold
+    architecture, mask = network.architecture, image.mask
     with result.timed("fill"):
         guesses = architecture.guess_missing(image, mask)
     total = np.zeros((len(guesses), IMAGE_CHANNELS))
-    row_of = np.zeros(mask.shape, np.int32)  # of each missing pixel, in these two
-    row_of[mask] = np.arange(len(guesses))
-    maps = np.full((*(-(-side // fold) for side in mask.shape), _SHOWN_MAPS), np.nan, np.float32)
+    missing = np.flatnonzero(mask)
+    grid = [
+        np.broadcast_to(axis, mask.shape) for axis in np.ogrid[: mask.shape[0], : mask.shape[1]]
+    ]
+
+    def rows_of(turn: Orientation, rectangle: Rectangle) -> NDArray[np.intp]:
+        """Where in these two a rectangle's missing pixels are."""
+        here = turn.view(mask)[rectangle]
+        row, column = (turn.view(axis)[rectangle][here] for axis in grid)
+        return np.searchsorted(missing, row * mask.shape[1] + column)
+
+    height, width = (-(-side // architecture.fold) for side in mask.shape)
+    rates = RateMaps((height, width, _SHOWN_MAPS))
     shown = None
     m = architecture.multiple
     parts = [
         (turn, part) for turn in turns for part in tiles(turn.view(mask), architecture.reach, m)
     ]
     rngs = [np.random.default_rng(child) for child in seed.spawn(len(parts))]
-    for number, ((turn, part), rng) in enumerate(zip(parts, rngs, strict=True)):
-        seen, tile_mask, rows = (turn.view(of)[part.margin] for of in (image, mask, row_of))
-        tile_fill = architecture.fill(seen, tile_mask, guesses[rows[tile_mask]])
-        pad = [(0, -side % m) for side in tile_mask.shape]
-        tile_fill = np.pad(tile_fill, [*pad, (0, 0)], mode="edge")
-        tile_mask = np.pad(tile_mask, pad)
-        x = network_input(architecture, tile_fill[np.newaxis], tile_mask[np.newaxis])[0]
-        with result.timed("convolution"):
-            z = network.features(x, options, rng)
+    done = 0
+    for together in _batches([part for _, part in parts], architecture):
+        fills, features = [], []
+        for number in together:
+            turn, part = parts[number]
+            seen, tile_mask = image.turned(turn)[part.margin], turn.view(mask)[part.margin]
+            tile_fill = architecture.fill(seen, tile_mask, guesses[rows_of(turn, part.margin)])
+            pad = [(0, -side % m) for side in tile_mask.shape]
+            fills.append(np.pad(tile_fill, [*pad, (0, 0)], mode="edge"))
+            tile_mask = np.pad(tile_mask, pad)
+            x = network_input(architecture, fills[-1][np.newaxis], tile_mask[np.newaxis])[0]
+            with result.timed("convolution"):
+                features.append(network.features(x, options, rngs[number]))
         with result.timed("neurons"):
-            fired = network.fire(z, options, rng)
-        with result.timed("cnn"):
-            tile = network.restore(tile_fill, fired.rates)
+            flat = np.concatenate([z.reshape(-1, z.shape[-1]) for z in features])
+            fired = network.fire(flat, options, rngs[together[0]])
         result.neurons += fired.neurons
         result.spikes += fired.spikes
-        if fired.engine not in result.engine:  # a small tile may be run on another target
+        if fired.engine not in result.engine:  # a few neurons may be run on another target
             result.engine += f" and {fired.engine}" if result.engine else fired.engine
-        holes = tile_mask[part.inner]
-        total[rows[part.inner][holes]] += tile[part.inner][holes]
-        if turn == turns[0]:
-            if shown is None:
-                shown = np.argsort(-fired.rates.std(axis=(0, 1)))[:_SHOWN_MAPS]
-            here, there = _seen_whole(part.margin, mask.shape, architecture)
-            maps[here] = fired.rates[there][..., shown]
-        report((number + 1) / len(parts))
-    return total / len(turns), maps
+        ends = np.cumsum([z.shape[0] * z.shape[1] for z in features])[:-1]
+        for number, tile_fill, z, u in zip(
+            together, fills, features, np.split(fired.rates, ends), strict=True
+        ):
+            turn, part = parts[number]
+            u = u.reshape(z.shape)
+            with result.timed("cnn"):
+                tile = network.restore(tile_fill, u)
+            total[rows_of(turn, part.core)] += tile[part.inner][turn.view(mask)[part.core]]
+            if turn == turns[0]:
+                if shown is None:
+                    shown = np.argsort(-u.std(axis=(0, 1)))[:_SHOWN_MAPS]
+                here, there = _seen_whole(part.margin, mask.shape, architecture)
+                rates.parts.append((here, u[there][..., shown].astype(np.float32)))
+            done += 1
+            report(done / len(parts))
+    return total / len(turns), rates
+
+
+def _batches(parts: list[Tile], architecture: Architecture) -> Iterator[list[int]]:
+    """Which rectangles, by their numbers, are simulated together: a simulation has its price."""
+    batch: list[int] = []
+    neurons = 0
+    for number, (_, (rows, columns)) in enumerate(parts):
+        batch.append(number)
+        pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
+        neurons += pixels // architecture.fold**2 * architecture.channels
+        if neurons >= _TOGETHER:
+            yield batch
+            batch, neurons = [], 0
+    if batch:
+        yield batch
 
 
 def _seen_whole(
@@ -286,24 +388,14 @@ def _check(image: NDArray, mask: NDArray[np.bool_]) -> None:
         raise InputError("the mask is empty: no pixel is missing, there is nothing to restore")
     if mask.all():
         raise InputError("the mask is full: every pixel is missing, there is nothing to go by")
-    known = image[~mask]
-    if image.dtype.kind == "f" and not np.isfinite(known).all():
-        raise InputError(
-            f"{np.count_nonzero(~np.isfinite(known))} known values of the image are NaN or "
-            "infinite; mark those pixels as missing in the mask"
-        )
-
-
-def to_unit(
-    channels: NDArray, mask: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], float, float]:
-    """Channels ``(H, W, C)`` in [0, 1], zero where missing; offset and span of `unit_range`."""
-    low, span = unit_range(channels, mask)
-    scaled = channels.astype(np.float64)  # one copy, changed in place: pictures may be large
-    scaled[mask] = low
-    scaled -= low
-    scaled /= span
-    return scaled, low, span
+    if image.dtype.kind == "f":
+        unusable = ~np.isfinite(image)
+        unusable[mask] = False
+        if unusable.any():
+            raise InputError(
+                f"{np.count_nonzero(unusable)} known values of the image are NaN or infinite; "
+                "mark those pixels as missing in the mask"
+            )
 
 
 def unit_range(image: NDArray, mask: NDArray[np.bool_]) -> tuple[float, float]:
@@ -315,8 +407,9 @@ def unit_range(image: NDArray, mask: NDArray[np.bool_]) -> tuple[float, float]:
     if image.dtype.kind == "u":
         return 0.0, float(np.iinfo(image.dtype).max)
     if image.dtype.kind == "f":
-        known = image[~mask]
-        low, high = float(known.min()), float(known.max())
+        known = ~mask.reshape(*mask.shape, *[1] * (image.ndim - mask.ndim))
+        low = float(np.min(image, where=known, initial=np.inf))
+        high = float(np.max(image, where=known, initial=-np.inf))
         if low < 0 or high > 1:
             return low, high - low or 1.0
     return 0.0, 1.0

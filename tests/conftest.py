@@ -8,12 +8,12 @@ import matplotlib
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ROOT / "figures", ROOT / "docs"
+FOLDERS = ROOT / "benchmarks", ROOT / "figures", ROOT / "docs"
 
 
 @pytest.fixture(scope="module")
 def scripts():
-    """Import a script by its bare name, as scripts do; those of figures set matplotlib's style."""
+    """Import a script by its bare name, as scripts do; many set matplotlib's style."""
     names = {path.stem for folder in FOLDERS for path in folder.glob("*.py")} - {"__main__"}
     with pytest.MonkeyPatch.context() as patch, matplotlib.rc_context():
         for folder in FOLDERS:

@@ -1,0 +1,8 @@
+"""Run every benchmark: ``python benchmarks``, with the options of the scripts."""
+
+from _suite import main
+
+from bio_scnn.cli import run
+
+if __name__ == "__main__":
+    run(main)

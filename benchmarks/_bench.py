@@ -1,0 +1,192 @@
+"""What the scripts of this folder share: options, timing in turns, memory, and how they end.
+
+Every script has ``TITLE``, ``measure(quick)``, which returns plain numbers, ``table(data)`` and
+``draw(data)``, which show them, and ``main()``. A script runs this project and its peers in one
+process on the same work, in turns, so that whatever else the machine does slows all alike. A peer
+that is not installed gets a row that says so. ``python benchmarks`` runs all scripts, and
+``docs/make_performance.py`` makes a page of what they leave.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from bio_scnn.crossval.adapters import versions
+from bio_scnn.crossval.provenance import machine
+from bio_scnn.errors import InputError
+from bio_scnn.files import finite
+
+FOLDER = Path(__file__).resolve().parent
+RESULTS = FOLDER / "results"
+sys.path.append(str(FOLDER.parent / "figures"))  # pictures look alike here and there
+
+import common  # noqa: E402
+
+BUSY = 0.5  # cores that others keep busy; beyond it times are not worth keeping
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class NotInstalled(InputError):
+    """Nothing of a script can be measured, since what it needs is not installed."""
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """The options of every script."""
+    program = Path(sys.argv[0])
+    command = f"benchmarks/{program.name}" if program.suffix == ".py" else "benchmarks"
+    p = argparse.ArgumentParser(
+        description=description,
+        epilog=f"examples:\n  python {command} --quick\n  python {command} --output results/",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("--quick", action="store_true", help="small and few: does it work?")
+    p.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder to write to (default: benchmarks/results; with --quick its folder quick, "
+        "so that what was measured well is not replaced)",
+    )
+    return p
+
+
+def arguments(p: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line; what cannot be written to is refused before anything is measured.
+
+    The namespace gets two more entries: how many cores others keep busy, and the pictures' format.
+    """
+    args = p.parse_args(argv)
+    if args.output is None:
+        args.output = RESULTS / "quick" if args.quick else RESULTS
+    if args.output.exists() and not args.output.is_dir():
+        raise InputError(f"--output {args.output} is a file; it must be a folder")
+    args.format = "svg"
+    args.busy_cores = busy_cores()
+    if args.busy_cores > BUSY:
+        print(
+            f"warning: others keep {args.busy_cores:.1f} cores busy; times are longer than they "
+            "should be, and of programs with several threads most",
+            file=sys.stderr,
+        )
+    return args
+
+
+def busy_cores(seconds: float = 0.3) -> float:
+    """How many cores others use while this process sleeps; elsewhere than on Linux, the load."""
+    if not Path("/proc/stat").exists():
+        return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+    def ticks() -> NDArray:
+        line = Path("/proc/stat").read_text("ascii").splitlines()[0]
+        return np.array(line.split()[1:9], dtype=float)
+
+    before = ticks()
+    time.sleep(seconds)
+    spent = ticks() - before
+    idle = spent[3] + spent[4]  # nothing to do, or waiting for a disk
+    return float((1 - idle / max(spent.sum(), 1)) * (os.cpu_count() or 1))
+
+
+def finish(
+    args: argparse.Namespace,
+    file: str,
+    data: dict[str, Any],
+    table: Callable[[dict[str, Any]], str],
+    draw: Callable[[dict[str, Any]], Any],
+) -> None:
+    """Print the table; write numbers and picture, named as the script `file`."""
+    about = {"machine": machine(), "busy_cores": round(args.busy_cores, 2), "quick": args.quick}
+    facts = json.loads(json.dumps(finite(about | data)))  # what is shown is what is kept
+    print(table(facts))
+    common.save(args, Path(file).stem, draw(facts), facts)
+
+
+def missing(*distributions: str) -> str:
+    """Those of some packages that are not installed, as words; empty if all are there."""
+    return " and ".join(name for name, version in versions(*distributions).items() if not version)
+
+
+def in_turns(
+    entrants: Mapping[Key, Callable[[], Any]], rounds: int, *, warm: int = 1
+) -> dict[Key, NDArray[np.float64]]:
+    """Seconds of every repetition of everything, ``(rounds,)`` each.
+
+    Every round runs each entrant once, and begins with another; `warm` rounds more come first
+    and do not count.
+    """
+    seconds: dict[Key, list[float]] = {name: [] for name in entrants}
+    names = list(entrants)
+    with tqdm(total=(warm + rounds) * len(names), leave=False, disable=None) as bar:
+        for index in range(-warm, rounds):
+            turn = index % len(names)
+            for name in names[turn:] + names[:turn]:
+                bar.set_description(str(name))
+                start = time.perf_counter()
+                entrants[name]()
+                elapsed = time.perf_counter() - start
+                if index >= 0:
+                    seconds[name].append(elapsed)
+                bar.update()
+    return {name: np.array(values) for name, values in seconds.items()}
+
+
+def spread(seconds: Sequence[float] | NDArray) -> dict[str, Any]:
+    """Median and quartiles of what `in_turns` measured, in seconds."""
+    low, middle, high = np.percentile(seconds, [25, 50, 75])
+    return {"seconds": float(middle), "quartiles": [float(low), float(high)]}
+
+
+def ratio(theirs: Sequence[float] | NDArray, ours: Sequence[float] | NDArray) -> float:
+    """Median over the rounds of their time divided by ours: above 1, ours is faster."""
+    return float(np.median(np.asarray(theirs) / np.asarray(ours)))
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; the first column is words, the others are numbers."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def alone(file: str, function: str, *arguments: Any, limit_s: float | None = None) -> Any:
+    """What a function of the script `file` returns in a new process; all as JSON.
+
+    After `limit_s` seconds, if given, `subprocess.TimeoutExpired` is raised.
+    """
+    code = (
+        "import importlib, json, sys; sys.path.insert(0, sys.argv[1]); "
+        "found = getattr(importlib.import_module(sys.argv[2]), sys.argv[3]); "
+        "print(json.dumps(found(*json.loads(sys.argv[4]))))"
+    )
+    path = Path(file).resolve()
+    words = [str(path.parent), path.stem, function, json.dumps(arguments)]
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=limit_s)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def has_memory() -> bool:
+    """Whether the system tells the largest resident memory of a process, and lets go of it."""
+    return Path("/proc/self/clear_refs").exists()
+
+
+def high_water_bytes(reset: bool = False) -> int:
+    """Largest resident memory of this process so far (Linux); then forget it if asked."""
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5", "ascii")
+    return 1024 * peak

@@ -1,0 +1,200 @@
+"""Two at a time: pictures, implementations to check, and the threads of training.
+
+Whole commands, from their start to their end, with ``--jobs 1`` and with ``--jobs 2``: a folder
+of pictures restored by ``python -m bio_scnn.run_inpaint``, and implementations checked by
+``python -m bio_scnn.validate``; and steps of training with one thread and with two. The number
+must not change what comes out: files are compared byte for byte, weights bit for bit.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import _bench
+import common
+import matplotlib.pyplot as plt
+import numpy as np
+from skimage.data import astronaut
+
+from bio_scnn.cli import run
+from bio_scnn.cnn import Params
+from bio_scnn.crossval.adapters import ENTRIES
+from bio_scnn.errors import InputError
+from bio_scnn.images import write_image
+from bio_scnn.masks import random_training_mask
+from bio_scnn.memory import keep_freed_memory
+from bio_scnn.model import Architecture
+from bio_scnn.table1 import TABLE_1
+from bio_scnn.training import TrainingSettings, batch_of, fit, initial_state
+
+TITLE = "Two at a time"
+GOAL = 1.8  # times as fast, on two cores
+CHEAP = ("closed-form", "paper-one-step", "snntorch", "norse")  # those that are checked fastest
+
+
+class Work(NamedTuple):
+    """What is done one at a time and two at a time, and a comparison of what came out."""
+
+    what: str
+    entrants: dict[int, Callable[[], Any]]  # by the number at a time
+    results: dict[int, Any]  # of the last repetition; must be equal
+    rounds: int
+
+
+def command(*words: Any, accept: Sequence[int] = (0,)) -> str:
+    """Standard output of one of the package's commands; its errors end everything."""
+    done = subprocess.run(
+        [sys.executable, "-m", *map(str, words)], capture_output=True, text=True, check=False
+    )
+    if done.returncode not in accept:
+        raise InputError(f"{words[0]} failed: {done.stderr.strip().splitlines()[-1]}")
+    return done.stdout
+
+
+def restoring(folder: Path, count: int, side: int) -> Work:
+    """A folder of pictures, cut from a photograph at places a few pixels apart."""
+    photograph = astronaut()
+    starts = np.linspace(0, photograph.shape[0] - side, count).astype(int)
+    for number, start in enumerate(starts):
+        crop = photograph[start : start + side, start : start + side]
+        write_image(folder / "in" / f"{number:02}.png", crop)
+    results: dict[int, Any] = {}
+
+    def restore(jobs: int) -> None:
+        output = folder / f"out{jobs}"
+        words = [folder / "in", "--mask-kind", "boxes", "--quiet", "--output", output]
+        command("bio_scnn.run_inpaint", *words, "--jobs", jobs)
+        results[jobs] = {path.name: path.read_bytes() for path in sorted(output.iterdir())}
+
+    entrants = {jobs: _bound(restore, jobs) for jobs in (1, 2)}
+    return Work(f"run_inpaint, {count} pictures of {side} x {side}", entrants, results, 2)
+
+
+def checking(names: Sequence[str]) -> Work:
+    """Implementations; what the checks found, without times, must be the same."""
+    results: dict[int, Any] = {}
+
+    def validate(jobs: int) -> None:
+        text = command("bio_scnn.validate", *names, "--json", "--jobs", jobs, accept=(0, 1))
+        results[jobs] = _without_times(json.loads(text))
+
+    entrants = {jobs: _bound(validate, jobs) for jobs in (1, 2)}
+    return Work(f"validate, {len(names)} implementations", entrants, results, 2)
+
+
+def _without_times(found: Any) -> Any:
+    """A report without what is different whenever it is made."""
+    if isinstance(found, dict):
+        volatile = ("seconds", "date", "command", "made")
+        return {key: _without_times(value) for key, value in found.items() if key not in volatile}
+    return [_without_times(item) for item in found] if isinstance(found, list) else found
+
+
+def training(steps: int, patch: int) -> Work:
+    """Steps of the default network with Adam, on one batch."""
+    settings = TrainingSettings(steps=steps, patch=patch)
+    architecture, rng = Architecture(), np.random.default_rng(0)
+    starts = rng.integers(0, astronaut().shape[0] - patch, (settings.batch, 2))
+    truth = np.stack([astronaut()[r : r + patch, c : c + patch] / 255 for r, c in starts])
+    mask = np.stack([random_training_mask((patch, patch), rng) for _ in starts])
+    batch = batch_of(truth.astype(np.float32), mask, architecture, settings.loss)
+    start = initial_state(architecture, settings, batch)
+    results: dict[int, Params] = {}
+
+    def train(threads: int) -> None:
+        source = itertools.repeat(batch, steps)
+        state = fit(
+            start, source, architecture, TABLE_1, settings, lambda state, loss: None, threads
+        )
+        results[threads] = {name: value.tobytes() for name, value in state.params.items()}
+
+    keep_freed_memory()
+    entrants = {threads: _bound(train, threads) for threads in (1, 2)}
+    what = f"training, {steps} steps on {settings.batch} patches of {patch} x {patch}"
+    return Work(what, entrants, results, 7)
+
+
+def _bound(function: Callable[[int], None], number: int) -> Callable[[], None]:
+    return lambda: function(number)
+
+
+def measure(quick: bool) -> dict[str, Any]:
+    """Everything one and two at a time, in turns.
+
+    Raises
+    ------
+    InputError
+        If the results are not the same.
+    """
+    names = [name for name in CHEAP if not ENTRIES[name].missing()][: 2 if quick else None]
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        works = [
+            restoring(Path(folder), *((4, 96) if quick else (16, 256))),
+            checking(names),
+            training(*((2, 64) if quick else (10, 128))),
+        ]
+        for work in works:
+            seconds = _bench.in_turns(work.entrants, 1 if quick else work.rounds, warm=0)
+            if work.results[1] != work.results[2]:
+                raise InputError(f"{work.what}: two at a time gave another result than one")
+            rows.append(
+                {
+                    "what": work.what,
+                    "one": _bench.spread(seconds[1]),
+                    "two": _bench.spread(seconds[2]),
+                    "ratio": _bench.ratio(seconds[1], seconds[2]),
+                    "compared": len(work.results[1]),
+                }
+            )
+    return {"rows": rows, "implementations": names, "goal": GOAL}
+
+
+def table(data: dict[str, Any]) -> str:
+    """One row for each kind of work."""
+    rows = [
+        [
+            row["what"],
+            f"{row['one']['seconds']:.3g} s",
+            f"{row['two']['seconds']:.3g} s",
+            f"{row['ratio']:.2f}",
+        ]
+        for row in data["rows"]
+    ]
+    return "\n".join(
+        [
+            f"The results are the same. Goal: {data['goal']} times as fast with two cores.",
+            "",
+            _bench.markdown(["", "one at a time", "two at a time", "times as fast"], rows),
+            "",
+            f"Implementations: {', '.join(data['implementations'])}.",
+        ]
+    )
+
+
+def draw(data: dict[str, Any]) -> Any:
+    """How many times as fast two at a time are."""
+    figure, axes = plt.subplots(figsize=(common.COLUMN, 1.6))
+    names = [row["what"].replace(", ", "\n", 1) for row in data["rows"]]
+    axes.barh(names, [row["ratio"] for row in data["rows"]], color=common.BLUE)
+    axes.axvline(data["goal"], color=common.BLACK, lw=0.8, ls="--")
+    axes.invert_yaxis()
+    axes.set_xlabel("times as fast, two at a time")
+    return figure
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, print, draw, save."""
+    args = _bench.arguments(_bench.parser(__doc__), argv)
+    _bench.finish(args, __file__, measure(args.quick), table, draw)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,306 @@
+"""Restoring pictures: time, hole PSNR and memory, beside classical fills and for large pictures.
+
+Pictures of any size are one photograph that comes with scikit-image, mirrored at its edges again
+and again (of smaller ones its first rows and columns). Of each, 1 % is missing: as one square, in
+boxes, or in strokes. The holes are filled by bio_scnn, with every spike simulated and with none
+(``quality="fast"``), by scikit-image's `inpaint_biharmonic`, and by OpenCV's two fills of 8-bit
+pictures. Then the area of the holes varies while the picture does not, and the picture while the
+holes do not.
+
+Everything runs in a process of its own, first on a small picture, which does not count; what
+takes long is stopped. Memory is the largest resident one of that process, with Python, the
+libraries, the picture and the result in it.
+"""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import _bench
+import common
+import matplotlib.pyplot as plt
+import numpy as np
+from numpy.typing import NDArray
+from skimage.data import astronaut
+from tqdm import tqdm
+
+from bio_scnn.cli import run
+from bio_scnn.evaluate import opencv
+from bio_scnn.images import from_float
+from bio_scnn.masks import make_mask
+from bio_scnn.metrics import hole_psnr
+from bio_scnn.quality import Quality
+from bio_scnn.restoration import restore
+
+TITLE = "Restoring pictures, beside classical fills"
+LIMIT_S = 60.0  # for one picture of a race
+PATIENCE_S = 240.0  # for what has no peer
+MISSING = 0.01
+HOLES = {"square": "one square", "boxes": "boxes of 16-32 px", "strokes": "strokes"}
+SIDES, QUICK_SIDES = (256, 1024, 4096), (256,)
+AREAS = (0.001, 0.003, 0.01, 0.03, 0.1)
+GOAL = {"seconds": 20.0, "bytes": 1.5e9}  # of the picture of 12 megapixels, every spike simulated
+
+OURS: dict[str, Quality] = {"bio_scnn": "default", "bio_scnn, fast": "fast"}
+PEERS = {
+    "biharmonic (scikit-image)": "skimage",
+    "Telea (OpenCV)": "cv2",
+    "Navier-Stokes (OpenCV)": "cv2",
+}
+COLOURS = dict(
+    zip(
+        (*OURS, *PEERS),
+        (common.VERMILION, common.ORANGE, common.BLUE, common.GREEN, common.PURPLE),
+        strict=True,
+    )
+)
+
+
+def picture(height: int, width: int) -> NDArray[np.uint8]:
+    """A photograph, mirrored at its edges until it is large enough."""
+    photograph = astronaut()
+
+    def there_and_back(length: int, side: int) -> NDArray[np.intp]:
+        place = np.arange(length) % (2 * side)
+        return np.minimum(place, 2 * side - 1 - place)
+
+    rows, columns = map(there_and_back, (height, width), photograph.shape[:2])
+    return photograph[rows[:, np.newaxis], columns]
+
+
+def missing_pixels(holes: str, height: int, width: int, area: float) -> NDArray[np.bool_]:
+    """A mask of any of `HOLES`, in which so many pixels are missing (of a square nearly)."""
+    if holes != "square":
+        return make_mask(holes, (height, width), np.random.default_rng(0), area / (height * width))
+    mask = np.zeros((height, width), bool)
+    side = round(math.sqrt(area))
+    top, left = (height - side) // 2, (width - side) // 2
+    mask[top : top + side, left : left + side] = True
+    return mask
+
+
+def method(name: str) -> Callable[[NDArray, NDArray], tuple[NDArray, dict[str, float]]]:
+    """One of `OURS` or `PEERS`: from picture and mask to the restored one and stages' seconds."""
+    if name in OURS:
+
+        def ours(image: NDArray, mask: NDArray) -> tuple[NDArray, dict[str, float]]:
+            result = restore(image, mask, quality=OURS[name], seed=0)
+            return result.image, result.seconds
+
+        return ours
+    if name.endswith("(OpenCV)"):
+        fill = opencv(name.split()[0].lower())
+        return lambda image, mask: (fill(image, mask), {})
+    from skimage.restoration import inpaint_biharmonic
+
+    def biharmonic(image: NDArray, mask: NDArray) -> tuple[NDArray, dict[str, float]]:
+        return from_float(inpaint_biharmonic(image, mask, channel_axis=-1), np.uint8), {}
+
+    return biharmonic
+
+
+def restored(name: str, holes: str, height: int, width: int, area: float) -> dict[str, Any]:
+    """Restore a picture in this process: seconds, stages, hole PSNR and memory.
+
+    Of what takes little, the median of three repetitions counts.
+    """
+    work = method(name)
+    work(picture(64, 64), missing_pixels("square", 64, 64, 100))
+    truth, mask = picture(height, width), missing_pixels(holes, height, width, area)
+    found, seconds, stages = truth, [], {}
+    if measurable := _bench.has_memory():
+        _bench.high_water_bytes(reset=True)
+    while not seconds or (len(seconds) < 3 and sum(seconds) < 2):
+        del found  # or else it takes memory while the next one is made
+        started = time.perf_counter()
+        found, stages = work(truth, mask)
+        seconds.append(time.perf_counter() - started)
+    peak = _bench.high_water_bytes() if measurable else None
+    filled, right = (image[mask][np.newaxis] for image in (found, truth))
+    return {
+        "seconds": float(np.median(seconds)),
+        "stages": stages,
+        "hole_psnr": hole_psnr(filled, right, np.ones(filled.shape[:2], bool)),
+        "bytes": peak,
+        "missing": int(np.count_nonzero(mask)),
+    }
+
+
+def attempt(limit_s: float, name: str, *case: Any) -> dict[str, Any]:
+    """`restored` in a new process; what is not installed, too slow or too large says so."""
+    module = PEERS.get(name)
+    if module and find_spec(module) is None:
+        return {"failed": "not installed"}
+    try:
+        return _bench.alone(__file__, "restored", name, *case, limit_s=limit_s)
+    except subprocess.TimeoutExpired:
+        return {"failed": f"over {limit_s:.0f} s"}
+    except subprocess.CalledProcessError as error:
+        return {"failed": "out of memory" if error.returncode == -9 else "failed"}
+
+
+def measure(quick: bool) -> dict[str, Any]:
+    """Race the methods, vary the area of the holes, restore large pictures."""
+    sides, kinds = (QUICK_SIDES, ("boxes",)) if quick else (SIDES, tuple(HOLES))
+    races = [
+        {"method": name, "holes": holes, "height": side, "width": side, "area": MISSING * side**2}
+        for side in sides
+        for holes in kinds
+        for name in (*OURS, *PEERS)
+    ]
+    side, areas = (512, AREAS[1:4:2]) if quick else (2048, AREAS)
+    by_area = [
+        {"method": name, "holes": "boxes", "height": side, "width": side, "area": area * side**2}
+        for area in areas
+        for name in (*OURS, *PEERS)
+        if name == "bio_scnn, fast" or (not quick and area <= MISSING)
+    ]
+    shapes = [(512, 512), (1024, 1024)] if quick else [(3000, 4000), (10_000, 10_000)]
+    same = MISSING * math.prod(shapes[0])
+    large = [
+        {"method": name, "holes": "boxes", "height": height, "width": width, "area": same}
+        for name in (list(OURS)[1:] if quick else OURS)
+        for height, width in shapes
+    ]
+    if not quick:
+        height, width = shapes[1]
+        whole = {"holes": "boxes", "height": height, "width": width, "area": MISSING * 1e8}
+        large.append({"method": "bio_scnn, fast", **whole})
+    with tqdm(total=len(races) + len(by_area) + len(large), leave=False, disable=None) as bar:
+        if not quick:  # what Brian2 compiles is kept, for all
+            attempt(PATIENCE_S, "bio_scnn", "boxes", 1024, 1024, MISSING * 1024**2)
+        for rows, limit_s in ((races, LIMIT_S), (by_area, LIMIT_S), (large, PATIENCE_S)):
+            for row in rows:
+                bar.set_description(f"{row['method']}, {row['height']} x {row['width']}")
+                row |= attempt(limit_s, *row.values())
+                bar.update()
+    return {"races": races, "by_area": by_area, "large": large, "goal": GOAL}
+
+
+def exponent(rows: Sequence[dict[str, Any]]) -> float:
+    """Of the power of the missing area that time grows with, by least squares of logarithms."""
+    points = [(row["missing"], row["seconds"]) for row in rows if "seconds" in row]
+    if len(points) < 2:
+        return math.nan
+    area, seconds = np.log(points).T
+    return float(np.polyfit(area, seconds, 1)[0])
+
+
+def table(data: dict[str, Any]) -> str:
+    """Three tables: the races, with the area of the holes, and large pictures."""
+    lines = ["Time, and as a multiple of that of bio_scnn with every spike simulated:", ""]
+    header = ["1 % missing", "time", "its time / ours", "hole PSNR", "memory"]
+    rows = []
+    for row in data["races"]:
+        ours = next(r for r in data["races"] if _case(r) == _case(row) and r["method"] in OURS)
+        size = f"{row['height']} x {row['width']}, {HOLES[row['holes']]}, {row['method']}"
+        rows.append([size, *_cells(row, ours)])
+    lines += [_bench.markdown(header, rows), ""]
+    height, width = (data["by_area"][0][side] for side in ("height", "width"))
+    lines += [f"{height} x {width} pixels, boxes missing:", ""]
+    header = ["", "missing", "time", "per missing pixel", "memory"]
+    lines += [_bench.markdown(header, [_area_cells(row) for row in data["by_area"]]), ""]
+    for name in (*OURS, *PEERS):
+        power = exponent([row for row in data["by_area"] if row["method"] == name])
+        if math.isfinite(power):
+            lines.append(f"{name}: time grows as the missing area to the power of {power:.2f}.  ")
+    goal = data["goal"]
+    lines += [
+        "",
+        f"Large pictures, boxes missing (goal for 12 megapixels: {goal['seconds']:.0f} s, and "
+        f"{goal['bytes'] / 1e9:g} GB; for 100 with the same holes the same memory):",
+        "",
+    ]
+    stages = ("fill", "convolution", "neurons", "cnn")
+    header = ["", "missing", "time", *stages, "hole PSNR", "memory"]
+    rows = []
+    for row in data["large"]:
+        size = f"{row['height']} x {row['width']}, {row['method']}"
+        time_s, _, psnr, memory = _cells(row, row)
+        spent = [f"{row['stages'][s]:.1f} s" if "stages" in row else "" for s in stages]
+        missing = f"{row['missing']:,}" if "missing" in row else ""
+        rows.append([size, missing, time_s, *spent, psnr, memory])
+    return "\n".join([*lines, _bench.markdown(header, rows)])
+
+
+def _case(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[key] for key in ("holes", "height", "width", "area"))
+
+
+def _cells(row: dict[str, Any], ours: dict[str, Any]) -> list[str]:
+    """Time, ratio, hole PSNR and memory."""
+    if "failed" in row:
+        return [row["failed"], "", "", ""]
+    ratio = f"{row['seconds'] / ours['seconds']:.3g}" if "seconds" in ours else ""
+    return [
+        f"{row['seconds']:.3g} s",
+        ratio,
+        "" if row["hole_psnr"] is None else f"{row['hole_psnr']:.2f} dB",
+        _megabytes(row),
+    ]
+
+
+def _area_cells(row: dict[str, Any]) -> list[str]:
+    if "failed" in row:
+        return [row["method"], f"{row['area']:,.0f}", row["failed"], "", ""]
+    each = f"{1e6 * row['seconds'] / row['missing']:.3g} µs"
+    count, seconds = f"{row['missing']:,}", f"{row['seconds']:.3g} s"
+    return [row["method"], count, seconds, each, _megabytes(row)]
+
+
+def _megabytes(row: dict[str, Any]) -> str:
+    return "" if row["bytes"] is None else f"{row['bytes'] / 1e6:,.0f} MB"
+
+
+def draw(data: dict[str, Any]) -> Any:
+    """Time with the size of the picture, and with the area of its holes; stages of large ones."""
+    figure, (size, area, large) = plt.subplots(1, 3, figsize=(common.PAGE, 2.4))
+    for axes, rows, across in ((size, data["races"], "width"), (area, data["by_area"], "missing")):
+        for name, colour in COLOURS.items():
+            points = [
+                (row[across], row["seconds"])
+                for row in rows
+                if row["method"] == name and row["holes"] == "boxes" and "seconds" in row
+            ]
+            if points:
+                axes.loglog(*zip(*points, strict=True), "o-", ms=3, color=colour, label=name)
+        axes.set_ylabel("seconds")
+    size.set_xlabel("side of the picture (pixels)")
+    size.set_title("1 % missing, in boxes")
+    size.legend()
+    area.set_xlabel("missing pixels")
+    area.set_title("{height} x {width} pixels".format(**data["by_area"][0]))
+    done = [row for row in data["large"] if "seconds" in row]
+    left = np.zeros(len(done))
+    stages = ("fill", "convolution", "neurons", "cnn")
+    colours = (common.SKY, common.YELLOW, common.VERMILION, common.BLUE)
+    for stage, colour in zip(stages, colours, strict=True):
+        spent = np.array([row["stages"][stage] for row in done])
+        large.barh(range(len(done)), spent, left=left, color=colour, label=stage)
+        left += spent
+    names = [
+        f"{row['height'] * row['width'] / 1e6:.3g} MP, {row['missing']:,}\n"
+        + ("simulated" if OURS[row["method"]] == "default" else "fast")
+        for row in done
+    ]
+    large.set_yticks(range(len(done)), names)
+    large.invert_yaxis()
+    large.set_xlabel("seconds")
+    large.set_title("large pictures")
+    large.legend()
+    return figure
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, print, draw."""
+    args = _bench.arguments(_bench.parser(__doc__), argv)
+    _bench.finish(args, __file__, measure(args.quick), table, draw)
+
+
+if __name__ == "__main__":
+    run(main)
