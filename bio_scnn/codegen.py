@@ -35,9 +35,9 @@ TARGETS = ("auto", "numpy", "cython")
 COMPILE_FLAGS = ["-w", "-O3", "-ffp-contract=off", "-std=c++11"]
 
 # Compiling takes 10 to 20 s once per machine, and loading the compiled modules about 0.2 s once
-# per process; Cython then saves about 10 ns per neuron and step.
-WORK_WORTH_COMPILING = 2_000_000_000
-WORK_WORTH_LOADING = 20_000_000
+# per process; Cython then saves 10 to 30 ns per neuron and step.
+WORK_WORTH_COMPILING = 1_000_000_000
+WORK_WORTH_LOADING = 10_000_000
 
 
 def load_brian2() -> Any:

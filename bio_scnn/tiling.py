@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LARGEST = 512  # pixels; bounds what a rectangle's convolutions and neurons need in memory
-# What a rectangle costs apart from its pixels, in pixels: a simulation takes a while to begin.
-OVERHEAD = 128**2
+# What a rectangle costs apart from its pixels, in pixels.
+OVERHEAD = 64**2
 
 Rectangle = tuple[slice, slice]
 
