@@ -259,7 +259,7 @@ def _megabytes(row: dict[str, Any]) -> str:
 
 def draw(data: dict[str, Any]) -> Any:
     """Time with the size of the picture, and with the area of its holes; stages of large ones."""
-    figure, (size, area, large) = plt.subplots(1, 3, figsize=(common.PAGE, 2.4))
+    figure, (size, area, large) = plt.subplots(1, 3, figsize=(common.PAGE, 2.8))
     for axes, rows, across in ((size, data["races"], "width"), (area, data["by_area"], "missing")):
         for name, colour in COLOURS.items():
             points = [
@@ -272,7 +272,6 @@ def draw(data: dict[str, Any]) -> Any:
         axes.set_ylabel("seconds")
     size.set_xlabel("side of the picture (pixels)")
     size.set_title("1 % missing, in boxes")
-    size.legend()
     area.set_xlabel("missing pixels")
     area.set_title("{height} x {width} pixels".format(**data["by_area"][0]))
     done = [row for row in data["large"] if "seconds" in row]
@@ -292,7 +291,8 @@ def draw(data: dict[str, Any]) -> Any:
     large.invert_yaxis()
     large.set_xlabel("seconds")
     large.set_title("large pictures")
-    large.legend()
+    handles = [*size.get_legend_handles_labels()[0], *large.get_legend_handles_labels()[0]]
+    figure.legend(handles=handles, loc="outside lower center", ncols=5)
     return figure
 
 
