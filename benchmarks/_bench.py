@@ -1,8 +1,8 @@
 """What the scripts of this folder share: options, timing in turns, memory, and how they end.
 
 Every script has ``TITLE``, ``measure(quick)``, which returns plain numbers, ``table(data)`` and
-``draw(data)``, which show them, and ``main()``; ``NEEDS`` where it can do nothing without some
-package. A script runs this project and its peers in one
+``draw(data)``, which show them, and ``main()``. Where it has them, ``goals(data)`` are lines of
+`goal`, and ``NEEDS`` the packages without which it can do nothing. A script runs this project and its peers in one
 process on the same work, in turns, so that whatever else the machine does slows all alike. A peer
 that is not installed gets a row that says so. ``python benchmarks`` runs all scripts, and
 ``docs/make_performance.py`` makes a page of what they leave.
@@ -156,6 +156,13 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table; the first column is words, the others are numbers."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def goal(says: str, value: float, limit: float, *, least: bool = False, form: str = ".2f") -> str:
+    """Whether a number is at most (or at least) what was aimed at, in a line of a page."""
+    reached = value >= limit if least else value <= limit
+    bound = f"at {'least' if least else 'most'} {limit:g}"
+    return f"{says}, {bound}: {value:{form}}, **{'reached' if reached else 'missed'}**"
 
 
 def alone(file: str, function: str, *arguments: Any) -> Any:

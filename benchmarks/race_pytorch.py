@@ -368,6 +368,20 @@ def table(data: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def goals(data: dict[str, Any]) -> list[str]:
+    """What was aimed at: to be as fast as PyTorch in its better layout."""
+    return [
+        _bench.goal(
+            f"PyTorch's time divided by ours, {task}, threads: {threads}",
+            min(summary["tasks"][task][name]["ratio"] for name in RUNNERS[1:]),
+            1,
+            least=True,
+        )
+        for threads, summary in data["threads"].items()
+        for task in TASKS
+    ]
+
+
 def draw(data: dict[str, Any]) -> Any:
     """The ratios with their quartiles."""
     figure, axes = plt.subplots(figsize=(common.COLUMN, 1.8))
@@ -388,7 +402,8 @@ def draw(data: dict[str, Any]) -> Any:
         )
     axes.axvline(1, color=VERMILION, lw=0.8)
     axes.set_yticks(range(len(labels)), labels=labels)
-    axes.set(xlabel="its time / time of bio_scnn", xlim=(0, None))
+    axes.set(xlabel="its time / time of bio_scnn")
+    axes.set_xlim(0, 1.1 * axes.get_xlim()[1])
     axes.legend(loc="lower left")
     return figure
 

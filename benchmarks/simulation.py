@@ -346,6 +346,27 @@ def table(data: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def goals(data: dict[str, Any]) -> list[str]:
+    """What was aimed at, of the largest layer and the largest size."""
+    neurons, rows = max(data["layers"].items(), key=lambda item: int(item[0]))
+    of = {(row["name"], row["readout"]): row for row in rows if "missing" not in row}
+    found = []
+    if script := of.get(("Brian2 script", "interval")):
+        says = f"time of the Brian2 script divided by ours, {int(neurons):,} neurons"
+        found.append(_bench.goal(says, script["ratio"], 10, least=True, form=".1f"))
+    errors = [row["error"] for (name, _), row in of.items() if name.startswith("bio_scnn")]
+    largest = max(math.inf if error is None else error for error in errors)
+    found.append(_bench.goal("our largest relative rate error", largest, 1e-12, form=".1e"))
+    for target, cost in data["sizes"].items():
+        last = cost["sizes"][-1]
+        if last["bytes"] is not None:
+            says = f"bytes of a neuron of {last['neurons']:,} ({target})"
+            found.append(_bench.goal(says, last["bytes"] / last["neurons"], 100, form=".0f"))
+        says = f"milliseconds of a call with three neurons ({target})"
+        found.append(_bench.goal(says, 1e3 * cost["call"]["seconds"], 20, form=".1f"))
+    return found
+
+
 def seconds(value: float) -> str:
     """A time with its unit."""
     return f"{1e3 * value:.1f} ms" if value < 1 else f"{value:.1f} s"
@@ -384,7 +405,7 @@ def draw(data: dict[str, Any]) -> Any:
     cost.set(xscale="log", yscale="log", xlabel="neurons", ylabel="time of a neuron (µs)")
     memory.axhline(100, color=BLACK, lw=0.6, ls=":")
     memory.set(
-        xscale="log", yscale="log", xlabel="neurons", ylabel="peak memory of a neuron (bytes)"
+        xscale="log", ylim=(0, None), xlabel="neurons", ylabel="peak memory of a neuron (bytes)"
     )
     figure.legend(loc="outside lower center", ncols=4)
     return figure

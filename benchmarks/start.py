@@ -160,6 +160,16 @@ def table(data: dict[str, Any]) -> str:
     )
 
 
+def goals(data: dict[str, Any]) -> list[str]:
+    """What was aimed at."""
+    demo = data["demo"]
+    return [
+        _bench.goal("seconds of `import bio_scnn`", data["imports"]["bio_scnn"]["seconds"], 0.3),
+        _bench.goal("seconds of the picture, empty cache", demo["empty"]["seconds"], 10),
+        _bench.goal("seconds of the picture, used cache", demo["used"]["seconds"], 4),
+    ]
+
+
 def draw(data: dict[str, Any]) -> Any:
     """Bars of the imports, and of the picture's stages."""
     figure, (above, below) = plt.subplots(2, 1, figsize=(common.COLUMN, 2.6))
