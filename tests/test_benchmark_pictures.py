@@ -70,7 +70,7 @@ def made_up(pictures):
             row |= {"hole_psnr": 30.0, "bytes": 2e8, "missing": side}
         rows.append(row)
     ours = [row for row in rows if row["method"] in pictures.OURS]
-    return {"races": rows, "by_area": rows, "large": ours, "goal": pictures.GOAL}
+    return {"races": rows, "by_area": rows, "large": ours}
 
 
 def test_tables_and_drawing(pictures):
@@ -87,6 +87,25 @@ def test_tables_and_drawing(pictures):
     assert len(figure.axes) == 3
     assert len(figure.axes[0].lines) == len(pictures.COLOURS) - 1
     assert len(figure.axes[2].patches) == 4 * len(data["large"])
+
+
+def test_goals(pictures, many):
+    done = {"method": "bio_scnn", "seconds": 20.5, "bytes": 1.2e9, "missing": 1000}
+    sizes = {"height": 3000, "width": 4000}, {"height": 10_000, "width": 10_000}
+    fast = done | sizes[1] | {"method": "bio_scnn, fast"}
+    rows = [done | sizes[0], done | sizes[1] | {"bytes": 1.6e9}, fast]
+    assert pictures.goals({"large": rows}) == [
+        "seconds of 12 megapixels, at most 20: 20.5, **missed**",
+        "GB of 12 megapixels, 1,000 missing, at most 1.5: 1.20, **reached**",
+        "GB of 100 megapixels, 1,000 missing, at most 1.5: 1.60, **missed**",
+    ]
+    failed = {"method": "bio_scnn", "failed": "over 240 s"} | sizes[0]
+    assert pictures.goals({"large": [failed, fast]}) == []
+    rows = [{"what": "work", "ratio": 1.8}, {"what": "work", "ratio": 1.79}]
+    assert [line.split()[-1] for line in many.goals({"rows": rows})] == [
+        "**reached**",
+        "**missed**",
+    ]
 
 
 def test_exponents(pictures):
