@@ -1,7 +1,8 @@
 """What the scripts of this folder share: options, timing in turns, memory, and how they end.
 
 Every script has ``TITLE``, ``measure(quick)``, which returns plain numbers, ``table(data)`` and
-``draw(data)``, which show them, and ``main()``. A script runs this project and its peers in one
+``draw(data)``, which show them, and ``main()``. Where it has them, ``goals(data)`` are lines of
+`goal`, and ``NEEDS`` the packages without which it can do nothing. A script runs this project and its peers in one
 process on the same work, in turns, so that whatever else the machine does slows all alike. A peer
 that is not installed gets a row that says so. ``python benchmarks`` runs all scripts, and
 ``docs/make_performance.py`` makes a page of what they leave.
@@ -37,10 +38,6 @@ import common  # noqa: E402
 BUSY = 0.5  # cores that others keep busy; beyond it times are not worth keeping
 
 Key = TypeVar("Key", bound=Hashable)
-
-
-class NotInstalled(InputError):
-    """Nothing of a script can be measured, since what it needs is not installed."""
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -161,6 +158,13 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def goal(says: str, value: float, limit: float, *, least: bool = False, form: str = ".2f") -> str:
+    """Whether a number is at most (or at least) what was aimed at, in a line of a page."""
+    reached = value >= limit if least else value <= limit
+    bound = f"at {'least' if least else 'most'} {limit:g}"
+    return f"{says}, {bound}: {value:{form}}, **{'reached' if reached else 'missed'}**"
+
+
 def alone(file: str, function: str, *arguments: Any, limit_s: float | None = None) -> Any:
     """What a function of the script `file` returns in a new process; all as JSON.
 
@@ -190,3 +194,9 @@ def high_water_bytes(reset: bool = False) -> int:
     if reset:
         Path("/proc/self/clear_refs").write_text("5", "ascii")
     return 1024 * peak
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process now (Linux)."""
+    high_water_bytes(reset=True)
+    return high_water_bytes()

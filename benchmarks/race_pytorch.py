@@ -1,38 +1,43 @@
-"""The NumPy network against PyTorch: ``python benchmarks/race_pytorch.py``.
+"""The network in NumPy, beside the same in PyTorch.
 
-Both run the default network with the same weights on the same batch, in float32: a forward pass,
-and a training step (forward, loss, backward; without the optimiser's update). Outputs and
-gradients are compared first. Repetitions are interleaved, so that whatever else the machine does
-slows all alike; a ratio is the median over the rounds. The peak memory of a training step is
-measured in a process of its own for each.
+The default network with the same random weights on the same batch (six patches of 128 x 128), in
+float32, in one process: *forward* is the restored batch, from filled images and masks, through the
+closed form of the neurons; *step* is forward, loss, and the gradient of every parameter. Adam and
+the preparation of batches are not in it.
 
-``benchmarks/README.md`` says what came out and how it came about.
+bio_scnn works as in training: one thread per shard of the batch, each with a BLAS of one thread.
+PyTorch runs the network of `bio_scnn.torch_model.to_torch`, the same LIF rate layer included, in
+its default layout and in channels-last, as a user would write it. Both have the same number of
+threads, and glibc's allocator as `bio_scnn.memory.keep_freed_memory` sets it.
+
+Outputs, loss and gradients are compared first, or there is no race: to 1e-9 in float64, to 1e-5
+(gradients 1e-2) in float32, where an input of a rectifier may fall on the other side of zero;
+either layout of PyTorch, too, then differs by some 1e-3 from its own gradient in float64.
+
+GFLOP/s count two operations per tap of every convolution, also where Winograd's algorithm gets by
+with fewer, and are compared with a 1024 x 1024 matrix product (GEMM) in each thread, measured in
+every round. Peak memory is the resident high-water mark over four steps above what the process had
+before them, each in a process of its own (Linux only).
 """
 
 from __future__ import annotations
 
 import argparse
-import io
-import json
-import os
-import platform
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import _bench
+import common
+import matplotlib.pyplot as plt
 import numpy as np
+from common import BLUE, ORANGE, VERMILION
 from threadpoolctl import threadpool_limits
 
 from bio_scnn.cli import run
 from bio_scnn.cnn import Params
 from bio_scnn.errors import InputError
-from bio_scnn.files import write_whole
 from bio_scnn.layers import Array
 from bio_scnn.memory import keep_freed_memory
 from bio_scnn.model import IMAGE_CHANNELS, Architecture, HybridSCNN, network_input
@@ -45,9 +50,13 @@ from bio_scnn.training import (
     loss_and_grads,
 )
 
+TITLE = "The network beside PyTorch"
+NEEDS = ("torch",)
 TASKS = ("forward", "step")
 OURS, DEFAULT, CHANNELS_LAST = "bio_scnn", "PyTorch", "PyTorch, channels last"
 RUNNERS = (OURS, DEFAULT, CHANNELS_LAST)
+# Of each option: its value with --quick, and otherwise.
+USUAL = {"patch": (32, 128), "batch": (2, 6), "rounds": (3, 12)}
 CLIP_SLOPE = TrainingSettings.clip_slope
 
 # Largest differences of outputs and of any gradient, relative to the largest value. In single
@@ -226,57 +235,40 @@ def race(
     runners: dict[str, Runner], product: Callable[[], None], rounds: int
 ) -> dict[str, dict[str, Array]]:
     """Seconds of every repetition: by runner and task, and of the matrix product."""
-    entrants: list[tuple[str, str, Callable[[], Any]]] = [
-        (name, task, getattr(runner, task)) for name, runner in runners.items() for task in TASKS
-    ]
-    entrants.append(("product", "product", product))
-    seconds: dict[str, dict[str, list[float]]] = {}
-    for index in range(-2, rounds):  # two to warm up
-        for name, task, work in (
-            entrants[index % len(entrants) :] + entrants[: index % len(entrants)]
-        ):
-            start = time.perf_counter()
-            work()
-            elapsed = time.perf_counter() - start
-            if index >= 0:
-                seconds.setdefault(name, {}).setdefault(task, []).append(elapsed)
-    return {
-        name: {task: np.array(values) for task, values in tasks.items()}
-        for name, tasks in seconds.items()
+    entrants: dict[tuple[str, str], Callable[[], Any]] = {
+        (name, task): getattr(runner, task) for name, runner in runners.items() for task in TASKS
     }
+    entrants["product", "product"] = product
+    seconds: dict[str, dict[str, Array]] = {}
+    for (name, task), values in _bench.in_turns(entrants, rounds, warm=2).items():
+        seconds.setdefault(name, {})[task] = values
+    return seconds
 
 
-def high_water_bytes(reset: bool = False) -> int:
-    """Largest resident memory of this process so far (Linux); then forget it if asked."""
-    lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-    if reset:
-        Path("/proc/self/clear_refs").write_text("5", "ascii")
-    return 1024 * peak
+@contextmanager
+def as_in_training() -> Iterator[None]:
+    """An allocator that keeps freed memory, which serves both, and a thread per shard of ours."""
+    keep_freed_memory()
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def step_memory(name: str, side: int, images: int, threads: int) -> int:
     """Peak memory of training steps in this process, in bytes above what it had before."""
-    model, batch = make_case(side, images)
-    with make_runner(name, model, batch, threads) as runner:
-        high_water_bytes(reset=True)
-        before = high_water_bytes()
-        for _ in range(4):
-            runner.step()
-        return high_water_bytes() - before
+    with as_in_training():
+        model, batch = make_case(side, images)
+        with make_runner(name, model, batch, threads) as runner:
+            before = _bench.resident_bytes()
+            for _ in range(4):
+                runner.step()
+            return _bench.high_water_bytes() - before
 
 
-def measure_memory(args: argparse.Namespace) -> dict[str, int] | None:
+def measure_memory(side: int, images: int, threads: int) -> dict[str, int] | None:
     """`step_memory` of every runner, each in a process of its own; none but on Linux."""
-    if not Path("/proc/self/clear_refs").exists():
+    if not _bench.has_memory():
         return None
-    options = ["--patch", args.patch, "--batch", args.batch, "--threads", args.threads]
-    found = {}
-    for name in RUNNERS:
-        command = [sys.executable, __file__, "--memory-of", name, *map(str, options)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        found[name] = int(done.stdout)
-    return found
+    return {n: _bench.alone(__file__, "step_memory", n, side, images, threads) for n in RUNNERS}
 
 
 def summarise(
@@ -302,120 +294,147 @@ def summarise(
     return {"tasks": rows, "product_gflops": peak / 1e9}
 
 
-def table(summary: dict[str, Any]) -> str:
-    """Text for people."""
-    lines = [
-        f"{'':9}{'':24}{'ms':>8}  {'quartiles':>15}{'its time / ours':>17}  {'quartiles':>11}"
-        f"{'GFLOP/s':>9}{'of GEMM':>9}"
+def measure(
+    quick: bool,
+    *,
+    patch: int | None = None,
+    batch: int | None = None,
+    threads: Sequence[int] = (2, 1),
+    rounds: int | None = None,
+) -> dict[str, Any]:
+    """Race with each number of threads, after a comparison; what is None is a usual value.
+
+    Raises
+    ------
+    InputError
+        If PyTorch is not there, or does not compute the same.
+    """
+    if _bench.missing(*NEEDS):
+        raise InputError("the race needs PyTorch, not installed here: pip install torch")
+    side, images, rounds = (
+        (small if quick else usual) if value is None else value
+        for value, (small, usual) in zip((patch, batch, rounds), USUAL.values(), strict=True)
+    )
+    found = {}
+    with as_in_training():
+        model, batch_of_both = make_case(side, images)
+        flops = task_flops(model.architecture, side, images)
+        for count in threads:
+            with ThreadPoolExecutor(count) as pool:
+                compared = check(model, batch_of_both, pool, count)
+                runners = {OURS: numpy_runner(model, batch_of_both, pool, count)}
+                for name in RUNNERS[1:]:
+                    last = name == CHANNELS_LAST
+                    runners[name] = torch_runner(model, batch_of_both, count, last)
+                seconds = race(runners, product_runner(pool, count), rounds)
+            found[str(count)] = {
+                **summarise(seconds, flops, count * 2 * 1024**3),
+                "memory_bytes": measure_memory(side, images, count),
+                "differences": compared,
+            }
+    return {
+        "command": {"patch": side, "batch": images, "rounds": rounds},
+        "threads": found,
+        "gflop": {task: value / 1e9 for task, value in flops.items()},
+        "versions": _bench.versions("numpy", *NEEDS),
+    }
+
+
+def table(data: dict[str, Any]) -> str:
+    """Times, ratios, rates and memory, with each number of threads."""
+    parts = []
+    for threads, summary in data["threads"].items():
+        lines = []
+        for task, rows in summary["tasks"].items():
+            for name, row in rows.items():
+                low, high = row["ratio_quartiles"]
+                lines.append(
+                    [
+                        f"{task}, {name}",
+                        f"{row['median_ms']:.1f} ms",
+                        f"{row['ratio']:.2f} ({low:.2f}-{high:.2f})",
+                        f"{row['gflops']:.0f}",
+                        f"{row['of_product']:.0%}",
+                    ]
+                )
+        for name, value in (summary["memory_bytes"] or {}).items():
+            share = value / summary["memory_bytes"][OURS]
+            lines.append(
+                [f"memory of a step, {name}", f"{value / 2**20:.0f} MiB", f"{share:.2f}", "", ""]
+            )
+        title = f"{threads} thread{'s' if threads != '1' else ''}"
+        header = [title, "time", "its / ours (quartiles)", "GFLOP/s", "of GEMM"]
+        parts.append(_bench.markdown(header, lines))
+    return "\n\n".join(parts)
+
+
+def goals(data: dict[str, Any]) -> list[str]:
+    """What was aimed at: to be as fast as PyTorch in its better layout."""
+    return [
+        _bench.goal(
+            f"PyTorch's time divided by ours, {task}, threads: {threads}",
+            min(summary["tasks"][task][name]["ratio"] for name in RUNNERS[1:]),
+            1,
+            least=True,
+        )
+        for threads, summary in data["threads"].items()
+        for task in TASKS
     ]
-    for task, rows in summary["tasks"].items():
-        for name, row in rows.items():
-            low, high = row["quartiles_ms"]
-            r_low, r_high = row["ratio_quartiles"]
-            lines.append(
-                f"{task:9}{name:24}{row['median_ms']:8.1f}  {low:7.1f}-{high:7.1f}"
-                f"{row['ratio']:17.2f}  {r_low:5.2f}-{r_high:5.2f}"
-                f"{row['gflops']:9.0f}{row['of_product']:9.0%}"
-            )
-    lines.append(f"GEMM of 1024 x 1024, all threads: {summary['product_gflops']:.0f} GFLOP/s")
-    if summary["memory_bytes"]:
-        ours = summary["memory_bytes"][OURS]
-        for name, value in summary["memory_bytes"].items():
-            lines.append(
-                f"memory   {name:24}{value / 2**20:8.0f} MiB; ours / its {ours / value:.2f}"
-            )
-    return "\n".join(lines)
 
 
-def plot(seconds: dict[str, dict[str, Array]]) -> bytes:
-    """Every repetition's time relative to ours in the same round, as a PNG."""
-    import matplotlib
+def draw(data: dict[str, Any]) -> Any:
+    """The ratios with their quartiles."""
+    figure, axes = plt.subplots(figsize=(common.COLUMN, 1.8))
+    labels = [f"{task}, {name}" for task in TASKS for name in RUNNERS[1:]][::-1]
+    looks = zip(data["threads"].items(), (BLUE, ORANGE), "os", strict=False)
+    for number, ((threads, summary), color, marker) in enumerate(looks):
+        rows = [summary["tasks"][task][name] for task in TASKS for name in RUNNERS[1:]][::-1]
+        ratios = np.array([row["ratio"] for row in rows])
+        quartiles = np.array([row["ratio_quartiles"] for row in rows]).T
+        axes.errorbar(
+            ratios,
+            np.arange(len(rows)) - 0.15 * number,
+            xerr=np.abs(quartiles - ratios),
+            fmt=marker,
+            ms=3,
+            color=color,
+            label=f"threads: {threads}",
+        )
+    axes.axvline(1, color=VERMILION, lw=0.8)
+    axes.set_yticks(range(len(labels)), labels=labels)
+    axes.set(xlabel="its time / time of bio_scnn")
+    axes.set_xlim(0, 1.1 * axes.get_xlim()[1])
+    axes.legend(loc="lower left")
+    return figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(7, 3), layout="constrained")
-    labels, ratios = [], []
-    for task in TASKS:
-        for name in RUNNERS[1:]:
-            labels.append(f"{task}: {name}")
-            ratios.append(seconds[name][task] / seconds[OURS][task])
-    axes.boxplot(
-        ratios[::-1], orientation="horizontal", tick_labels=labels[::-1], showfliers=False
-    )
-    axes.axvline(1, color="tab:red")
-    axes.set(
-        xlabel="its time / time of bio_scnn (right of the line: slower than bio_scnn)", xlim=0
-    )
-    target = io.BytesIO()
-    figure.savefig(target, format="png", dpi=120)
-    pyplot.close(figure)
-    return target.getvalue()
-
-
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="small and few: does it work?")
-    parser.add_argument("--output", type=Path, default=Path("race_pytorch"), metavar="DIR")
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _bench.parser(__doc__)
     parser.add_argument("--patch", type=int, metavar="PIXELS", help="side (default: 128)")
     parser.add_argument("--batch", type=int, metavar="IMAGES", help="(default: 6)")
-    parser.add_argument("--threads", type=int, default=2, help="of each (default: 2)")
-    parser.add_argument("--rounds", type=int, help="repetitions of everything (default: 40)")
-    parser.add_argument("--memory-of", choices=RUNNERS, help=argparse.SUPPRESS)
-    args = parser.parse_args(arguments)
-    for name, quick, usual in (("patch", 32, 128), ("batch", 2, 6), ("rounds", 3, 40)):
-        if getattr(args, name) is None:
-            setattr(args, name, quick if args.quick else usual)
-        if getattr(args, name) < 1:
-            raise InputError(f"--{name} is {getattr(args, name)}; it must be at least 1")
-    if args.patch % 8:
+    parser.add_argument(
+        "--threads", type=int, nargs="+", default=[2, 1], metavar="N",
+        help="of each, one number after the other (default: 2 1)",
+    )  # fmt: skip
+    parser.add_argument("--rounds", type=int, help="repetitions of everything (default: 12)")
+    args = _bench.arguments(parser, arguments)
+    for name, values in (
+        *((name, [getattr(args, name)]) for name in USUAL),
+        ("threads", args.threads),
+    ):
+        for value in values:
+            if value is not None and value < 1:
+                raise InputError(f"--{name} is {value}; it must be at least 1")
+    if args.patch is not None and args.patch % 8:
         raise InputError(f"--patch is {args.patch}; it must be a multiple of 8")
-    if args.threads < 1:
-        raise InputError(f"--threads is {args.threads}; it must be at least 1")
     return args
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Compare, race, print, draw, save."""
     args = parse(arguments)
-    if find_spec("torch") is None:
-        raise InputError("the race needs PyTorch, not installed here: pip install torch")
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if load > 0.5 and not args.memory_of:
-        print(
-            f"warning: others keep {load:.1f} cores busy; PyTorch's threads, which wait for one "
-            "another at every layer, suffer more than ours. --threads 1 is fair.",
-            file=sys.stderr,
-        )
-    keep_freed_memory()  # as in training; it serves both
-    with threadpool_limits(1, user_api="blas"):  # as in training: ours has a thread per shard
-        if args.memory_of:
-            print(step_memory(args.memory_of, args.patch, args.batch, args.threads))
-            return
-        model, batch = make_case(args.patch, args.batch)
-        with ThreadPoolExecutor(args.threads) as pool:
-            found = check(model, batch, pool, args.threads)
-            runners = {OURS: numpy_runner(model, batch, pool, args.threads)}
-            for name in RUNNERS[1:]:
-                runners[name] = torch_runner(model, batch, args.threads, name == CHANNELS_LAST)
-            seconds = race(runners, product_runner(pool, args.threads), args.rounds)
-    flops = task_flops(model.architecture, args.patch, args.batch)
-    summary = {
-        "command": {name: getattr(args, name) for name in ("patch", "batch", "threads", "rounds")},
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "load_before": load,
-        },
-        "versions": {"numpy": np.__version__, "torch": sys.modules["torch"].__version__},
-        "differences": found,
-        "gflop": {task: value / 1e9 for task, value in flops.items()},
-        **summarise(seconds, flops, args.threads * 2 * 1024**3),
-        "memory_bytes": measure_memory(args),
-    }
-    print(table(summary))
-    write_whole(args.output / "race_pytorch.json", json.dumps(summary, indent=1).encode() + b"\n")
-    write_whole(args.output / "race_pytorch.png", plot(seconds))
-    print(f"written: {args.output / 'race_pytorch.json'} and .png")
+    options = {name: getattr(args, name) for name in (*USUAL, "threads")}
+    _bench.finish(args, __file__, measure(args.quick, **options), table, draw)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from bio_scnn.metrics import Evaluation, evaluate
 from bio_scnn.model import SpikingOptions
 from bio_scnn.restoration import Restoration
 
-# The sparse solve of the biharmonic equation takes 2 kB a missing pixel: 2 GB, in ten seconds.
+# The sparse solve of the biharmonic equation takes ten seconds for these, and 2 GB if they are one
+# hole.
 BIHARMONIC_LIMIT = 1_000_000
 
 
