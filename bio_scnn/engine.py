@@ -13,7 +13,7 @@ import queue
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -95,9 +95,7 @@ class Here:
         self, task: Task, items: dict[int, Any], shared: tuple[Any, ...]
     ) -> Iterator[tuple[int, Any]]:
         # A process more means a thread less for each: joblib tells the linear algebra so.
-        parallel = joblib.Parallel(
-            n_jobs=self.jobs, batch_size=1, return_as="generator_unordered"
-        )
+        parallel = joblib.Parallel(n_jobs=self.jobs, batch_size=1, return_as="generator_unordered")
         numbered = joblib.delayed(_numbered)
         yield from parallel(numbered(i, task, item, shared) for i, item in items.items())
 
@@ -127,7 +125,8 @@ class Cluster:
         InputError
             If the scheduler is lost.
         """
-        numbered, sent = iter(enumerate(items)), {}
+        numbered = iter(enumerate(items))
+        sent: dict[Any, int] = {}
         done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         room, looked = 0, -_LOOK_S
         try:
@@ -149,6 +148,21 @@ class Cluster:
         finally:
             for future in sent:
                 future.release()
+
+    def all(self, task: Task, items: Sequence[Any], *shared: Any) -> list[Any]:
+        """The results of `each` in the order of the items, where every one is needed.
+
+        Raises
+        ------
+        InputError
+            If one has none, or the scheduler is lost.
+        """
+        results = [None] * len(items)
+        for index, result in self.each(task, items, *shared):
+            if isinstance(result, Failure):
+                raise InputError(f"a task on the cluster failed: {result.reason}")
+            results[index] = result
+        return results
 
     def _submit(self, task: Task, item: Any, shared: tuple[Any, ...]) -> Any:
         with warnings.catch_warnings():
@@ -286,4 +300,6 @@ def _attempt_there(version: str, task: Task, item: Any, shared: tuple[Any, ...])
 
 def _failure(error: Exception) -> Failure:
     reason = " ".join(str(error).split())
-    return Failure(reason if isinstance(error, InputError) else f"{type(error).__name__}: {reason}")
+    return Failure(
+        reason if isinstance(error, InputError) else f"{type(error).__name__}: {reason}"
+    )

@@ -536,7 +536,6 @@ def test_brian2_is_loaded_off_the_main_thread_and_leaves_signals_alone():
     script = (
         "import signal, threading, bio_scnn.lif\n"
         "install, handler = signal.signal, signal.getsignal(signal.SIGINT)\n"
-        "loading = threading.Event()\n"
         "def work():\n"
         "    bio_scnn.codegen.load_brian2()\n"
         "    print(bio_scnn.lif.simulate([10.0], duration_ms=25).count[0])\n"
