@@ -8,6 +8,7 @@ as they are done, and one that fails takes no other with it.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import queue
 import sys
@@ -39,6 +40,13 @@ class Failure(NamedTuple):
     """What a task gave in place of a result: the reason, in one line."""
 
     reason: str
+
+
+class _Unfit(NamedTuple):
+    """What a worker gives that cannot run our tasks, though it joined those that can."""
+
+    worker: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -94,10 +102,9 @@ class Here:
     def _processes(
         self, task: Task, items: dict[int, Any], shared: tuple[Any, ...]
     ) -> Iterator[tuple[int, Any]]:
-        # A process more means a thread less for each: joblib tells the linear algebra so.
         parallel = joblib.Parallel(n_jobs=self.jobs, batch_size=1, return_as="generator_unordered")
         numbered = joblib.delayed(_numbered)
-        yield from parallel(numbered(i, task, item, shared) for i, item in items.items())
+        yield from parallel([numbered(i, task, item, shared) for i, item in items.items()])
 
 
 @dataclass(frozen=True)
@@ -125,24 +132,32 @@ class Cluster:
         InputError
             If the scheduler is lost.
         """
-        numbered = iter(enumerate(items))
-        sent: dict[Any, int] = {}
+        numbered: Iterator[tuple[int, Any]] = enumerate(items)
+        sent: dict[Any, tuple[int, Any]] = {}
         done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        unfit: set[str] = set()
         room, looked = 0, -_LOOK_S
         try:
             while True:
                 if time.monotonic() - looked > _LOOK_S:
                     room, looked = _AHEAD * max(len(self.client.nthreads()), 1), time.monotonic()
                 while len(sent) < room and (following := next(numbered, None)) is not None:
-                    index, item = following
-                    future = self._submit(task, item, shared)
-                    sent[future] = index
+                    future = self._submit(task, following[1], shared, unfit)
+                    sent[future] = following
                     future.add_done_callback(done.put)
                 if not sent:
                     return
-                if (future := self._next(done)) is not None:
-                    result = self._result(future)
-                    yield sent.pop(future), result
+                if (future := self._next(done)) is None:
+                    continue
+                result = self._result(future)
+                index, item = sent.pop(future)
+                if not isinstance(result, _Unfit):
+                    yield index, result
+                    continue
+                if result.worker not in unfit:
+                    tqdm.write(f"left out: worker {result.worker} {result.why}", file=sys.stderr)
+                    unfit.add(result.worker)
+                numbered = itertools.chain([(index, item)], numbered)
         except (OSError, RuntimeError) as error:  # also that the client has been closed
             raise InputError(f"the scheduler {self.address} was lost: {error}") from error
         finally:
@@ -164,12 +179,21 @@ class Cluster:
             results[index] = result
         return results
 
-    def _submit(self, task: Task, item: Any, shared: tuple[Any, ...]) -> Any:
+    def _submit(self, task: Task, item: Any, shared: tuple[Any, ...], unfit: set[str]) -> Any:
+        fit = (
+            [worker for worker in self.client.nthreads() if worker not in unfit] if unfit else None
+        )
         with warnings.catch_warnings():
             # Dask would rather have a task read files itself; ours need no files.
             warnings.filterwarnings("ignore", "Sending large graph")
             return self.client.submit(
-                _attempt_there, bio_scnn.__version__, task, item, shared, pure=False
+                _attempt_there,
+                bio_scnn.__version__,
+                task,
+                item,
+                shared,
+                pure=False,
+                workers=fit,
             )
 
     def _next(self, done: queue.SimpleQueue[Any]) -> Any:
@@ -256,16 +280,16 @@ def _check_workers(client: Any, address: str) -> None:
         return bio_scnn.__version__
 
     for worker, version in client.run(version_there).items():
-        if problem := _unfit(version, client.nthreads().get(worker, 1)):
+        threads = client.nthreads().get(worker, 1)
+        if problem := _unfit(bio_scnn.__version__, version, threads):
             raise InputError(f"worker {worker} {problem}: {start}")
 
 
-def _unfit(version: str, threads: int) -> str:
+def _unfit(ours: str, theirs: str, threads: int) -> str:
     """What keeps a worker from running our tasks, or nothing."""
-    ours = bio_scnn.__version__
-    if version != ours:
-        has = f"has bio_scnn {version}" if version else "has no bio_scnn"
-        return f"{has}, and here is {ours}; install the same there, and start it anew"
+    if theirs != ours:
+        has = f"has bio_scnn {theirs}" if theirs else "has no bio_scnn"
+        return f"{has}, not {ours} as here; install that, and start it anew"
     if threads != 1:
         return f"runs {threads} tasks in one process, and Brian2 one only; start it anew"
     return ""
@@ -274,7 +298,9 @@ def _unfit(version: str, threads: int) -> str:
 def attempt(task: Task, item: Any, shared: tuple[Any, ...]) -> Any:
     """The task's result, or why there is none."""
     try:
-        return task(item, *shared)
+        # The last bits of a matrix product depend on how many threads share it.
+        with threadpool_limits(1, user_api="blas"):
+            return task(item, *shared)
     except Exception as error:
         return _failure(error)
 
@@ -288,14 +314,9 @@ def _attempt_there(version: str, task: Task, item: Any, shared: tuple[Any, ...])
     from distributed import get_worker
 
     worker = get_worker()
-    if version != bio_scnn.__version__ or worker.state.nthreads != 1:
-        found = bio_scnn.__version__
-        return Failure(
-            f"worker {worker.address} has bio_scnn {found} and {worker.state.nthreads} threads; "
-            f"it must have {version} and 1"
-        )
-    with threadpool_limits(1, user_api="blas"):  # a worker is a core
-        return attempt(task, item, shared)
+    if problem := _unfit(version, bio_scnn.__version__, worker.state.nthreads):
+        return _Unfit(worker.address, problem)
+    return attempt(task, item, shared)
 
 
 def _failure(error: Exception) -> Failure:

@@ -170,7 +170,7 @@ def network(args: argparse.Namespace) -> None:
     """Compare whole networks, with a progress bar."""
     from bio_scnn.crossval.networks.report import validate_network
 
-    if args.all or args.command or args.nir or args.python or args.check_vectors:
+    if args.all or args.command or args.nir or args.python or args.check_vectors or args.scheduler:
         raise InputError("--network goes with names only; it runs them in this environment")
     with tqdm(total=100, leave=False, disable=None, unit="%") as bar:
 
