@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import joblib
+import scipy.linalg  # noqa: F401 # has a BLAS of its own, which is limited only once it is loaded
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -158,6 +159,8 @@ class Cluster:
                     tqdm.write(f"left out: worker {result.worker} {result.why}", file=sys.stderr)
                     unfit.add(result.worker)
                 numbered = itertools.chain([(index, item)], numbered)
+                while not self._others(unfit):
+                    time.sleep(_LOOK_S)
         except (OSError, RuntimeError) as error:  # also that the client has been closed
             raise InputError(f"the scheduler {self.address} was lost: {error}") from error
         finally:
@@ -180,9 +183,7 @@ class Cluster:
         return results
 
     def _submit(self, task: Task, item: Any, shared: tuple[Any, ...], unfit: set[str]) -> Any:
-        fit = (
-            [worker for worker in self.client.nthreads() if worker not in unfit] if unfit else None
-        )
+        fit = self._others(unfit) if unfit else None
         with warnings.catch_warnings():
             # Dask would rather have a task read files itself; ours need no files.
             warnings.filterwarnings("ignore", "Sending large graph")
@@ -195,6 +196,9 @@ class Cluster:
                 pure=False,
                 workers=fit,
             )
+
+    def _others(self, unfit: set[str]) -> list[str]:
+        return [worker for worker in self.client.nthreads() if worker not in unfit]
 
     def _next(self, done: queue.SimpleQueue[Any]) -> Any:
         """A future that is done, or None after a while, so that new workers are noticed."""
@@ -213,6 +217,8 @@ class Cluster:
             return Failure("several workers died of it, as for lack of memory")
         except CancelledError as error:
             raise InputError(f"the scheduler {self.address} was lost") from error
+        except OSError:
+            raise
         except Exception as error:  # of the machinery: the task's own come as results
             return _failure(error)
 
@@ -279,9 +285,9 @@ def _check_workers(client: Any, address: str) -> None:
             return ""
         return bio_scnn.__version__
 
+    threads = client.nthreads()
     for worker, version in client.run(version_there).items():
-        threads = client.nthreads().get(worker, 1)
-        if problem := _unfit(bio_scnn.__version__, version, threads):
+        if problem := _unfit(bio_scnn.__version__, version, threads.get(worker, 1)):
             raise InputError(f"worker {worker} {problem}: {start}")
 
 
