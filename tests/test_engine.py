@@ -192,6 +192,27 @@ def test_a_worker_killed_while_it_restores(address, photos):
     assert contents(photos / "here") == contents(photos / "there")
 
 
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_free_cluster(address, photos):
+    for name in "efgh":
+        write_image(photos / "photos" / f"{name}.png", photograph(200, 180))
+    words = ["--mask-kind", "strokes", "--readout", "count", "--duration", "400", "--quiet"]
+    command = call(photos, *words, "-o", str(photos / "there"), "--scheduler", address)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bio_scnn.run_inpaint", *command],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with engine(scheduler=address) as cluster:
+        wait_for(lambda: any(cluster.client.processing().values()))
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert told.splitlines()[-1] == "interrupted"
+        assert "Traceback" not in told
+        wait_for(lambda: not any(cluster.client.processing().values()), 60)
+
+
 CONFIG = """
 [architecture]
 channels = 6
