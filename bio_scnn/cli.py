@@ -92,6 +92,20 @@ def add_neuron_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_scheduler_option(
+    group: argparse._ArgumentGroup | argparse.ArgumentParser,
+    needs: str = "nothing but the same bio_scnn",
+) -> None:
+    """Add the option that names a cluster, whose workers need what is said."""
+    group.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="work on the workers of this Dask scheduler, such as tcp://host:8786, instead of in "
+        f"processes here; files are read and written here only, so that workers need {needs} "
+        "(see docs/clusters.md)",
+    )
+
+
 def neuron_options(args: argparse.Namespace) -> SpikingOptions:
     """What `add_neuron_options` was given."""
     return spiking_options(

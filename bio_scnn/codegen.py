@@ -14,6 +14,7 @@ import logging
 import os
 import platform
 import shutil
+import signal
 import sys
 import sysconfig
 import tempfile
@@ -39,6 +40,9 @@ COMPILE_FLAGS = ["-w", "-O3", "-ffp-contract=off", "-std=c++11"]
 WORK_WORTH_COMPILING = 1_000_000_000
 WORK_WORTH_LOADING = 10_000_000
 
+# One thread at a time may import Brian2, for it tidies up before and after.
+_IMPORTING = threading.Lock()
+
 
 def load_brian2() -> Any:
     """Import Brian2, quietly, leaving no log files and no hooks behind.
@@ -50,9 +54,13 @@ def load_brian2() -> Any:
     Raises
     ------
     InputError
-        If it is first imported off the main thread, where it cannot install its Ctrl-C handler,
-        or if the caller has switched it to a standalone device.
+        If the caller has switched it to a standalone device.
     """
+    with _IMPORTING:
+        return _load_brian2()
+
+
+def _load_brian2() -> Any:
     if "brian2" in sys.modules:
         from brian2.devices.device import get_device, runtime_device
 
@@ -61,17 +69,12 @@ def load_brian2() -> Any:
                 "Brian2 is set to a standalone device: call brian2.set_device('runtime') first"
             )
         return sys.modules["brian2"]
-    if threading.current_thread() is not threading.main_thread():
-        raise InputError(
-            "Brian2 must be imported in the main thread first: call "
-            "bio_scnn.codegen.load_brian2() there before starting threads"
-        )
     # Where another package has tried to import Brian2 and failed, as on a warning that was made an
     # error, parts of it are left on which a second import would stumble.
     for name in [name for name in sys.modules if name.startswith("brian2.")]:
         del sys.modules[name]
     excepthook = sys.excepthook
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _no_handlers_from_this_thread():
         warnings.simplefilter("ignore")  # Brian2's use of deprecated pyparsing names
         import brian2
     # Brian2 logs to a temporary file from import on, sends Python's warnings through its own
@@ -89,6 +92,30 @@ def load_brian2() -> Any:
                 os.remove(path)
             setattr(log, attribute, None)
     return brian2
+
+
+@contextlib.contextmanager
+def _no_handlers_from_this_thread() -> Iterator[None]:
+    """Off the main thread, as in a worker of a cluster, let an import ask for a signal handler.
+
+    Brian2 installs one for Ctrl-C, which Python allows in the main thread only. We switch off
+    what it does (``core.stop_on_keyboard_interrupt``), so nothing is lost without it.
+    """
+    if threading.current_thread() is threading.main_thread():
+        yield
+        return
+    install, here = signal.signal, threading.get_ident()
+
+    def ask(number: int, handler: Any) -> Any:
+        if threading.get_ident() == here:
+            return signal.getsignal(number)
+        return install(number, handler)
+
+    signal.signal = ask  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        signal.signal = install
 
 
 @contextlib.contextmanager

@@ -94,6 +94,11 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
     InputError
         If the format does not hold such an image, or the file cannot be written.
     """
+    write_whole(Path(path), image_file(path, image))
+
+
+def image_file(path: str | os.PathLike, image: np.ndarray) -> bytes:
+    """The contents of the file that `write_image` writes, with its parameters and errors."""
     path, image = Path(path), np.asarray(image)
     suffix = path.suffix.lower()
     if suffix not in _WRITABLE:
@@ -114,10 +119,9 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
             + ("" if image.dtype in _WRITABLE[".tif"][0] else " and uint8, uint16 or float32")
         )
     try:
-        data = encode(np.ascontiguousarray(image), channels, suffix)
+        return encode(np.ascontiguousarray(image), channels, suffix)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be written ({error})") from error
-    write_whole(path, data)
 
 
 def output_path_for(source: str | os.PathLike, folder: str | os.PathLike | None = None) -> Path:

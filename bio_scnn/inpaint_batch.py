@@ -1,4 +1,4 @@
-"""Many pictures on the command line, restored one after the other or in several processes.
+"""Many pictures on the command line: one after the other, in several processes, on a cluster.
 
 Apart from the command line itself, since other processes import this module by its name.
 """
@@ -6,17 +6,20 @@ Apart from the command line itself, since other processes import this module by 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import joblib
 from tqdm import tqdm
 
 from bio_scnn.checkpoint import load_model
 from bio_scnn.cli import neuron_options
+from bio_scnn.engine import Cluster, Engine, Failure, Here
 from bio_scnn.errors import InputError
+from bio_scnn.files import write_whole
 from bio_scnn.inpaint_job import prepare, process
 from bio_scnn.inpaint_report import report_json, report_text
 from bio_scnn.model import HybridSCNN
@@ -24,17 +27,28 @@ from bio_scnn.model_files import model_path
 
 
 class Outcome(NamedTuple):
-    """What became of one image: a report, or the one line that says why there is none."""
+    """What became of one image: a report and files, or the one line that says why there are none.
+
+    The files are not written yet; they are in the order in which they have to be.
+    """
 
     path: Path
     report: str = ""
+    files: dict[Path, bytes] = {}  # noqa: RUF012 # is never changed
     error: str = ""
 
 
-def attempt(path: Path, args: argparse.Namespace, *, quiet: bool) -> Outcome:
-    """Restore one image, measure and save; what is wrong with it is part of the outcome."""
+class Sent(NamedTuple):
+    """The files of one restoration, for a machine that does not see ours."""
+
+    paths: dict[str, Path]  # of the image and, where given, the mask and the truth
+    contents: dict[str, bytes]  # of those that could be read
+
+
+def restored(path: Path, args: argparse.Namespace, network: HybridSCNN, quiet: bool) -> Outcome:
+    """Restore one image and measure; what is wrong with it is part of the outcome."""
     try:
-        network, options = model_of(args.model), neuron_options(args)
+        options = neuron_options(args)
         job = prepare(
             path,
             args.output,
@@ -44,15 +58,47 @@ def attempt(path: Path, args: argparse.Namespace, *, quiet: bool) -> Outcome:
             coverage=args.coverage,
             seed=args.seed,
         )
-        result, measured, seconds = process(job, args, network, options, quiet=quiet)
+        result, measured, seconds, files = process(job, args, network, options, quiet=quiet)
     except InputError as error:
-        where = "" if path.name in str(error) else f"{path}: "
-        return Outcome(path, error=f"{where}{' '.join(str(error).split())}")
+        return Outcome(path, error=_line(path, str(error)))
     if args.json:
         neurons = network.architecture.neurons
         engine = options.engine if neurons == "lif" else neurons
-        return Outcome(path, report_json(job, result, measured, seconds, args.quality, engine))
-    return Outcome(path, report_text(job, result, measured, seconds, args.quality, options))
+        report = report_json(job, result, measured, seconds, args.quality, engine)
+    else:
+        report = report_text(job, result, measured, seconds, args.quality, options)
+    return Outcome(path, report, files)
+
+
+def saved(outcome: Outcome) -> Outcome:
+    """Write the files of an outcome, and let go of them."""
+    try:
+        for path, data in outcome.files.items():
+            write_whole(path, data)
+    except InputError as error:
+        return Outcome(outcome.path, error=str(error))
+    return outcome._replace(files={})
+
+
+def restore_here(path: Path, args: argparse.Namespace, quiet: bool) -> Outcome:
+    """Restore one image, measure and save."""
+    return saved(restored(path, args, model_of(args.model), quiet))
+
+
+def restore_sent(sent: Sent, args: argparse.Namespace, network: HybridSCNN) -> Outcome:
+    """Restore one image on a machine that does not see our files; they are saved by ours."""
+    with tempfile.TemporaryDirectory() as folder:
+        # In folders of their own, for two of them may share a name.
+        here = {role: Path(folder, role, path.name) for role, path in sent.paths.items()}
+        for role, data in sent.contents.items():
+            write_whole(here[role], data)
+        changed = {"mask": here.get("mask"), "truth": here.get("truth")}
+        args = argparse.Namespace(**vars(args) | changed)
+        outcome = restored(here["image"], args, network, quiet=True)
+    error = outcome.error
+    for role, path in here.items():
+        error = error.replace(str(path), str(sent.paths[role]))
+    return outcome._replace(path=sent.paths["image"], error=error)
 
 
 @functools.cache
@@ -61,18 +107,38 @@ def model_of(name: str) -> HybridSCNN:
     return load_model(model_path(name))[0]
 
 
-def outcomes(images: Sequence[Path], args: argparse.Namespace) -> Iterator[Outcome]:
-    """Restore images, in so many processes as asked for, and yield them as they are done.
+def outcomes(images: Sequence[Path], args: argparse.Namespace, where: Engine) -> Iterator[Outcome]:
+    """Restore images wherever they shall be, and yield them as they are done.
 
-    Every image has generators of its own, seeded alike, so that nothing depends on the number of
-    processes or on the order.
+    Every image has generators of its own, seeded alike, so that nothing depends on where it is
+    restored or on the order.
     """
-    jobs = min(args.jobs, len(images))
     silent = args.quiet or args.json or len(images) == 1 or None
-    if jobs <= 1:
-        results = (attempt(path, args, quiet=len(images) > 1) for path in images)
+    if isinstance(where, Cluster):
+        files = (_send(path, args) for path in images)
+        results = where.each(restore_sent, files, args, model_of(args.model))
     else:
-        # A process more means a thread less for each: joblib tells the linear algebra so.
-        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-        results = parallel(joblib.delayed(attempt)(path, args, quiet=True) for path in images)
-    yield from tqdm(results, total=len(images), unit="image", leave=False, disable=silent)
+        where = Here(min(where.jobs, len(images)))
+        quiet = len(images) > 1
+        results = where.each(restore_here, images, args, quiet)
+    for index, outcome in tqdm(
+        results, total=len(images), unit="image", leave=False, disable=silent
+    ):
+        if isinstance(outcome, Failure):
+            yield Outcome(images[index], error=_line(images[index], outcome.reason))
+        else:
+            yield saved(outcome)
+
+
+def _send(path: Path, args: argparse.Namespace) -> Sent:
+    roles = {"image": path, "mask": args.mask, "truth": args.truth}
+    sent = Sent({role: file for role, file in roles.items() if file is not None}, {})
+    for role, file in sent.paths.items():
+        with contextlib.suppress(OSError):  # whoever wants to read it will say that it is missing
+            sent.contents[role] = file.read_bytes()
+    return sent
+
+
+def _line(path: Path, error: str) -> str:
+    where = "" if path.name in error else f"{path}: "
+    return f"{where}{' '.join(error.split())}"

@@ -1,4 +1,4 @@
-"""One picture on the command line: read with its mask, restored, measured and saved."""
+"""One picture on the command line: read with its mask, restored, measured and drawn."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from bio_scnn.cli import picture_bar
 from bio_scnn.errors import InputError
-from bio_scnn.files import write_whole
-from bio_scnn.images import output_path_for, read_image, read_mask, to_float, write_image
+from bio_scnn.images import image_file, output_path_for, read_image, read_mask, to_float
 from bio_scnn.masks import make_mask
 from bio_scnn.metrics import Evaluation, evaluate
 from bio_scnn.model import HybridSCNN, SpikingOptions
@@ -32,6 +31,15 @@ class Job(NamedTuple):
     holes: str  # what the mask is, for people
     restored: Path
     panel: Path
+
+
+class Processed(NamedTuple):
+    """What became of a job; nothing is written yet."""
+
+    result: Restoration
+    measured: Evaluation | None
+    seconds: float
+    files: dict[Path, bytes]  # the result itself last, so that it tells of both
 
 
 def prepare(
@@ -77,8 +85,8 @@ def process(
     options: SpikingOptions,
     *,
     quiet: bool = False,
-) -> tuple[Restoration, Evaluation | None, float]:
-    """Restore, measure and save one image; the result itself last, so that it tells of both."""
+) -> Processed:
+    """Restore and measure one image, and make the files to be saved."""
     start = time.perf_counter()
     with picture_bar(job.name, quiet=quiet or args.quiet or args.json) as bar:
         result = restore(
@@ -108,9 +116,8 @@ def process(
         None if job.truth is None else unit(job.truth[seen]),
         title,
     )
-    write_whole(job.panel, panel)
-    write_image(job.restored, result.image)
-    return result, measured, seconds
+    files = {job.panel: panel, job.restored: image_file(job.restored, result.image)}
+    return Processed(result, measured, seconds, files)
 
 
 def scaler(job: Job) -> Callable[[NDArray], NDArray[np.float64]]:

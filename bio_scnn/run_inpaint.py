@@ -10,8 +10,16 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bio_scnn.cli import add_hole_options, add_neuron_options, check_holes, neuron_options, run
+from bio_scnn.cli import (
+    add_hole_options,
+    add_neuron_options,
+    add_scheduler_option,
+    check_holes,
+    neuron_options,
+    run,
+)
 from bio_scnn.datasets import embedded_images, find_images
+from bio_scnn.engine import engine
 from bio_scnn.errors import InputError
 from bio_scnn.images import output_path_for
 from bio_scnn.inpaint_batch import model_of, outcomes
@@ -27,6 +35,8 @@ examples:
       make holes in pictures, restore them, and measure how well
   python -m bio_scnn.run_inpaint photos/ --mask-kind strokes --jobs 2 --skip-done
       all pictures of a folder, two at a time; started again, it goes on where it was stopped
+  python -m bio_scnn.run_inpaint photos/ --mask-kind strokes --scheduler tcp://host:8786
+      on the workers of a Dask cluster, which need no file of yours
   python -m bio_scnn.run_inpaint photo.jpg --mask scratches.png --quality best
       the mean over eight orientations, every one simulated; --quality fast simulates nothing
   python -m bio_scnn.run_inpaint damaged.png --mask holes.png --truth original.png --json
@@ -71,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
         "-j", "--jobs", type=int, default=1, metavar="N",
         help="images restored at the same time, each in a process of its own (default: 1)",
     )  # fmt: skip
+    add_scheduler_option(out)
     out.add_argument(
         "--skip-done", action="store_true",
         help="leave out images whose result is there: go on where an earlier run was stopped",
@@ -126,15 +137,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not args.quiet and len(todo) < len(images):
             print(f"{len(images) - len(todo)} of {len(images)} are done", file=sys.stderr)
     failed = 0
-    for outcome in outcomes(todo, args):
-        if outcome.error:
-            if len(images) == 1:
-                raise InputError(outcome.error)
-            failed += 1
-            tqdm.write(f"error: {outcome.error}", file=sys.stderr)
-        elif args.json or not args.quiet:
-            tqdm.write(outcome.report)
-            sys.stdout.flush()
+    with engine(args.jobs, args.scheduler) as where:
+        for outcome in outcomes(todo, args, where):
+            if outcome.error:
+                if len(images) == 1:
+                    raise InputError(outcome.error)
+                failed += 1
+                tqdm.write(f"error: {outcome.error}", file=sys.stderr)
+            elif args.json or not args.quiet:
+                tqdm.write(outcome.report)
+                sys.stdout.flush()
     if failed:
         raise InputError(f"{failed} of {len(images)} images could not be restored")
 

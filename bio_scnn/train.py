@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from bio_scnn import training
 from bio_scnn.checkpoint import load_tensors, save_model, save_tensors
-from bio_scnn.cli import run
+from bio_scnn.cli import add_scheduler_option, run
 from bio_scnn.config import from_table, read_toml, to_table
 from bio_scnn.datasets import (
     DataSettings,
@@ -32,6 +32,7 @@ from bio_scnn.datasets import (
     split,
     validation_crops,
 )
+from bio_scnn.engine import Cluster, Engine, Here, engine
 from bio_scnn.errors import InputError
 from bio_scnn.files import write_whole
 from bio_scnn.masks import MASK_KINDS, make_mask
@@ -53,6 +54,8 @@ examples:
       go on after an interruption, to the same weights, bit for bit
   python -m bio_scnn.train --config models/paper.toml --data photos/
       train the paper's own setting
+  python -m bio_scnn.train --data photos/ --scheduler tcp://host:8786 --batch 32 --shards 16
+      the gradients of every step from 16 workers of a Dask cluster, summed in order
   python -m bio_scnn.train --steps 200 --output runs/try
       a short try without any data: scikit-image's photographs and generated images
 """
@@ -268,7 +271,15 @@ def keep_config(path: Path, config: Config) -> None:
     write_whole(path, tomli_w.dumps(_comparable(config)).encode())
 
 
-def train(config: Config, files: RunFiles, *, resume: bool, quiet: bool, command: str) -> None:
+def train(
+    config: Config,
+    files: RunFiles,
+    *,
+    resume: bool,
+    quiet: bool,
+    command: str,
+    where: Engine | None = None,
+) -> None:
     """Run a training from its first, or its last saved, step to the end."""
     if not resume and files.state.exists():
         raise InputError(
@@ -281,8 +292,8 @@ def train(config: Config, files: RunFiles, *, resume: bool, quiet: bool, command
     if skipped:
         print(f"{len(skipped)} unreadable images skipped:", file=sys.stderr)
         for path, reason in skipped:
-            where = "" if path.name in reason else f"{path}: "
-            print(f"  {where}{' '.join(reason.split())}", file=sys.stderr)
+            named = "" if path.name in reason else f"{path}: "
+            print(f"  {named}{' '.join(reason.split())}", file=sys.stderr)
     data = sampler.description()
     digest = str(data["names_sha256"])
     if resume:
@@ -321,7 +332,14 @@ def train(config: Config, files: RunFiles, *, resume: bool, quiet: bool, command
     try:
         with bar:
             state = training.fit(
-                state, source, config.architecture, config.lif, config.training, on_step
+                state,
+                source,
+                config.architecture,
+                config.lif,
+                config.training,
+                on_step,
+                threads=where.jobs if isinstance(where, Here) else None,
+                cluster=where if isinstance(where, Cluster) else None,
             )
     except FloatingPointError as error:
         raise InputError(f"training diverged: {error}; try a lower learning_rate") from error
@@ -367,7 +385,19 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--resume", action="store_true", help="go on with the run in the output folder")
     p.add_argument("--steps", type=int, help="gradient steps, instead of the configuration's")
+    p.add_argument("--batch", type=int, help="images per step, instead of the configuration's")
+    p.add_argument(
+        "--shards",
+        type=int,
+        help="parts of a batch that are worked on side by side, instead of the configuration's",
+    )
     p.add_argument("--seed", type=int, help="seed, instead of the configuration's")
+    p.add_argument(
+        "-j", "--jobs", type=int, metavar="N",
+        help="shards worked on at a time, each by a thread of its own (default: all of a batch); "
+        "the weights do not depend on it",
+    )  # fmt: skip
+    add_scheduler_option(p)
     p.add_argument("--quiet", action="store_true", help="print errors only")
     return p
 
@@ -376,9 +406,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Parse the command line and train."""
     keep_freed_memory()
     args = parser().parse_args(argv)
+    if args.jobs is not None and args.jobs < 1:
+        raise InputError(f"--jobs is {args.jobs}; it must be at least 1")
     path = config_path(args.config)
     config = from_table(Config, read_toml(path), str(path))
-    overrides = {"steps": args.steps, "seed": args.seed}
+    overrides = {name: getattr(args, name) for name in ("steps", "batch", "shards", "seed")}
     settings: dict[str, Any] = {
         name: value for name, value in overrides.items() if value is not None
     }
@@ -398,7 +430,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         for word in (sys.argv[1:] if argv is None else argv)
     ]
     command = shlex.join(["python", "-m", "bio_scnn.train", *words])
-    train(config, files, resume=args.resume, quiet=args.quiet, command=command)
+    with engine(args.jobs or config.training.shards, args.scheduler) as where:
+        train(
+            config,
+            files,
+            resume=args.resume,
+            quiet=args.quiet,
+            command=command,
+            where=where,
+        )
 
 
 if __name__ == "__main__":

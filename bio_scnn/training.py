@@ -2,7 +2,8 @@
 
 A batch is a function of the seed and the step alone, and the images of a batch are dealt out to
 a fixed number of shards whose gradients are added in order. A run that is killed and resumed
-therefore ends at the very same weights, whatever the number of threads.
+therefore ends at the very same weights, whoever works on the shards: threads here, however many,
+or machines of a cluster.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,11 @@ from threadpoolctl import threadpool_limits
 
 from bio_scnn import cnn
 from bio_scnn.cnn import Params
+from bio_scnn.engine import Cluster
 from bio_scnn.errors import InputError
 from bio_scnn.layers import Array, conv2d, conv2d_backward
 from bio_scnn.masks import random_training_mask
+from bio_scnn.memory import keep_freed_memory
 from bio_scnn.model import Architecture, init_params, network_input
 from bio_scnn.neurons import rates_backward, rates_of
 from bio_scnn.optimizers import adam, muon
@@ -74,7 +77,7 @@ class TrainingSettings:
     seed : int
         Of everything: weights, patches, masks, noise.
     shards : int
-        Parts of a batch that can be worked on side by side.
+        Parts of a batch that can be worked on side by side, by so many threads or workers.
     log_every, validate_every : int
         Steps between rows of the log, and between validations (and checkpoints).
     """
@@ -460,6 +463,29 @@ def descend(
     return TrainingState(t, *(dict(zip(state.params, part, strict=True)) for part in moved))
 
 
+def shard_gradients(
+    numbered: tuple[int, Batch],
+    params: Params,
+    architecture: Architecture,
+    lif: LIFParameters,
+    settings: TrainingSettings,
+    step: int,
+) -> tuple[float, Params]:
+    """Loss and gradients of one shard of a step's batch, which is given with its number."""
+    part, shard = numbered
+    rng = np.random.default_rng([settings.seed, 2, step, part])
+    noise = feature_noise(architecture, settings, shard, rng)
+    return loss_and_grads(
+        architecture, params, lif, shard, clip_slope=settings.clip_slope, feature_noise=noise
+    )
+
+
+def shard_gradients_there(numbered: tuple[int, Batch], *shared: Any) -> tuple[float, Params]:
+    """`shard_gradients` on a worker of a cluster, set up as the command line sets up itself."""
+    keep_freed_memory()
+    return shard_gradients(numbered, *shared)
+
+
 def fit(
     state: TrainingState,
     source: Iterator[Batch],
@@ -468,6 +494,7 @@ def fit(
     settings: TrainingSettings,
     on_step: Callable[[TrainingState, float], None],
     threads: int | None = None,
+    cluster: Cluster | None = None,
 ) -> TrainingState:
     """Train to the last step.
 
@@ -481,7 +508,10 @@ def fit(
     on_step : callable
         Told the new state and the step's loss.
     threads : int, optional
-        Shards worked on at a time; by default all of them. The result does not depend on it.
+        Shards worked on at a time here; by default all of them. The result does not depend on it.
+    cluster : Cluster, optional
+        Whose workers work on the shards instead, each step's weights in hand. Nor does it depend
+        on them, if their processors compute alike.
 
     Returns
     -------
@@ -491,30 +521,22 @@ def fit(
     ------
     FloatingPointError
         If the loss is no longer finite.
+    InputError
+        If the cluster is lost.
     """
     parts = min(settings.shards, settings.batch)
-
-    def work(part: int, batch: Batch, params: Params, step: int) -> tuple[float, Params]:
-        shard = batch.shard(part, parts)
-        rng = np.random.default_rng([settings.seed, 2, step, part])
-        noise = feature_noise(architecture, settings, shard, rng)
-        return loss_and_grads(
-            architecture,
-            params,
-            lif,
-            shard,
-            clip_slope=settings.clip_slope,
-            feature_noise=noise,
-        )
-
     # One thread per shard, each with a BLAS of one thread: the copies between the matrix
     # products then run side by side as well.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads or parts) as pool:
         for batch in source:
-            jobs = [
-                pool.submit(work, part, batch, state.params, state.step) for part in range(parts)
-            ]
-            losses, gradients = zip(*(job.result() for job in jobs), strict=True)
+            shards = [(part, batch.shard(part, parts)) for part in range(parts)]
+            shared = (state.params, architecture, lif, settings, state.step)
+            if cluster is None:
+                jobs = [pool.submit(shard_gradients, shard, *shared) for shard in shards]
+                found = [job.result() for job in jobs]
+            else:
+                found = cluster.all(shard_gradients_there, shards, *shared)
+            losses, gradients = zip(*found, strict=True)
             loss = sum(losses)
             if not np.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss} at step {state.step}")

@@ -12,17 +12,19 @@ import textwrap
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from bio_scnn.cli import run
+from bio_scnn.cli import add_scheduler_option, run
 from bio_scnn.crossval import provenance
 from bio_scnn.crossval.isolation import Target, check_apart
 from bio_scnn.crossval.report_text import text_report
 from bio_scnn.crossval.results import Report
 from bio_scnn.crossval.targets import checks_to_run, find_targets, listing
+from bio_scnn.engine import Cluster, Failure, engine
 from bio_scnn.errors import InputError
 from bio_scnn.files import finite, write_whole
 
@@ -40,6 +42,8 @@ examples:
       in another environment that has bio_scnn and the framework
   python -m bio_scnn.validate norse brian2-stock --network photo.jpg --report report/
       what their neurons do to a network that restores a picture, layer by layer
+  python -m bio_scnn.validate snntorch norse nengo --scheduler tcp://host:8786
+      on the workers of a Dask cluster, where these must be installed as well
   python -m bio_scnn.validate --all --junit junit.xml --json > results.json
       everything installed, for machines
 exit code: 0 if nothing failed but what was declared to, 1 otherwise, 2 for bad input
@@ -107,6 +111,7 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--jobs", type=int, default=1, metavar="N", help="implementations at a time (default: 1)"
     )
+    add_scheduler_option(how, needs="nothing but the same bio_scnn and what is to be checked")
     out = p.add_argument_group("output")
     out.add_argument("--report", type=Path, metavar="DIR", help="write index.html, results.json")
     out.add_argument("--json", action="store_true", help="print one JSON object instead of text")
@@ -120,6 +125,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser().parse_args(argv)
     if not (0 < args.dt < float("inf") and args.time_limit > 0 and args.jobs >= 1):
         raise InputError("--dt and --time-limit must be greater than 0, --jobs at least 1")
+    if args.scheduler is not None and (args.command or args.nir or args.python):
+        raise InputError(
+            "--scheduler goes with names and modules that are installed on the workers; "
+            "--command, --nir and --python mean files of this machine"
+        )
     _check_outputs(args)
     if args.export_vectors is not None:
         return export(args.export_vectors)
@@ -132,7 +142,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise InputError("nothing to report on: name implementations, or give --all")
         print(listing(_width()))
         return
-    reports = check_all(targets, checks, args.dt, args.time_limit, args.jobs)
+    if args.scheduler is None:
+        reports = check_all(targets, checks, args.dt, args.time_limit, args.jobs)
+    else:
+        with engine(scheduler=args.scheduler) as cluster:
+            assert isinstance(cluster, Cluster)
+            reports = check_all_there(targets, checks, args.dt, args.time_limit, cluster)
     if args.check_vectors is not None:
         from bio_scnn.crossval.vectors import check_vectors
 
@@ -155,7 +170,7 @@ def network(args: argparse.Namespace) -> None:
     """Compare whole networks, with a progress bar."""
     from bio_scnn.crossval.networks.report import validate_network
 
-    if args.all or args.command or args.nir or args.python or args.check_vectors:
+    if args.all or args.command or args.nir or args.python or args.check_vectors or args.scheduler:
         raise InputError("--network goes with names only; it runs them in this environment")
     with tqdm(total=100, leave=False, disable=None, unit="%") as bar:
 
@@ -212,6 +227,32 @@ def check_all(
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def check_all_there(
+    targets: Sequence[Target],
+    checks: Sequence[str],
+    dt_ms: float,
+    limit_s: float,
+    cluster: Cluster,
+) -> list[Report]:
+    """Check every target on a worker of a cluster, with a progress bar; in the order given."""
+    reports = {}
+    results = cluster.each(_check_there, targets, checks, dt_ms, limit_s)
+    with tqdm(results, total=len(targets), leave=False, disable=None, unit="target") as bar:
+        for index, found in bar:
+            if isinstance(found, Failure):
+                if len(targets) == 1:
+                    raise InputError(found.reason)
+                found = Report(name=targets[index].name, dt_ms=dt_ms, error=found.reason)
+            reports[index] = found
+    return [reports[index] for index in range(len(targets))]
+
+
+def _check_there(target: Target, checks: Sequence[str], dt_ms: float, limit_s: float) -> Report:
+    """Check one with the worker's own interpreter."""
+    target = replace(target, python=sys.executable)
+    return check_apart(target, checks, dt_ms=dt_ms, time_limit_s=limit_s)
 
 
 def publish(reports: Sequence[Report], args: argparse.Namespace, command: str) -> None:

@@ -1,0 +1,403 @@
+"""What a cluster costs: ``python benchmarks/cluster.py``.
+
+A scheduler and workers are started on this machine, as ``docs/clusters.md`` says, and given the
+same work as as many local processes: pictures that take about a second each. Then what a task
+costs that does nothing, what a step of training takes on a worker and on its way there and back,
+and what this machine has to do itself. ``docs/make_clusters_plan.py`` computes a plan from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import pickle
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from skimage import data
+from tqdm import tqdm
+
+from bio_scnn import restore, training
+from bio_scnn.cli import run
+from bio_scnn.config import from_table, read_toml
+from bio_scnn.datasets import embedded_images, read_rgb
+from bio_scnn.engine import Cluster, Engine, Here, engine
+from bio_scnn.errors import InputError
+from bio_scnn.files import write_whole
+from bio_scnn.images import image_file, write_image
+from bio_scnn.inpaint_batch import outcomes
+from bio_scnn.masks import make_mask
+from bio_scnn.memory import keep_freed_memory
+from bio_scnn.model_files import config_path
+from bio_scnn.run_inpaint import parser as inpaint_parser
+from bio_scnn.sampler import PatchSampler
+from bio_scnn.train import Config
+
+TITLE = "Many machines: what a cluster costs"
+OUTPUT = Path(__file__).resolve().parent / "results" / "cluster"
+PLACES = ("processes", "cluster")
+KIND = "strokes"
+TASK_SECONDS = 1.0  # what a picture shall take, about
+
+
+def echo(item: Any, *shared: Any) -> Any:
+    """A task that sends back what it was given."""
+    return item
+
+
+def echo_weights(item: Any, weights: Any, *shared: Any) -> Any:
+    """What a worker does for a step of training but for the work: gradients weigh the same."""
+    return weights
+
+
+def timed_shard(item: Any, *shared: Any) -> float:
+    """Seconds of a shard's gradients."""
+    start = time.perf_counter()
+    training.shard_gradients_there(item, *shared)
+    return time.perf_counter() - start
+
+
+def timed_restore(item: Any, image: np.ndarray, mask: np.ndarray) -> float:
+    """Seconds of a picture."""
+    start = time.perf_counter()
+    restore(image, mask)
+    return time.perf_counter() - start
+
+
+@contextlib.contextmanager
+def dask(workers: int) -> Iterator[str]:
+    """A scheduler with workers, each a process of its own; its address."""
+    # Workers have to find the tasks of this file as well, by whatever name it was imported.
+    here = Path(__file__).resolve().parent
+    paths = (str(here), str(here.parent), os.environ.get("PYTHONPATH"))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    command = [sys.executable, "-m", "dask"]
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as started:
+        file = Path(folder, "scheduler.json")
+
+        def start(*words: str) -> None:
+            process = subprocess.Popen([*command, *words], env=environment, **quiet)
+            started.callback(process.wait)
+            started.callback(process.terminate)
+
+        start(
+            *("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"),
+            *("--scheduler-file", str(file)),
+        )
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError, json.JSONDecodeError):
+                address = json.loads(file.read_text())["address"]
+                break
+            if time.monotonic() > deadline:
+                raise InputError("the scheduler does not start: try 'dask scheduler' by hand")
+            time.sleep(0.1)
+        start(
+            *("worker", address, "--nworkers", str(workers), "--nthreads", "1"),
+            *("--no-dashboard", "--local-directory", folder),
+        )
+        with engine(scheduler=address) as cluster:
+            cluster.client.wait_for_workers(workers, timeout=60)
+        yield address
+
+
+def seconds_of(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def crop(side: int) -> np.ndarray:
+    """A piece of a photograph."""
+    return data.astronaut()[:side, 120 : 120 + side]
+
+
+def side_of_a_second() -> int:
+    """The side of a picture that takes about `TASK_SECONDS` here, in pixels."""
+    side = 128
+    mask = make_mask(KIND, (side, side), np.random.default_rng(0))
+    restore(crop(side), mask)  # loads and compiles what it needs
+    took = min(seconds_of(lambda: restore(crop(side), mask)) for _ in range(2))
+    return 8 * round(np.clip(side * np.sqrt(TASK_SECONDS / took), 64, 384) / 8)
+
+
+def restore_all(folder: Path, output: Path, where: Engine) -> float:
+    """Seconds of all pictures of a folder."""
+    images = sorted(folder.iterdir())
+    args = inpaint_parser().parse_args(
+        [str(folder), "--mask-kind", KIND, "-o", str(output), "--quiet"]
+    )
+    start = time.perf_counter()
+    for outcome in outcomes(images, args, where):
+        if outcome.error:
+            raise RuntimeError(outcome.error)
+    return time.perf_counter() - start
+
+
+def measure_pictures(cluster: Cluster, workers: int, quick: bool) -> dict[str, Any]:
+    """The same pictures in processes and on the cluster, in turn; and that they are the same."""
+    side = 64 if quick else side_of_a_second()
+    per_worker, rounds = (2, 1) if quick else (10, 4)
+    seconds: dict[str, list[float]] = {place: [] for place in PLACES}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, "pictures")
+        for number in range(per_worker * workers):
+            write_image(folder / f"{number:03}.png", np.roll(crop(side), 8 * number, axis=1))
+        wheres: dict[str, Engine] = {"processes": Here(workers), "cluster": cluster}
+        for index in tqdm(range(-1, rounds), "pictures", leave=False, disable=None):
+            turn = PLACES if index % 2 else PLACES[::-1]
+            for place in turn:
+                took = restore_all(folder, Path(scratch, place), wheres[place])
+                if index >= 0:  # the first time they load and compile
+                    seconds[place].append(took)
+        files = {
+            place: {p.name: p.read_bytes() for p in Path(scratch, place).iterdir()}
+            for place in PLACES
+        }
+    if files["processes"] != files["cluster"]:
+        raise RuntimeError("the cluster's pictures differ from those restored here")
+    ratios = np.array(seconds["cluster"]) / seconds["processes"]
+    pictures = per_worker * workers
+    lost = np.array(seconds["cluster"]) - seconds["processes"]
+    return {
+        "side": side,
+        "pictures": pictures,
+        "seconds": seconds,
+        "task_s": float(np.median(seconds["processes"])) * workers / pictures,
+        "overhead": float(np.median(ratios)) - 1,
+        "overhead_ms_per_task": 1e3 * float(np.median(lost)) * workers / pictures,
+        "identical_files": len(files["cluster"]),
+    }
+
+
+def measure_tasks(cluster: Cluster, quick: bool) -> dict[str, Any]:
+    """Tasks that do nothing, with and without a picture on their way."""
+    number = 30 if quick else 300
+    megapixel = image_file(Path("a.png"), np.tile(data.astronaut(), (2, 2, 1))[:1000, :1000])
+    both = (megapixel, megapixel)  # the result and its panel are some two pictures
+    found = {}
+    for name, item in (("empty_ms", None), ("picture_ms", both)):
+        list(cluster.each(echo, [item] * 5))
+        took = seconds_of(lambda item=item: list(cluster.each(echo, [item] * number)))
+        found[name] = 1e3 * took / number
+    return found | {"picture_bytes": 2 * len(pickle.dumps(both))}
+
+
+def training_case(quick: bool) -> tuple[Config, PatchSampler]:
+    path = config_path("inpaint")
+    config = from_table(Config, read_toml(path), str(path))
+    images = embedded_images()[: 2 if quick else None]
+    return config, PatchSampler(images, config.data)
+
+
+def measure_training(cluster: Cluster, workers: int, quick: bool) -> dict[str, Any]:
+    """A step on the workers: the work, its way there and back, and what is done here."""
+    config, sampler = training_case(quick)
+    architecture, settings = config.architecture, config.training
+    start = time.perf_counter()
+    prepared = training.prepare(sampler, architecture, settings, 0)
+    prepare_s = (time.perf_counter() - start) / len(prepared.truth)
+    batch = training.make_batch(prepared, architecture, settings, 0)
+    state = training.initial_state(architecture, settings, batch)
+    per_shard = settings.batch // settings.shards
+    shard = batch.shard(0, settings.shards)
+    shared = (state.params, architecture, config.lif, settings, 0)
+    rounds = 3 if quick else 20
+    work, wall = [], []
+    shards = [(part, shard) for part in range(workers)]
+    for index in range(-2, rounds):
+        start = time.perf_counter()
+        inside = cluster.all(timed_shard, shards, *shared)
+        took = time.perf_counter() - start
+        if index >= 0:
+            work.append(float(np.mean(inside)))
+            wall.append(took - max(inside))
+    # The way alone, for more and more shards: a time for the step, and one for each shard.
+    counts = [1, 2, 4, 8] if quick else [1, 2, 4, 8, 16, 32]
+    ways = {}
+    for count in counts:
+        items = [(part, shard) for part in range(count)]
+        cluster.all(echo_weights, items, *shared)
+        ways[count] = [
+            seconds_of(lambda items=items: cluster.all(echo_weights, items, *shared))
+            for _ in range(rounds)
+        ]
+    medians = [float(np.median(ways[count])) for count in counts]
+    per_shard_s, per_step_s = np.polyfit(counts, medians, 1)
+    loss, gradients = training.shard_gradients((0, shard), *shared)
+    update_s = min(
+        seconds_of(lambda: training.descend(state, gradients, settings)) for _ in range(5)
+    )
+    return {
+        "patch": settings.patch,
+        "patches_per_shard": per_shard,
+        "reuse": settings.reuse,
+        "shard_s": float(np.median(work)),
+        "beyond_work_ms": 1e3 * float(np.median(wall)),
+        "way_ms": {str(count): 1e3 * value for count, value in zip(counts, medians, strict=True)},
+        "way_ms_per_step": 1e3 * max(float(per_step_s), 0.0),
+        "way_ms_per_shard": 1e3 * float(per_shard_s),
+        "bytes_there": len(pickle.dumps(((0, shard), *shared))),
+        "bytes_of_weights": len(pickle.dumps(state.params)),
+        "bytes_back": len(pickle.dumps((loss, gradients))),
+        "update_ms": 1e3 * update_s,
+        "prepare_ms_per_patch": 1e3 * prepare_s,
+    }
+
+
+def measure_large(cluster: Cluster, workers: int, quick: bool) -> dict[str, Any]:
+    """A large picture on every worker, all at once, and reading one here, by the megapixel."""
+    image = data.hubble_deep_field()
+    image = image[:160, :160] if quick else image
+    megapixels = image.shape[0] * image.shape[1] / 1e6
+    mask = make_mask(KIND, image.shape[:2], np.random.default_rng(0))
+    rounds = [
+        float(np.mean(cluster.all(timed_restore, range(workers), image, mask)))
+        for _ in range(1 if quick else 2)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.png")
+        write_image(path, np.tile(data.astronaut(), (2, 2, 1))[:1000, :1000])
+        reading = min(seconds_of(lambda: read_rgb(path)) for _ in range(3))
+    return {
+        "megapixels": megapixels,
+        "missing": float(mask.mean()),
+        "restore_s_per_megapixel": min(rounds) / megapixels,
+        "read_ms_per_megapixel": 1e3 * reading,
+    }
+
+
+def measure(quick: bool, workers: int = 2) -> dict[str, Any]:
+    """Everything, on a scheduler and workers that are started for it.
+
+    Parameters
+    ----------
+    quick : bool
+        Small and few: does it work?
+    workers : int
+        And local processes to compare with.
+
+    Returns
+    -------
+    dict
+        What JSON can hold.
+
+    Raises
+    ------
+    InputError
+        If Dask is not installed.
+    """
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    keep_freed_memory()
+    with dask(workers) as address, engine(scheduler=address) as cluster:
+        assert isinstance(cluster, Cluster)
+        found = {
+            "pictures": measure_pictures(cluster, workers, quick),
+            "tasks": measure_tasks(cluster, quick),
+            "training": measure_training(cluster, workers, quick),
+            "large": measure_large(cluster, workers, quick),
+        }
+    return {
+        "quick": quick,
+        "workers": workers,
+        "machine": {
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "load_before": load,
+        },
+        "versions": {name: version(name) for name in ("bio-scnn", "numpy", "distributed")},
+        **found,
+    }
+
+
+def table(data: dict[str, Any]) -> str:
+    """Text for people."""
+    p, t, s, large = (data[part] for part in ("pictures", "tasks", "training", "large"))
+    processes, cluster = (np.median(p["seconds"][place]) for place in PLACES)
+    sent, back = s["bytes_there"] / 1e6, s["bytes_back"] / 1e6
+    ways = ", ".join(f"{count}: {value:.0f}" for count, value in s["way_ms"].items())
+    return "\n".join(
+        [
+            f"{p['pictures']} pictures of {p['side']} x {p['side']}, {p['task_s']:.2f} s each",
+            f"  {data['workers']} processes {processes:.2f} s, {data['workers']} workers "
+            f"{cluster:.2f} s: {100 * p['overhead']:+.1f} %, "
+            f"{p['overhead_ms_per_task']:+.0f} ms a task; all files identical",
+            f"a task that does nothing {t['empty_ms']:.1f} ms, with a picture of a megapixel "
+            f"({t['picture_bytes'] / 1e6:.1f} MB there and back) {t['picture_ms']:.1f} ms",
+            f"a step's shard of {s['patches_per_shard']} patches of {s['patch']} x {s['patch']}: "
+            f"{1e3 * s['shard_s']:.0f} ms of work, {sent:.2f} MB there, {back:.2f} MB back; "
+            f"{s['beyond_work_ms']:.0f} ms a step beyond the work",
+            f"  the way alone, ms by number of shards: {ways}",
+            f"  here: update {s['update_ms']:.0f} ms a step, preparation "
+            f"{s['prepare_ms_per_patch']:.0f} ms a patch",
+            f"a picture of {large['megapixels']:.2f} megapixels on every worker: "
+            f"{large['restore_s_per_megapixel']:.1f} s a megapixel; reading "
+            f"{large['read_ms_per_megapixel']:.0f} ms a megapixel",
+        ]
+    )
+
+
+def draw(data: dict[str, Any]) -> Any:
+    """Seconds of every round, and the way of a step's shards."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    seconds = data["pictures"]["seconds"]
+    for place, marker in zip(PLACES, "os", strict=True):
+        rounds = range(1, len(seconds[place]) + 1)
+        left.plot(rounds, seconds[place], marker, label=f"{data['workers']} {place}")
+    left.set(
+        xlabel="round", ylabel="seconds", ylim=0, title=f"{data['pictures']['pictures']} pictures"
+    )
+    left.set_xticks(list(rounds))
+    left.legend()
+    training = data["training"]
+    counts = [int(count) for count in training["way_ms"]]
+    line = [training["way_ms_per_step"] + training["way_ms_per_shard"] * n for n in counts]
+    right.plot(counts, list(training["way_ms"].values()), "o", label="measured")
+    right.plot(counts, line, "-", lw=0.8, label="line")
+    right.axhline(1e3 * training["shard_s"], color="tab:red", lw=0.8, label="work of a shard")
+    right.set(xlabel="shards in a step", ylabel="ms", ylim=0, title="way there and back")
+    right.legend()
+    return figure
+
+
+def main(arguments: list[str] | None = None) -> None:
+    p = argparse.ArgumentParser(
+        prog="python benchmarks/cluster.py",
+        description=__doc__.split("\n")[0],
+        epilog="examples:\n  python benchmarks/cluster.py --quick --output cluster\n"
+        "  python benchmarks/cluster.py && python docs/make_clusters_plan.py",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("--quick", action="store_true", help="small and few: does it work?")
+    p.add_argument("--workers", type=int, default=2, metavar="N", help="(default: 2)")
+    p.add_argument("-o", "--output", type=Path, default=OUTPUT, metavar="DIR")
+    args = p.parse_args(arguments)
+    if args.workers < 1:
+        raise InputError(f"--workers is {args.workers}; it must be at least 1")
+    found = measure(args.quick, args.workers)
+    print(table(found))
+    write_whole(args.output / "cluster.json", json.dumps(found, indent=1).encode() + b"\n")
+    from io import BytesIO
+
+    buffer = BytesIO()
+    draw(found).savefig(buffer, format="png", dpi=120)
+    write_whole(args.output / "cluster.png", buffer.getvalue())
+    print(f"written: {args.output / 'cluster.json'} and .png")
+
+
+if __name__ == "__main__":
+    run(main)
