@@ -416,6 +416,7 @@ def test_snntorch_has_no_refractory_period(simulation):
 def test_start_up(scripts, bench, monkeypatch, tmp_path):
     start = scripts("start")
     hide(monkeypatch, bench, "snntorch")
+    monkeypatch.setattr(start, "COMPILE", "")
     modules = ("bio_scnn", "numpy", "snntorch")
     monkeypatch.setattr(start, "MODULES", {module: module for module in modules})
     write_image(tmp_path / "a.png", photograph(48, 40))
