@@ -392,7 +392,7 @@ def draw(data: dict[str, Any]) -> Any:
     error.set(
         xscale="log",
         yscale="log",
-        ylim=(1e-15, 1),
+        ylim=(1e-17, 1),
         xlabel=f"time of {int(neurons):,} neurons (s)",
         ylabel="largest relative rate error",
     )
