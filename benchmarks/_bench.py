@@ -2,9 +2,9 @@
 
 Every script has ``TITLE``, ``measure(quick)``, which returns plain numbers, ``table(data)`` and
 ``draw(data)``, which show them, and ``main()``. Where it has them, ``goals(data)`` are lines of
-`goal`, and ``NEEDS`` the packages without which it can do nothing. A script runs this project and its peers in one
-process on the same work, in turns, so that whatever else the machine does slows all alike. A peer
-that is not installed gets a row that says so. ``python benchmarks`` runs all scripts, and
+`goal`, and ``NEEDS`` the packages without which it can do nothing. A script runs this project and
+its peers on the same work, in turns, so that whatever else the machine does slows all alike. A
+peer that is not installed gets a row that says so. ``python benchmarks`` runs all scripts, and
 ``docs/make_performance.py`` makes a page of what they leave.
 """
 

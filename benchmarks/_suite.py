@@ -15,7 +15,7 @@ from tqdm import tqdm
 from bio_scnn.errors import InputError
 
 
-def scripts(folder: Path = FOLDER) -> list[str]:
+def scripts(folder: Path) -> list[str]:
     """Names of the scripts, those that measure something."""
     return sorted(path.stem for path in folder.glob("[a-z]*.py"))
 
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = ["--output", str(args.output), *(["--quick"] if args.quick else [])]
     started = time.monotonic()
     failed = []
-    for name in tqdm(scripts(), disable=None):
+    for name in tqdm(scripts(FOLDER), disable=None):
         tqdm.write(f"[{time.monotonic() - started:3.0f} s] {name}")
         sys.stdout.flush()  # or it comes after what the script prints
         if lacking := missing(*getattr(importlib.import_module(name), "NEEDS", ())):

@@ -376,9 +376,8 @@ def draw(data: dict[str, Any]) -> Any:
     """Error over time of the largest layer, and time and memory of a neuron over size."""
     figure, (error, cost, memory) = plt.subplots(1, 3, figsize=(common.PAGE, 2.6))
     neurons, rows = max(data["layers"].items(), key=lambda item: int(item[0]))
-    colors = dict(
-        zip((e.name for e in ENTRANTS), (BLUE, SKY, VERMILION, GREEN, ORANGE, PURPLE), strict=True)
-    )
+    palette = (BLUE, SKY, VERMILION, GREEN, ORANGE, PURPLE)
+    colors = dict(zip((entrant.name for entrant in ENTRANTS), palette, strict=False))
     for row in rows:
         if "missing" not in row and row["error"] is not None:
             marker = "o" if row["readout"] == "interval" else "s"

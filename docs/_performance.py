@@ -1,4 +1,4 @@
-"""What docs/performance.md says beside what was measured; numbers that scripts leave stand there."""
+"""What docs/performance.md says beside what was measured."""
 
 METHOD = """\
 Every script of `benchmarks/` runs this project and its peers on the same work in one run, in turns
@@ -16,8 +16,8 @@ LEARNED = """\
   in steps of 1 ms give the rate to rounding, where a script that counts, or times spikes on its
   grid, takes forty times as many steps and is still off by percents.
 - On a busy machine ratios of programs with several threads mean nothing. At a load of 4, two
-  threads of bio_scnn once came out 6 to 9 times as fast as PyTorch's two, most likely because those
-  wait for one another at every layer; with one thread the ratios were nearly those of a quiet
-  minute. So scripts note how many cores others kept busy, and warn.
+  threads of bio_scnn once came out 6 to 9 times as fast as PyTorch's two, most likely because
+  those wait for one another at every layer; with one thread the ratios were nearly those of a
+  quiet minute. So scripts note how many cores others kept busy, and warn.
 - What made the network in NumPy as fast as it is, what it costs in digits, and what was without
   effect: [benchmarks/README.md](../benchmarks/README.md)."""

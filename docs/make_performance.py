@@ -42,22 +42,24 @@ def section(name: str, data: dict[str, Any]) -> list[str]:
     return [
         f"## {script.TITLE}",
         (script.__doc__ or "").strip(),
-        f"`python benchmarks/{name}.py`; {measured_on(data)}",
+        measured_on(name, data),
         script.table(data),
         *(["Goals:", "\n".join(goals)] if goals else []),
         f"![{script.TITLE}](../benchmarks/results/{name}.svg)",
     ]
 
 
-def measured_on(data: dict[str, Any]) -> str:
-    """The machine, and what it had to do besides."""
+def measured_on(name: str, data: dict[str, Any]) -> str:
+    """The command, the machine, and what it had to do besides."""
     machine = data["machine"]
     of = data.get("versions", {})
     versions = [f"{package} {version}" for package, version in of.items() if version]
     return fill(
-        f"measured on {machine['cores']} cores ({machine['processor']}), "
-        f"{data['busy_cores']:.2f} of them busy with other work before; {', '.join(versions)}.",
+        f"`python benchmarks/{name}.py`; measured on {machine['cores']} cores "
+        f"({machine['processor']}), {data['busy_cores']:.2f} of them busy with other work before; "
+        f"{', '.join(versions)}.",
         98,
+        break_on_hyphens=False,
     )
 
 

@@ -68,6 +68,17 @@ def test_environment_yml_and_metadata_have_the_same_bounds():
         assert found == python_requirements(python)
 
 
+def test_peers_have_one_pair_of_bounds():
+    extras = PROJECT["optional-dependencies"]
+    bench, validate = (
+        {r.name: r.specifier for r in map(Requirement, extras[name])}
+        for name in ("bench", "validate")
+    )
+    shared = bench.keys() & validate.keys()
+    assert shared == {"nengo", "nest-simulator", "snntorch"}
+    assert all(bench[name] == validate[name] for name in shared)
+
+
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13", "3.14"])
 def test_every_place_names_the_same_pythons(python):
     supported = python in PYTHONS
