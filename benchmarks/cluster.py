@@ -1,28 +1,29 @@
-"""What a cluster costs: ``python benchmarks/cluster.py``.
+"""Many machines: what a Dask cluster costs beside as many processes here.
 
-A scheduler and workers are started on this machine, as ``docs/clusters.md`` says, and given the
-same work as as many local processes: pictures that take about a second each. Then what a task
-costs that does nothing, what a step of training takes on a worker and on its way there and back,
-and what this machine has to do itself. ``docs/make_clusters_plan.py`` computes a plan from it.
+A scheduler and two workers are started on one machine, as `docs/clusters.md` says, and given the
+same work as two local processes: pictures that take about a second each; the files are compared.
+Then what a task costs that does nothing, what a step of training takes on a worker and on its way
+there and back, and what the command has to do itself. `docs/clusters.md` has a plan for many
+images and machines, which `docs/make_clusters_plan.py` computes from these numbers.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
 import pickle
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import _bench
+import common
+import matplotlib.pyplot as plt
 import numpy as np
 from skimage import data
 from tqdm import tqdm
@@ -33,7 +34,6 @@ from bio_scnn.config import from_table, read_toml
 from bio_scnn.datasets import embedded_images, read_rgb
 from bio_scnn.engine import Cluster, Engine, Here, engine
 from bio_scnn.errors import InputError
-from bio_scnn.files import write_whole
 from bio_scnn.images import image_file, write_image
 from bio_scnn.inpaint_batch import outcomes
 from bio_scnn.masks import make_mask
@@ -44,7 +44,7 @@ from bio_scnn.sampler import PatchSampler
 from bio_scnn.train import Config
 
 TITLE = "Many machines: what a cluster costs"
-OUTPUT = Path(__file__).resolve().parent / "results" / "cluster"
+NEEDS = ("distributed",)
 PLACES = ("processes", "cluster")
 KIND = "strokes"
 TASK_SECONDS = 1.0  # what a picture shall take, about
@@ -298,7 +298,6 @@ def measure(quick: bool, workers: int = 2) -> dict[str, Any]:
     InputError
         If Dask is not installed.
     """
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     keep_freed_memory()
     with dask(workers) as address, engine(scheduler=address) as cluster:
         assert isinstance(cluster, Cluster)
@@ -308,52 +307,61 @@ def measure(quick: bool, workers: int = 2) -> dict[str, Any]:
             "training": measure_training(cluster, workers, quick),
             "large": measure_large(cluster, workers, quick),
         }
-    return {
-        "quick": quick,
-        "workers": workers,
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "load_before": load,
-        },
-        "versions": {name: version(name) for name in ("bio-scnn", "numpy", "distributed")},
-        **found,
-    }
+    versions = _bench.versions("bio-scnn", "numpy", "distributed")
+    return {"workers": workers, "versions": versions, **found}
 
 
 def table(data: dict[str, Any]) -> str:
-    """Text for people."""
+    """What the plan starts from."""
     p, t, s, large = (data[part] for part in ("pictures", "tasks", "training", "large"))
-    processes, cluster = (np.median(p["seconds"][place]) for place in PLACES)
-    sent, back = s["bytes_there"] / 1e6, s["bytes_back"] / 1e6
-    ways = ", ".join(f"{count}: {value:.0f}" for count, value in s["way_ms"].items())
-    return "\n".join(
-        [
-            f"{p['pictures']} pictures of {p['side']} x {p['side']}, {p['task_s']:.2f} s each",
-            f"  {data['workers']} processes {processes:.2f} s, {data['workers']} workers "
-            f"{cluster:.2f} s: {100 * p['overhead']:+.1f} %, "
-            f"{p['overhead_ms_per_task']:+.0f} ms a task; all files identical",
-            f"a task that does nothing {t['empty_ms']:.1f} ms, with a picture of a megapixel "
-            f"({t['picture_bytes'] / 1e6:.1f} MB there and back) {t['picture_ms']:.1f} ms",
-            f"a step's shard of {s['patches_per_shard']} patches of {s['patch']} x {s['patch']}: "
-            f"{1e3 * s['shard_s']:.0f} ms of work, {sent:.2f} MB there, {back:.2f} MB back; "
-            f"{s['beyond_work_ms']:.0f} ms a step beyond the work",
-            f"  the way alone, ms by number of shards: {ways}",
-            f"  here: update {s['update_ms']:.0f} ms a step, preparation "
-            f"{s['prepare_ms_per_patch']:.0f} ms a patch",
-            f"a picture of {large['megapixels']:.2f} megapixels on every worker: "
-            f"{large['restore_s_per_megapixel']:.1f} s a megapixel; reading "
-            f"{large['read_ms_per_megapixel']:.0f} ms a megapixel",
-        ]
-    )
+    processes, cluster = (float(np.median(p["seconds"][place])) for place in PLACES)
+    pictures = f"{p['pictures']} pictures of {p['side']} x {p['side']}, {p['task_s']:.2f} s each"
+    rows = [
+        (f"{pictures}: {data['workers']} processes", f"{processes:.2f} s"),
+        (
+            f"the same on {data['workers']} workers: all {p['identical_files']} files identical",
+            f"{cluster:.2f} s",
+        ),
+        ("overhead", f"{100 * p['overhead']:+.1f} %"),
+        ("overhead of a picture", f"{p['overhead_ms_per_task']:+.0f} ms"),
+        ("a task that does nothing", f"{t['empty_ms']:.1f} ms"),
+        (
+            f"a picture of a megapixel there and back, {t['picture_bytes'] / 1e6:.1f} MB",
+            f"{t['picture_ms']:.1f} ms",
+        ),
+        (
+            f"restoring on one worker, simulated, {100 * large['missing']:.0f} % missing",
+            f"{large['restore_s_per_megapixel']:.1f} s a megapixel",
+        ),
+        (
+            f"gradients of a shard of {s['patches_per_shard']} patches of {s['patch']} x "
+            f"{s['patch']}",
+            f"{1e3 * s['shard_s']:.0f} ms",
+        ),
+        (
+            "the way of a shard: its part of the batch and the weights there, gradients back, "
+            f"{(s['bytes_there'] + s['bytes_back']) / 1e6:.2f} MB",
+            f"{s['way_ms_per_shard']:.1f} ms, and {s['way_ms_per_step']:.0f} ms a step",
+        ),
+        ("update of the weights", f"{s['update_ms']:.0f} ms a step"),
+        (
+            f"preparing a patch (drawing it and filling its holes), shown {s['reuse']} times",
+            f"{s['prepare_ms_per_patch']:.0f} ms",
+        ),
+        ("reading a picture", f"{large['read_ms_per_megapixel']:.0f} ms a megapixel"),
+    ]
+    return _bench.markdown(["what", ""], rows)
+
+
+def goals(data: dict[str, Any]) -> list[str]:
+    """What was aimed at."""
+    says = "percent that a cluster takes longer, for tasks of a second"
+    return [_bench.goal(says, 100 * data["pictures"]["overhead"], 10, form=".1f")]
 
 
 def draw(data: dict[str, Any]) -> Any:
     """Seconds of every round, and the way of a step's shards."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 3.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(common.PAGE, 2.6))
     seconds = data["pictures"]["seconds"]
     for place, marker in zip(PLACES, "os", strict=True):
         rounds = range(1, len(seconds[place]) + 1)
@@ -368,35 +376,20 @@ def draw(data: dict[str, Any]) -> Any:
     line = [training["way_ms_per_step"] + training["way_ms_per_shard"] * n for n in counts]
     right.plot(counts, list(training["way_ms"].values()), "o", label="measured")
     right.plot(counts, line, "-", lw=0.8, label="line")
-    right.axhline(1e3 * training["shard_s"], color="tab:red", lw=0.8, label="work of a shard")
+    right.axhline(
+        1e3 * training["shard_s"], color=common.VERMILION, lw=0.8, label="work of a shard"
+    )
     right.set(xlabel="shards in a step", ylabel="ms", ylim=0, title="way there and back")
     right.legend()
     return figure
 
 
-def main(arguments: list[str] | None = None) -> None:
-    p = argparse.ArgumentParser(
-        prog="python benchmarks/cluster.py",
-        description=__doc__.split("\n")[0],
-        epilog="examples:\n  python benchmarks/cluster.py --quick --output cluster\n"
-        "  python benchmarks/cluster.py && python docs/make_clusters_plan.py",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    p.add_argument("--quick", action="store_true", help="small and few: does it work?")
-    p.add_argument("--workers", type=int, default=2, metavar="N", help="(default: 2)")
-    p.add_argument("-o", "--output", type=Path, default=OUTPUT, metavar="DIR")
-    args = p.parse_args(arguments)
-    if args.workers < 1:
-        raise InputError(f"--workers is {args.workers}; it must be at least 1")
-    found = measure(args.quick, args.workers)
-    print(table(found))
-    write_whole(args.output / "cluster.json", json.dumps(found, indent=1).encode() + b"\n")
-    from io import BytesIO
-
-    buffer = BytesIO()
-    draw(found).savefig(buffer, format="png", dpi=120)
-    write_whole(args.output / "cluster.png", buffer.getvalue())
-    print(f"written: {args.output / 'cluster.json'} and .png")
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, print, draw, save."""
+    args = _bench.arguments(_bench.parser(__doc__), argv)
+    if lacking := _bench.missing(*NEEDS):
+        raise InputError(f"{lacking} is not installed: pip install 'bio-scnn[cluster]'")
+    _bench.finish(args, __file__, measure(args.quick), table, draw)
 
 
 if __name__ == "__main__":

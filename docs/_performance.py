@@ -12,28 +12,30 @@ works. Numbers, machine and versions are in `benchmarks/results/`."""
 ORDER = ("simulation", "start", "pictures", "many_pictures", "cluster", "race_pytorch")
 
 LEARNED = """\
-What came before and after a change was measured in one run each, often beside other work: compare
-within a line.
+What came before and after a change was measured in one run each, often beside other work:
+compare within a line.
 
-- Solving for the instant of a spike inside the step is the faster way as well: two spikes then give
-  the rate to rounding, where a script that counts, or times spikes on its grid, takes many more
-  steps and is still off by percents.
-- Steps may be as long as the shortest interval between spikes. With the release, too, solved for
-  inside the step, five steps of 5 ms take the place of twenty-five of 1 ms, and errors are smaller,
-  since fewer roundings add up. Brian2's refractory bookkeeping falls away. 1,048,576 neurons: 0.72
-  to 0.31 s (numpy), 0.28 to 0.17 s (cython).
-- Smaller networks stay in the processor's cache, but each costs 17 ms to build. In steps of 1 ms
-  1,048,576 neurons took 0.56 s in networks of 2^17 and 0.72 s in one of 2^20 (numpy), 0.37 and 0.28
-  s (cython); with long steps 0.35 and 0.31 s, 0.31 and 0.17 s. So networks have 2^20.
-- The first convolution, 28 to 48 channels at 256 x 256 in float64, on two threads: summed directly,
-  kernel by kernel, 0.43 s; by overlap-save in blocks of 24 x 24 pixels, 0.047 s (16: 0.048, 32:
-  0.057, 64: 0.11). `scipy.signal.correlate` over all channels at once takes 9 s on one thread,
-  `correlate2d` by pairs 1.8 s. Matrix products over windows take 0.034 s, and are not SciPy's.
-- A 12-megapixel picture with 1 % missing in scattered boxes asks for 51 million neurons, since most
-  of what is computed are margins: what lies within the network's reach of a hole. Long steps and
-  the convolution took it from 54 to 28 s. To simulate small rectangles together, in networks of a
-  million neurons and more, made the price of many rectangles small; they could shrink further (64 x
-  64 instead of 128 x 128 pixels as the fixed cost of one): 9 % fewer neurons.
+- Solving for the instant of a spike inside the step is the faster way as well: two spikes then
+  give the rate to rounding, where a script that counts, or times spikes on its grid, takes many
+  more steps and is still off by percents.
+- Steps may be as long as the shortest interval between spikes. With the release, too, solved
+  for inside the step, five steps of 5 ms take the place of twenty-five of 1 ms, and errors are
+  smaller, since fewer roundings add up. Brian2's refractory bookkeeping falls away. 1,048,576
+  neurons: 0.72 to 0.31 s (numpy), 0.28 to 0.17 s (cython).
+- Smaller networks stay in the processor's cache, but each costs 17 ms to build. In steps of 1
+  ms 1,048,576 neurons took 0.56 s in networks of 2^17 and 0.72 s in one of 2^20 (numpy), 0.37
+  and 0.28 s (cython); with long steps 0.35 and 0.31 s, 0.31 and 0.17 s. So networks have 2^20.
+- The first convolution, 28 to 48 channels at 256 x 256 in float64, on two threads: summed
+  directly, kernel by kernel, 0.43 s; by overlap-save in blocks of 24 x 24 pixels, 0.047 s (16:
+  0.048, 32: 0.057, 64: 0.11). `scipy.signal.correlate` over all channels at once takes 9 s on
+  one thread, `correlate2d` by pairs 1.8 s. Matrix products over windows take 0.034 s, and are
+  not SciPy's.
+- A 12-megapixel picture with 1 % missing in scattered boxes asks for 51 million neurons, since
+  most of what is computed are margins: what lies within the network's reach of a hole. Long
+  steps and the convolution took it from 54 to 28 s. To simulate small rectangles together, in
+  networks of a million neurons and more, made the price of many rectangles small; they could
+  shrink further (64 x 64 instead of 128 x 128 pixels as the fixed cost of one): 9 % fewer
+  neurons.
 - On a busy machine ratios of programs with several threads mean nothing. At a load of 4, two
   threads of bio_scnn once came out 6 to 9 times as fast as PyTorch's two, most likely because
   those wait for one another at every layer; with one thread the ratios were nearly those of a

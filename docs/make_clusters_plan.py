@@ -19,7 +19,7 @@ from bio_scnn.errors import InputError
 from bio_scnn.files import write_whole
 
 DOCS = Path(__file__).resolve().parent
-MEASURED = DOCS.parent / "benchmarks" / "results" / "cluster" / "cluster.json"
+MEASURED = DOCS.parent / "benchmarks" / "results" / "cluster.json"
 PAGE = DOCS / "clusters.md"
 BEGIN, END = "<!-- computed by docs/make_clusters_plan.py -->", "<!-- end of what is computed -->"
 
@@ -116,31 +116,11 @@ def duration(seconds: float) -> str:
 
 def inputs(data: dict[str, Any], assumed: Assumed) -> list[str]:
     """What the plan starts from, measured and assumed."""
-    p, t, s, large = (data[part] for part in ("pictures", "tasks", "training", "large"))
-    kept = f"{p['identical_files']} files identical to those of local processes"
+    machine = data["machine"]
     return [
-        f"Measured with `python benchmarks/cluster.py` on a machine with "
-        f"{data['machine']['cores']} cores (load before: {data['machine']['load_before']:.1f}), "
-        f"{data['workers']} workers, distributed {data['versions']['distributed']}:",
-        "",
-        "| what | |",
-        "|---|---|",
-        f"| pictures of {p['task_s']:.2f} s, on workers against as many local processes | "
-        f"{100 * p['overhead']:+.1f} %, {p['overhead_ms_per_task']:+.0f} ms a picture; {kept} |",
-        f"| a task that does nothing | {t['empty_ms']:.1f} ms |",
-        f"| a picture of a megapixel there and back, {t['picture_bytes'] / 1e6:.1f} MB | "
-        f"{t['picture_ms']:.1f} ms |",
-        f"| restoring, every spike simulated, {100 * large['missing']:.0f} % missing, one worker "
-        f"| {large['restore_s_per_megapixel']:.1f} s a megapixel |",
-        f"| gradients of a shard of {s['patches_per_shard']} patches of {s['patch']} x "
-        f"{s['patch']} | {1e3 * s['shard_s']:.0f} ms |",
-        f"| the way of a shard: its part of the batch and the weights there, gradients back | "
-        f"{(s['bytes_there'] + s['bytes_back']) / 1e6:.2f} MB, {s['way_ms_per_shard']:.1f} ms, "
-        f"and {s['way_ms_per_step']:.0f} ms a step |",
-        f"| update of the weights | {s['update_ms']:.0f} ms a step |",
-        f"| preparing a patch (drawing it and filling its holes), shown {s['reuse']} times | "
-        f"{s['prepare_ms_per_patch']:.0f} ms |",
-        f"| reading a picture | {large['read_ms_per_megapixel']:.0f} ms a megapixel |",
+        f"Measured with `python benchmarks/cluster.py` on {machine['cores']} cores "
+        f"({machine['processor']}), distributed {data['versions']['distributed']}; the numbers "
+        "are in [performance.md](performance.md).",
         "",
         f"Assumed: images of {assumed.megapixels:g} megapixel in the mean; nodes of "
         f"{assumed.cores} cores, each as fast as one of that machine; "

@@ -110,10 +110,10 @@ def test_the_measurement_runs_and_can_be_planned(plan, tmp_path):
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "all files identical" in done.stdout
+    assert "all 8 files identical" in done.stdout
     data = json.loads((tmp_path / "cluster.json").read_text())
     assert data["quick"]
     assert data["pictures"]["identical_files"] == 8
     assert data["training"]["bytes_back"] > 1_700_000  # as many gradients as weights
     assert "### Training" in plan.computed(data)
-    assert (tmp_path / "cluster.png").stat().st_size > 10_000
+    assert (tmp_path / "cluster.svg").stat().st_size > 10_000
