@@ -105,7 +105,10 @@ class Here:
     ) -> Iterator[tuple[int, Any]]:
         parallel = joblib.Parallel(n_jobs=self.jobs, batch_size=1, return_as="generator_unordered")
         numbered = joblib.delayed(_numbered)
-        yield from parallel([numbered(i, task, item, shared) for i, item in items.items()])
+        with warnings.catch_warnings():
+            # Where psutil is at hand, which Dask brings, a process that has grown is replaced.
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
+            yield from parallel([numbered(i, task, item, shared) for i, item in items.items()])
 
 
 @dataclass(frozen=True)
