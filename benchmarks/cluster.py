@@ -63,7 +63,7 @@ def echo_weights(item: Any, weights: Any, *shared: Any) -> Any:
 def timed_shard(item: Any, *shared: Any) -> float:
     """Seconds of a shard's gradients."""
     start = time.perf_counter()
-    training.shard_gradients_there(item, *shared)
+    training.shard_gradients(item, *shared)
     return time.perf_counter() - start
 
 

@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 import bio_scnn
 from bio_scnn.errors import InputError
+from bio_scnn.memory import keep_freed_memory
 
 # Seconds in which a scheduler must answer, and have a worker.
 PATIENCE_S = 10.0
@@ -325,6 +326,9 @@ def _attempt_there(version: str, task: Task, item: Any, shared: tuple[Any, ...])
     worker = get_worker()
     if problem := _unfit(version, bio_scnn.__version__, worker.state.nthreads):
         return _Unfit(worker.address, problem)
+    # Dask has its workers give back freed memory at once (MALLOC_TRIM_THRESHOLD_), and so clear
+    # it again for every array: a restoration took twice as long.
+    keep_freed_memory()
     return attempt(task, item, shared)
 
 
