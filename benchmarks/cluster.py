@@ -123,6 +123,12 @@ def crop(side: int) -> np.ndarray:
     return data.astronaut()[:side, 120 : 120 + side]
 
 
+def megapixel() -> bytes:
+    """A PNG file of 1,000 x 1,000 pixels, of which no part repeats another."""
+    top = np.hstack([data.astronaut(), data.astronaut()[:, ::-1]])
+    return image_file(Path("a.png"), np.vstack([top, top[::-1]])[:1000, :1000])
+
+
 def side_of_a_second() -> int:
     """The side of a picture that takes about `TASK_SECONDS` here, in pixels."""
     side = 128
@@ -184,8 +190,7 @@ def measure_pictures(cluster: Cluster, workers: int, quick: bool) -> dict[str, A
 def measure_tasks(cluster: Cluster, quick: bool) -> dict[str, Any]:
     """Tasks that do nothing, with and without a picture on their way."""
     number = 30 if quick else 300
-    megapixel = image_file(Path("a.png"), np.tile(data.astronaut(), (2, 2, 1))[:1000, :1000])
-    both = (megapixel, megapixel)  # the result and its panel are some two pictures
+    both = (megapixel(), megapixel())  # the result and its panel are some two pictures
     found = {}
     for name, item in (("empty_ms", None), ("picture_ms", both)):
         list(cluster.each(echo, [item] * 5))
@@ -265,7 +270,7 @@ def measure_large(cluster: Cluster, workers: int, quick: bool) -> dict[str, Any]
     seconds = float(np.mean(cluster.all(timed_restore, range(workers), image, mask)))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a.png")
-        write_image(path, np.tile(data.astronaut(), (2, 2, 1))[:1000, :1000])
+        path.write_bytes(megapixel())
         reading = min(seconds_of(lambda: read_rgb(path)) for _ in range(3))
     return {
         "megapixels": megapixels,
@@ -354,10 +359,10 @@ def draw(data: dict[str, Any]) -> Any:
     seconds = data["pictures"]["seconds"]
     for place, marker in zip(PLACES, "os", strict=True):
         rounds = range(1, len(seconds[place]) + 1)
-        left.plot(rounds, seconds[place], marker, label=f"{data['workers']} {place}")
-    left.set(
-        xlabel="round", ylabel="seconds", ylim=0, title=f"{data['pictures']['pictures']} pictures"
-    )
+        name = {"processes": "processes", "cluster": "workers of a cluster"}[place]
+        left.plot(rounds, seconds[place], marker, label=f"{data['workers']} {name}")
+    left.set(xlabel="round", ylabel="seconds", title=f"{data['pictures']['pictures']} pictures")
+    left.set_ylim(0, 1.1 * max(map(max, seconds.values())))
     left.set_xticks(list(rounds))
     left.legend()
     training = data["training"]
