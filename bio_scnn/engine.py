@@ -8,6 +8,7 @@ as they are done, and one that fails takes no other with it.
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import logging
 import queue
@@ -260,13 +261,17 @@ def engine(jobs: int = 1, scheduler: str | None = None) -> Iterator[Engine]:
     level = log.level
     log.setLevel(logging.CRITICAL)  # what matters is said in one line, not in their tracebacks
     try:
-        try:
+        client = None
+        with contextlib.suppress(OSError, ValueError, RuntimeError):
             client = distributed.Client(scheduler, timeout=PATIENCE_S, set_as_default=False)
-        except (OSError, ValueError, RuntimeError) as error:
+        if client is None:
+            # The half-made client goes here and now: if it went while another is made, Dask would
+            # wait for its own lock for ever.
+            gc.collect()
             raise InputError(
                 f"no Dask scheduler answers at {scheduler} within {PATIENCE_S:g} s; the command "
-                f"'dask scheduler' prints its address as tcp://HOST:8786"
-            ) from error
+                "'dask scheduler' prints its address as tcp://HOST:8786"
+            )
         with client:
             _check_workers(client, scheduler)
             yield Cluster(client, scheduler)
