@@ -8,6 +8,7 @@ as they are done, and one that fails takes no other with it.
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import logging
 import queue
@@ -26,6 +27,7 @@ from tqdm import tqdm
 
 import bio_scnn
 from bio_scnn.errors import InputError
+from bio_scnn.memory import keep_freed_memory
 
 # Seconds in which a scheduler must answer, and have a worker.
 PATIENCE_S = 10.0
@@ -105,7 +107,10 @@ class Here:
     ) -> Iterator[tuple[int, Any]]:
         parallel = joblib.Parallel(n_jobs=self.jobs, batch_size=1, return_as="generator_unordered")
         numbered = joblib.delayed(_numbered)
-        yield from parallel([numbered(i, task, item, shared) for i, item in items.items()])
+        with warnings.catch_warnings():
+            # Where psutil is at hand, which Dask brings, a process that has grown is replaced.
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
+            yield from parallel([numbered(i, task, item, shared) for i, item in items.items()])
 
 
 @dataclass(frozen=True)
@@ -256,13 +261,17 @@ def engine(jobs: int = 1, scheduler: str | None = None) -> Iterator[Engine]:
     level = log.level
     log.setLevel(logging.CRITICAL)  # what matters is said in one line, not in their tracebacks
     try:
-        try:
+        client = None
+        with contextlib.suppress(OSError, ValueError, RuntimeError):
             client = distributed.Client(scheduler, timeout=PATIENCE_S, set_as_default=False)
-        except (OSError, ValueError, RuntimeError) as error:
+        if client is None:
+            # The half-made client goes here and now: if it went while another is made, Dask would
+            # wait for its own lock for ever.
+            gc.collect()
             raise InputError(
                 f"no Dask scheduler answers at {scheduler} within {PATIENCE_S:g} s; the command "
-                f"'dask scheduler' prints its address as tcp://HOST:8786"
-            ) from error
+                "'dask scheduler' prints its address as tcp://HOST:8786"
+            )
         with client:
             _check_workers(client, scheduler)
             yield Cluster(client, scheduler)
@@ -322,6 +331,9 @@ def _attempt_there(version: str, task: Task, item: Any, shared: tuple[Any, ...])
     worker = get_worker()
     if problem := _unfit(version, bio_scnn.__version__, worker.state.nthreads):
         return _Unfit(worker.address, problem)
+    # Dask has its workers give back freed memory at once (MALLOC_TRIM_THRESHOLD_), and so clear
+    # it again for every array: a restoration took twice as long.
+    keep_freed_memory()
     return attempt(task, item, shared)
 
 

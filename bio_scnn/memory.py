@@ -1,4 +1,4 @@
-"""One setting of the C library that a training run wants."""
+"""One setting of the C library that training and the workers of a cluster want."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,6 @@ from bio_scnn.engine import Cluster
 from bio_scnn.errors import InputError
 from bio_scnn.layers import Array, conv2d, conv2d_backward
 from bio_scnn.masks import random_training_mask
-from bio_scnn.memory import keep_freed_memory
 from bio_scnn.model import Architecture, init_params, network_input
 from bio_scnn.neurons import rates_backward, rates_of
 from bio_scnn.optimizers import adam, muon
@@ -480,12 +479,6 @@ def shard_gradients(
     )
 
 
-def shard_gradients_there(numbered: tuple[int, Batch], *shared: Any) -> tuple[float, Params]:
-    """`shard_gradients` on a worker of a cluster, set up as the command line sets up itself."""
-    keep_freed_memory()
-    return shard_gradients(numbered, *shared)
-
-
 def fit(
     state: TrainingState,
     source: Iterator[Batch],
@@ -535,7 +528,7 @@ def fit(
                 jobs = [pool.submit(shard_gradients, shard, *shared) for shard in shards]
                 found = [job.result() for job in jobs]
             else:
-                found = cluster.all(shard_gradients_there, shards, *shared)
+                found = cluster.all(shard_gradients, shards, *shared)
             losses, gradients = zip(*found, strict=True)
             loss = sum(losses)
             if not np.isfinite(loss):

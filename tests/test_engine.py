@@ -21,7 +21,7 @@ from bio_scnn.engine import Failure, Here, engine
 from bio_scnn.images import write_image
 from bio_scnn.run_inpaint import main
 from bio_scnn.table1 import TABLE_1
-from bio_scnn.training import TrainingSettings, batch_of, shard_gradients_there
+from bio_scnn.training import TrainingSettings, batch_of, shard_gradients
 
 pytest.importorskip("distributed")
 
@@ -320,7 +320,7 @@ def test_a_shard_that_fails_ends_the_training(address):
             learn(state, broken, settings, cluster=cluster)
         shards = [(part, batch.shard(part, 2)) for part in range(2)]
         shared = (state.params, SMALL, TABLE_1, settings, 0)
-        assert len(cluster.all(shard_gradients_there, shards, *shared)) == 2
+        assert len(cluster.all(shard_gradients, shards, *shared)) == 2
 
 
 @pytest.mark.slow
