@@ -43,6 +43,7 @@ figures: $(VENV)/.figures
 bench: $(VENV)/.bench
 	$(RUN) benchmarks $(ARGS)
 	$(RUN) docs/make_performance.py
+	$(RUN) docs/make_clusters_plan.py
 
 $(VENV)/.runtime: pyproject.toml
 	@case " $(SUPPORTED) " in *" $(or $(VERSION),none) "*) ;; *) \
