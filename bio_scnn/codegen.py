@@ -35,10 +35,10 @@ TARGETS = ("auto", "numpy", "cython")
 # reason.
 COMPILE_FLAGS = ["-w", "-O3", "-ffp-contract=off", "-std=c++11"]
 
-# Compiling takes 10 to 20 s once per machine, and loading the compiled modules about 0.2 s once
-# per process; Cython then saves 10 to 30 ns per neuron and step.
+# Compiling takes 10 to 20 s once per machine, and loading the compiled modules about 0.6 s once
+# per process; Cython then saves some 25 ns per neuron and step.
 WORK_WORTH_COMPILING = 1_000_000_000
-WORK_WORTH_LOADING = 10_000_000
+WORK_WORTH_LOADING = 30_000_000
 
 # One thread at a time may import Brian2, for it tidies up before and after.
 _IMPORTING = threading.Lock()

@@ -51,6 +51,7 @@ def simulate(
     record: Sequence[int] = (),
     synaptic_events: ArrayLike | None = None,
     target: str = "auto",
+    layer_size: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> Recording:
     """Simulate uncoupled LIF neurons in Brian2.
@@ -85,6 +86,8 @@ def simulate(
         Code generation target. ``"numpy"`` starts at once; ``"cython"`` is about twice
         as fast on large work, but has to compile for some 15 s the first time on a machine.
         ``"auto"`` weighs the two.
+    layer_size : int, optional
+        Neurons of the whole layer, where it is simulated in parts: ``"auto"`` weighs the whole.
     progress : callable, optional
         Called several times a second with the fraction done, and with 1.0 at the end.
 
@@ -155,7 +158,7 @@ def simulate(
     codegen.load_brian2()  # its complaints are about the caller, not about a target
     target = codegen.working_target(
         target,
-        neurons * steps,
+        max(neurons, layer_size) * steps,
         "".join(lif_model.model(mode, synaptic, long_step).values()),
         lambda candidate: lif_network.canary(candidate, mode, synaptic, long_step),
     )

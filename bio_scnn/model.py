@@ -311,8 +311,16 @@ class HybridSCNN:
             z += std * rng.standard_normal(z.shape)
         return z
 
-    def fire(self, z: NDArray, options: SpikingOptions, rng: np.random.Generator) -> SpikingResult:
+    def fire(
+        self,
+        z: NDArray,
+        options: SpikingOptions,
+        rng: np.random.Generator,
+        layer_size: int = 0,
+    ) -> SpikingResult:
         """Encode features ``(..., C)`` as currents, run one neuron for each, read the rates.
+
+        They may be a part of a layer of so many neurons.
 
         A count is read as the middle of the rates that give it,
         ``(count + 1/2) / (duration + t_ref)``: a neuron starts outside its refractory period.
@@ -339,6 +347,7 @@ class HybridSCNN:
                 dt_ms=options.step_ms(self.lif),
                 noise_std=options.current_noise,
                 seed=int(rng.integers(2**63)),
+                layer_size=layer_size,
             )
             count = recording.count
             neurons, spikes = len(current), int(count.sum())

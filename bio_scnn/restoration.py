@@ -300,8 +300,9 @@ def _restore_colour(
         (turn, part) for turn in turns for part in tiles(turn.view(mask), architecture.reach, m)
     ]
     rngs = [np.random.default_rng(child) for child in seed.spawn(len(parts))]
+    neurons = [_neurons(part, architecture) for _, part in parts]
     done = 0
-    for together in _batches([part for _, part in parts], architecture):
+    for together in _batches(neurons):
         fills, features = [], []
         for number in together:
             turn, part = parts[number]
@@ -315,7 +316,7 @@ def _restore_colour(
                 features.append(network.features(x, options, rngs[number]))
         with result.timed("neurons"):
             flat = np.concatenate([z.reshape(-1, z.shape[-1]) for z in features])
-            fired = network.fire(flat, options, rngs[together[0]])
+            fired = network.fire(flat, options, rngs[together[0]], sum(neurons))
         result.neurons += fired.neurons
         result.spikes += fired.spikes
         if fired.engine not in result.engine:  # a few neurons may be run on another target
@@ -339,17 +340,23 @@ def _restore_colour(
     return total / len(turns), rates
 
 
-def _batches(parts: list[Tile], architecture: Architecture) -> Iterator[list[int]]:
+def _neurons(part: Tile, architecture: Architecture) -> int:
+    """How many a rectangle needs, about."""
+    rows, columns = part.margin
+    pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
+    return pixels // architecture.fold**2 * architecture.channels
+
+
+def _batches(neurons: list[int]) -> Iterator[list[int]]:
     """Which rectangles, by their numbers, are simulated together: a simulation has its price."""
     batch: list[int] = []
-    neurons = 0
-    for number, (_, (rows, columns)) in enumerate(parts):
+    gathered = 0
+    for number, more in enumerate(neurons):
         batch.append(number)
-        pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
-        neurons += pixels // architecture.fold**2 * architecture.channels
-        if neurons >= _TOGETHER:
+        gathered += more
+        if gathered >= _TOGETHER:
             yield batch
-            batch, neurons = [], 0
+            batch, gathered = [], 0
     if batch:
         yield batch
 
