@@ -312,6 +312,9 @@ def _unfit(ours: str, theirs: str, threads: int) -> str:
 
 def attempt(task: Task, item: Any, shared: tuple[Any, ...]) -> Any:
     """The task's result, or why there is none."""
+    # A twentieth of a restoration's time. Dask has its workers give back freed memory at once
+    # (MALLOC_TRIM_THRESHOLD_): without this it took twice as long there.
+    keep_freed_memory()
     try:
         # The last bits of a matrix product depend on how many threads share it.
         with threadpool_limits(1, user_api="blas"):
@@ -331,9 +334,6 @@ def _attempt_there(version: str, task: Task, item: Any, shared: tuple[Any, ...])
     worker = get_worker()
     if problem := _unfit(version, bio_scnn.__version__, worker.state.nthreads):
         return _Unfit(worker.address, problem)
-    # Dask has its workers give back freed memory at once (MALLOC_TRIM_THRESHOLD_), and so clear
-    # it again for every array: a restoration took twice as long.
-    keep_freed_memory()
     return attempt(task, item, shared)
 
 

@@ -1,4 +1,4 @@
-"""One setting of the C library that training and the workers of a cluster want."""
+"""One setting of the C library that training and the tasks of an engine want."""
 
 from __future__ import annotations
 

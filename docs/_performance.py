@@ -32,10 +32,18 @@ compare within a line.
   not SciPy's.
 - A 12-megapixel picture with 1 % missing in scattered boxes asks for 51 million neurons, since
   most of what is computed are margins: what lies within the network's reach of a hole. Long
-  steps and the convolution took it from 54 to 28 s. To simulate small rectangles together, in
-  networks of a million neurons and more, made the price of many rectangles small; they could
-  shrink further (64 x 64 instead of 128 x 128 pixels as the fixed cost of one): 9 % fewer
-  neurons.
+  steps and the convolution took it from 54 to 28 s, beside other work. Small rectangles are
+  now simulated together, in networks of a million neurons, which made their number cheap: they
+  shrink further, to 9 % fewer neurons, and the compiled target is chosen for all of them.
+- Compiled code saves 25 ns a neuron and step, but loading it takes 0.6 s, compiling 10 to 20 s.
+  The demo, of three million neurons, is as fast without; half of its time is imports (Brian2
+  1 s) and drawing.
+- Two jobs are 1.5 times as fast as one on sixteen small pictures: each process has to import
+  Brian2, and one job has two threads for convolutions already. To check implementations, which
+  takes longer, they are 1.9 times as fast.
+- Dask sets glibc's allocator so that a restoration took twice as long on a worker. Its workers
+  now keep freed memory, and were then faster than local processes (the table above), which do
+  so since: the demo takes a twentieth less.
 - On a busy machine ratios of programs with several threads mean nothing. At a load of 4, two
   threads of bio_scnn once came out 6 to 9 times as fast as PyTorch's two, most likely because
   those wait for one another at every layer; with one thread the ratios were nearly those of a
