@@ -33,7 +33,7 @@ FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER / "results"
 sys.path.append(str(FOLDER.parent / "figures"))  # pictures look alike here and there
 
-import common  # noqa: E402
+import common  # noqa: E402 # found only once the path is set
 
 BUSY = 0.5  # cores that others keep busy; beyond it times are not worth keeping
 

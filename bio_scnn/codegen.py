@@ -111,7 +111,7 @@ def _no_handlers_from_this_thread() -> Iterator[None]:
             return signal.getsignal(number)
         return install(number, handler)
 
-    signal.signal = ask  # type: ignore[assignment]
+    signal.signal = ask  # type: ignore[assignment] # for the import alone
     try:
         yield
     finally:
