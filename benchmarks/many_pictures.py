@@ -1,7 +1,7 @@
 """Two at a time: pictures, implementations to check, and the threads of training.
 
-Whole commands, from their start to their end, with ``--jobs 1`` and with ``--jobs 2``: a folder
-of pictures restored by ``python -m bio_scnn.run_inpaint``, and implementations checked by
+Whole commands, once from their start to their end, with ``--jobs 1`` and with ``--jobs 2``:
+folders of pictures restored by ``python -m bio_scnn.run_inpaint``, and implementations checked by
 ``python -m bio_scnn.validate``; and steps of training with one thread and with two. The number
 must not change what comes out: files are compared byte for byte, weights bit for bit.
 """
@@ -74,7 +74,7 @@ def restoring(folder: Path, count: int, side: int) -> Work:
         results[jobs] = {path.name: path.read_bytes() for path in sorted(output.iterdir())}
 
     entrants = {jobs: _bound(restore, jobs) for jobs in (1, 2)}
-    return Work(f"run_inpaint, {count} pictures of {side} x {side}", entrants, results, 2)
+    return Work(f"run_inpaint, {count} pictures of {side} x {side}", entrants, results, 1)
 
 
 def checking(names: Sequence[str]) -> Work:
@@ -86,7 +86,7 @@ def checking(names: Sequence[str]) -> Work:
         results[jobs] = _without_times(json.loads(text))
 
     entrants = {jobs: _bound(validate, jobs) for jobs in (1, 2)}
-    return Work(f"validate, {len(names)} implementations", entrants, results, 2)
+    return Work(f"validate, {len(names)} implementations", entrants, results, 1)
 
 
 def _without_times(found: Any) -> Any:
@@ -133,11 +133,12 @@ def measure(quick: bool) -> dict[str, Any]:
     InputError
         If the results are not the same.
     """
+    folders = [(4, 96)] if quick else [(16, 256), (24, 384)]
     names = [name for name in CHEAP if not ENTRIES[name].missing()][: 2 if quick else None]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         works = [
-            restoring(Path(folder), *((4, 96) if quick else (16, 256))),
+            *(restoring(Path(folder, str(side)), count, side) for count, side in folders),
             checking(names),
             training(*((2, 64) if quick else (10, 128))),
         ]
@@ -187,7 +188,7 @@ def goals(data: dict[str, Any]) -> list[str]:
 
 def draw(data: dict[str, Any]) -> Any:
     """How many times as fast two at a time are."""
-    figure, axes = plt.subplots(figsize=(common.COLUMN, 1.6))
+    figure, axes = plt.subplots(figsize=(common.COLUMN, 2.0))
     names = [row["what"].replace(", ", "\n", 1) for row in data["rows"]]
     axes.barh(names, [row["ratio"] for row in data["rows"]], color=common.BLUE)
     axes.axvline(GOAL, color=common.BLACK, lw=0.8, ls="--")

@@ -60,6 +60,20 @@ def load_brian2() -> Any:
         return _load_brian2()
 
 
+def load_brian2_meanwhile() -> None:
+    """Begin to import Brian2, which takes a second, beside other work.
+
+    For commands, not for the library: an import resets what other threads do to warnings.
+    """
+
+    def load() -> None:
+        with contextlib.suppress(Exception):  # whoever needs it meets the error again
+            load_brian2()
+
+    if "brian2" not in sys.modules:
+        threading.Thread(target=load).start()
+
+
 def _load_brian2() -> Any:
     if "brian2" in sys.modules:
         from brian2.devices.device import get_device, runtime_device

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.cli import picture_bar
+from bio_scnn.codegen import load_brian2_meanwhile
 from bio_scnn.errors import InputError
 from bio_scnn.images import image_file, output_path_for, read_image, read_mask, to_float
 from bio_scnn.masks import make_mask
@@ -88,6 +89,8 @@ def process(
 ) -> Processed:
     """Restore and measure one image, and make the files to be saved."""
     start = time.perf_counter()
+    if options.engine == "brian2" and network.architecture.neurons == "lif":
+        load_brian2_meanwhile()
     with picture_bar(job.name, quiet=quiet or args.quiet or args.json) as bar:
         result = restore(
             job.image,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 
 import numpy as np
 
-from bio_scnn.fills import biharmonic_fill, harmonic_fill, mean_fill
+from bio_scnn.fills import Holes, Values, biharmonic_values, harmonic_values, mean_values
 from bio_scnn.images import from_float, to_float
 from bio_scnn.inpaint_job import Job, known_only, scaler
 from bio_scnn.metrics import Evaluation, evaluate
@@ -85,14 +84,20 @@ def report_text(
 def baselines(job: Job) -> dict[str, Evaluation]:
     """What classical fills reach on the same hole."""
     assert job.truth is not None
-    fills: dict[str, Callable] = {"mean of known pixels": mean_fill, "harmonic": harmonic_fill}
+    fills: dict[str, Values] = {
+        "mean of known pixels": mean_values,
+        "harmonic": harmonic_values,
+    }
     if np.count_nonzero(job.mask) <= BIHARMONIC_LIMIT:
-        fills["biharmonic (scikit-image)"] = biharmonic_fill
+        fills["biharmonic (scikit-image)"] = biharmonic_values
     unit = scaler(job)
     known = known_only(unit(job.image), job.mask).reshape(*job.mask.shape, -1)
+    holes = Holes(known, job.mask)
     rows = {}
-    for name, fill in fills.items():
-        filled = np.clip(fill(known, job.mask), 0, 1).reshape(job.image.shape)
+    for name, values in fills.items():
+        filled = known.copy()
+        filled[job.mask] = np.clip(values(holes), 0, 1)
+        filled = filled.reshape(job.image.shape)
         if job.image.dtype.kind == "u":
             filled = to_float(from_float(filled, job.image.dtype))
         rows[name] = evaluate(filled, unit(job.truth), job.mask)

@@ -163,7 +163,7 @@ def test_a_command_that_fails_ends_it(many):
         many.command("bio_scnn.run_inpaint", "nowhere.png", "--mask-kind", "boxes")
 
 
-@pytest.mark.slow
+@pytest.mark.benchmark
 @pytest.mark.parametrize("name", ["pictures", "many_pictures"])
 def test_quick(scripts, name, tmp_path):
     scripts(name).main(["--quick", "--output", str(tmp_path)])

@@ -102,7 +102,7 @@ def test_the_options_of_the_page_exist(plan):
     assert seen == 3
 
 
-@pytest.mark.slow
+@pytest.mark.benchmark
 def test_the_measurement_runs_and_can_be_planned(plan, tmp_path):
     pytest.importorskip("distributed")
     done = subprocess.run(

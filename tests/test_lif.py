@@ -585,6 +585,35 @@ def test_brian2_is_loaded_off_the_main_thread_and_leaves_signals_alone():
     assert done.stderr == ""
 
 
+def test_brian2_is_loaded_beside_other_work():
+    script = (
+        "import sys, threading, bio_scnn.codegen as codegen\n"
+        "codegen.load_brian2_meanwhile()\n"
+        "assert threading.active_count() == 2\n"
+        "for thread in threading.enumerate()[1:]: thread.join()\n"
+        "assert 'brian2' in sys.modules\n"
+        "codegen.load_brian2_meanwhile()\n"
+        "assert threading.active_count() == 1\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+
+
+def test_what_keeps_brian2_from_loading_is_left_to_who_needs_it(tmp_path):
+    (tmp_path / "brian2.py").write_text("raise ImportError('out of order')")
+    script = (
+        "import sys, threading, bio_scnn.codegen as codegen\n"
+        "codegen.load_brian2_meanwhile()\n"
+        "for thread in threading.enumerate()[1:]: thread.join()\n"
+        "try: codegen.load_brian2()\n"
+        "except ImportError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, timeout=120, capture_output=True, text=True,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.stdout.strip(), done.stderr) == ("out of order", "")
+
+
 def test_a_wrong_canary_is_not_trusted(monkeypatch):
     def wrong(target):
         return "a small simulation gave the spike counts [0, 0, 0]" if target == "cython" else None
