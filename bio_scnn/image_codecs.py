@@ -72,7 +72,9 @@ def decode(path: Path) -> np.ndarray:
         deep = _read_deep_tiff(path)
         if deep is not None:
             return deep
-    with Image.open(path) as opened:
+    # Not by its name: Pillow 13 maps a plain file of that name into memory, and forgets that one
+    # stored sideways has as many rows as the picture has columns.
+    with path.open("rb") as file, Image.open(file) as opened:
         image: Image.Image = opened
         ImageOps.exif_transpose(image, in_place=True)
         if image.mode in ("1", "L", "LA", "RGB", "RGBA", "F"):

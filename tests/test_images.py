@@ -139,6 +139,19 @@ def test_orientation_is_applied_to_every_depth(tmp_path, orientation):
         )
 
 
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "CMYK"])
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+def test_tiff_files_stored_sideways_are_turned(tmp_path, mode, compression):
+    image = Image.fromarray(random_image(3, "uint8")).convert(mode)
+    read = []
+    for orientation in (1, 6):
+        path = tmp_path / f"{orientation}.tif"
+        image.save(path, tiffinfo={274: orientation}, compression=compression)
+        read.append(read_image(path))
+    assert read[0].shape[0] != read[0].shape[1]
+    np.testing.assert_array_equal(read[1], np.rot90(read[0], -1))  # 6: shown turned clockwise
+
+
 def test_palettes_bits_and_cmyk_are_expanded(tmp_path):
     colours = np.array([[255, 0, 0], [0, 255, 0], [9, 8, 7]], np.uint8)
     index = np.arange(12, dtype=np.uint8).reshape(3, 4) % 3
