@@ -81,6 +81,7 @@ def dask(workers: int) -> Iterator[str]:
     here = Path(__file__).resolve().parent
     paths = (str(here), str(here.parent), os.environ.get("PYTHONPATH"))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    environment["MALLOC_ARENA_MAX"] = "1"  # see docs/clusters.md
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     command = [sys.executable, "-m", "dask"]
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as started:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 import hashlib
 import importlib.util
 import logging
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .memory import garbage_collected
 
 TARGETS = ("auto", "numpy", "cython")
 
@@ -156,22 +156,15 @@ def brian2_settings(target: str) -> Iterator[Any]:
     before = {name: prefs[name] for name in settings}
     log = logging.getLogger("brian2")
     level = log.level
-    freeze = gc.get_freeze_count() == 0  # the user's own frozen objects must stay frozen
     try:
         log.setLevel(logging.WARNING)  # Brian2 formats all its generated code for a debug log
         for name, value in settings.items():
             prefs[name] = value
-        if freeze:
-            # Brian2 2.9 collects garbage on every run. With the live objects set aside that
-            # takes 1 ms rather than 100, and so does collecting the network itself below.
-            gc.freeze()
-        with warnings.catch_warnings():
+        # Brian2 2.9 collects garbage on every run, which older objects would make slow as well.
+        with garbage_collected(), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # pyparsing, as above
             yield brian2
     finally:
-        if freeze:
-            gc.collect()  # a network is full of reference cycles and holds all its arrays
-            gc.unfreeze()
         brian2.Network._globally_running = False  # Brian2 forgets to, after an exception
         for name, value in before.items():
             prefs[name] = value

@@ -1,12 +1,34 @@
-"""One setting of the C library that training and the tasks of an engine want."""
+"""What keeps memory from growing, and what keeps it from being cleared over and over."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import gc
 import sys
+from collections.abc import Iterator
 
 # Parameters of glibc's mallopt, from its malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+
+@contextlib.contextmanager
+def garbage_collected() -> Iterator[None]:
+    """Collect the garbage that a block leaves behind, and no older one.
+
+    Brian2's networks and Matplotlib's figures are full of reference cycles and hold large arrays,
+    which Python's own collections may leave for long. With all older objects set aside it takes
+    1 ms rather than 100.
+    """
+    freeze = gc.get_freeze_count() == 0  # the user's own frozen objects must stay frozen
+    if freeze:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if freeze:
+            gc.collect()
+            gc.unfreeze()
 
 
 def keep_freed_memory() -> bool:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.memory import garbage_collected
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -20,6 +22,7 @@ def shown_step(shape: tuple[int, ...]) -> int:
     return -(-max(shape[:2]) // _LONGEST)
 
 
+@garbage_collected()
 def draw_panel(
     image: NDArray,
     mask: NDArray[np.bool_],

@@ -1,5 +1,6 @@
 """The command line, run in its own process as people do, and in this one for its errors."""
 
+import gc
 import json
 import subprocess
 import sys
@@ -7,10 +8,12 @@ import sys
 import numpy as np
 import pytest
 from helpers import hole, photograph, random_model
+from matplotlib.figure import Figure
 
 from bio_scnn import InputError
 from bio_scnn.checkpoint import save_model
 from bio_scnn.images import read_image, write_image
+from bio_scnn.panel import draw_panel
 from bio_scnn.run_inpaint import main
 
 KEYS = {
@@ -295,3 +298,19 @@ def test_what_is_done_is_not_done_again(many, capsys):
 def test_jobs_are_counted_from_one(folder):
     with pytest.raises(InputError, match=r"--jobs is 0; it must be at least 1"):
         main(call(folder, "truth.png", "--mask-kind", "boxes", "--jobs", "0"))
+
+
+def test_pictures_leave_no_figures_behind():
+    """They hold megabytes each, in reference cycles that Python may not collect for long."""
+    rng = np.random.default_rng(0)
+    gc.disable()
+    try:
+        for _ in range(2):
+            assert draw_panel(photograph(), hole(), photograph(), rng.random((48, 40, 4)))
+            left = [found for found in gc.get_objects() if isinstance(found, Figure)]
+            assert left == []
+            Figure()  # this one is found: it has cycles
+            assert [found for found in gc.get_objects() if isinstance(found, Figure)]
+            gc.collect()
+    finally:
+        gc.enable()
