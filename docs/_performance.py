@@ -36,14 +36,19 @@ compare within a line.
   now simulated together, in networks of a million neurons, which made their number cheap: they
   shrink further, to 9 % fewer neurons, and the compiled target is chosen for all of them.
 - Compiled code saves 25 ns a neuron and step, but loading it takes 0.6 s, compiling 10 to 20 s.
-  The demo, of three million neurons, is as fast without; half of its time is imports (Brian2
-  1 s) and drawing.
-- Two jobs are 1.5 times as fast as one on sixteen small pictures: each process has to import
-  Brian2, and one job has two threads for convolutions already. To check implementations, which
-  takes longer, they are 1.9 times as fast.
+  The demo, of three million neurons, is as fast without. Importing Brian2, a second, now goes on
+  while holes are filled, and the fills of the table share their equations: 4.3 to 3.4 s.
+- What two jobs lose against twice the speed, with pictures of 256 x 256: 0.5 s until the
+  processes have started; importing Brian2 and drawing for the first time, which take 2 s in each
+  of them as in one; and some 10 % of every picture, for one job has two threads for convolutions.
+  So sixteen pictures are done 1.5 times as fast, a hundred 1.7 to 1.8 times. The simulation
+  itself takes the same time beside another (0.33 and 0.34 s for 1.6 million neurons).
+- Processes used to grow by 12 MB with each picture, the figures that Matplotlib leaves in
+  reference cycles, and joblib replaced them after some twenty. Now the garbage of a drawing is
+  collected at once, as that of a simulation was.
 - Dask sets glibc's allocator so that a restoration took twice as long on a worker. Its workers
-  now keep freed memory, and were then faster than local processes (the table above), which do
-  so since: the demo takes a twentieth less.
+  now keep freed memory, and so do local processes: the demo takes a twentieth less. Workers were
+  still a tenth slower, 11.5 %, until all their threads shared one arena.
 - On a busy machine ratios of programs with several threads mean nothing. At a load of 4, two
   threads of bio_scnn once came out 6 to 9 times as fast as PyTorch's two, most likely because
   those wait for one another at every layer; with one thread the ratios were nearly those of a
