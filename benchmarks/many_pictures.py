@@ -1,7 +1,7 @@
 """Two at a time: pictures, implementations to check, and the threads of training.
 
-Whole commands, once from their start to their end, with ``--jobs 1`` and with ``--jobs 2``:
-folders of pictures restored by ``python -m bio_scnn.run_inpaint``, and implementations checked by
+Whole commands, from their start to their end, with ``--jobs 1`` and with ``--jobs 2``: a folder
+of pictures restored by ``python -m bio_scnn.run_inpaint``, and implementations checked by
 ``python -m bio_scnn.validate``; and steps of training with one thread and with two. The number
 must not change what comes out: files are compared byte for byte, weights bit for bit.
 """

@@ -75,7 +75,7 @@ def _cases(
         if expected is not None and expected.certain:
             # Declared by whoever wrote the layer, with a reason. What may fail, but need not, is
             # marked when it has run.
-            marks = [pytest.mark.xfail(reason=expected.reason)]
+            marks = [pytest.mark.xfail(reason=expected.reason)]  # the reason that was declared
         yield adapter.name, name, _Check(name, subject, expected_failures, bool(marks)), marks
 
 
