@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from bio_scnn.errors import InputError
 from bio_scnn.files import write_whole
@@ -64,6 +64,8 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         raise
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: too large to read safely ({error})") from error
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path}: not a readable image (of no known format)") from error
     except Exception as error:  # decoders raise nearly anything at broken files
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: not a readable image ({reason})") from error

@@ -416,3 +416,11 @@ def test_an_opaque_black_mask_misses_nothing(tmp_path):
     black[..., 3] = 255
     write_image(tmp_path / "a.png", black)
     assert not read_mask(tmp_path / "a.png").any()
+
+
+def test_what_is_no_image_is_told_in_words(tmp_path):
+    path = tmp_path / "text.png"
+    path.write_text("no image")
+    with pytest.raises(InputError) as caught:
+        read_image(path)
+    assert str(caught.value) == f"{path}: not a readable image (of no known format)"
