@@ -8,6 +8,8 @@ import numpy as np
 import scipy  # whose parts load when they are first used
 from numpy.typing import NDArray
 
+from bio_scnn.processes import threads
+
 _BLOCK = 24  # pixels a side; of 16 to 64 the fastest for kernels of 3 x 3
 
 
@@ -49,7 +51,7 @@ def feature_maps(x: NDArray, weight: NDArray, bias: NDArray) -> NDArray[np.float
         band = z[row * step : (row + 1) * step]
         np.add(kept.transpose(0, 2, 1, 3), bias, out=band.reshape(step, right, step, c_out))
 
-    with ThreadPoolExecutor() as pool:  # SciPy lets other threads run while it transforms
+    with ThreadPoolExecutor(threads()) as pool:  # SciPy lets other threads run while it transforms
         for _ in pool.map(correlate, range(down)):
             pass
     return z[:height, :width]

@@ -11,23 +11,25 @@ import contextlib
 import gc
 import itertools
 import logging
+import multiprocessing
 import queue
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import joblib
 import scipy.linalg  # noqa: F401 # has a BLAS of its own, which is limited only once it is loaded
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 import bio_scnn
 from bio_scnn.errors import InputError
 from bio_scnn.memory import keep_freed_memory
+from bio_scnn.processes import begin, interrupts_held, threads
 
 # Seconds in which a scheduler must answer, and have a worker.
 PATIENCE_S = 10.0
@@ -92,25 +94,35 @@ class Here:
                 for index, result in self._processes(task, left, shared):
                     del left[index]
                     yield index, result
-            except TerminatedWorkerError:
+            except BrokenProcessPool:
                 # Items are begun in their order, so that it was one of the first of those left:
                 # each of these has the processes to itself now.
                 for index in list(left)[: self.jobs]:
                     alone = {index: left.pop(index)}
                     try:
                         yield from self._processes(task, alone, shared)
-                    except TerminatedWorkerError:
+                    except BrokenProcessPool:
                         yield index, Failure("its process was ended, as by a lack of memory")
 
     def _processes(
         self, task: Task, items: dict[int, Any], shared: tuple[Any, ...]
     ) -> Iterator[tuple[int, Any]]:
-        parallel = joblib.Parallel(n_jobs=self.jobs, batch_size=1, return_as="generator_unordered")
-        numbered = joblib.delayed(_numbered)
-        with warnings.catch_warnings():
-            # Where psutil is at hand, which Dask brings, a process that has grown is replaced.
-            warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
-            yield from parallel([numbered(i, task, item, shared) for i, item in items.items()])
+        others = set(multiprocessing.active_children())
+        # Started anew: a fork would share locks that threads hold here.
+        context = multiprocessing.get_context("spawn")
+        share = max(threads() // self.jobs, 1)
+        pool = ProcessPoolExecutor(self.jobs, context, initializer=begin, initargs=(share,))
+        try:
+            with interrupts_held():
+                numbers = {pool.submit(attempt, task, items[i], shared): i for i in items}
+            for future in as_completed(numbers):
+                yield numbers.pop(future), future.result()
+        finally:
+            # Nothing that they still do is of use, and with Brian2 it takes them half a second to
+            # end by themselves.
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True)
@@ -321,10 +333,6 @@ def attempt(task: Task, item: Any, shared: tuple[Any, ...]) -> Any:
             return task(item, *shared)
     except Exception as error:
         return _failure(error)
-
-
-def _numbered(index: int, task: Task, item: Any, shared: tuple[Any, ...]) -> tuple[int, Any]:
-    return index, attempt(task, item, shared)
 
 
 def _attempt_there(version: str, task: Task, item: Any, shared: tuple[Any, ...]) -> Any:

@@ -29,6 +29,7 @@ from bio_scnn.fills import FILLS, Holes, Pixels
 from bio_scnn.layers import space_to_depth
 from bio_scnn.lif import simulate
 from bio_scnn.neurons import NEURONS, ONE_STEP_NOISE, rates_of
+from bio_scnn.processes import threads
 from bio_scnn.table1 import TABLE_1, LIFParameters
 
 IMAGE_CHANNELS = 3
@@ -368,7 +369,7 @@ class HybridSCNN:
         """Run the CNN, in its weights' precision, on rates ``(H, W, C)``: the restored image."""
         dtype = self.params["snn.weight"].dtype
         # Threads that each multiply a block beat a BLAS whose threads share every small product.
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor() as pool:
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads()) as pool:
             output, _ = cnn.forward(
                 self.architecture.layers, self.params, rates[np.newaxis].astype(dtype), pool=pool
             )

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import math
 import multiprocessing
-import os
 import queue
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,6 +30,7 @@ from bio_scnn.masks import random_training_mask
 from bio_scnn.model import Architecture, init_params, network_input
 from bio_scnn.neurons import rates_backward, rates_of
 from bio_scnn.optimizers import adam, muon
+from bio_scnn.processes import begin, interrupts_held
 from bio_scnn.sampler import PatchSampler
 from bio_scnn.table1 import LIFParameters
 
@@ -242,7 +241,8 @@ def batches(
     ready = context.Queue(maxsize=_GROUP * settings.reuse)
     args = (ready, sampler, architecture, settings, first)
     worker = context.Process(target=_produce, args=args, daemon=True)
-    worker.start()
+    with interrupts_held():
+        worker.start()
     try:
         for _ in range(first, settings.steps):
             while True:
@@ -271,7 +271,7 @@ def _produce(
     first: int,
 ) -> None:
     """Fill a queue with batches, until the last step or until nobody is left to take them."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    begin(1)
     try:
         with threadpool_limits(1):
             told = len(sampler.skipped)
@@ -286,14 +286,6 @@ def _produce(
                 ready.put(make_batch(prepared, architecture, settings, step))
     except Exception as error:
         ready.put(error)
-
-
-def _end_with_parent() -> None:
-    """End this process, wherever it is, when the one that started it is killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def forward(

@@ -54,12 +54,3 @@ def workers(address, folder, *words, number=2, threads=1):
     counts = ("--nworkers", str(number), "--nthreads", str(threads))
     place = ("--no-dashboard", "--local-directory", str(folder))
     return started("worker", address, *counts, *place, *words)
-
-
-def wait_for(condition, seconds=30):
-    """Until something is true."""
-    for _ in range(int(seconds / 0.02)):
-        if found := condition():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("waited in vain")

@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from bio_scnn import InputError
+from bio_scnn.processes import threads
 
 
 def product(seed, size):
@@ -36,3 +37,8 @@ def noted(number, folder, seconds):
     (folder / f"{number}-{os.getpid()}-{time.monotonic_ns()}").touch()
     time.sleep(seconds)
     return number**2
+
+
+def threads_of(number):
+    """How many threads arithmetic has where a task is run."""
+    return threads()

@@ -6,19 +6,22 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import engine_tasks as tasks
 import numpy as np
 import pytest
-from dask_processes import scheduler, wait_for, workers
+from dask_processes import scheduler, workers
 from helpers import SMALL, hole, photograph, random_model
 from threadpoolctl import threadpool_limits
+from waiting import alive, wait_for
 
 from bio_scnn import InputError, __version__, train, training, validate
 from bio_scnn import engine as engines
 from bio_scnn.checkpoint import load_model, save_model
 from bio_scnn.engine import Failure, Here, engine
 from bio_scnn.images import write_image
+from bio_scnn.processes import threads
 from bio_scnn.run_inpaint import main
 from bio_scnn.table1 import TABLE_1
 from bio_scnn.training import TrainingSettings, batch_of, shard_gradients
@@ -66,6 +69,50 @@ def test_a_task_that_ends_its_process_costs_only_itself():
     found = dict(Here(2).each(tasks.deadly, range(20), 5))
     assert found.pop(5) == Failure("its process was ended, as by a lack of memory")
     assert found == {n: n**2 for n in range(20) if n != 5}
+
+
+def test_processes_share_the_cores(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert dict(Here(1).each(tasks.threads_of, range(2))) == {0: 5, 1: 5}
+    assert dict(Here(2).each(tasks.threads_of, range(4))) == dict.fromkeys(range(4), 2)
+    for said in ("", "0", "many"):
+        monkeypatch.setenv("OMP_NUM_THREADS", said)
+        assert 1 <= threads() <= os.cpu_count()
+    monkeypatch.setenv("OMP_NUM_THREADS", "3,1")  # for nested loops, as OpenMP has it
+    assert threads() == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals and process groups are POSIX")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_no_process_outlives_the_command(tmp_path, number, code):
+    (notes := tmp_path / "notes").mkdir()
+    script = (
+        "import pathlib, engine_tasks\n"
+        "from bio_scnn.cli import run\n"
+        "from bio_scnn.engine import Here\n"
+        f"each = Here(2).each(engine_tasks.noted, range(9), pathlib.Path({str(notes)!r}), 60)\n"
+        "run(lambda: list(each))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for(lambda: len(list(notes.iterdir())) == 2)
+    pids = [path.name.split("-")[1] for path in notes.iterdir()]
+    assert all(map(alive, pids))
+    if number == signal.SIGINT:  # a terminal sends it to all of them
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "Traceback" not in told
+    if number == signal.SIGINT:
+        assert told == "interrupted\n"
+    wait_for(lambda: not any(map(alive, pids)))
 
 
 @pytest.mark.slow

@@ -3,14 +3,13 @@
 import csv
 import dataclasses
 import json
-import os
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 from helpers import PLAIN, SMALL, hole, photograph, random_model
+from waiting import alive, wait_for
 
 from bio_scnn import InputError, training
 from bio_scnn.checkpoint import load_model
@@ -244,19 +243,7 @@ def test_killed_run_leaves_no_process_behind(config, tmp_path, steps):
     )
     assert done.returncode == 9
     (worker,) = map(int, done.stdout.split())
-    for _ in range(150):
-        if not alive(worker):
-            return
-        time.sleep(0.1)
-    pytest.fail(f"the process {worker} that prepares batches outlives its parent")
-
-
-def alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    wait_for(lambda: not alive(worker))
 
 
 def test_training_writes_what_it_promises(config, tmp_path, capsys):

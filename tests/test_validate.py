@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import CHROMIUM, browser
+from waiting import alive, wait_for
 
 from bio_scnn import InputError
 from bio_scnn.crossval import CheckResult, Report, isolation
@@ -130,28 +131,6 @@ def test_nothing_outlives_the_command(tmp_path, number, code):
         assert process.wait(20) == code
         assert b"Traceback" not in process.stderr.read()
     wait_for(lambda: not any(map(alive, pids)))
-
-
-def alive(pid):
-    """Whether a process runs; one that nobody has waited for yet does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        if Path("/proc/self").exists():
-            return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def wait_for(condition, seconds=20):
-    """Until it is so."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def test_exit_code_and_text(capsys):
