@@ -17,8 +17,10 @@ import numpy as np
 import scipy  # whose parts load when they are first used
 from numpy.typing import NDArray
 
-# A solve takes some 2.4 kB for each pixel: holes that do not touch are solved in turns of so many.
-_AT_ONCE = 2**16
+from bio_scnn.memory import give_back_freed_memory
+
+# What a solve takes for each pixel, and the pixels of holes that do not touch in one solve.
+_BYTES, _AT_ONCE = 2400, 2**16
 _SLAB = 2**20  # pixels that are looked at together where a fill needs all known ones
 
 
@@ -38,6 +40,25 @@ class _Laplacian(NamedTuple):
     known: NDArray[np.float64]  # (rows, C), what the known pixels contribute
     here: NDArray[np.intp]  # the row of each missing pixel
 
+    def of(self, some: NDArray[np.intp] | slice) -> _Laplacian:
+        """The same for some of the missing pixels, if no row couples them to others."""
+        return _Laplacian(self.missing[:, some], self.known, self.here[some])
+
+    def independent(self) -> list[NDArray[np.intp] | slice]:
+        """Groups of missing pixels that no row couples to one another, each of many holes."""
+        missing, _, here = self
+        if len(here) <= _AT_ONCE:
+            return [slice(None)]
+        coupled = missing.indices, np.repeat(here, np.diff(missing.indptr))
+        graph = scipy.sparse.csr_array((missing.data, coupled), shape=[missing.shape[0]] * 2)
+        _, hole = scipy.sparse.csgraph.connected_components(graph, directed=False)
+        hole = hole[here]
+        order = np.argsort(hole, kind="stable")
+        sizes = np.bincount(hole)
+        before = np.cumsum(sizes) - sizes
+        turn = np.repeat(before // _AT_ONCE, sizes)  # holes that begin in the same stretch
+        return [*np.split(order, np.flatnonzero(np.diff(turn)) + 1)]
+
 
 @dataclass(frozen=True)
 class Holes:
@@ -49,6 +70,31 @@ class Holes:
     @cached_property
     def laplacian(self) -> _Laplacian:
         return _laplacian(self.image, self.mask)
+
+    @cached_property
+    def groups(self) -> list[NDArray[np.intp] | slice]:
+        """Missing pixels, by their place among them, that are solved for in turns."""
+        return self.laplacian.independent()
+
+    def solve(
+        self, equations: Callable[[_Laplacian], tuple[scipy.sparse.sparray, NDArray]]
+    ) -> NDArray[np.float64]:
+        """Solve symmetric positive definite equations at the missing pixels.
+
+        Parameters
+        ----------
+        equations : callable
+            Gives the matrix and the right-hand side for what a group's Laplacian is.
+
+        Returns
+        -------
+        array, shape (missing pixels, C)
+        """
+        found = np.empty((len(self.laplacian.here), self.image.shape[-1]))
+        for group in self.groups:
+            found[group] = _solve(*equations(self.laplacian.of(group)))
+        give_back_freed_memory(_BYTES * min(len(found), _AT_ONCE))
+        return found
 
     def known(self) -> Iterator[NDArray]:
         """The values ``(n, C)`` of known pixels, a few rows of a large image at a time."""
@@ -85,21 +131,29 @@ def harmonic_values(holes: Holes) -> NDArray[np.float64]:
     """Solve Laplace's equation at the missing pixels; see `harmonic_fill`."""
     if not holes.mask.any():
         return zero_values(holes)
-    missing, known, here = holes.laplacian
-    return _solve(missing[here], -known[here])
+
+    def equations(laplacian: _Laplacian) -> tuple[scipy.sparse.sparray, NDArray]:
+        missing, known, here = laplacian
+        return missing[here], -known[here]
+
+    return holes.solve(equations)
 
 
 def biharmonic_values(holes: Holes) -> NDArray[np.float64]:
     """Solve the biharmonic equation at the missing pixels; see `biharmonic_fill`."""
     if not holes.mask.any():
         return zero_values(holes)
-    missing, known, _ = holes.laplacian
-    found = _solve(missing.T @ missing, -(missing.T @ known))
-    low, high = (np.full(known.shape[-1], end) for end in (np.inf, -np.inf))
-    for part in holes.known():
+
+    def equations(laplacian: _Laplacian) -> tuple[scipy.sparse.sparray, NDArray]:
+        missing, known, _ = laplacian
+        return missing.T @ missing, -(missing.T @ known)
+
+    found = holes.solve(equations)
+    low, high = (np.full(found.shape[-1], end) for end in (np.inf, -np.inf))
+    for part in filter(len, holes.known()):
         for channel, values in enumerate(part.T):  # ten times as fast as min(axis=0)
-            low[channel] = values.min(initial=low[channel])
-            high[channel] = values.max(initial=high[channel])
+            low[channel] = min(low[channel], values.min())
+            high[channel] = max(high[channel], values.max())
     return np.clip(found, low, high)
 
 
@@ -199,27 +253,7 @@ def _laplacian(image: Pixels, mask: NDArray[np.bool_]) -> _Laplacian:
     return _Laplacian(matrix, known, rows)
 
 
-def _solve(matrix: scipy.sparse.csc_array, right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Solve a symmetric positive definite system, a few of its independent parts at a time."""
-    if len(right) <= _AT_ONCE:
-        return _solve_whole(matrix, right)
-    _, part = scipy.sparse.csgraph.connected_components(matrix, directed=False)
-    order = np.argsort(part, kind="stable")
-    sizes = np.bincount(part)
-    before = np.cumsum(sizes) - sizes
-    turn = np.repeat(before // _AT_ONCE, sizes)  # parts that begin in the same stretch
-    starts = np.flatnonzero(np.diff(turn, prepend=-1))
-    matrix = matrix[order][:, order]
-    found = np.empty_like(right)
-    for start, stop in zip(starts, [*starts[1:], len(right)], strict=True):
-        block = slice(start, stop)
-        found[order[block]] = _solve_whole(matrix[block, block], right[order[block]])
-    return found
-
-
-def _solve_whole(
-    matrix: scipy.sparse.csc_array, right: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _solve(matrix: scipy.sparse.sparray, right: NDArray[np.float64]) -> NDArray[np.float64]:
     """Without pivoting, in an ordering made for symmetry."""
     factors = scipy.sparse.linalg.splu(
         scipy.sparse.csc_matrix(matrix),

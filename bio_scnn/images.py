@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from bio_scnn.errors import InputError
 from bio_scnn.files import write_whole
 from bio_scnn.image_codecs import decode, encode
+from bio_scnn.memory import give_back_freed_memory
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".ppm", ".pgm", ".gif"}
@@ -75,6 +76,7 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         image = image[..., 0]
     if image.ndim == 3 and image.shape[2] > 4:
         raise InputError(f"{path}: has {image.shape[2]} channels; expected 1 to 4")
+    give_back_freed_memory(image.nbytes)  # a decoder holds the picture once more
     return np.ascontiguousarray(image)
 
 
@@ -120,6 +122,7 @@ def image_file(path: str | os.PathLike, image: np.ndarray) -> bytes:
             f"{path}: {suffix} does not hold {channels} channel(s) of {image.dtype}; use {better}"
             + ("" if image.dtype in _WRITABLE[".tif"][0] else " and uint8, uint16 or float32")
         )
+    give_back_freed_memory(image.nbytes)  # an encoder, too
     try:
         return encode(np.ascontiguousarray(image), channels, suffix)
     except (OSError, ValueError) as error:

@@ -7,9 +7,12 @@ import ctypes
 import gc
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 # Parameters of glibc's mallopt, from its malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+_LARGE = 2**27  # bytes, of which a process should not hold more than it needs
 
 
 @contextlib.contextmanager
@@ -43,9 +46,27 @@ def keep_freed_memory() -> bool:
     bool
         Whether it could be set: False where the C library is another than glibc.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    mallopt = _of_glibc("mallopt")
     if mallopt is None:
         return False
     # Either of them switches off the automatic choice of the other, so both or none. Older
     # versions refuse to allocate more than 32 MiB in this way.
     return bool(mallopt(_M_MMAP_THRESHOLD, 2**25) and mallopt(_M_TRIM_THRESHOLD, 2**30))
+
+
+def give_back_freed_memory(freed: int) -> None:
+    """Let the system have memory that this process freed, if it was much.
+
+    Parameters
+    ----------
+    freed : int
+        Bytes, about.
+    """
+    trim = _of_glibc("malloc_trim")
+    if freed >= _LARGE and trim is not None:
+        trim(0)
+
+
+def _of_glibc(name: str) -> Any:
+    """A function of the C library, if that is glibc."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

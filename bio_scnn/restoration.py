@@ -19,7 +19,7 @@ from bio_scnn.model_files import model_path
 from bio_scnn.quality import Orientation, Quality, check_quality, orientations, spiking_options
 from bio_scnn.tiling import Rectangle, Tile, tiles
 
-_TOGETHER = 2**21  # neurons, of small rectangles, in one simulation
+_TOGETHER = 2**20  # neurons, of small rectangles, in one simulation
 _SHOWN_MAPS = 4  # two by two make a picture of the image's shape
 
 
