@@ -91,6 +91,7 @@ def process(
     start = time.perf_counter()
     if options.engine == "brian2" and network.architecture.neurons == "lif":
         load_brian2_meanwhile()
+    step = shown_step(job.mask.shape)
     with picture_bar(job.name, quiet=quiet or args.quiet or args.json) as bar:
         result = restore(
             job.image,
@@ -100,6 +101,9 @@ def process(
             quality=args.quality,
             seed=args.seed,
             progress=lambda fraction: bar.update(fraction - bar.n),
+            rates_every=step,
+            # What follows looks at missing pixels of the truth only.
+            overwrite=job.truth is not job.image,
         )
     seconds = time.perf_counter() - start
     unit = scaler(job)
@@ -109,13 +113,12 @@ def process(
     title = f"{job.name}: {job.holes}, {100 * job.mask.mean():.1f} % missing"
     if measured is not None:
         title += f"; hole PSNR {measured.hole_psnr:.2f} dB"
-    step = shown_step(job.mask.shape)
     seen = slice(None, None, step), slice(None, None, step)
     panel = draw_panel(
         known_only(unit(job.image[seen]), job.mask[seen]),
         job.mask[seen],
         unit(result.image[seen]),
-        result.rates.whole(step),
+        result.rate_maps,
         None if job.truth is None else unit(job.truth[seen]),
         title,
     )

@@ -19,7 +19,7 @@ from bio_scnn.model_files import model_path
 from bio_scnn.quality import Orientation, Quality, check_quality, orientations, spiking_options
 from bio_scnn.tiling import Rectangle, Tile, tiles
 
-_TOGETHER = 2**20  # neurons, of small rectangles, in one simulation
+_TOGETHER = 2**21  # neurons of small rectangles in one simulation, at most
 _SHOWN_MAPS = 4  # two by two make a picture of the image's shape
 
 
@@ -29,23 +29,32 @@ class RateMaps:
 
     Attributes
     ----------
-    shape : (H / fold, W / fold, maps)
+    shape : (rows, columns, maps)
+        Of all that could be kept.
+    every : int
+        Of the neurons' rows and columns every second, third, ... is kept, and 1 keeps all.
     parts : list of (rows, columns), array (h, w, maps)
-        Rectangles of the maps; of those that overlap, the last one counts.
+        Rectangles of what is kept; of those that overlap, the last one counts.
     """
 
     shape: tuple[int, int, int]
+    every: int = 1
     parts: list[tuple[Rectangle, NDArray[np.float32]]] = field(default_factory=list)
 
-    def whole(self, step: int = 1) -> NDArray[np.float32]:
-        """The maps, or every second, third, ... row and column; NaN where nothing is known."""
-        height, width, maps = self.shape
-        shown = np.full((-(-height // step), -(-width // step), maps), np.nan, np.float32)
-        for (rows, columns), rates in self.parts:
-            thinned = rates[-rows.start % step :: step, -columns.start % step :: step]
-            top, left = -(-rows.start // step), -(-columns.start // step)
-            shown[top : top + thinned.shape[0], left : left + thinned.shape[1]] = thinned
-        return shown
+    def keep(self, where: Rectangle, rates: NDArray[np.float64]) -> None:
+        """Keep rates ``(h, w, maps)`` of a rectangle of neurons."""
+        starts = [side.start for side in where]
+        thinned = rates[tuple(slice(-start % self.every, None, self.every) for start in starts)]
+        ends = zip((-(-start // self.every) for start in starts), thinned.shape, strict=False)
+        rows, columns = (slice(first, first + kept) for first, kept in ends)
+        self.parts.append(((rows, columns), thinned.astype(np.float32)))
+
+    def whole(self) -> NDArray[np.float32]:
+        """The maps as one array; NaN where nothing is known."""
+        maps = np.full(self.shape, np.nan, np.float32)
+        for where, rates in self.parts:
+            maps[where] = rates
+        return maps
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,7 @@ class Restoration:
 
     @property
     def rate_maps(self) -> NDArray[np.float32]:
-        """`rates` as one array ``(H / fold, W / fold, 4)``."""
+        """`rates` as one array; ``(H / fold, W / fold, 4)`` if all are kept."""
         return self.rates.whole()
 
     @contextmanager
@@ -208,6 +217,8 @@ def restore(
     quality: Quality = "default",
     seed: int | None = None,
     progress: Callable[[float], None] | None = None,
+    rates_every: int = 1,
+    overwrite: bool = False,
 ) -> Restoration:
     """Restore missing pixels, and report what was simulated.
 
@@ -220,6 +231,11 @@ def restore(
         How the neurons are run; by default those of `spiking_options` for the quality.
     progress : callable, optional
         Told the fraction done, of all orientations and channels.
+    rates_every : int
+        Keep every second, third, ... row and column of the rate maps: what a drawing needs of a
+        large picture.
+    overwrite : bool
+        Put the result into the image's own memory, if that can be written to.
 
     Returns
     -------
@@ -232,7 +248,10 @@ def restore(
     network = model if isinstance(model, HybridSCNN) else load_model(model_path(str(model)))[0]
     channels = image[..., np.newaxis] if image.ndim == 2 else image
     low, span = unit_range(channels, mask)
-    result = Restoration(image.copy())
+    rows, columns = (-(-side // (network.architecture.fold * rates_every)) for side in mask.shape)
+    shown = RateMaps((rows, columns, _SHOWN_MAPS), rates_every)
+    own = overwrite and image.flags.writeable
+    result = Restoration(image if own else image.copy(), rates=shown)
     restored = np.empty((np.count_nonzero(mask), channels.shape[-1]))
     groups = _colour_groups(channels.shape[-1])
     seeds = np.random.SeedSequence(seed).spawn(len(groups))
@@ -245,11 +264,10 @@ def restore(
         colour = channels[..., group[0] : group[-1] + 1]
         colour = np.broadcast_to(colour, (*mask.shape, IMAGE_CHANNELS))
         picture = UnitPicture(colour, mask, low, span)
-        output, rates = _restore_colour(
-            picture, network, options, orientations(quality), group_seed, result, report
+        kept = shown if number == 0 else None
+        output = _restore_colour(
+            picture, network, options, orientations(quality), group_seed, result, report, kept
         )
-        if number == 0:
-            result.rates = rates
         if len(group) == 1:  # a single channel was shown three times
             output = output.mean(axis=-1, keepdims=True)
         restored[:, group] = np.clip(output, 0, 1)
@@ -269,11 +287,12 @@ def _restore_colour(
     seed: np.random.SeedSequence,
     result: Restoration,
     report: Callable[[float], None],
-) -> tuple[NDArray[np.float64], RateMaps]:
-    """Restore one (H, W, 3) image; return its missing pixels (n, 3), and rate maps.
+    rates: RateMaps | None,
+) -> NDArray[np.float64]:
+    """Restore one (H, W, 3) image: its missing pixels (n, 3).
 
     The fills turn with the picture, so that they are found once; the network's answers to the
-    turned fills are averaged, pixel by pixel. Rate maps are those of the first orientation.
+    turned fills are averaged, pixel by pixel. Rates are kept of the first orientation.
 
     What no hole can reach is not computed; see `bio_scnn.tiling`.
     """
@@ -292,8 +311,6 @@ def _restore_colour(
         row, column = (turn.view(axis)[rectangle][here] for axis in grid)
         return np.searchsorted(missing, row * mask.shape[1] + column)
 
-    height, width = (-(-side // architecture.fold) for side in mask.shape)
-    rates = RateMaps((height, width, _SHOWN_MAPS))
     shown = None
     m = architecture.multiple
     parts = [
@@ -330,14 +347,14 @@ def _restore_colour(
             with result.timed("cnn"):
                 tile = network.restore(tile_fill, u)
             total[rows_of(turn, part.core)] += tile[part.inner][turn.view(mask)[part.core]]
-            if turn == turns[0]:
+            if rates is not None and turn == turns[0]:
                 if shown is None:
                     shown = np.argsort(-u.std(axis=(0, 1)))[:_SHOWN_MAPS]
                 here, there = _seen_whole(part.margin, mask.shape, architecture)
-                rates.parts.append((here, u[there][..., shown].astype(np.float32)))
+                rates.keep(here, u[there][..., shown])
             done += 1
             report(done / len(parts))
-    return total / len(turns), rates
+    return total / len(turns)
 
 
 def _neurons(part: Tile, architecture: Architecture) -> int:
@@ -352,11 +369,11 @@ def _batches(neurons: list[int]) -> Iterator[list[int]]:
     batch: list[int] = []
     gathered = 0
     for number, more in enumerate(neurons):
-        batch.append(number)
-        gathered += more
-        if gathered >= _TOGETHER:
+        if batch and gathered + more > _TOGETHER:
             yield batch
             batch, gathered = [], 0
+        batch.append(number)
+        gathered += more
     if batch:
         yield batch
 

@@ -231,6 +231,20 @@ def test_tiles_without_holes_are_passed_over(model, monkeypatch):
     assert np.isfinite(result.rate_maps[:32, :32]).all()
 
 
+def test_overwriting(model):
+    image, mask = photograph(), hole()
+    expected = restore(image, mask, model=model, options=CLOSED).image
+    np.testing.assert_array_equal(image, photograph())
+    image.flags.writeable = False
+    result = restore(image, mask, model=model, options=CLOSED, overwrite=True).image
+    np.testing.assert_array_equal(result, expected)
+    image.flags.writeable = True
+    result = restore(image, mask, model=model, options=CLOSED, overwrite=True).image
+    assert result is image
+    np.testing.assert_array_equal(result, expected)
+    assert (result[mask] != photograph()[mask]).any()
+
+
 def test_rate_maps_are_those_of_the_whole_picture(monkeypatch):
     model = random_model(dataclasses.replace(SMALL, channels=4))
     image, mask = np.tile(photograph(), (2, 2, 1))[:151, :133], np.zeros((151, 133), bool)
