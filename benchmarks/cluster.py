@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import pickle
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import _bench
 import common
@@ -32,13 +34,14 @@ from bio_scnn import restore, training
 from bio_scnn.cli import run
 from bio_scnn.config import from_table, read_toml
 from bio_scnn.datasets import embedded_images, read_rgb
-from bio_scnn.engine import Cluster, Engine, Here, engine
+from bio_scnn.engine import Cluster, Task, attempt, engine
 from bio_scnn.errors import InputError
 from bio_scnn.images import image_file, write_image
 from bio_scnn.inpaint_batch import outcomes
 from bio_scnn.masks import make_mask
 from bio_scnn.memory import keep_freed_memory
 from bio_scnn.model_files import config_path
+from bio_scnn.processes import begin
 from bio_scnn.run_inpaint import parser as inpaint_parser
 from bio_scnn.sampler import PatchSampler
 from bio_scnn.train import Config
@@ -139,7 +142,22 @@ def side_of_a_second() -> int:
     return 8 * round(np.clip(side * np.sqrt(TASK_SECONDS / took), 64, 384) / 8)
 
 
-def restore_all(folder: Path, output: Path, where: Engine) -> float:
+class Started(NamedTuple):
+    """Local processes that have been started before, as a cluster's workers have."""
+
+    pool: ProcessPoolExecutor
+
+    def each(self, task: Task, items: Iterable[Any], *shared: Any) -> Iterator[tuple[int, Any]]:
+        """As `bio_scnn.engine.Here.each`."""
+        numbers = {
+            self.pool.submit(attempt, task, item, shared): number
+            for number, item in enumerate(items)
+        }
+        for future in as_completed(numbers):
+            yield numbers[future], future.result()
+
+
+def restore_all(folder: Path, output: Path, where: Started | Cluster) -> float:
     """Seconds of all pictures of a folder."""
     images = sorted(folder.iterdir())
     args = inpaint_parser().parse_args(
@@ -157,11 +175,15 @@ def measure_pictures(cluster: Cluster, workers: int, quick: bool) -> dict[str, A
     side = 64 if quick else side_of_a_second()
     per_worker, rounds = (2, 1) if quick else (5, 4)
     seconds: dict[str, list[float]] = {place: [] for place in PLACES}
-    with tempfile.TemporaryDirectory() as scratch:
+    context = multiprocessing.get_context("spawn")
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        ProcessPoolExecutor(workers, context, initializer=begin, initargs=(1,)) as pool,
+    ):
         folder = Path(scratch, "pictures")
         for number in range(per_worker * workers):
             write_image(folder / f"{number:03}.png", np.roll(crop(side), 8 * number, axis=1))
-        wheres: dict[str, Engine] = {"processes": Here(workers), "cluster": cluster}
+        wheres = {"processes": Started(pool), "cluster": cluster}
         for index in tqdm(range(-1, rounds), "pictures", leave=False, disable=None):
             turn = PLACES if index % 2 else PLACES[::-1]
             for place in turn:

@@ -118,9 +118,9 @@ def outcomes(images: Sequence[Path], args: argparse.Namespace, where: Engine) ->
         files = (_send(path, args) for path in images)
         results = where.each(restore_sent, files, args, model_of(args.model))
     else:
-        where = Here(min(where.jobs, len(images)))
-        quiet = len(images) > 1
-        results = where.each(restore_here, images, args, quiet)
+        if isinstance(where, Here):
+            where = Here(min(where.jobs, len(images)))
+        results = where.each(restore_here, images, args, len(images) > 1)
     for index, outcome in tqdm(
         results, total=len(images), unit="image", leave=False, disable=silent
     ):

@@ -47,6 +47,20 @@ def draw_panel(
     bytes
         A PNG.
     """
+    from matplotlib import style
+
+    with style.context("default"):  # the same picture, whoever draws it and where
+        return _drawn(image, mask, restored, rate_maps, truth, title)
+
+
+def _drawn(
+    image: NDArray,
+    mask: NDArray[np.bool_],
+    restored: NDArray,
+    rate_maps: NDArray,
+    truth: NDArray | None,
+    title: str,
+) -> bytes:
     from matplotlib.figure import Figure
 
     def seen(picture: NDArray) -> NDArray:

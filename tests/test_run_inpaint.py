@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from helpers import hole, photograph, random_model
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from bio_scnn import InputError
@@ -298,6 +299,13 @@ def test_what_is_done_is_not_done_again(many, capsys):
 def test_jobs_are_counted_from_one(folder):
     with pytest.raises(InputError, match=r"--jobs is 0; it must be at least 1"):
         main(call(folder, "truth.png", "--mask-kind", "boxes", "--jobs", "0"))
+
+
+def test_a_panel_is_the_same_whoever_draws_it():
+    maps = np.random.default_rng(0).random((48, 40, 4))
+    expected = draw_panel(photograph(), hole(), photograph(), maps)
+    with rc_context({"font.size": 20, "figure.facecolor": "red", "savefig.dpi": 30}):
+        assert draw_panel(photograph(), hole(), photograph(), maps) == expected
 
 
 def test_pictures_leave_no_figures_behind():
