@@ -109,7 +109,7 @@ def process(
     unit = scaler(job)
     measured = None
     if job.truth is not None:
-        measured = evaluate(unit(result.image), unit(job.truth), job.mask)
+        measured = measure(job, result.image)
     title = f"{job.name}: {job.holes}, {100 * job.mask.mean():.1f} % missing"
     if measured is not None:
         title += f"; hole PSNR {measured.hole_psnr:.2f} dB"
@@ -124,6 +124,15 @@ def process(
     )
     files = {job.panel: panel, job.restored: image_file(job.restored, result.image)}
     return Processed(result, measured, seconds, files)
+
+
+def measure(job: Job, restored: NDArray) -> Evaluation:
+    """How far a restored image is from the truth, which must be known."""
+    assert job.truth is not None
+    if restored.dtype.kind == "u":  # is scaled there, a part at a time
+        return evaluate(restored, job.truth, job.mask)
+    unit = scaler(job)
+    return evaluate(unit(restored), unit(job.truth), job.mask)
 
 
 def scaler(job: Job) -> Callable[[NDArray], NDArray[np.float64]]:

@@ -8,11 +8,11 @@ import math
 import numpy as np
 
 from bio_scnn.fills import Holes, Values, biharmonic_values, harmonic_values, mean_values
-from bio_scnn.images import from_float, to_float
-from bio_scnn.inpaint_job import Job, known_only, scaler
-from bio_scnn.metrics import Evaluation, evaluate
+from bio_scnn.images import from_float
+from bio_scnn.inpaint_job import Job, measure
+from bio_scnn.metrics import Evaluation
 from bio_scnn.model import SpikingOptions
-from bio_scnn.restoration import Restoration
+from bio_scnn.restoration import Restoration, UnitPicture, unit_range
 
 # The sparse solve of the biharmonic equation takes ten seconds for these, and 2 GB if they are one
 # hole.
@@ -83,22 +83,20 @@ def report_text(
 
 def baselines(job: Job) -> dict[str, Evaluation]:
     """What classical fills reach on the same hole."""
-    assert job.truth is not None
     fills: dict[str, Values] = {
         "mean of known pixels": mean_values,
         "harmonic": harmonic_values,
     }
     if np.count_nonzero(job.mask) <= BIHARMONIC_LIMIT:
         fills["biharmonic (scikit-image)"] = biharmonic_values
-    unit = scaler(job)
-    known = known_only(unit(job.image), job.mask).reshape(*job.mask.shape, -1)
-    holes = Holes(known, job.mask)
+    low, span = unit_range(job.image, job.mask)
+    channels = job.image.reshape(*job.mask.shape, -1)
+    holes = Holes(UnitPicture(channels, job.mask, low, span), job.mask)
     rows = {}
     for name, values in fills.items():
-        filled = known.copy()
-        filled[job.mask] = np.clip(values(holes), 0, 1)
-        filled = filled.reshape(job.image.shape)
-        if job.image.dtype.kind == "u":
-            filled = to_float(from_float(filled, job.image.dtype))
-        rows[name] = evaluate(filled, unit(job.truth), job.mask)
+        found = np.clip(values(holes), 0, 1)
+        whole = job.image.dtype.kind == "u"
+        filled = channels.copy()
+        filled[job.mask] = from_float(found, filled.dtype) if whole else low + span * found
+        rows[name] = measure(job, filled.reshape(job.image.shape))
     return rows

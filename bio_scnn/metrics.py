@@ -4,12 +4,15 @@ Known pixels are kept by the network, so whole-image numbers mostly tell how sma
 those of the hole tell how well it was filled.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from skimage.metrics import structural_similarity
 
 from bio_scnn.errors import InputError
+
+_STRIP = 2**24  # values that are scaled to float64 at a time: a large picture's would take long
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ def mse(a: np.ndarray, b: np.ndarray) -> float:
         Of intensities in [0, 1].
     """
     a, b = _comparable(a, b)
-    return float(np.mean((a - b) ** 2))
+    squares = (np.sum((_scaled(a[rows]) - _scaled(b[rows])) ** 2) for rows in _strips(a))
+    return float(sum(squares) / a.size)
 
 
 def hole_mse(a: np.ndarray, b: np.ndarray, mask: np.ndarray) -> float:
@@ -80,7 +84,7 @@ def hole_mse(a: np.ndarray, b: np.ndarray, mask: np.ndarray) -> float:
         raise InputError(f"mask has shape {mask.shape}; the image needs {a.shape[:2]}")
     if not mask.any():
         raise InputError("mask has no missing pixel, so there is no hole to evaluate")
-    return float(np.mean((a[mask] - b[mask]) ** 2))
+    return float(np.mean((_scaled(a[mask]) - _scaled(b[mask])) ** 2))
 
 
 def hole_psnr(a: np.ndarray, b: np.ndarray, mask: np.ndarray) -> float:
@@ -121,10 +125,18 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     if shorter < 3:
         raise InputError(f"image of shape {a.shape} is too small for SSIM; give 3 x 3 or more")
     window = min(7, shorter - 1 + shorter % 2)
-    channel_axis = 2 if a.ndim == 3 else None
-    return float(
-        structural_similarity(a, b, win_size=window, data_range=1.0, channel_axis=channel_axis)
-    )
+    found, weights = [], []
+    for rows in _strips(a, window - 1):
+        similarity = structural_similarity(
+            _scaled(a[rows]),
+            _scaled(b[rows]),
+            win_size=window,
+            data_range=1.0,
+            channel_axis=2 if a.ndim == 3 else None,
+        )
+        found.append(similarity)
+        weights.append(rows.stop - rows.start - window + 1)  # rows whose windows lie within
+    return float(np.average(found, weights=weights))
 
 
 def evaluate(restored: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> Evaluation:
@@ -152,7 +164,12 @@ def evaluate(restored: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> Evalu
 
 
 def _comparable(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    a, b = _scaled(a), _scaled(b)
+    a, b = np.asarray(a), np.asarray(b)
+    for image in (a, b):
+        if image.dtype.kind not in "ufb":
+            raise InputError(
+                f"image has {image.dtype} pixels; give unsigned integers, or floats in [0, 1]"
+            )
     if a.shape != b.shape:
         raise InputError(f"images have shapes {a.shape} and {b.shape}; they must be equal")
     if a.ndim not in (2, 3) or a.size == 0:
@@ -161,11 +178,14 @@ def _comparable(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _scaled(image: np.ndarray) -> np.ndarray:
-    image = np.asarray(image)
     if image.dtype.kind == "u":
         return image / np.float64(np.iinfo(image.dtype).max)
-    if image.dtype.kind in "fb":
-        return image.astype(np.float64)
-    raise InputError(
-        f"image has {image.dtype} pixels; give unsigned integers, or floats in [0, 1]"
-    )
+    return image.astype(np.float64)
+
+
+def _strips(image: np.ndarray, overlap: int = 0) -> Iterator[slice]:
+    """Some rows of an image at a time; neighbouring strips share `overlap` of them."""
+    own = len(image) - overlap
+    each = max(_STRIP // (image.size // len(image)), 1)
+    for top in range(0, own, each):
+        yield slice(top, min(top + each, own) + overlap)

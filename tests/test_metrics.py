@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
+from bio_scnn import metrics
 from bio_scnn.errors import InputError
 from bio_scnn.metrics import evaluate, hole_mse, hole_psnr, mse, ssim
 
@@ -82,6 +83,20 @@ def test_ssim_of_small_images_uses_the_window_that_fits(side, window):
     a, b = rng.random((2, side, 12, 3))
     expected = structural_similarity(a, b, data_range=1, channel_axis=2, win_size=window)
     assert ssim(a, b) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("shape", [(41, 24, 3), (41, 24), (7, 9)])
+def test_large_images_are_measured_in_strips(shape, monkeypatch):
+    rng = np.random.default_rng(2)
+    a, b = rng.integers(0, 256, (2, *shape), np.uint8)
+    mask = rng.random(shape[:2]) < 0.3
+    whole = evaluate(a, b, mask)
+    assert 0 < abs(whole.ssim) < 0.9
+    monkeypatch.setattr(metrics, "_STRIP", 10 * a[0].size)
+    strips = evaluate(a, b, mask)
+    for name, value in dataclasses.asdict(whole).items():
+        assert getattr(strips, name) == pytest.approx(value, rel=1e-12), name
+    assert len(list(metrics._strips(a, 6))) == -(-(shape[0] - 6) // 10)
 
 
 def test_wrong_arguments_are_refused(pair):
