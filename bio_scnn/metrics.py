@@ -12,7 +12,7 @@ from skimage.metrics import structural_similarity
 
 from bio_scnn.errors import InputError
 
-_STRIP = 2**24  # values that are scaled to float64 at a time: a large picture's would take long
+_STRIP = 2**22  # values that are scaled to float64 at a time: a large picture's would take long
 
 
 @dataclass(frozen=True)
