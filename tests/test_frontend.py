@@ -146,6 +146,14 @@ def test_biharmonic_fill_is_that_of_scikit_image(kind):
     assert np.abs(filled - harmonic_fill(image, mask)).max() > 0.01  # and it is another fill
 
 
+def test_biharmonic_fill_of_integers():
+    image, mask = photograph(32, 40), np.zeros((32, 40), bool)
+    mask[:4] = mask[12:20, 9:30] = True
+    filled = biharmonic_fill(image, mask)
+    np.testing.assert_array_equal(filled, biharmonic_fill(image.astype(float), mask))
+    assert filled[mask].max() <= image[~mask].max()
+
+
 def test_biharmonic_fill_overshoots_no_known_value():
     step = np.zeros((40, 60, 1))
     step[:, 25:30] = 0.2
