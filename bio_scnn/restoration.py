@@ -45,8 +45,9 @@ class RateMaps:
         """Keep rates ``(h, w, maps)`` of a rectangle of neurons."""
         starts = [side.start for side in where]
         thinned = rates[tuple(slice(-start % self.every, None, self.every) for start in starts)]
-        ends = zip((-(-start // self.every) for start in starts), thinned.shape, strict=False)
-        rows, columns = (slice(first, first + kept) for first, kept in ends)
+        firsts = [-(-start // self.every) for start in starts]
+        kept = zip(firsts, thinned.shape[:2], strict=True)
+        rows, columns = (slice(first, first + length) for first, length in kept)
         self.parts.append(((rows, columns), thinned.astype(np.float32)))
 
     def whole(self) -> NDArray[np.float32]:
