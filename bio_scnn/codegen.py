@@ -88,7 +88,7 @@ def _load_brian2() -> Any:
     for name in [name for name in sys.modules if name.startswith("brian2.")]:
         del sys.modules[name]
     excepthook = sys.excepthook
-    with warnings.catch_warnings(), _no_handlers_from_this_thread():
+    with warnings.catch_warnings(), _no_unfit_handlers():
         warnings.simplefilter("ignore")  # Brian2's use of deprecated pyparsing names
         import brian2
     # Brian2 logs to a temporary file from import on, sends Python's warnings through its own
@@ -109,13 +109,16 @@ def _load_brian2() -> Any:
 
 
 @contextlib.contextmanager
-def _no_handlers_from_this_thread() -> Iterator[None]:
-    """Off the main thread, as in a worker of a cluster, let an import ask for a signal handler.
+def _no_unfit_handlers() -> Iterator[None]:
+    """Let an import ask for a signal handler in vain, where it would do harm.
 
-    Brian2 installs one for Ctrl-C, which Python allows in the main thread only. We switch off
-    what it does (``core.stop_on_keyboard_interrupt``), so nothing is lost without it.
+    Brian2 installs one for Ctrl-C. Python allows that in the main thread only, not as in a worker
+    of a cluster; and it calls the one that was there before, which is none where Ctrl-C is
+    ignored, as under nohup. We switch off what it does (``core.stop_on_keyboard_interrupt``), so
+    nothing is lost without it.
     """
-    if threading.current_thread() is threading.main_thread():
+    main = threading.current_thread() is threading.main_thread()
+    if main and callable(signal.getsignal(signal.SIGINT)):
         yield
         return
     install, here = signal.signal, threading.get_ident()

@@ -468,6 +468,9 @@ def test_single_precision_currents_are_taken_as_they_are():
     np.testing.assert_array_equal(one.last_spike_ms, two.last_spike_ms)
 
 
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="Ctrl-C is ignored, as under nohup"
+)
 def test_ctrl_c_propagates_and_the_next_run_is_whole():
     def interrupt(done):
         signal.raise_signal(signal.SIGINT)
@@ -475,6 +478,20 @@ def test_ctrl_c_propagates_and_the_next_run_is_whole():
     with pytest.raises(KeyboardInterrupt):
         simulate(BAND, duration_ms=2000, dt_ms=0.1, target="numpy", progress=interrupt)
     assert simulate(BAND[:1], duration_ms=25).count[0] == 2
+
+
+def test_ctrl_c_stays_ignored():
+    code = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from bio_scnn import current_for_rate, simulate\n"
+        "done = simulate(current_for_rate([150.0]), duration_ms=25, target='numpy', "
+        "progress=lambda done: signal.raise_signal(signal.SIGINT))\n"
+        "assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN\n"
+        "print(done.count[0])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == 3  # after 6.67, 13.33 and 20 ms
 
 
 def test_brian2_settings_are_restored():
