@@ -65,8 +65,12 @@ def restored(path: Path, args: argparse.Namespace, network: HybridSCNN, quiet: b
         neurons = network.architecture.neurons
         engine = options.engine if neurons == "lif" else neurons
         report = report_json(job, result, measured, seconds, args.quality, engine)
+    elif args.quiet:
+        report = ""  # comparing with the classical fills takes longer than restoring
     else:
-        report = report_text(job, result, measured, seconds, args.quality, options)
+        report = report_text(
+            job, result, measured, seconds, args.quality, options, panel=args.panel
+        )
     return Outcome(path, report, files)
 
 

@@ -106,15 +106,24 @@ def process(
             overwrite=job.truth is not job.image,
         )
     seconds = time.perf_counter() - start
-    unit = scaler(job)
     measured = None
     if job.truth is not None:
         measured = measure(job, result.image)
+    files = {}
+    if args.panel:
+        files[job.panel] = panel(job, result, measured, step)
+    files[job.restored] = image_file(job.restored, result.image)
+    return Processed(result, measured, seconds, files)
+
+
+def panel(job: Job, result: Restoration, measured: Evaluation | None, step: int) -> bytes:
+    """Draw what became of a job, with every `step`-th row and column."""
+    unit = scaler(job)
     title = f"{job.name}: {job.holes}, {100 * job.mask.mean():.1f} % missing"
     if measured is not None:
         title += f"; hole PSNR {measured.hole_psnr:.2f} dB"
     seen = slice(None, None, step), slice(None, None, step)
-    panel = draw_panel(
+    return draw_panel(
         known_only(unit(job.image[seen]), job.mask[seen]),
         job.mask[seen],
         unit(result.image[seen]),
@@ -122,8 +131,6 @@ def process(
         None if job.truth is None else unit(job.truth[seen]),
         title,
     )
-    files = {job.panel: panel, job.restored: image_file(job.restored, result.image)}
-    return Processed(result, measured, seconds, files)
 
 
 def measure(job: Job, restored: NDArray) -> Evaluation:

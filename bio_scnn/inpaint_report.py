@@ -52,6 +52,8 @@ def report_text(
     seconds: float,
     quality: str,
     options: SpikingOptions,
+    *,
+    panel: bool,
 ) -> str:
     """What a person wants to know about one image."""
     height, width = job.mask.shape
@@ -77,7 +79,8 @@ def report_text(
         lines.append(f"  nothing simulated: {result.engine}")
     stages = ", ".join(f"{stage} {spent:.2f}" for stage, spent in result.seconds.items())
     lines.append(f"  {seconds:.2f} s: {stages}")
-    lines.append(f"  saved {job.restored} and {job.panel.name}")
+    also = f" and {job.panel.name}" if panel else ""
+    lines.append(f"  saved {job.restored}{also}")
     return "\n".join(lines)
 
 

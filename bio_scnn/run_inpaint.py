@@ -86,6 +86,11 @@ def parser() -> argparse.ArgumentParser:
         "--skip-done", action="store_true",
         help="leave out images whose result is there: go on where an earlier run was stopped",
     )  # fmt: skip
+    out.add_argument(
+        "--panel", action=argparse.BooleanOptionalAction, default=True,
+        help="also save a picture of what was done, NAME_panel.png (default: yes; drawing it "
+        "takes about as long as restoring a small picture)",
+    )  # fmt: skip
     out.add_argument("--json", action="store_true", help="print one JSON object per image instead")
     out.add_argument("--quiet", action="store_true", help="print errors only")
     return p

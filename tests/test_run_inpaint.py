@@ -11,7 +11,7 @@ from helpers import hole, photograph, random_model
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from bio_scnn import InputError
+from bio_scnn import InputError, inpaint_report
 from bio_scnn.checkpoint import save_model
 from bio_scnn.images import read_image, write_image
 from bio_scnn.panel import draw_panel
@@ -63,6 +63,29 @@ def test_damaged_image_with_mask_and_truth(folder, capsys):
     assert row["hole_psnr"] == pytest.approx(-10 * np.log10(error))
     assert row["mse"] == pytest.approx(error * mask.mean())
     assert read_image(folder / "out" / "damaged_panel.png").std() > 10
+
+
+def test_panel_can_be_left_out(folder, capsys):
+    words = "damaged.png", "--mask", "mask.png"
+    main(call(folder, *words))
+    assert "damaged_panel.png" in capsys.readouterr().out
+    files = {path.name: path.read_bytes() for path in (folder / "out").iterdir()}
+    assert files.keys() == {"damaged_restored.png", "damaged_panel.png"}
+    for path in (folder / "out").iterdir():
+        path.unlink()
+    main(call(folder, *words, "--no-panel"))
+    assert "_panel.png" not in capsys.readouterr().out
+    (only,) = (folder / "out").iterdir()
+    assert only.read_bytes() == files["damaged_restored.png"]
+
+
+def test_quiet_compares_with_no_other_fill(folder, capsys, monkeypatch):
+    monkeypatch.setattr(inpaint_report, "baselines", lambda job: pytest.fail("were compared"))
+    main(call(folder, "truth.png", "--mask-kind", "boxes", "--quiet"))
+    assert not capsys.readouterr().out
+    assert (folder / "out" / "truth_restored.png").is_file()
+    with pytest.raises(pytest.fail.Exception, match="were compared"):
+        main(call(folder, "truth.png", "--mask-kind", "boxes"))
 
 
 def test_without_a_truth_nothing_is_claimed(folder, capsys):
