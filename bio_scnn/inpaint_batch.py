@@ -66,7 +66,7 @@ def restored(path: Path, args: argparse.Namespace, network: HybridSCNN, quiet: b
         engine = options.engine if neurons == "lif" else neurons
         report = report_json(job, result, measured, seconds, args.quality, engine)
     elif args.quiet:
-        report = ""  # comparing with the classical fills takes longer than restoring
+        report = ""  # comparing with the classical fills takes a third as long as restoring
     else:
         report = report_text(
             job, result, measured, seconds, args.quality, options, panel=args.panel
