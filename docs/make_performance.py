@@ -53,11 +53,11 @@ def measured_on(name: str, data: dict[str, Any]) -> str:
     """The command, the machine, and what it had to do besides."""
     machine = data["machine"]
     of = data.get("versions", {})
-    versions = [f"{package} {version}" for package, version in of.items() if version]
+    versions = ", ".join(f"{package} {version}" for package, version in of.items() if version)
     return fill(
         f"`python benchmarks/{name}.py`; measured on {machine['cores']} cores "
-        f"({machine['processor']}), {data['busy_cores']:.2f} of them busy with other work before; "
-        f"{', '.join(versions)}.",
+        f"({machine['processor']}), {data['busy_cores']:.2f} of them busy with other work before"
+        f"{'; ' if versions else ''}{versions}.",
         98,
         break_on_hyphens=False,
     )
