@@ -51,8 +51,10 @@ compare within a line.
   small picture's time, would make folders faster, and this ratio smaller.
 - Cores of rented machines change their speed from minute to minute, by a fifth. The nine
   implementations gave 1.69, 1.91 and 2.19 times in three runs, at 1.0 times the processor time;
-  four runs of training 1.64, 1.84, 1.85 and 2.01. Five implementations, of which snnTorch was half
-  of the whole, could not be twice as fast: 1.64 to 1.92.
+  four runs of training 1.64, 1.84, 1.85 and 2.01, and one of 25 rounds 1.75 (quartiles 1.51 and
+  1.82, shortest time to shortest time 2.02): threads that wait for each other in every step
+  lose most when a core falls behind. Five implementations, of which snnTorch was half of the
+  whole, could not be twice as fast: 1.64 to 1.92.
 - Measuring a picture of 100 megapixels against its truth, five times for the table, takes 100 s,
   nearly all of it SSIM; 1.86 GB, a few rows at a time.
 - Python looks through all objects for garbage before it ends: half a second with Brian2's. They
