@@ -45,16 +45,17 @@ compare within a line.
   they share the cores, and a picture takes 0.70 s in place of 0.74. joblib's processes looked
   for garbage every second; those of the standard library do not, and need no dependency. The
   simulation itself takes the same time beside another (0.33 and 0.34 s for 1.6 million neurons).
-  Forked processes save 0.1 to 0.7 s of 18, and are not safe beside threads. Runs of
-  96 pictures gave 1.74, 1.77, 1.86 and 1.91; since `--quiet` no longer compares with fills that
+  Forked processes save 0.1 to 0.7 s of 18, and are not safe beside threads. Runs of 96
+  pictures gave 1.74, 1.77, 1.86 and 1.91; since `--quiet` no longer compares with fills that
   nobody reads of, and on another machine, 1.92, 1.92, 1.95 and 1.96. A cheaper drawing, half of a
   small picture's time, would make folders faster, and this ratio smaller.
-- Cores of rented machines change their speed from minute to minute, by a fifth. The nine
-  implementations gave 1.69, 1.91 and 2.19 times in three runs, at 1.0 times the processor time;
-  four runs of training 1.64, 1.84, 1.85 and 2.01, and one of 25 rounds 1.75 (quartiles 1.51 and
-  1.82, shortest time to shortest time 2.02): threads that wait for each other in every step
-  lose most when a core falls behind. Five implementations, of which snnTorch was half of the
-  whole, could not be twice as fast: 1.64 to 1.92.
+- Cores may change their speed from minute to minute: checking nine implementations, one at a
+  time, took 40 to 53 s within ten minutes. Two at a time were 1.69, 1.91 and 2.19 times as fast
+  in three runs, at 1.0 times the processor time. Four runs of training gave 1.64, 1.84, 1.85 and
+  2.01, and one of 25 rounds 1.75 (quartiles 1.51 and 1.82, shortest time to shortest time 2.02):
+  threads that wait for each other in every step lose most when a core falls behind. Five
+  implementations, of which snnTorch was half of the whole, could not be twice as fast: 1.64 to
+  1.92.
 - Measuring a picture of 100 megapixels against its truth, five times for the table, takes 100 s,
   nearly all of it SSIM; 1.86 GB, a few rows at a time.
 - Python looks through all objects for garbage before it ends: half a second with Brian2's. They
