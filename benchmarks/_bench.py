@@ -33,8 +33,6 @@ FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER / "results"
 sys.path.append(str(FOLDER.parent / "figures"))  # pictures look alike here and there
 
-import common  # noqa: E402 # found only once the path is set
-
 BUSY = 0.5  # cores that others keep busy; beyond it times are not worth keeping
 
 Key = TypeVar("Key", bound=Hashable)
@@ -106,6 +104,8 @@ def finish(
     draw: Callable[[dict[str, Any]], Any],
 ) -> None:
     """Print the table; write numbers and picture, named as the script `file`."""
+    import common  # loads what draws: not into processes whose memory is measured
+
     about = {"machine": machine(), "busy_cores": round(args.busy_cores, 2), "quick": args.quick}
     facts = json.loads(json.dumps(finite(about | data)))  # what is shown is what is kept
     print(table(facts))

@@ -123,7 +123,7 @@ def training(steps: int, patch: int) -> Work:
     keep_freed_memory()
     entrants = {threads: _bound(train, threads) for threads in (1, 2)}
     what = f"training, {steps} steps on {settings.batch} patches of {patch} x {patch}"
-    return Work(what, entrants, results, 7)
+    return Work(what, entrants, results, 5)
 
 
 def _bound(function: Callable[[int], None], number: int) -> Callable[[], None]:
@@ -138,7 +138,7 @@ def measure(quick: bool) -> dict[str, Any]:
     InputError
         If the results are not the same.
     """
-    count, side = (4, 96) if quick else (96, 256)
+    count, side = (4, 96) if quick else (64, 256)
     names = [name for name in IMPLEMENTATIONS if not ENTRIES[name].missing()]
     names = names[-2:] if quick else names
     rows = []

@@ -1,11 +1,11 @@
 """Restoring pictures: time, hole PSNR and memory, beside classical fills and for large pictures.
 
 Pictures of any size are one photograph that comes with scikit-image, mirrored at its edges again
-and again (of smaller ones its first rows and columns). Of each, 1 % is missing: as one square, in
-boxes, or in strokes (but for the largest). The holes are filled by bio_scnn, with every spike
-simulated and with none (``quality="fast"``), by scikit-image's `inpaint_biharmonic`, and by
-OpenCV's two fills of 8-bit pictures. Then the area of the holes varies while the picture does
-not, and the picture while the holes do not.
+and again (of smaller ones its first rows and columns). Of each, 1 % is missing: in boxes, or as
+one square (but for the largest). The holes are filled by bio_scnn, with every spike simulated and
+with none (``quality="fast"``), by scikit-image's `inpaint_biharmonic`, and by OpenCV's two fills
+of 8-bit pictures. Then the area of the holes varies while the picture does not, and the picture
+while the holes do not. Stages of a large picture overlap: they add up to more than its time.
 
 Everything runs in a process of its own, first on a small picture, which does not count; what
 takes long is stopped. Memory is the largest resident one of that process, with Python, the
@@ -16,41 +16,28 @@ from __future__ import annotations
 
 import math
 import subprocess
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
 import _bench
+import _restoring
 import common
 import matplotlib.pyplot as plt
 import numpy as np
-from numpy.typing import NDArray
-from skimage.data import astronaut
+from _restoring import OURS, PEERS
 from tqdm import tqdm
 
 from bio_scnn.cli import run
-from bio_scnn.evaluate import opencv
-from bio_scnn.images import from_float
-from bio_scnn.masks import make_mask
-from bio_scnn.metrics import hole_psnr
-from bio_scnn.quality import Quality
-from bio_scnn.restoration import restore
 
 TITLE = "Restoring pictures, beside classical fills"
 LIMIT_S = 60.0  # for one picture of a race
 PATIENCE_S = 240.0  # for what has no peer
 MISSING = 0.01
-HOLES = {"square": "one square", "boxes": "boxes of 16-32 px", "strokes": "strokes"}
+HOLES = {"square": "one square", "boxes": "boxes of 16-32 px"}
 SIDES, QUICK_SIDES = (256, 1024, 4096), (256,)
-AREAS = (0.001, 0.003, 0.01, 0.03, 0.1)
+AREAS = (0.001, 0.003, 0.01, 0.03)
 
-OURS: dict[str, Quality] = {"bio_scnn": "default", "bio_scnn, fast": "fast"}
-PEERS = {
-    "biharmonic (scikit-image)": "skimage",
-    "Telea (OpenCV)": "cv2",
-    "Navier-Stokes (OpenCV)": "cv2",
-}
 COLOURS = dict(
     zip(
         (*OURS, *PEERS),
@@ -60,83 +47,13 @@ COLOURS = dict(
 )
 
 
-def picture(height: int, width: int) -> NDArray[np.uint8]:
-    """A photograph, mirrored at its edges until it is large enough."""
-    photograph = astronaut()
-
-    def there_and_back(length: int, side: int) -> NDArray[np.intp]:
-        place = np.arange(length) % (2 * side)
-        return np.minimum(place, 2 * side - 1 - place)
-
-    rows, columns = map(there_and_back, (height, width), photograph.shape[:2])
-    return photograph[rows[:, np.newaxis], columns]
-
-
-def missing_pixels(holes: str, height: int, width: int, area: float) -> NDArray[np.bool_]:
-    """A mask of any of `HOLES`, in which so many pixels are missing (of a square nearly)."""
-    if holes != "square":
-        return make_mask(holes, (height, width), np.random.default_rng(0), area / (height * width))
-    mask = np.zeros((height, width), bool)
-    side = round(math.sqrt(area))
-    top, left = (height - side) // 2, (width - side) // 2
-    mask[top : top + side, left : left + side] = True
-    return mask
-
-
-def method(name: str) -> Callable[[NDArray, NDArray], tuple[NDArray, dict[str, float]]]:
-    """One of `OURS` or `PEERS`: from picture and mask to the restored one and stages' seconds."""
-    if name in OURS:
-
-        def ours(image: NDArray, mask: NDArray) -> tuple[NDArray, dict[str, float]]:
-            result = restore(image, mask, quality=OURS[name], seed=0)
-            return result.image, result.seconds
-
-        return ours
-    if name.endswith("(OpenCV)"):
-        fill = opencv(name.split()[0].lower())
-        return lambda image, mask: (fill(image, mask), {})
-    from skimage.restoration import inpaint_biharmonic
-
-    def biharmonic(image: NDArray, mask: NDArray) -> tuple[NDArray, dict[str, float]]:
-        return from_float(inpaint_biharmonic(image, mask, channel_axis=-1), np.uint8), {}
-
-    return biharmonic
-
-
-def restored(name: str, holes: str, height: int, width: int, area: float) -> dict[str, Any]:
-    """Restore a picture in this process: seconds, stages, hole PSNR and memory.
-
-    Of what takes little, the median of three repetitions counts.
-    """
-    work = method(name)
-    work(picture(64, 64), missing_pixels("square", 64, 64, 100))
-    truth, mask = picture(height, width), missing_pixels(holes, height, width, area)
-    found, seconds, stages = truth, [], {}
-    if measurable := _bench.has_memory():
-        _bench.high_water_bytes(reset=True)
-    while not seconds or (len(seconds) < 3 and sum(seconds) < 2):
-        del found  # or else it takes memory while the next one is made
-        started = time.perf_counter()
-        found, stages = work(truth, mask)
-        seconds.append(time.perf_counter() - started)
-    peak = _bench.high_water_bytes() if measurable else None
-    filled, right = (image[mask][np.newaxis] for image in (found, truth))
-    return {
-        "seconds": float(np.median(seconds)),
-        "stages": stages,
-        "hole_psnr": hole_psnr(filled, right, np.ones(filled.shape[:2], bool)),
-        "bytes": peak,
-        "missing": int(np.count_nonzero(mask)),
-    }
-
-
 def attempt(limit_s: float, name: str, *case: Any) -> dict[str, Any]:
     """`restored` in a new process; what is not installed, too slow or too large says so."""
     module = PEERS.get(name)
     if module and find_spec(module) is None:
         return {"failed": "not installed"}
     try:
-        return _bench.alone(__file__, "restored", name, *case, limit_s=limit_s)
+        return _bench.alone(_restoring.__file__, "restored", name, *case, limit_s=limit_s)
     except subprocess.TimeoutExpired:
         return {"failed": f"over {limit_s:.0f} s"}
     except subprocess.CalledProcessError as error:
@@ -150,7 +67,7 @@ def measure(quick: bool) -> dict[str, Any]:
         {"method": name, "holes": holes, "height": side, "width": side, "area": MISSING * side**2}
         for side in sides
         for holes in kinds
-        if side < SIDES[-1] or holes != "strokes"
+        if side < SIDES[-1] or holes == "boxes"
         for name in (*OURS, *PEERS)
     ]
     side, areas = (512, AREAS[1:4:2]) if quick else (2048, AREAS)
@@ -164,7 +81,7 @@ def measure(quick: bool) -> dict[str, Any]:
     same = MISSING * math.prod(shapes[0])
     large = [
         {"method": name, "holes": "boxes", "height": height, "width": width, "area": same}
-        for name in (list(OURS)[1:] if quick else OURS)
+        for name in ["bio_scnn, fast" if quick else "bio_scnn"]
         for height, width in shapes
     ]
     if not quick:

@@ -56,7 +56,7 @@ TASKS = ("forward", "step")
 OURS, DEFAULT, CHANNELS_LAST = "bio_scnn", "PyTorch", "PyTorch, channels last"
 RUNNERS = (OURS, DEFAULT, CHANNELS_LAST)
 # Of each option: its value with --quick, and otherwise.
-USUAL = {"patch": (32, 128), "batch": (2, 6), "rounds": (3, 12)}
+USUAL = {"patch": (32, 128), "batch": (2, 6), "rounds": (3, 9)}
 CLIP_SLOPE = TrainingSettings.clip_slope
 
 # Largest differences of outputs and of any gradient, relative to the largest value. In single
@@ -419,7 +419,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--threads", type=int, nargs="+", default=[2, 1], metavar="N",
         help="of each, one number after the other (default: 2 1)",
     )  # fmt: skip
-    parser.add_argument("--rounds", type=int, help="repetitions of everything (default: 12)")
+    parser.add_argument("--rounds", type=int, help="repetitions of everything (default: 9)")
     args = _bench.arguments(parser, arguments)
     for name, values in (
         *((name, [getattr(args, name)]) for name in USUAL),

@@ -36,7 +36,9 @@ MODULES = {
 }
 IMPORT = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
 LOADS_BRIAN2 = "import sys, bio_scnn; print('brian2' in sys.modules)"
-COMPILE = "from bio_scnn import simulate; simulate([9.0], duration_ms=25, target='cython')"
+COMPILE = (
+    "from bio_scnn import simulate; simulate([9.0], duration_ms=20, dt_ms=5, target='cython')"
+)
 
 
 class Plan(NamedTuple):
@@ -47,7 +49,7 @@ class Plan(NamedTuple):
     words: tuple[str, ...] = ()
 
 
-QUICK, FULL = Plan(1, 1), Plan(9, 3)
+QUICK, FULL = Plan(1, 1), Plan(5, 3)
 
 
 def measure(quick: bool) -> dict[str, Any]:

@@ -73,7 +73,10 @@ def add_neuron_options(group: argparse._ArgumentGroup) -> None:
         help="rate from the spikes' mean interval or from their number (default: isi)",
     )
     group.add_argument(
-        "--duration", type=float, metavar="MS", help="biological time (default: isi 25, count 100)"
+        "--duration",
+        type=float,
+        metavar="MS",
+        help="biological time (default: isi 20, with noise 25, count 100)",
     )
     group.add_argument(
         "--dt",

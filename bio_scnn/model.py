@@ -221,7 +221,8 @@ class SpikingOptions:
     readout : {'isi', 'count'}
         Rate from the mean interval between spikes, or from their number.
     duration_ms : float, optional
-        Biological time; by default 25 ms for `isi` (two spikes at 100 Hz) and 100 ms for `count`.
+        Biological time; by default 100 ms for `count`, and 20 ms for `isi`, as the second spike
+        comes at 19 ms at 100 Hz, or 25 ms with current noise, which may delay it.
     dt_ms : float, optional
         Simulation step; by default that of `step_ms`. Spike times are exact at any step; noise is
         held for one.
@@ -263,7 +264,9 @@ class SpikingOptions:
         """The duration asked for, or the readout's default."""
         if self.duration_ms is not None:
             return self.duration_ms
-        return {"isi": 25.0, "count": 100.0}[self.readout]
+        if self.readout == "count":
+            return 100.0
+        return 25.0 if self.current_noise else 20.0
 
     def step_ms(self, lif: LIFParameters) -> float:
         """The step asked for; otherwise 1 ms with noise, and the longest exact step without.

@@ -16,6 +16,7 @@ from bio_scnn.checkpoint import load_model
 from bio_scnn.errors import InputError
 from bio_scnn.model import IMAGE_CHANNELS, Architecture, HybridSCNN, SpikingOptions, network_input
 from bio_scnn.model_files import model_path
+from bio_scnn.pipeline import pipelined
 from bio_scnn.quality import Orientation, Quality, check_quality, orientations, spiking_options
 from bio_scnn.tiling import Rectangle, Tile, tiles
 
@@ -107,7 +108,7 @@ class Restoration:
     engine : str
         What gave the firing rates, with Brian2's code generation target.
     seconds : dict
-        Wall time of the stages: fill, convolution, neurons, cnn.
+        Wall time of the stages: fill, convolution, neurons, cnn. Of a large picture they overlap.
     rates : RateMaps
         Normalised firing rates of the four feature maps that vary most, for the image's first
         channels.
@@ -231,7 +232,8 @@ def restore(
     options : SpikingOptions, optional
         How the neurons are run; by default those of `spiking_options` for the quality.
     progress : callable, optional
-        Told the fraction done, of all orientations and channels.
+        Told the fraction done, of all orientations and channels; by another thread than the
+        caller's if there are many, but only one.
     rates_every : int
         Keep every second, third, ... row and column of the rate maps: what a drawing needs of a
         large picture.
@@ -295,7 +297,8 @@ def _restore_colour(
     The fills turn with the picture, so that they are found once; the network's answers to the
     turned fills are averaged, pixel by pixel. Rates are kept of the first orientation.
 
-    What no hole can reach is not computed; see `bio_scnn.tiling`.
+    What no hole can reach is not computed; see `bio_scnn.tiling`. Neurons are simulated, by one
+    thread, beside the convolutions of the rectangles before and after.
     """
     architecture, mask = network.architecture, image.mask
     with result.timed("fill"):
@@ -312,15 +315,16 @@ def _restore_colour(
         row, column = (turn.view(axis)[rectangle][here] for axis in grid)
         return np.searchsorted(missing, row * mask.shape[1] + column)
 
-    shown = None
+    shown, done = None, 0
     m = architecture.multiple
     parts = [
         (turn, part) for turn in turns for part in tiles(turn.view(mask), architecture.reach, m)
     ]
     rngs = [np.random.default_rng(child) for child in seed.spawn(len(parts))]
     neurons = [_neurons(part, architecture) for _, part in parts]
-    done = 0
-    for together in _batches(neurons):
+
+    def prepare(together: list[int]) -> tuple[list[int], list[NDArray], list[NDArray]]:
+        """Fill some rectangles and convolve them: their numbers, fills and features."""
         fills, features = [], []
         for number in together:
             turn, part = parts[number]
@@ -332,6 +336,11 @@ def _restore_colour(
             x = network_input(architecture, fills[-1][np.newaxis], tile_mask[np.newaxis])[0]
             with result.timed("convolution"):
                 features.append(network.features(x, options, rngs[number]))
+        return together, fills, features
+
+    def fire(prepared: tuple[list[int], list[NDArray], list[NDArray]]) -> list[NDArray]:
+        """Rates of the neurons of these rectangles, simulated at once."""
+        together, _, features = prepared
         with result.timed("neurons"):
             flat = np.concatenate([z.reshape(-1, z.shape[-1]) for z in features])
             fired = network.fire(flat, options, rngs[together[0]], sum(neurons))
@@ -340,11 +349,17 @@ def _restore_colour(
         if fired.engine not in result.engine:  # a few neurons may be run on another target
             result.engine += f" and {fired.engine}" if result.engine else fired.engine
         ends = np.cumsum([z.shape[0] * z.shape[1] for z in features])[:-1]
-        for number, tile_fill, z, u in zip(
-            together, fills, features, np.split(fired.rates, ends), strict=True
-        ):
+        split = zip(features, np.split(fired.rates, ends), strict=True)
+        return [rates.reshape(z.shape) for z, rates in split]
+
+    def finish(
+        prepared: tuple[list[int], list[NDArray], list[NDArray]], fired: list[NDArray]
+    ) -> None:
+        """Put the network's answer into the missing pixels."""
+        nonlocal shown, done
+        together, fills, _ = prepared
+        for number, tile_fill, u in zip(together, fills, fired, strict=True):
             turn, part = parts[number]
-            u = u.reshape(z.shape)
             with result.timed("cnn"):
                 tile = network.restore(tile_fill, u)
             total[rows_of(turn, part.core)] += tile[part.inner][turn.view(mask)[part.core]]
@@ -355,6 +370,8 @@ def _restore_colour(
                 rates.keep(here, u[there][..., shown])
             done += 1
             report(done / len(parts))
+
+    pipelined(list(_batches(neurons)), prepare, fire, finish)
     return total / len(turns)
 
 

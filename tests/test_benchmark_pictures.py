@@ -16,29 +16,34 @@ def pictures(scripts):
 
 
 @pytest.fixture(scope="module")
+def restoring(scripts):
+    return scripts("_restoring")
+
+
+@pytest.fixture(scope="module")
 def many(scripts):
     return scripts("many_pictures")
 
 
-def test_pictures_are_mirrored(pictures):
-    small, large = pictures.picture(200, 100), pictures.picture(1100, 1600)
+def test_pictures_are_mirrored(restoring):
+    small, large = restoring.picture(200, 100), restoring.picture(1100, 1600)
     np.testing.assert_array_equal(small, astronaut()[:200, :100])
     expected = np.pad(astronaut(), ((0, 588), (0, 1088), (0, 0)), mode="symmetric")
     np.testing.assert_array_equal(large, expected)
 
 
 @pytest.mark.parametrize("holes", ["square", "boxes", "strokes"])
-def test_so_many_pixels_are_missing(pictures, holes):
-    mask = pictures.missing_pixels(holes, 300, 500, 1600)
+def test_so_many_pixels_are_missing(restoring, holes):
+    mask = restoring.missing_pixels(holes, 300, 500, 1600)
     assert mask.shape == (300, 500)
     assert np.count_nonzero(mask) == 1600
     assert (mask.any(axis=0).sum() == 40) == (holes == "square")
 
 
-def test_what_is_measured_of_one_picture(pictures):
+def test_what_is_measured_of_one_picture(restoring):
     case = ("boxes", 96, 130, 300)
-    fast, whole = (pictures.restored(name, *case) for name in pictures.OURS)
-    peer = pictures.restored("biharmonic (scikit-image)", *case)
+    fast, whole = (restoring.restored(name, *case) for name in restoring.OURS)
+    peer = restoring.restored("biharmonic (scikit-image)", *case)
     assert fast["missing"] == whole["missing"] == peer["missing"] == 300
     assert fast["hole_psnr"] == pytest.approx(whole["hole_psnr"], abs=0.05)
     assert 15 < peer["hole_psnr"] < 45

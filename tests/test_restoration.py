@@ -90,12 +90,14 @@ def test_tiles_do_not_show(model, monkeypatch):
         mask[row : row + 12, col : col + 20] = True
     whole = restore(image, mask, model=model, options=CLOSED)
     monkeypatch.setattr("bio_scnn.tiling.LARGEST", 64)
-    done = []
-    tiled = restore(image, mask, model=model, options=CLOSED, progress=done.append)
-    np.testing.assert_allclose(tiled.image, whole.image, rtol=0, atol=1e-12)
-    assert len(done) >= 4
-    assert done == sorted(done)
-    assert done[-1] == 1
+    for neurons in (2**21, 1):  # all tiles at once, and one after the other
+        monkeypatch.setattr("bio_scnn.restoration._TOGETHER", neurons)
+        done = []
+        tiled = restore(image, mask, model=model, options=CLOSED, progress=done.append)
+        np.testing.assert_allclose(tiled.image, whole.image, rtol=0, atol=1e-12)
+        assert len(done) >= 4
+        assert done == sorted(done)
+        assert done[-1] == 1
     # The negative: without their margins the tiles would show.
     monkeypatch.setattr(type(SMALL), "reach", 0)
     seamed = restore(image, mask, model=model, options=CLOSED)
