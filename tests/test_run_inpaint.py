@@ -183,7 +183,7 @@ def test_quiet_says_nothing(folder, capsys):
         (["truth.png", "--mask-kind", "boxes", "--coverage", "2"], "coverage"),
         (["truth.png", "truth.png", "--mask-kind", "boxes"], "would be saved as truth_restored"),
         (["truth.png", "--mask-kind", "boxes", "--duration", "-5"], "duration"),
-        (["truth.png", "--mask-kind", "boxes", "--dt", "2"], "dt_ms"),
+        (["truth.png", "--mask-kind", "boxes", "--dt", "3"], "dt_ms"),
         (["truth.png", "--mask-kind", "boxes", "--noise", "-1"], "noise"),
         (["truth.png", "--mask-kind", "boxes", "--seed", "-1"], "seed"),
         (
