@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,6 +132,14 @@ class Restoration:
         start = time.perf_counter()
         yield
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+class _Convolved(NamedTuple):
+    """Rectangles that are simulated together: their numbers, fills and features."""
+
+    numbers: list[int]
+    fills: list[NDArray]
+    features: list[NDArray]
 
 
 def inpaint(
@@ -323,8 +331,8 @@ def _restore_colour(
     rngs = [np.random.default_rng(child) for child in seed.spawn(len(parts))]
     neurons = [_neurons(part, architecture) for _, part in parts]
 
-    def prepare(together: list[int]) -> tuple[list[int], list[NDArray], list[NDArray]]:
-        """Fill some rectangles and convolve them: their numbers, fills and features."""
+    def prepare(together: list[int]) -> _Convolved:
+        """Fill some rectangles and convolve them."""
         fills, features = [], []
         for number in together:
             turn, part = parts[number]
@@ -336,11 +344,11 @@ def _restore_colour(
             x = network_input(architecture, fills[-1][np.newaxis], tile_mask[np.newaxis])[0]
             with result.timed("convolution"):
                 features.append(network.features(x, options, rngs[number]))
-        return together, fills, features
+        return _Convolved(together, fills, features)
 
-    def fire(prepared: tuple[list[int], list[NDArray], list[NDArray]]) -> list[NDArray]:
+    def fire(convolved: _Convolved) -> list[NDArray]:
         """Rates of the neurons of these rectangles, simulated at once."""
-        together, _, features = prepared
+        together, _, features = convolved
         with result.timed("neurons"):
             flat = np.concatenate([z.reshape(-1, z.shape[-1]) for z in features])
             fired = network.fire(flat, options, rngs[together[0]], sum(neurons))
@@ -352,13 +360,10 @@ def _restore_colour(
         split = zip(features, np.split(fired.rates, ends), strict=True)
         return [rates.reshape(z.shape) for z, rates in split]
 
-    def finish(
-        prepared: tuple[list[int], list[NDArray], list[NDArray]], fired: list[NDArray]
-    ) -> None:
+    def finish(convolved: _Convolved, fired: list[NDArray]) -> None:
         """Put the network's answer into the missing pixels."""
         nonlocal shown, done
-        together, fills, _ = prepared
-        for number, tile_fill, u in zip(together, fills, fired, strict=True):
+        for number, tile_fill, u in zip(convolved.numbers, convolved.fills, fired, strict=True):
             turn, part = parts[number]
             with result.timed("cnn"):
                 tile = network.restore(tile_fill, u)
