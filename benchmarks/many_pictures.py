@@ -123,7 +123,7 @@ def training(steps: int, patch: int) -> Work:
     keep_freed_memory()
     entrants = {threads: _bound(train, threads) for threads in (1, 2)}
     what = f"training, {steps} steps on {settings.batch} patches of {patch} x {patch}"
-    return Work(what, entrants, results, 5)
+    return Work(what, entrants, results, 15)
 
 
 def _bound(function: Callable[[int], None], number: int) -> Callable[[], None]:

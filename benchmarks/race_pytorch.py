@@ -372,14 +372,15 @@ def table(data: dict[str, Any]) -> str:
 
 
 def goals(data: dict[str, Any]) -> list[str]:
-    """What was aimed at: to be as fast as PyTorch in its better layout."""
+    """What was aimed at: to be as fast as PyTorch in either of its layouts."""
     return [
         _bench.goal(
-            f"PyTorch's time divided by ours, {task}, threads: {threads}",
-            min(summary["tasks"][task][name]["ratio"] for name in RUNNERS[1:]),
+            f"time of {name} divided by ours, {task}, threads: {threads}",
+            summary["tasks"][task][name]["ratio"],
             1,
             least=True,
         )
+        for name in RUNNERS[1:]
         for threads, summary in data["threads"].items()
         for task in TASKS
     ]

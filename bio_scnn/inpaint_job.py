@@ -107,7 +107,7 @@ def process(
         )
     seconds = time.perf_counter() - start
     measured = None
-    if job.truth is not None:
+    if job.truth is not None and (args.panel or args.json or not args.quiet):  # told by these
         measured = measure(job, result.image)
     files = {}
     if args.panel:

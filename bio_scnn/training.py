@@ -450,8 +450,11 @@ def descend(
         p = p - (rate * step).astype(p.dtype)
         return p, m, v, decay * state.ema[name] + (1 - decay) * p if s.ema else p
 
-    moved = zip(*(pool.map if pool else map)(move, state.params), strict=True)
-    return TrainingState(t, *(dict(zip(state.params, part, strict=True)) for part in moved))
+    # The largest first, so that no thread is left with it while others have nothing to do.
+    names = sorted(state.params, key=lambda name: -state.params[name].size)
+    moved = dict(zip(names, (pool.map if pool else map)(move, names), strict=True))
+    parts = zip(*(moved[name] for name in state.params), strict=True)
+    return TrainingState(t, *(dict(zip(state.params, part, strict=True)) for part in parts))
 
 
 def shard_gradients(

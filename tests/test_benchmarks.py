@@ -462,7 +462,9 @@ def test_the_race_is_shown_as_it_was_kept(script):
     data = json.loads((BENCHMARKS / "results" / "race_pytorch.json").read_text("utf-8"))
     # Three entrants with two tasks and one memory each, and a header, for each number of threads.
     assert len(rows_of(script.table(data))) == len(data["threads"]) * (3 * 3 + 2)
-    assert len(script.goals(data)) == len(data["threads"]) * len(script.TASKS)
+    goals = script.goals(data)
+    assert len(goals) == 2 * len(data["threads"]) * len(script.TASKS)
+    assert sum("channels last" in goal for goal in goals) == len(goals) / 2
     assert drawn(script.draw(data))
 
 

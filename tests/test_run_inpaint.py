@@ -11,7 +11,7 @@ from helpers import hole, photograph, random_model
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from bio_scnn import InputError, inpaint_report
+from bio_scnn import InputError, inpaint_job, inpaint_report
 from bio_scnn.checkpoint import save_model
 from bio_scnn.images import read_image, write_image
 from bio_scnn.panel import draw_panel
@@ -86,6 +86,16 @@ def test_quiet_compares_with_no_other_fill(folder, capsys, monkeypatch):
     assert (folder / "out" / "truth_restored.png").is_file()
     with pytest.raises(pytest.fail.Exception, match="were compared"):
         main(call(folder, "truth.png", "--mask-kind", "boxes"))
+
+
+def test_nothing_is_measured_that_nobody_reads_of(folder, monkeypatch):
+    monkeypatch.setattr(inpaint_job, "measure", lambda *words: pytest.fail("was measured"))
+    words = ["truth.png", "--mask-kind", "boxes", "--no-panel"]
+    main(call(folder, *words, "--quiet"))
+    assert (folder / "out" / "truth_restored.png").is_file()
+    for read in ([], ["--quiet", "--json"]):
+        with pytest.raises(pytest.fail.Exception, match="was measured"):
+            main(call(folder, *words, *read))
 
 
 def test_without_a_truth_nothing_is_claimed(folder, capsys):
