@@ -199,7 +199,7 @@ def draw(data: dict[str, Any]) -> Any:
     axes.barh(names, [row["ratio"] for row in data["rows"]], color=common.BLUE)
     axes.axvline(GOAL, color=common.BLACK, lw=0.8, ls="--")
     axes.invert_yaxis()
-    axes.set_xlabel("times as fast, two at a time")
+    axes.set_xlabel("times as fast")
     return figure
 
 

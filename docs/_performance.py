@@ -77,13 +77,13 @@ compare within a line.
   are now set aside first, and every command ends half a second earlier.
 - Processes used to grow by 12 MB with each picture, the figures that Matplotlib leaves in
   reference cycles. Now the garbage of a drawing is collected at once, as that of a simulation was.
-- 100 megapixels with 1 % missing in scattered boxes, 427 million neurons, restored by `python -m
-  bio_scnn.run_inpaint` with a mask: 120 s (136 s with reading and writing the files) and 1.19 GB;
-  with stages side by side 173 s and 1.30 GB on a slower machine, and 114 s (117 s) and 1.18 GB on
-  another. `restore` took 1.68 GB there, with the damaged picture and all rates kept. It was 1.66
-  GB: the matrices of the fills were made for all holes together, now for a group of holes at a
-  time; what decoders free goes back to the system; rates are kept as sparsely as they are drawn;
-  the result takes the picture's own memory.
+- 100 megapixels with 1 % missing in scattered boxes, 427 million neurons, restored by
+  `python -m bio_scnn.run_inpaint` with a mask: 120 s (136 s with reading and writing the files)
+  and 1.19 GB; with stages side by side 173 s and 1.30 GB on a slower machine, and 114 s (117 s)
+  and 1.18 GB on another. `restore` took 1.68 GB there, with the damaged picture and all rates
+  kept. It was 1.66 GB: the matrices of the fills were made for all holes together, now for a
+  group of holes at a time; what decoders free goes back to the system; rates are kept as sparsely
+  as they are drawn; the result takes the picture's own memory.
 - Dask sets glibc's allocator so that a restoration took twice as long on a worker. Its workers
   now keep freed memory, and so do local processes: the demo takes a twentieth less. Workers were
   still a tenth slower, 11.5 %, until all their threads shared one arena. After that one machine
