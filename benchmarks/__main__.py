@@ -2,7 +2,7 @@
 
 from _suite import main
 
-from bio_scnn.cli import run
+from bio_scnn.commands.options import run
 
 if __name__ == "__main__":
     run(main)

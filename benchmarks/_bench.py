@@ -24,10 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from bio_scnn.crossval.adapters import versions
-from bio_scnn.crossval.provenance import machine
 from bio_scnn.errors import InputError
-from bio_scnn.files import finite
+from bio_scnn.runtime.files import finite
+from bio_scnn.runtime.provenance import machine, versions
 
 FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER / "results"

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.data import astronaut
 
-from bio_scnn.evaluate import opencv
-from bio_scnn.images import from_float
-from bio_scnn.masks import make_mask
-from bio_scnn.metrics import hole_psnr
-from bio_scnn.quality import Quality
-from bio_scnn.restoration import restore
+from bio_scnn.data.images import from_float
+from bio_scnn.data.masks import make_mask
+from bio_scnn.network.hybrid import Quality
+from bio_scnn.restoration.inpainting import restore
+from bio_scnn.restoration.methods import opencv
+from bio_scnn.restoration.metrics import hole_psnr
 
 OURS: dict[str, Quality] = {"bio_scnn": "default", "bio_scnn, fast": "fast"}
 PEERS = {

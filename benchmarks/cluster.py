@@ -30,21 +30,24 @@ import numpy as np
 from skimage import data
 from tqdm import tqdm
 
-from bio_scnn import restore, training
-from bio_scnn.cli import run
-from bio_scnn.config import from_table, read_toml
-from bio_scnn.datasets import embedded_images, read_rgb
-from bio_scnn.engine import Cluster, Task, attempt, engine
+from bio_scnn import restore
+from bio_scnn.commands.batch import outcomes
+from bio_scnn.commands.options import run
+from bio_scnn.data.datasets import embedded_images, read_rgb
+from bio_scnn.data.images import image_file, write_image
+from bio_scnn.data.masks import make_mask
+from bio_scnn.data.sampler import PatchSampler
 from bio_scnn.errors import InputError
-from bio_scnn.images import image_file, write_image
-from bio_scnn.inpaint_batch import outcomes
-from bio_scnn.masks import make_mask
-from bio_scnn.memory import keep_freed_memory
-from bio_scnn.model_files import config_path
-from bio_scnn.processes import begin
+from bio_scnn.network.checkpoint import config_path
 from bio_scnn.run_inpaint import parser as inpaint_parser
-from bio_scnn.sampler import PatchSampler
-from bio_scnn.train import Config
+from bio_scnn.runtime.config import from_table, read_toml
+from bio_scnn.runtime.memory import keep_freed_memory
+from bio_scnn.runtime.places import Cluster, Task, attempt, engine
+from bio_scnn.runtime.processes import begin
+from bio_scnn.training import loop as training
+from bio_scnn.training.batches import make_batch, prepare
+from bio_scnn.training.settings import Config
+from bio_scnn.training.state import descend, initial_state
 
 TITLE = "Many machines: what a cluster costs"
 NEEDS = ("distributed",)
@@ -148,7 +151,7 @@ class Started(NamedTuple):
     pool: ProcessPoolExecutor
 
     def each(self, task: Task, items: Iterable[Any], *shared: Any) -> Iterator[tuple[int, Any]]:
-        """As `bio_scnn.engine.Here.each`."""
+        """As `bio_scnn.runtime.places.Here.each`."""
         numbers = {
             self.pool.submit(attempt, task, item, shared): number
             for number, item in enumerate(items)
@@ -234,10 +237,10 @@ def measure_training(cluster: Cluster, workers: int, quick: bool) -> dict[str, A
     config, sampler = training_case(quick)
     architecture, settings = config.architecture, config.training
     start = time.perf_counter()
-    prepared = training.prepare(sampler, architecture, settings, 0)
+    prepared = prepare(sampler, architecture, settings, 0)
     prepare_s = (time.perf_counter() - start) / len(prepared.truth)
-    batch = training.make_batch(prepared, architecture, settings, 0)
-    state = training.initial_state(architecture, settings, batch)
+    batch = make_batch(prepared, architecture, settings, 0)
+    state = initial_state(architecture, settings, batch)
     per_shard = settings.batch // settings.shards
     shard = batch.shard(0, settings.shards)
     shared = (state.params, architecture, config.lif, settings, 0)
@@ -264,9 +267,7 @@ def measure_training(cluster: Cluster, workers: int, quick: bool) -> dict[str, A
     medians = [float(np.median(ways[count])) for count in counts]
     per_shard_s, per_step_s = np.polyfit(counts, medians, 1)
     loss, gradients = training.shard_gradients((0, shard), *shared)
-    update_s = min(
-        seconds_of(lambda: training.descend(state, gradients, settings)) for _ in range(5)
-    )
+    update_s = min(seconds_of(lambda: descend(state, gradients, settings)) for _ in range(5))
     return {
         "patch": settings.patch,
         "patches_per_shard": per_shard,

@@ -23,16 +23,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 from skimage.data import astronaut
 
-from bio_scnn.cli import run
-from bio_scnn.cnn import Params
+from bio_scnn.commands.options import run
 from bio_scnn.crossval.adapters import ENTRIES
+from bio_scnn.data.images import write_image
+from bio_scnn.data.masks import random_training_mask
 from bio_scnn.errors import InputError
-from bio_scnn.images import write_image
-from bio_scnn.masks import random_training_mask
-from bio_scnn.memory import keep_freed_memory
-from bio_scnn.model import Architecture
-from bio_scnn.table1 import TABLE_1
-from bio_scnn.training import TrainingSettings, batch_of, fit, initial_state
+from bio_scnn.network.architecture import Architecture
+from bio_scnn.network.cnn import Params
+from bio_scnn.neuron.parameters import TABLE_1
+from bio_scnn.runtime.memory import keep_freed_memory
+from bio_scnn.training.batches import batch_of
+from bio_scnn.training.loop import fit
+from bio_scnn.training.settings import TrainingSettings
+from bio_scnn.training.state import initial_state
 
 TITLE = "Two at a time"
 GOAL = 1.8  # times as fast

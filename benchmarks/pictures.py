@@ -28,7 +28,7 @@ import numpy as np
 from _restoring import OURS, PEERS
 from tqdm import tqdm
 
-from bio_scnn.cli import run
+from bio_scnn.commands.options import run
 
 TITLE = "Restoring pictures, beside classical fills"
 LIMIT_S = 60.0  # for one picture of a race

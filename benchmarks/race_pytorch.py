@@ -6,9 +6,9 @@ closed form of the neurons; *step* is forward, loss, and the gradient of every p
 the preparation of batches are not in it.
 
 bio_scnn works as in training: one thread per shard of the batch, each with a BLAS of one thread.
-PyTorch runs the network of `bio_scnn.torch_model.to_torch`, the same LIF rate layer included, in
-its default layout and in channels-last, as a user would write it. Both have the same number of
-threads, and glibc's allocator as `bio_scnn.memory.keep_freed_memory` sets it.
+PyTorch runs the network of `bio_scnn.network.torch_model.to_torch`, with the same LIF rate layer,
+in its default layout and in channels-last, as a user would write it. Both have the same number of
+threads, and glibc's allocator as `bio_scnn.runtime.memory.keep_freed_memory` sets it.
 
 Outputs, loss and gradients are compared first, or there is no race: to 1e-9 in float64, to 1e-5
 (gradients 1e-2) in float32, where an input of a rectifier may fall on the other side of zero;
@@ -35,20 +35,17 @@ import numpy as np
 from common import BLUE, ORANGE, VERMILION
 from threadpoolctl import threadpool_limits
 
-from bio_scnn.cli import run
-from bio_scnn.cnn import Params
+from bio_scnn.commands.options import run
 from bio_scnn.errors import InputError
-from bio_scnn.layers import Array
-from bio_scnn.memory import keep_freed_memory
-from bio_scnn.model import IMAGE_CHANNELS, Architecture, HybridSCNN, network_input
-from bio_scnn.training import (
-    Batch,
-    TrainingSettings,
-    batch_of,
-    forward,
-    initial_state,
-    loss_and_grads,
-)
+from bio_scnn.network.architecture import IMAGE_CHANNELS, Architecture, network_input
+from bio_scnn.network.cnn import Params
+from bio_scnn.network.conv2d import Array
+from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.runtime.memory import keep_freed_memory
+from bio_scnn.training.batches import Batch, batch_of
+from bio_scnn.training.gradients import forward, loss_and_grads
+from bio_scnn.training.settings import TrainingSettings
+from bio_scnn.training.state import initial_state
 
 TITLE = "The network beside PyTorch"
 NEEDS = ("torch",)
@@ -116,7 +113,7 @@ def make_case(side: int, images: int) -> tuple[HybridSCNN, Batch]:
 def numpy_runner(
     model: HybridSCNN, batch: Batch, pool: ThreadPoolExecutor, threads: int
 ) -> Runner:
-    """As `bio_scnn.training.fit` does it: a shard per thread, gradients added in order."""
+    """As `bio_scnn.training.loop.fit` does it: a shard per thread, gradients added in order."""
     architecture, params, lif = model.architecture, model.params, model.lif
     count = min(threads, len(batch.truth))
     shards = [batch.shard(index, count) for index in range(count)]
@@ -148,7 +145,7 @@ def torch_runner(model: HybridSCNN, batch: Batch, threads: int, channels_last: b
     """The same in PyTorch, as a user would write it."""
     import torch
 
-    from bio_scnn.torch_model import to_torch
+    from bio_scnn.network.torch_model import to_torch
 
     torch.set_num_threads(threads)
     layout = torch.channels_last if channels_last else torch.contiguous_format

@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bio_scnn import TABLE_1, InputError, current_for_rate, firing_rate, simulate
-from bio_scnn.cli import run
-from bio_scnn.codegen import load_brian2
+from bio_scnn.commands.options import run
 from bio_scnn.crossval.adapters._support import quiet_import
+from bio_scnn.neuron._brian2 import load_brian2
 
 TITLE = "Simulating neurons"
 EXACT_MS, COUNTED_MS = 20, 100

@@ -24,7 +24,7 @@ import common
 import matplotlib.pyplot as plt
 from common import BLUE, GREY
 
-from bio_scnn.cli import run
+from bio_scnn.commands.options import run
 
 TITLE = "Start-up"
 # What is imported, and the package that brings it.

@@ -15,10 +15,11 @@
 """
 
 from bio_scnn.errors import InputError
-from bio_scnn.fi_curve import current_for_rate, firing_rate
-from bio_scnn.lif import Recording, simulate
-from bio_scnn.restoration import Restoration, inpaint, restore
-from bio_scnn.table1 import TABLE_1, LIFParameters
+from bio_scnn.neuron.closed_form import current_for_rate, firing_rate
+from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+from bio_scnn.neuron.simulation import Recording, simulate
+from bio_scnn.restoration.inpainting import inpaint, restore
+from bio_scnn.restoration.result import Restoration
 
 __version__ = "0.1.0"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +14,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from bio_scnn.checkpoint import load_model
-from bio_scnn.cli import add_neuron_options, neuron_options, run
-from bio_scnn.datasets import embedded_images, find_images, read_rgb, validation_crops
+from bio_scnn.commands.options import add_neuron_options, neuron_options, run
+from bio_scnn.data.datasets import embedded_images, find_images, read_rgb, validation_crops
+from bio_scnn.data.images import from_float
+from bio_scnn.data.masks import DEFAULT_COVERAGE, MASK_KINDS, make_mask
 from bio_scnn.errors import InputError
-from bio_scnn.files import finite
-from bio_scnn.fills import biharmonic_fill, harmonic_fill, mean_fill
-from bio_scnn.images import from_float, to_float
-from bio_scnn.masks import DEFAULT_COVERAGE, MASK_KINDS, make_mask
-from bio_scnn.metrics import evaluate
-from bio_scnn.model import HybridSCNN, SpikingOptions
-from bio_scnn.model_files import model_path
-from bio_scnn.quality import Quality
-from bio_scnn.restoration import restore
+from bio_scnn.network.checkpoint import load_model, model_path
+from bio_scnn.restoration.methods import REFERENCE, Method, network, peers
+from bio_scnn.restoration.metrics import bootstrap, evaluate
+from bio_scnn.runtime.files import finite
 
-Method = Callable[[NDArray, NDArray[np.bool_]], NDArray]
 COLUMNS = ("hole_psnr", "ssim", "mse", "hole_mse")
-REFERENCE = "biharmonic (scikit-image)"
-RESAMPLES = 9999
 
 EPILOG = """\
 examples:
@@ -43,58 +36,6 @@ examples:
   python -m bio_scnn.evaluate --data photos/ --quality best --coverage 0.4 --grey
   python -m bio_scnn.evaluate --data photos/ --readout count --duration 100
 """
-
-
-def classical(fill: Callable[[NDArray, NDArray[np.bool_]], NDArray]) -> Method:
-    """A fill of float images as one of 8-bit images."""
-
-    def method(image: NDArray, mask: NDArray[np.bool_]) -> NDArray:
-        channels = to_float(image).reshape(*mask.shape, -1)
-        return from_float(fill(channels, mask).reshape(image.shape), image.dtype)
-
-    return method
-
-
-def mean_of_fills(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The mean of the harmonic and the biharmonic fill: the network before it learns."""
-    return (harmonic_fill(image, mask) + biharmonic_fill(image, mask)) / 2
-
-
-def opencv(name: str) -> Method:
-    """OpenCV's Telea or Navier-Stokes fill, radius 3."""
-    import cv2
-
-    flag = {"telea": cv2.INPAINT_TELEA, "navier-stokes": cv2.INPAINT_NS}[name]
-
-    def method(image: NDArray, mask: NDArray[np.bool_]) -> NDArray:
-        return cv2.inpaint(np.ascontiguousarray(image), mask.astype(np.uint8), 3, flag)
-
-    return method
-
-
-def network(model: HybridSCNN, options: SpikingOptions, quality: Quality) -> Method:
-    """A model as one of the methods; its noise, if any, is seeded."""
-
-    def method(image: NDArray, mask: NDArray[np.bool_]) -> NDArray:
-        return restore(image, mask, model=model, options=options, quality=quality, seed=0).image
-
-    return method
-
-
-def peers() -> dict[str, Method]:
-    """The classical fills that are installed."""
-    methods = {
-        "mean of known pixels": classical(mean_fill),
-        "harmonic": classical(harmonic_fill),
-        REFERENCE: classical(biharmonic_fill),
-        "mean of harmonic and biharmonic": classical(mean_of_fills),
-    }
-    try:
-        methods["Telea (OpenCV)"] = opencv("telea")
-        methods["Navier-Stokes (OpenCV)"] = opencv("navier-stokes")
-    except ImportError:
-        print("OpenCV is not installed: its two fills are left out", file=sys.stderr)
-    return methods
 
 
 def score(
@@ -111,40 +52,6 @@ def score(
         for name, method in methods.items():
             found = evaluate(method(picture, mask), picture, mask)
             yield name, {column: getattr(found, column) for column in COLUMNS}
-
-
-def bootstrap(
-    values: NDArray[np.float64], photograph: NDArray[np.intp], seed: int = 0
-) -> tuple[float, float]:
-    """The 95 % interval of a mean, by resampling photographs.
-
-    Crops of one photograph are alike, so they are drawn or left out together.
-
-    Parameters
-    ----------
-    values : array, shape (pictures,)
-    photograph : array of int, shape (pictures,)
-        The number of the photograph a picture was cut from; every number up to the largest.
-    seed : int
-
-    Returns
-    -------
-    low, high : float
-        The 2.5 % and 97.5 % quantiles of the means of the resampled photographs [1]_; NaN if
-        there is only one photograph, or some value is not finite. With few photographs they
-        are too close: of 8 normal values they hold the true mean nine times in ten.
-
-    References
-    ----------
-    .. [1] B. Efron, R. J. Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13.
-    """
-    counts = np.bincount(photograph)
-    if len(counts) < 2 or not np.isfinite(values).all():
-        return float("nan"), float("nan")
-    sums = np.bincount(photograph, weights=values)
-    drawn = np.random.default_rng(seed).integers(len(counts), size=(RESAMPLES, len(counts)))
-    low, high = np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [0.025, 0.975])
-    return float(low), float(high)
 
 
 def summary(

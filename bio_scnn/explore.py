@@ -7,19 +7,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bio_scnn.checkpoint import load_model
-from bio_scnn.cli import add_hole_options, check_holes, picture_bar, run
-from bio_scnn.datasets import embedded_images
+from bio_scnn.commands.options import add_hole_options, check_holes, picture_bar, run
+from bio_scnn.data.datasets import embedded_images
+from bio_scnn.data.masks import MASK_KINDS
 from bio_scnn.errors import InputError
-from bio_scnn.explore_page import Picture, explore_page
-from bio_scnn.explore_window import Window, record_window
-from bio_scnn.files import write_whole
-from bio_scnn.inpaint_job import known_only, prepare, scaler
-from bio_scnn.masks import MASK_KINDS
-from bio_scnn.metrics import evaluate
-from bio_scnn.model import Architecture, SpikingOptions
-from bio_scnn.model_files import model_path
-from bio_scnn.restoration import restore
+from bio_scnn.explorer.page import Picture, explore_page
+from bio_scnn.explorer.window import Window, record_window
+from bio_scnn.network.architecture import Architecture
+from bio_scnn.network.checkpoint import load_model, model_path
+from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.restoration.inpainting import restore
+from bio_scnn.restoration.job import known_only, prepare, scaler
+from bio_scnn.restoration.metrics import evaluate
+from bio_scnn.runtime.files import write_whole
 
 LARGEST = 32e6  # bytes of traces in a page; a browser would take long over more
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bio_scnn.cli import (
+from bio_scnn.commands.batch import model_of, outcomes
+from bio_scnn.commands.options import (
     add_hole_options,
     add_neuron_options,
     add_scheduler_option,
@@ -18,12 +19,11 @@ from bio_scnn.cli import (
     neuron_options,
     run,
 )
-from bio_scnn.datasets import embedded_images, find_images
-from bio_scnn.engine import engine
+from bio_scnn.data.datasets import embedded_images, find_images
+from bio_scnn.data.images import output_path_for
+from bio_scnn.data.masks import MASK_KINDS
 from bio_scnn.errors import InputError
-from bio_scnn.images import output_path_for
-from bio_scnn.inpaint_batch import model_of, outcomes
-from bio_scnn.masks import MASK_KINDS
+from bio_scnn.runtime.places import engine
 
 EPILOG = """\
 examples:

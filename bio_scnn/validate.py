@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shlex
-import shutil
 import sys
-import textwrap
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
-from bio_scnn.cli import add_scheduler_option, run
-from bio_scnn.crossval import provenance
-from bio_scnn.crossval.isolation import Target, check_apart
-from bio_scnn.crossval.report_text import text_report
-from bio_scnn.crossval.results import Report
-from bio_scnn.crossval.targets import checks_to_run, find_targets, listing
-from bio_scnn.engine import Cluster, Failure, engine
+from bio_scnn.commands.options import add_scheduler_option, run
+from bio_scnn.crossval.report.publish import _check_outputs, _width, publish
+from bio_scnn.crossval.workers.isolation import check_all, check_all_there
+from bio_scnn.crossval.workers.targets import checks_to_run, find_targets, listing
 from bio_scnn.errors import InputError
-from bio_scnn.files import finite, write_whole
+from bio_scnn.runtime.places import Cluster, engine
 
 EPILOG = """\
 examples:
@@ -189,146 +178,6 @@ def network(args: argparse.Namespace) -> None:
         )
     if not ran:
         sys.exit(1)
-
-
-def check_all(
-    targets: Sequence[Target], checks: Sequence[str], dt_ms: float, limit_s: float, jobs: int
-) -> list[Report]:
-    """Check every target in a process of its own, with a progress bar; in the order given."""
-    stop = threading.Event()
-    with (
-        tqdm(total=len(targets) * len(checks), leave=False, disable=None, unit="check") as bar,
-        ThreadPoolExecutor(jobs) as pool,
-    ):
-
-        def one(target: Target) -> Report:
-            def follow(kind: str, content: Any) -> None:
-                if kind == "start":
-                    bar.set_postfix_str(f"{target.name}: {content}")
-                else:
-                    bar.update()
-
-            try:
-                report = check_apart(
-                    target, checks, dt_ms=dt_ms, time_limit_s=limit_s, on_event=follow, stop=stop
-                )
-            except InputError as error:
-                if len(targets) == 1:
-                    raise
-                # The others' results are worth more than an early end.
-                report = Report(name=target.name, dt_ms=dt_ms, error=str(error))
-            bar.update(len(checks) - len(report.results))
-            return report
-
-        running = [pool.submit(one, target) for target in targets]
-        try:
-            return [future.result() for future in running]
-        except BaseException:  # Ctrl-C as well: no worker may outlive us
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-def check_all_there(
-    targets: Sequence[Target],
-    checks: Sequence[str],
-    dt_ms: float,
-    limit_s: float,
-    cluster: Cluster,
-) -> list[Report]:
-    """Check every target on a worker of a cluster, with a progress bar; in the order given."""
-    reports = {}
-    results = cluster.each(_check_there, targets, checks, dt_ms, limit_s)
-    with tqdm(results, total=len(targets), leave=False, disable=None, unit="target") as bar:
-        for index, found in bar:
-            if isinstance(found, Failure):
-                if len(targets) == 1:
-                    raise InputError(found.reason)
-                found = Report(name=targets[index].name, dt_ms=dt_ms, error=found.reason)
-            reports[index] = found
-    return [reports[index] for index in range(len(targets))]
-
-
-def _check_there(target: Target, checks: Sequence[str], dt_ms: float, limit_s: float) -> Report:
-    """Check one with the worker's own interpreter."""
-    target = replace(target, python=sys.executable)
-    return check_apart(target, checks, dt_ms=dt_ms, time_limit_s=limit_s)
-
-
-def publish(reports: Sequence[Report], args: argparse.Namespace, command: str) -> None:
-    """Print and write what was found, each output whatever becomes of the others.
-
-    Raises
-    ------
-    InputError
-        If something could not be written; everything else has been.
-    """
-    date, machine = provenance.now(), provenance.machine()
-    meta = {"command": command, "date": date, "machine": machine}
-    results = _json({"meta": meta, "reports": [report.to_json() for report in reports]})
-    outputs: list[tuple[Path, Callable[[Path], None]]] = []
-
-    def write_junit(path: Path) -> None:
-        from bio_scnn.crossval.report_junit import junit_xml
-
-        write_whole(path, junit_xml(reports))
-
-    def write_page(path: Path) -> None:
-        from bio_scnn.crossval.report_html import write_html
-
-        write_html(reports, path, command=command, machine=machine, date=date)
-
-    if args.report is not None:
-        outputs.append((args.report / "results.json", lambda path: write_whole(path, results)))
-    if args.junit is not None:
-        outputs.append((args.junit, write_junit))
-    if args.report is not None:
-        outputs.append((args.report / "index.html", write_page))
-    failures = []
-    for path, write in outputs:
-        try:
-            write(path)
-        except InputError as error:
-            failures.append(str(error))
-        except Exception as error:
-            failures.append(f"{path}: cannot be made ({type(error).__name__}: {error})")
-    _show(reports, args, results)
-    if args.report is not None and not (failures or args.json):
-        print(f"wrote {args.report / 'index.html'}")
-    if failures:
-        raise InputError("; ".join(failures))
-
-
-def _show(reports: Sequence[Report], args: argparse.Namespace, results: bytes) -> None:
-    if args.json:
-        sys.stdout.write(results.decode())
-        return
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    for file in args.nir:
-        from bio_scnn.crossval.nir_io import describe
-
-        print(f"{file}:\n{textwrap.indent(describe(file), '  ')}\n")
-    print(text_report(reports, _width(), colour))
-
-
-def _check_outputs(args: argparse.Namespace) -> None:
-    """Before anything is run: what cannot be written at the end."""
-    if args.report is not None and args.report.exists() and not args.report.is_dir():
-        raise InputError(f"--report {args.report}: is a file, and must be a folder")
-    if args.junit is not None and not args.junit.parent.is_dir():
-        raise InputError(f"--junit {args.junit}: there is no folder {args.junit.parent}")
-    if args.junit is not None and args.junit.is_dir():
-        raise InputError(f"--junit {args.junit}: is a folder, and must be a file")
-
-
-def _json(table: dict[str, Any]) -> bytes:
-    # What a framework says may hold half a character, which is no text.
-    text = json.dumps(finite(table), indent=1, ensure_ascii=False) + "\n"
-    return text.encode(errors="replace")
-
-
-def _width() -> int:
-    return shutil.get_terminal_size((100, 24)).columns
 
 
 if __name__ == "__main__":

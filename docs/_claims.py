@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bio_scnn.masks import MASK_KINDS as KINDS
+from bio_scnn.data.masks import MASK_KINDS as KINDS
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
 NOTICEABLE_DB = 0.1

@@ -19,18 +19,21 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from bio_scnn.checkpoint import load_model
-from bio_scnn.cli import run
-from bio_scnn.cnn import ConvLayer
-from bio_scnn.config import from_table, read_toml, to_table
-from bio_scnn.datasets import find_images
-from bio_scnn.files import write_whole
-from bio_scnn.fills import biharmonic_fill, harmonic_fill
-from bio_scnn.masks import MASK_KINDS
-from bio_scnn.metrics import hole_psnr
-from bio_scnn.model import HybridSCNN, SpikingOptions, network_input
-from bio_scnn.model_files import config_path
-from bio_scnn.train import Config, RunFiles, ValidationSet, find_data, train, validation_set
+from bio_scnn.commands.options import run
+from bio_scnn.data.datasets import find_images
+from bio_scnn.data.masks import MASK_KINDS
+from bio_scnn.network.architecture import network_input
+from bio_scnn.network.checkpoint import config_path, load_model
+from bio_scnn.network.cnn import ConvLayer
+from bio_scnn.network.fills import biharmonic_fill, harmonic_fill
+from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions
+from bio_scnn.restoration.metrics import hole_psnr
+from bio_scnn.runtime.config import from_table, read_toml, to_table
+from bio_scnn.runtime.files import write_whole
+from bio_scnn.training.run import find_data, train
+from bio_scnn.training.run_files import RunFiles
+from bio_scnn.training.settings import Config
+from bio_scnn.training.validation import ValidationSet, validation_set
 
 DOCS = Path(__file__).resolve().parent
 Change = dict[str, dict[str, Any]]

@@ -14,10 +14,10 @@ from textwrap import fill
 
 from _claims import PARTS, RULES, Numbers
 
-from bio_scnn.cli import run
+from bio_scnn.commands.options import run
+from bio_scnn.data.debian import read_manifest
 from bio_scnn.errors import InputError
-from bio_scnn.files import write_whole
-from bio_scnn.photographs import read_manifest
+from bio_scnn.runtime.files import write_whole
 
 DOCS = Path(__file__).resolve().parent
 FIGURES = DOCS.parent / "figures"

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bio_scnn.cli import run
+from bio_scnn.commands.options import run
 from bio_scnn.errors import InputError
-from bio_scnn.files import write_whole
+from bio_scnn.runtime.files import write_whole
 
 DOCS = Path(__file__).resolve().parent
 MEASURED = DOCS.parent / "benchmarks" / "results" / "cluster.json"

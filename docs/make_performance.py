@@ -18,9 +18,9 @@ from typing import Any
 
 from _performance import LEARNED, METHOD, ORDER
 
-from bio_scnn.cli import run
+from bio_scnn.commands.options import run
 from bio_scnn.errors import InputError
-from bio_scnn.files import write_whole
+from bio_scnn.runtime.files import write_whole
 
 DOCS = Path(__file__).resolve().parent
 BENCHMARKS = DOCS.parent / "benchmarks"

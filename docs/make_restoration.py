@@ -28,19 +28,17 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from bio_scnn import __version__
-from bio_scnn.checkpoint import load_model
-from bio_scnn.cli import run
-from bio_scnn.datasets import find_images, read_rgb, resize
+from bio_scnn.commands.options import run
+from bio_scnn.data.datasets import find_images, read_rgb, resize
+from bio_scnn.data.mask_elements import Sizes, box
+from bio_scnn.data.masks import MASK_KINDS, make_mask
 from bio_scnn.errors import InputError
-from bio_scnn.evaluate import classical, network
-from bio_scnn.files import write_whole
-from bio_scnn.fills import biharmonic_fill, harmonic_fill
-from bio_scnn.mask_elements import Sizes, box
-from bio_scnn.masks import MASK_KINDS, make_mask
-from bio_scnn.metrics import hole_psnr
-from bio_scnn.model import ENGINES
-from bio_scnn.model_files import model_path
-from bio_scnn.quality import spiking_options
+from bio_scnn.network.checkpoint import load_model, model_path
+from bio_scnn.network.fills import biharmonic_fill, harmonic_fill
+from bio_scnn.network.hybrid import ENGINES, spiking_options
+from bio_scnn.restoration.methods import classical, network
+from bio_scnn.restoration.metrics import hole_psnr
+from bio_scnn.runtime.files import write_whole
 
 SIZES = (64, 256, 1024, 2048)
 COVERAGES = (0.01, 0.05, 0.10, 0.20, 0.40)
@@ -313,8 +311,8 @@ def page(
         that size. Photographs are never enlarged: a smaller one is shown as it is. Where more than
         {MOST_MISSING:,} pixels would be missing the picture is cropped, at 10 % to 1000 px and at
         40 % to 500 px. From {LARGE_PICTURE} px on every other coverage is measured. Holes have the
-        sizes of `bio_scnn.masks`, in pixels, whatever the picture's size; {LARGE} are drawn whole
-        in pictures of {LARGE_SIZE} px until the coverage is reached.""",
+        sizes of `bio_scnn.data.masks`, in pixels, whatever the picture's size; {LARGE} are drawn
+        whole in pictures of {LARGE_SIZE} px until the coverage is reached.""",
         f"""Most cases below {MUCH_WORSE:g} dB, of {len(wanted)} each:
         {", ".join(f"{name} {count}" for count, name in often)}.""",
         "## The worst cases",

@@ -13,11 +13,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bio_scnn.crossval import probes
+from bio_scnn.crossval.oracles import drives as probes
 from bio_scnn.crossval.results import Report
-from bio_scnn.fi_curve import current_for_rate
-from bio_scnn.files import write_whole
-from bio_scnn.table1 import TABLE_1
+from bio_scnn.neuron.closed_form import current_for_rate
+from bio_scnn.neuron.parameters import TABLE_1
+from bio_scnn.runtime.files import write_whole
 
 DOCS = Path(__file__).parent
 TIME_STEPS_MS = (0.1, 1.0)

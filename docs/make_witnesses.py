@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bio_scnn.crossval.adapters import ENTRIES
 from bio_scnn.crossval.witnesses import DRIVES, WITNESSES, Testimony, examine, reference
-from bio_scnn.files import write_whole
+from bio_scnn.runtime.files import write_whole
 
 NEURONS = 500
 TIME_STEPS_MS = (0.1, 1.0)

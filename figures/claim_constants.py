@@ -20,12 +20,11 @@ from common import BLACK, BLUE, NOISY_MS, PURPLE, STRONG_NOISE, psnr_of
 from tqdm import tqdm
 
 from bio_scnn import TABLE_1
-from bio_scnn.checkpoint import load_model
-from bio_scnn.cli import run
-from bio_scnn.encoding import encode, normalise
-from bio_scnn.fi_curve import firing_rate
-from bio_scnn.model import SpikingOptions
-from bio_scnn.model_files import model_path
+from bio_scnn.commands.options import run
+from bio_scnn.network.checkpoint import load_model, model_path
+from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.network.units import encode, normalise
+from bio_scnn.neuron.closed_form import firing_rate
 
 # From a quarter of Table 1's value to four times it, and beyond.
 VALUES_MS = {

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bio_scnn import simulate
-from bio_scnn.checkpoint import load_model
-from bio_scnn.cli import run
-from bio_scnn.encoding import encode
-from bio_scnn.model import Architecture, SpikingOptions, network_input
-from bio_scnn.model_files import model_path
+from bio_scnn.commands.options import run
+from bio_scnn.network.architecture import Architecture, network_input
+from bio_scnn.network.checkpoint import load_model, model_path
+from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.network.units import encode
 
 # pJ in 45 nm at 0.9 V: M. Horowitz, "Computing's energy problem (and what we can do about it)",
 # ISSCC 2014, figure 1.1.9. Products of 8 bits are added up in 32, or they would overflow.

@@ -18,10 +18,9 @@ import numpy as np
 from common import BLACK, BLUE, GREEN, NOISY_MS, ORANGE, STRONG_NOISE, VERMILION, psnr_of
 from tqdm import tqdm
 
-from bio_scnn.checkpoint import load_model
-from bio_scnn.cli import run
-from bio_scnn.model import SpikingOptions
-from bio_scnn.model_files import model_path
+from bio_scnn.commands.options import run
+from bio_scnn.network.checkpoint import load_model, model_path
+from bio_scnn.network.hybrid import SpikingOptions
 
 COUNTED_MS = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0, 100.0, 200.0)
 TIMED_MS = (20.0, 25.0, 50.0)  # at 100 Hz the second spike comes at 19 ms, to rounding

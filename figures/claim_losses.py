@@ -19,11 +19,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from common import BLUE, GREEN, ORANGE, VERMILION
 
-from bio_scnn.cli import run
-from bio_scnn.evaluate import classical
-from bio_scnn.fills import harmonic_fill, mean_fill
-from bio_scnn.metrics import mse
-from bio_scnn.model_files import config_path
+from bio_scnn.commands.options import run
+from bio_scnn.network.checkpoint import config_path
+from bio_scnn.network.fills import harmonic_fill, mean_fill
+from bio_scnn.restoration.methods import classical
+from bio_scnn.restoration.metrics import mse
 
 # Sanaullah et al., abstract.
 PUBLISHED = {"training": 0.015, "validation": 0.0017}

@@ -19,13 +19,13 @@ from common import BLACK, BLUE, GREEN, NOISY_MS, PURPLE, VERMILION, Case, psnr_o
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from bio_scnn.checkpoint import load_model
-from bio_scnn.cli import run
-from bio_scnn.images import from_float, to_float
-from bio_scnn.metrics import hole_psnr
-from bio_scnn.model import Architecture, SpikingOptions
-from bio_scnn.model_files import model_path
-from bio_scnn.table1 import NOISE_STD
+from bio_scnn.commands.options import run
+from bio_scnn.data.images import from_float, to_float
+from bio_scnn.network.architecture import Architecture
+from bio_scnn.network.checkpoint import load_model, model_path
+from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.neuron.parameters import NOISE_STD
+from bio_scnn.restoration.metrics import hole_psnr
 
 LEVELS = {
     "picture": (0.0, 0.02, 0.05, 0.1, 0.2),

@@ -16,9 +16,9 @@ import numpy as np
 from common import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 
 from bio_scnn import TABLE_1, current_for_rate, firing_rate, simulate
-from bio_scnn.cli import run
-from bio_scnn.fi_curve import rheobase
-from bio_scnn.table1 import NOISE_STD
+from bio_scnn.commands.options import run
+from bio_scnn.neuron.closed_form import rheobase
+from bio_scnn.neuron.parameters import NOISE_STD
 
 CURRENTS = 100
 HIGHEST_HZ = 220.0

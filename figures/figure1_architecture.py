@@ -18,16 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bio_scnn import cnn
-from bio_scnn.checkpoint import load_model
-from bio_scnn.cli import run
-from bio_scnn.datasets import embedded_images, read_rgb
-from bio_scnn.encoding import encode
-from bio_scnn.layers import depth_to_space
-from bio_scnn.lif import simulate
-from bio_scnn.masks import make_mask
-from bio_scnn.model import HybridSCNN, SpikingOptions, network_input
-from bio_scnn.model_files import model_path
+from bio_scnn.commands.options import run
+from bio_scnn.data.datasets import embedded_images, read_rgb
+from bio_scnn.data.masks import make_mask
+from bio_scnn.network import cnn
+from bio_scnn.network.architecture import network_input
+from bio_scnn.network.checkpoint import load_model, model_path
+from bio_scnn.network.conv2d import depth_to_space
+from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions
+from bio_scnn.network.units import encode
+from bio_scnn.neuron.simulation import simulate
 
 MODEL = "inpaint"
 SIDE = 256  # pixels of the picture

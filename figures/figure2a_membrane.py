@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from bio_scnn import TABLE_1, LIFParameters, Recording, current_for_rate, simulate
-from bio_scnn.cli import run
-from bio_scnn.synapse import presynaptic_events
+from bio_scnn.commands.options import run
+from bio_scnn.neuron.synapse import presynaptic_events
 
 SEED = 4
 DT_MS = 0.1

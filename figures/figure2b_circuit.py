@@ -19,8 +19,8 @@ from common import BLACK, COLUMN, VERMILION
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch, Polygon
 
-from bio_scnn.cli import run
-from bio_scnn.table1 import TABLE_1
+from bio_scnn.commands.options import run
+from bio_scnn.neuron.parameters import TABLE_1
 
 Point = tuple[float, float]
 

@@ -18,14 +18,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from tqdm import tqdm
 
-from bio_scnn.checkpoint import load_model
-from bio_scnn.cli import run
-from bio_scnn.evaluate import classical, network
-from bio_scnn.fills import biharmonic_fill
-from bio_scnn.masks import MASK_KINDS, make_mask
-from bio_scnn.metrics import hole_psnr
-from bio_scnn.model import SpikingOptions
-from bio_scnn.model_files import model_path
+from bio_scnn.commands.options import run
+from bio_scnn.data.masks import MASK_KINDS, make_mask
+from bio_scnn.network.checkpoint import load_model, model_path
+from bio_scnn.network.fills import biharmonic_fill
+from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.restoration.methods import classical, network
+from bio_scnn.restoration.metrics import hole_psnr
 
 SIZE = 128  # pixels
 HOLE_COLOUR = (213, 94, 0)

@@ -9,8 +9,8 @@ from typing import Any
 import common
 from common import table_figure
 
-from bio_scnn.cli import run
-from bio_scnn.table1 import TABLE_1
+from bio_scnn.commands.options import run
+from bio_scnn.neuron.parameters import TABLE_1
 
 # Field: the paper's row, the unit printed there, and what the value does here.
 ROWS = {

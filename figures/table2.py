@@ -20,12 +20,13 @@ from common import table_figure
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from bio_scnn.checkpoint import load_model
-from bio_scnn.cli import run
-from bio_scnn.evaluate import COLUMNS, bootstrap, network, peers, score
-from bio_scnn.masks import MASK_KINDS
-from bio_scnn.model import SpikingOptions
-from bio_scnn.model_files import model_path
+from bio_scnn.commands.options import run
+from bio_scnn.data.masks import MASK_KINDS
+from bio_scnn.evaluate import COLUMNS, score
+from bio_scnn.network.checkpoint import load_model, model_path
+from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.restoration.methods import network, peers
+from bio_scnn.restoration.metrics import bootstrap
 
 # Sanaullah et al., Table 2: mean squared errors.
 PUBLISHED = {

@@ -12,10 +12,11 @@
 frameworks, each in a process of its own, and `bio_scnn.crossval.testing` under pytest.
 """
 
-from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup, Trace
+from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup
+from bio_scnn.crossval.resolve import as_adapter
 from bio_scnn.crossval.results import CheckResult, Report
 from bio_scnn.crossval.suite import ConformanceError, ConformanceWarning, check_lif
-from bio_scnn.crossval.wrap import as_adapter
+from bio_scnn.neuron.trace import Trace
 
 __all__ = [
     "Adapter",

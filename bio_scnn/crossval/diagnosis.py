@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval import probes
-from bio_scnn.crossval.compare import membrane_tolerance
-from bio_scnn.crossval.grid import REFRACTORY, UPDATES, GridNeuron, grid_trace, raster_of
+from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles.compare import membrane_tolerance
+from bio_scnn.crossval.oracles.grid import REFRACTORY, UPDATES, GridNeuron, grid_trace, raster_of
 from bio_scnn.crossval.protocol import CannotRepresent, Capabilities
 from bio_scnn.crossval.subject import Subject, varied
-from bio_scnn.table1 import LIFParameters
+from bio_scnn.neuron.parameters import LIFParameters
 
 _SHORT = 150  # steps after which most hypotheses are out already
 # Relative error of V by floating-point type that still counts as the same; second-order methods

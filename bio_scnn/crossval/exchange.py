@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bio_scnn.config import from_table
-from bio_scnn.crossval.protocol import Capabilities, Setup, Trace
+from bio_scnn.crossval.protocol import Capabilities, Setup
 from bio_scnn.errors import InputError
+from bio_scnn.neuron.trace import Trace
+from bio_scnn.runtime.config import from_table
 
 FORMAT, VERSION = "bio_scnn exchange", 1
 

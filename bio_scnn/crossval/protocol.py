@@ -23,18 +23,18 @@ that a neuron without a refractory period is not blamed for having none. Ten lin
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bio_scnn.errors import InputError
-from bio_scnn.table1 import TABLE_1, LIFParameters, to_number
-
-SpikeLabel = Literal["start", "end", "exact"]
+from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+from bio_scnn.neuron.trace import SpikeLabel, Trace
+from bio_scnn.neuron.units import to_number
 
 DTYPES = ("float64", "float32", "float16")
 """Floating-point types that there are tolerances for."""
@@ -164,63 +164,6 @@ def _check_dtypes(dtypes: Any) -> None:
             raise InputError(
                 f"Capabilities: dtypes has {dtype!r}; choose from {', '.join(map(repr, DTYPES))}"
             )
-
-
-@dataclass(frozen=True, eq=False)
-class Trace:
-    """What a run gave.
-
-    Attributes
-    ----------
-    spike_times_ms : tuple of (spikes,) float64 arrays, ms
-        One per neuron, ascending, from the start of the run, as the implementation labels them.
-    membrane : (steps, neurons) array or None, dimensionless
-        V at the ends of the steps.
-    """
-
-    spike_times_ms: tuple[NDArray[np.float64], ...]
-    membrane: NDArray | None = None
-
-    @classmethod
-    def from_raster(
-        cls,
-        spikes: ArrayLike | Sequence[ArrayLike],
-        dt_ms: float,
-        membrane: ArrayLike | None = None,
-        label: SpikeLabel = "end",
-    ) -> Trace:
-        """From a spike raster ``(steps, neurons)``: how often a neuron fired in a step, 0 or 1.
-
-        Layers that subtract may fire several times in a step; each is a spike of its own here.
-
-        Raises
-        ------
-        InputError
-            If the raster is no such array, or holds anything else.
-        """
-        raster = np.asarray(spikes)
-        if raster.ndim != 2:
-            raise InputError(
-                f"the spike raster (shape {raster.shape}) must have shape (steps, neurons)"
-            )
-        if raster.dtype.kind not in "biuf":
-            raise InputError(f"the spike raster holds {raster.dtype}: it must be 0 or 1")
-        if raster.dtype.kind == "f" and np.isnan(raster).any():
-            raise InputError("the spike raster contains NaN: it must be 0 or 1")
-        if raster.dtype.kind != "b":
-            others = raster[(raster < 0) | (raster != np.rint(raster))]
-            if others.size:
-                between = others[others != np.rint(others)]
-                hint = f"{between[0]:g}): is it V?" if between.size else f"{others[0]:g})"
-                raise InputError(f"spikes must be 0 or 1 (found {hint}")
-        neuron, step = np.nonzero(raster.T)
-        often = raster.T[neuron, step].astype(int)
-        times = np.repeat((step + (label == "end")) * dt_ms, often)
-        splits = np.cumsum(raster.sum(axis=0).astype(int))[:-1]
-        return cls(
-            tuple(np.split(times.astype(np.float64), splits)),
-            None if membrane is None else np.asarray(membrane),
-        )
 
 
 class Adapter(ABC):

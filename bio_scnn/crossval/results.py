@@ -6,9 +6,9 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from bio_scnn.config import from_table
 from bio_scnn.crossval.protocol import Capabilities
-from bio_scnn.table1 import TABLE_1, LIFParameters
+from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+from bio_scnn.runtime.config import from_table
 
 Status = Literal["passed", "failed", "xfail", "xpass", "skipped", "error"]
 # Checks whose failure explains the others', the deepest first.

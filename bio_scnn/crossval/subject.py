@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, Trace, time_step
+from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, time_step
 from bio_scnn.errors import InputError
-from bio_scnn.fi_curve import current_for_rate
-from bio_scnn.table1 import LIFParameters
+from bio_scnn.neuron.closed_form import current_for_rate
+from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.neuron.trace import Trace, mean_rate_hz
 
 # Largest error of V, relative to V_th - V_reset or to the largest V, by floating-point type: some
 # thousand times its rounding, and still far below what any wrong constant would give.
@@ -192,13 +193,3 @@ def varied(params: LIFParameters, **changes: float) -> LIFParameters:
     if t_ref * params.rate_max_hz >= 500:
         changes |= {"rate_min_hz": 100 / t_ref, "rate_max_hz": 500 / t_ref}
     return replace(params, **changes)
-
-
-def mean_rate_hz(trace: Trace) -> NDArray[np.float64]:
-    """Rate from the mean inter-spike interval of each neuron; 0 with fewer than two spikes."""
-    return np.array(
-        [
-            1e3 * (len(t) - 1) / (t[-1] - t[0]) if len(t) > 1 and t[-1] > t[0] else 0.0
-            for t in trace.spike_times_ms
-        ]
-    )

@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from bio_scnn.crossval import diagnosis, portrait
+from bio_scnn.crossval import diagnosis
 from bio_scnn.crossval.checks import CHECKS
 from bio_scnn.crossval.expectations import Expectation, expectations
-from bio_scnn.crossval.grid import PERFECT
+from bio_scnn.crossval.oracles.grid import PERFECT
 from bio_scnn.crossval.protocol import Adapter, CannotRepresent
+from bio_scnn.crossval.report import portrait
+from bio_scnn.crossval.resolve import as_adapter
 from bio_scnn.crossval.results import UNEXPECTED, CheckResult, Report
 from bio_scnn.crossval.subject import Finding, Skip, Subject
-from bio_scnn.crossval.wrap import as_adapter
 from bio_scnn.errors import InputError
-from bio_scnn.table1 import LIFParameters
+from bio_scnn.neuron.parameters import LIFParameters
 
 OnFail = Literal["raise", "warn"] | None
 Listener = Callable[[str, Any], None]

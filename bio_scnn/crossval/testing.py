@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from bio_scnn.crossval.expectations import Expectation, expectations
+from bio_scnn.crossval.resolve import as_adapter, resolve
 from bio_scnn.crossval.results import UNEXPECTED
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.crossval.suite import ConformanceError, check_names, failure, prepared, run_check
-from bio_scnn.crossval.wrap import as_adapter, resolve
 
 
 def parametrize_with_checks(

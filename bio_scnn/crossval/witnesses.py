@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from bio_scnn.crossval.adapters import ENTRIES
 from bio_scnn.crossval.protocol import Setup
-from bio_scnn.fi_curve import current_for_rate
-from bio_scnn.lif import simulate
-from bio_scnn.recording import Recording
-from bio_scnn.table1 import NOISE_STD, TABLE_1, LIFParameters
+from bio_scnn.neuron.closed_form import current_for_rate
+from bio_scnn.neuron.parameters import NOISE_STD, TABLE_1, LIFParameters
+from bio_scnn.neuron.recording import Recording
+from bio_scnn.neuron.simulation import simulate
 
 WITNESSES = ("nest-delta-ps", "nengo")
 """Names of the adapters that vouch for the reference."""

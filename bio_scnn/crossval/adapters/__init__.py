@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bio_scnn.crossval.protocol import Adapter
 from bio_scnn.errors import InputError
+from bio_scnn.runtime.provenance import _version
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,6 @@ class Entry:
         module, _, name = self.factory.partition(":")
         adapter: Adapter = getattr(importlib.import_module(f"{__name__}.{module}"), name)()
         return adapter
-
-
-def _version(distribution: str) -> str:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
-
-
-def versions(*distributions: str) -> dict[str, str]:
-    """Installed versions by distribution: what `Adapter.versions` returns."""
-    return {name: _version(name) for name in distributions}
 
 
 ENTRIES: dict[str, Entry] = {

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters import versions
 from bio_scnn.crossval.adapters._support import quiet_import, split_by_neuron
-from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, Trace
+from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup
+from bio_scnn.neuron.trace import Trace
+from bio_scnn.runtime.provenance import versions
 
 # An event that comes just when a refractory period ends stands for the current of a step in which
 # the cell was refractory, yet Arbor adds it. So refractory periods end this part of a step later.

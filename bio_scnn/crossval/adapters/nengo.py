@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters import versions
 from bio_scnn.crossval.adapters._support import quiet_import, split_by_neuron
-from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup, Trace
+from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup
+from bio_scnn.neuron.trace import Trace
+from bio_scnn.runtime.provenance import versions
 
 
 class NengoLIF(Adapter):

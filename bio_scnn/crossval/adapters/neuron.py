@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters import versions
 from bio_scnn.crossval.adapters._support import quiet_import
-from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, Trace
+from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup
+from bio_scnn.neuron.trace import Trace
+from bio_scnn.runtime.provenance import versions
 
 _NEVER = 1e9
 # Interpolating V linearly over a step h puts a spike up to h**2/(8 tau) late, 8e-6 ms for Table 1.

@@ -6,9 +6,9 @@ import warnings
 from types import ModuleType
 from typing import Any
 
-from bio_scnn.crossval.adapters import versions
 from bio_scnn.crossval.adapters.torch_layers import TorchSteps, refuse_refractory
 from bio_scnn.crossval.protocol import CannotRepresent, Capabilities, Setup
+from bio_scnn.runtime.provenance import versions
 
 
 def _norse() -> ModuleType:

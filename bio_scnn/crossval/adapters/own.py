@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters import versions
-from bio_scnn.crossval.events import exact_trace
-from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup, Trace
+from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup
 from bio_scnn.errors import InputError
-from bio_scnn.lif import simulate
-from bio_scnn.lif_arguments import time_grid
+from bio_scnn.neuron.events import exact_trace
+from bio_scnn.neuron.simulation import simulate
+from bio_scnn.neuron.time_grid import time_grid
+from bio_scnn.neuron.trace import Trace
+from bio_scnn.runtime.provenance import versions
 
 
 class Exact(Adapter):

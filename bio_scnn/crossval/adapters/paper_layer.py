@@ -7,9 +7,10 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters import versions
-from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup, Trace
-from bio_scnn.table1 import NOISE_STD
+from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup
+from bio_scnn.neuron.parameters import NOISE_STD
+from bio_scnn.neuron.trace import Trace
+from bio_scnn.runtime.provenance import versions
 
 _NOISE = "every step adds its own 0.1 N(0, 1) to the current"
 _PLACE = "the noise of a neuron depends on its place in the layer and on the layer's size"

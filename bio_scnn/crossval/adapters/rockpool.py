@@ -7,9 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters import versions
 from bio_scnn.crossval.adapters.torch_layers import refuse_refractory, refuse_reset_value
-from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, Trace
+from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup
+from bio_scnn.neuron.trace import Trace
+from bio_scnn.runtime.provenance import versions
 
 
 class LIFNeuron(Adapter):

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters import versions
 from bio_scnn.crossval.adapters.torch_layers import (
     TorchSteps,
     refuse_refractory,
     refuse_reset_value,
 )
 from bio_scnn.crossval.protocol import Capabilities, Setup
+from bio_scnn.runtime.provenance import versions
 
 
 class Leaky(TorchSteps):

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters import versions
 from bio_scnn.crossval.adapters.torch_layers import TorchSteps, refuse_refractory
 from bio_scnn.crossval.protocol import Capabilities, Setup
+from bio_scnn.runtime.provenance import versions
 
 
 class LIFNode(TorchSteps):

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.codegen import brian2_settings
-from bio_scnn.crossval.adapters import versions
 from bio_scnn.crossval.adapters._support import split_by_neuron
-from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, Trace
+from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup
+from bio_scnn.neuron._brian2 import brian2_settings
+from bio_scnn.neuron.trace import Trace
+from bio_scnn.runtime.provenance import versions
 
 _EQUATIONS = """
 dV/dt = (I - V/R)/C : 1 (unless refractory)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Setup, Trace
+from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Setup
+from bio_scnn.neuron.trace import Trace
 
 
 def refuse_refractory(setup: Setup) -> None:

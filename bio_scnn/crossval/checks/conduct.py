@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval import probes
-from bio_scnn.crossval.compare import compare, noisy_alone
-from bio_scnn.crossval.protocol import Trace
+from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles.compare import compare, noisy_alone
 from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, V_TOLERANCE, Finding, Skip, Subject
+from bio_scnn.neuron.trace import Trace
 
 
 def _currents(subject: Subject, neurons: int, steps: int = 300) -> NDArray[np.float64]:

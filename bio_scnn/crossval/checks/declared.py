@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bio_scnn.crossval.diagnosis import asked, explain
-from bio_scnn.crossval.grid import PERFECT
+from bio_scnn.crossval.oracles.grid import PERFECT
 from bio_scnn.crossval.subject import Finding, Skip, Subject
 
 

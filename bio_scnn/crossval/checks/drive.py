@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval import probes
-from bio_scnn.crossval.compare import compare, compare_exact
+from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles.compare import compare, compare_exact
 from bio_scnn.crossval.subject import Finding, Skip, Subject
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval import probes
-from bio_scnn.crossval.compare import membrane_tolerance
-from bio_scnn.crossval.events import exact_trace
-from bio_scnn.crossval.grid import UPDATES, raster_of, shaped_input
-from bio_scnn.crossval.protocol import Trace
+from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles.compare import membrane_tolerance
+from bio_scnn.crossval.oracles.follow import _followed
+from bio_scnn.crossval.oracles.grid import UPDATES, raster_of, shaped_input
 from bio_scnn.crossval.subject import Finding, Skip, Subject
-from bio_scnn.table1 import LIFParameters
+from bio_scnn.neuron.events import exact_trace
+from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.neuron.trace import Trace
 
 
 def subthreshold_membrane(subject: Subject) -> Finding:
@@ -100,27 +101,6 @@ def spiking_membrane(subject: Subject) -> Finding:
         cause,
         values={"membrane_max_error": worst},
     )
-
-
-def _followed(
-    subject: Subject, trace: Trace, current: NDArray
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """V that the implementation's own spikes imply on its grid, and where it is to be compared."""
-    p, dt = subject.params, subject.dt_ms
-    raster = raster_of(trace, len(current), dt, subject.claims.spike_label) > 0
-    keep = np.exp(-dt / p.tau_ms)
-    hold = round(p.t_ref_ms / dt)
-    V = np.full(current.shape[1], p.V_reset)
-    left = np.zeros(V.shape, int)
-    right = np.empty(current.shape)
-    for n, fires in enumerate(raster):
-        V_inf = p.R * current[n]
-        V = np.where(left > 0, p.V_reset, V_inf + (V - V_inf) * keep)
-        V = np.where(fires, p.V_reset, V)
-        left = np.where(fires, hold, np.maximum(left - 1, 0))
-        right[n] = V
-    shows_reset = subject.claims.membrane == "after reset"
-    return right, np.ones(raster.shape, bool) if shows_reset else ~raster
 
 
 def _membrane(trace: Trace) -> NDArray[np.float64]:

@@ -7,20 +7,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval import probes
-from bio_scnn.crossval.compare import compare, noisy_alone
 from bio_scnn.crossval.diagnosis import explain
-from bio_scnn.crossval.protocol import CannotRepresent, Setup, Trace
-from bio_scnn.crossval.subject import (
-    TIME_TOLERANCE_MS,
-    Finding,
-    Skip,
-    Subject,
-    mean_rate_hz,
-    varied,
-)
-from bio_scnn.fi_curve import current_for_rate, firing_rate, first_spike_ms
-from bio_scnn.table1 import LIFParameters
+from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles.compare import compare, noisy_alone
+from bio_scnn.crossval.protocol import CannotRepresent, Setup
+from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, Finding, Skip, Subject, varied
+from bio_scnn.neuron.closed_form import current_for_rate, firing_rate, first_spike_ms
+from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.neuron.trace import Trace, mean_rate_hz
 
 _GRID = 1e-6  # of a step: rounding of k dt, in single precision too
 

@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 
-from bio_scnn.crossval import probes
-from bio_scnn.crossval.grid import crossing_steps
-from bio_scnn.crossval.protocol import CannotRepresent, Trace
+from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles.grid import crossing_steps
+from bio_scnn.crossval.protocol import CannotRepresent
 from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, Finding, Skip, Subject, varied
-from bio_scnn.fi_curve import first_spike_ms
-from bio_scnn.table1 import LIFParameters
+from bio_scnn.neuron.closed_form import current_for_latency, first_spike_ms
+from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.neuron.trace import Trace
 
 
 def refractory_period(subject: Subject) -> Finding:
@@ -76,7 +77,7 @@ def _effective_t_ref(
     subject: Subject, params: LIFParameters, dt: float, needed: int = 13
 ) -> float:
     """ISI less the steps that V needs from V_reset, ms; NaN if it does not fire twice."""
-    current = probes.current_for_latency(dt * np.array([needed - 1 + probes.GOLDEN]), params)
+    current = current_for_latency(dt * np.array([needed - 1 + probes.GOLDEN]), params)
     steps = round(3 * (needed + params.t_ref_ms / dt)) + 16
     trace = subject.run(probes.held(current, steps), params=params, dt_ms=dt)
     train = trace.spike_times_ms[0]
@@ -135,7 +136,7 @@ def reset_value(subject: Subject) -> Finding:
         params = varied(p, V_reset=V_reset)
         latency = (20 + probes.GOLDEN) * dt
         steps = 60 + 2 * round(params.t_ref_ms / dt)
-        current = probes.held(probes.current_for_latency([latency], params), steps)
+        current = probes.held(current_for_latency([latency], params), steps)
         try:
             trace = subject.run(current, params=params)
         except CannotRepresent:
@@ -169,7 +170,7 @@ def _reset_cause(
     """From where V must have started to give the interval that was seen."""
     if not len(intervals):
         return ""
-    current = probes.current_for_latency((20 + probes.GOLDEN) * subject.dt_ms, params)
+    current = current_for_latency((20 + probes.GOLDEN) * subject.dt_ms, params)
     from_zero = first_spike_ms(current, varied(params, V_reset=min(0.0, params.V_th - 1e-9)))
     found = intervals[0] - params.t_ref_ms
     if not subject.claims.precise:
@@ -190,7 +191,7 @@ def reset_overshoot(subject: Subject) -> Finding:
     if not p.t_ref_ms and subject.claims.precise:
         raise Skip("without a refractory period it fires many times in a step")
     latency = dt * np.array([0.05, 0.2, 0.5, 1.5, 2.5, 3.5])
-    current = probes.current_for_latency(latency, p)
+    current = current_for_latency(latency, p)
     trace = subject.run(probes.held(current, 100 + 10 * round(p.t_ref_ms / dt)))
     right = p.t_ref_ms + (latency if subject.claims.precise else dt * np.ceil(latency / dt))
     error, over = [], []
@@ -228,7 +229,7 @@ def reset_delay(subject: Subject) -> Finding:
     if subject.claims.precise:
         raise Skip("it finds spikes inside the steps")
     needed = np.array([1, 2, 3, 5])
-    current = probes.current_for_latency((needed - 0.5) * dt, p)
+    current = current_for_latency((needed - 0.5) * dt, p)
     trace = subject.run(probes.held(current, 60), params=p)
     steps = crossing_steps(trace, dt, subject.claims.spike_label)
     hidden = np.array(

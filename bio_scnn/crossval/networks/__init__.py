@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from bio_scnn import cnn
 from bio_scnn.crossval.networks.readout import RatesOf
-from bio_scnn.encoding import encode, normalise
+from bio_scnn.data.images import to_float
 from bio_scnn.errors import InputError
-from bio_scnn.images import to_float
-from bio_scnn.metrics import hole_psnr
-from bio_scnn.model import HybridSCNN, SpikingOptions, network_input
+from bio_scnn.network import cnn
+from bio_scnn.network.architecture import network_input
+from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions
+from bio_scnn.network.units import encode, normalise
+from bio_scnn.restoration.metrics import hole_psnr
 
 
 @dataclass(frozen=True)

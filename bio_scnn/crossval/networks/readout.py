@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.protocol import Adapter
-from bio_scnn.crossval.subject import Subject, mean_rate_hz
+from bio_scnn.crossval.subject import Subject
 from bio_scnn.errors import InputError
-from bio_scnn.table1 import TABLE_1, LIFParameters
+from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+from bio_scnn.neuron.trace import mean_rate_hz
 
 RatesOf = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Currents, dimensionless, ``(neurons,)`` to firing rates in Hz, ``(neurons,)``."""

@@ -12,19 +12,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.checkpoint import load_model
-from bio_scnn.crossval.networks import (
-    NetworkComparison,
-    compare_network,
-    exact_run,
-)
+from bio_scnn.crossval.networks import NetworkComparison, compare_network, exact_run
 from bio_scnn.crossval.networks.readout import RatesOf, adapter_rates, with_refractory
 from bio_scnn.crossval.protocol import Adapter
-from bio_scnn.datasets import embedded_images, read_rgb
+from bio_scnn.data.datasets import embedded_images, read_rgb
+from bio_scnn.data.masks import make_mask
 from bio_scnn.errors import InputError
-from bio_scnn.files import write_whole
-from bio_scnn.masks import make_mask
-from bio_scnn.model_files import model_path
+from bio_scnn.network.checkpoint import load_model, model_path
+from bio_scnn.runtime.files import write_whole
 
 _MAPS = 4  # feature maps in the figure
 
@@ -47,14 +42,14 @@ def validate_network(
     Parameters
     ----------
     names : sequence of str
-        As `bio_scnn.crossval.wrap.resolve` takes them.
+        As `bio_scnn.crossval.resolve.resolve` takes them.
     dt_ms : float, ms
     images : sequence of path
         Pictures of which the middle is restored; by default one that comes with scikit-image.
     model : str
         Name or file of a model.
     mask_kind, seed
-        As for `bio_scnn.masks.make_mask`.
+        As for `bio_scnn.data.masks.make_mask`.
     size : int, pixels
         Side of the middle.
     report : Path, optional
@@ -74,7 +69,7 @@ def validate_network(
     InputError
         If a name, picture or model cannot be used.
     """
-    from bio_scnn.crossval.wrap import resolve
+    from bio_scnn.crossval.resolve import resolve
 
     if not names:
         raise InputError("name the implementations that shall take the neurons' place")

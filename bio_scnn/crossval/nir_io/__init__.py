@@ -15,14 +15,14 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from bio_scnn.crossval.adapters import versions
-from bio_scnn.crossval.nir_io.export import NIRLossWarning, export_nir
 from bio_scnn.crossval.nir_io.file import load_nodes
 from bio_scnn.crossval.nir_io.importers import IMPORTERS, NIRAdapter
 from bio_scnn.crossval.nir_io.neuron import NIRNeuron, neurons_of
 from bio_scnn.crossval.protocol import Adapter
 from bio_scnn.errors import InputError
-from bio_scnn.table1 import TABLE_1
+from bio_scnn.network.nir_export import NIRLossWarning, export_nir
+from bio_scnn.neuron.parameters import TABLE_1
+from bio_scnn.runtime.provenance import versions
 
 __all__ = [
     "MAX_DISTINCT",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.errors import InputError
-from bio_scnn.table1 import TABLE_1, LIFParameters
+from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 
 
 @dataclass(frozen=True)

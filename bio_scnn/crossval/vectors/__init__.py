@@ -17,12 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from bio_scnn.config import from_table
 from bio_scnn.crossval import exchange
-from bio_scnn.crossval.grid import grid_trace
-from bio_scnn.crossval.protocol import Capabilities, Setup, Trace
+from bio_scnn.crossval.oracles.grid import grid_trace
+from bio_scnn.crossval.protocol import Capabilities, Setup
 from bio_scnn.crossval.results import Report
-from bio_scnn.crossval.subject import mean_rate_hz
 from bio_scnn.crossval.vectors.judge import Golden, judge, with_causes
 from bio_scnn.crossval.vectors.readme import (
     CONVENTIONS,
@@ -32,8 +30,10 @@ from bio_scnn.crossval.vectors.readme import (
     readme,
 )
 from bio_scnn.errors import InputError
-from bio_scnn.files import write_whole
-from bio_scnn.table1 import TABLE_1, LIFParameters
+from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+from bio_scnn.neuron.trace import Trace, mean_rate_hz
+from bio_scnn.runtime.config import from_table
+from bio_scnn.runtime.files import write_whole
 
 FORMAT, VERSION = "bio_scnn test vectors", 1
 _GENERATORS = ("bio_scnn", "brian2", "numpy")

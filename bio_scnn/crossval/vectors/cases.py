@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval import probes
-from bio_scnn.crossval.events import exact_trace
-from bio_scnn.crossval.grid import grid_trace
-from bio_scnn.crossval.protocol import Trace
+from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles.follow import rounding_scale
+from bio_scnn.crossval.oracles.grid import grid_trace
 from bio_scnn.crossval.vectors.readme import TOLERANCES
-from bio_scnn.crossval.vectors.scores import rounding_scale
 from bio_scnn.errors import InputError
-from bio_scnn.fi_curve import current_for_rate
-from bio_scnn.lif import simulate
-from bio_scnn.table1 import LIFParameters
+from bio_scnn.neuron.closed_form import current_for_rate
+from bio_scnn.neuron.events import exact_trace
+from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.neuron.simulation import simulate
+from bio_scnn.neuron.trace import Trace
 
 TIME_AGREEMENT_MS = 1e-9
 POTENTIAL_AGREEMENT = 1e-9

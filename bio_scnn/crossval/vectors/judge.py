@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval import exchange, probes
-from bio_scnn.crossval.grid import (
+from bio_scnn.crossval import exchange
+from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles.follow import follow, rounding_scale
+from bio_scnn.crossval.oracles.grid import (
     PERFECT,
     REFRACTORY,
     GridNeuron,
@@ -18,14 +20,14 @@ from bio_scnn.crossval.grid import (
     grid_trace,
     raster_of,
 )
-from bio_scnn.crossval.protocol import Capabilities, Trace
+from bio_scnn.crossval.protocol import Capabilities
 from bio_scnn.crossval.results import CheckResult, Status
-from bio_scnn.crossval.subject import mean_rate_hz
 from bio_scnn.crossval.vectors.readme import TOLERANCES
-from bio_scnn.crossval.vectors.scores import Sample, follow, likely_cause, match, rounding_scale
+from bio_scnn.crossval.vectors.scores import Sample, likely_cause, match
 from bio_scnn.errors import InputError
-from bio_scnn.fi_curve import current_for_rate
-from bio_scnn.table1 import LIFParameters
+from bio_scnn.neuron.closed_form import current_for_rate
+from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.neuron.trace import Trace, mean_rate_hz
 
 PREFIXES = ("answer_", "")
 _SCALE = "which is V_th + |RI|/100"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bio_scnn.table1 import LIFParameters
+from bio_scnn.neuron.parameters import LIFParameters
 
 UNITS = {
     "time": "ms",

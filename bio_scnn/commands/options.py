@@ -1,0 +1,146 @@
+"""What the command lines share."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from tqdm import tqdm
+
+from bio_scnn.data.masks import DEFAULT_COVERAGE, MASK_KINDS
+from bio_scnn.errors import InputError
+from bio_scnn.network.hybrid import ENGINES, QUALITIES, READOUTS, SpikingOptions, spiking_options
+
+
+def add_hole_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say which pixels are missing."""
+    group.add_argument(
+        "--mask", type=Path, metavar="MASK", help="an image: non-zero where a pixel is missing"
+    )
+    group.add_argument(
+        "--mask-kind", choices=MASK_KINDS, help="make holes of this kind instead of --mask"
+    )
+    usual = ", ".join(f"{k} {v}" for k, v in DEFAULT_COVERAGE.items())
+    group.add_argument(
+        "--coverage", type=float, help=f"fraction of missing pixels (default: {usual})"
+    )
+    group.add_argument("--seed", type=int, default=0, help="of mask and noise (default: 0)")
+
+
+def check_holes(args: argparse.Namespace, *, given: bool) -> None:
+    """Refuse holes that are said twice, or, of an image that was given, not at all."""
+    if args.mask is not None and (args.mask_kind is not None or args.coverage is not None):
+        raise InputError("--mask says what is missing; leave out --mask-kind and --coverage")
+    if given and args.mask is None and args.mask_kind is None:
+        raise InputError(
+            "say what is missing: --mask MASK, or --mask-kind "
+            f"{'|'.join(MASK_KINDS)} to make holes and measure"
+        )
+
+
+def picture_bar(name: str, *, quiet: bool) -> tqdm:
+    """A progress bar for one picture, from 0 to 1; only where somebody watches."""
+    bar_format = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
+    return tqdm(total=1.0, desc=name, leave=False, disable=quiet or None, bar_format=bar_format)
+
+
+def add_neuron_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say how the neurons are run, and how often."""
+    group.add_argument(
+        "--quality",
+        choices=QUALITIES,
+        default="default",
+        help="fast: simulate nothing, take rates from the closed form; default: simulate every "
+        "spike; best: also restore the picture's eight flips and rotations, each simulated, and "
+        "average them (eight times the neurons and the time)",
+    )
+    group.add_argument(
+        "--engine",
+        choices=ENGINES,
+        help="simulate every spike, or use the closed form (default: brian2; with --quality fast "
+        "closed-form)",
+    )
+    group.add_argument(
+        "--readout",
+        choices=READOUTS,
+        default="isi",
+        help="rate from the spikes' mean interval or from their number (default: isi)",
+    )
+    group.add_argument(
+        "--duration",
+        type=float,
+        metavar="MS",
+        help="biological time (default: isi 20, with noise 25, count 100)",
+    )
+    group.add_argument(
+        "--dt",
+        type=float,
+        metavar="MS",
+        help="time step (default: the shortest interval between spikes, 5; with --noise 1)",
+    )
+    group.add_argument(
+        "--noise",
+        type=float,
+        default=0.0,
+        metavar="STD",
+        help="coloured current noise (default: 0)",
+    )
+    group.add_argument(
+        "--feature-noise", type=float, default=0.0, metavar="STD", help="static noise (default: 0)"
+    )
+
+
+def add_scheduler_option(
+    group: argparse._ArgumentGroup | argparse.ArgumentParser,
+    needs: str = "nothing but the same bio_scnn",
+) -> None:
+    """Add the option that names a cluster, whose workers need what is said."""
+    group.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="work on the workers of this Dask scheduler, such as tcp://host:8786, instead of in "
+        f"processes here; files are read and written here only, so that workers need {needs} "
+        "(see docs/clusters.md)",
+    )
+
+
+def neuron_options(args: argparse.Namespace) -> SpikingOptions:
+    """What `add_neuron_options` was given."""
+    return spiking_options(
+        args.quality,
+        args.engine,
+        readout=args.readout,
+        duration_ms=args.duration,
+        dt_ms=args.dt,
+        current_noise=args.noise,
+        feature_noise=args.feature_noise,
+    )
+
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """Run a command line: bad input is one line and exit code 2, Ctrl-C exit code 130."""
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        print(f"error: {what}{error.strerror or error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    finally:
+        # Python would look through all objects for garbage before it ends, which takes half a
+        # second with Brian2's, and all of them go with the process.
+        gc.freeze()
+    sys.exit(0)

@@ -1,0 +1,1 @@
+"""Right answers that a layer is compared with, and the drives that ask for them."""

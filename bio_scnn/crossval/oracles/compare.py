@@ -1,0 +1,141 @@
+"""Spike trains of an implementation against what they should be, step by step or to the digit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles.grid import grid_trace, raster_of
+from bio_scnn.crossval.protocol import Setup
+from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, V_TOLERANCE, Subject
+from bio_scnn.neuron.events import exact_trace
+from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.neuron.trace import Trace
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How the spikes of one run differ from the oracle's.
+
+    Attributes
+    ----------
+    neurons, wrong : int
+        Neurons compared, which leaves out those where rounding decides; and those that differ.
+    spikes, expected : int
+        Of the neurons compared.
+    worst_ms : float, ms
+        Largest error of a spike time where the counts agree.
+    """
+
+    neurons: int
+    wrong: int
+    spikes: int
+    expected: int
+    worst_ms: float
+
+    @property
+    def observed(self) -> str:
+        """The finding in words."""
+        instead = f" instead of {self.expected}" if self.spikes != self.expected else ""
+        return (
+            f"{self.wrong} of {self.neurons} neurons fire otherwise: {self.spikes} spikes"
+            f"{instead}, off by up to {self.worst_ms:.3g} ms"
+        )
+
+    def values(self) -> dict[str, float]:
+        """The same as numbers."""
+        return {
+            "wrong_neurons": self.wrong,
+            "compared_neurons": self.neurons,
+            "spike_count_error": self.spikes - self.expected,
+            "spike_time_error_ms": self.worst_ms,
+        }
+
+
+def membrane_tolerance(
+    dtype: str, params: LIFParameters, dt_ms: float, V: NDArray
+) -> NDArray[np.float64]:
+    """How far off rounding may bring V, per neuron, for V of shape ``(steps, neurons)``.
+
+    Rounding is relative to the largest value that V, the threshold or the reset takes, and what a
+    time constant's worth of steps leave behind may add up.
+    """
+    largest = np.maximum(np.nanmax(np.abs(V), axis=0), max(abs(params.V_th), abs(params.V_reset)))
+    adds_up = 0.5 * float(np.finfo(dtype).eps) * params.tau_ms / dt_ms
+    return max(V_TOLERANCE[dtype], adds_up) * largest
+
+
+def noisy_alone(subject: Subject) -> bool:
+    """Whether a neuron alone, under a constant current, fires at intervals that vary.
+
+    A clock may round one of them by a step; those of an adapting neuron go one way.
+    """
+    if "noisy" not in subject.shared:
+        p, dt = subject.params, subject.dt_ms
+        current = probes.held(probes.rates(p, dt, 3)[1:2], round(500 / dt))
+        intervals = np.diff(subject.run(current).spike_times_ms[0])
+        turns = np.diff(intervals)
+        subject.shared["noisy"] = bool(
+            len(intervals) > 5
+            and np.ptp(intervals) > 1.5 * dt
+            and turns.max() > 0.5 * dt
+            and turns.min() < -0.5 * dt
+        )
+    return bool(subject.shared["noisy"])
+
+
+def compare(subject: Subject, trace: Trace, current: NDArray, setup: Setup) -> Comparison:
+    """Compare with the exact neuron if precise times are claimed, else with the on-grid oracle."""
+    if subject.claims.precise:
+        return compare_exact(trace, current, setup)
+    return compare_grid(trace, current, setup, subject.claims.spike_label)
+
+
+def compare_exact(trace: Trace, current: NDArray, setup: Setup) -> Comparison:
+    """Compare spike times with the event-driven solution."""
+    params, tolerance = setup.params, TIME_TOLERANCE_MS[setup.dtype]
+    oracle = exact_trace(current, setup.dt_ms, params)
+    assert oracle.membrane is not None
+    end = len(current) * setup.dt_ms
+    # Rounding decides where V comes to rest on the threshold, or a spike falls on the very end.
+    # NaN currents have no oracle at all.
+    tie = membrane_tolerance(setup.dtype, params, setup.dt_ms, oracle.membrane)
+    clear = np.all(np.abs(oracle.membrane - params.V_th) > tie, axis=0)
+    wrong = spikes = expected = 0
+    worst = 0.0
+    for neuron in np.flatnonzero(clear):
+        found, right = trace.spike_times_ms[neuron], oracle.spike_times_ms[neuron]
+        if len(found) != len(right):
+            found = found[found < end - tolerance]
+            right = right[right < end - tolerance]
+        spikes, expected = spikes + len(found), expected + len(right)
+        error = np.inf
+        if len(found) == len(right):
+            error = float(np.max(np.abs(found - right), initial=0.0))
+            worst = max(worst, error)
+        wrong += error > tolerance
+    return Comparison(int(clear.sum()), int(wrong), spikes, expected, worst)
+
+
+def compare_grid(trace: Trace, current: NDArray, setup: Setup, label: str) -> Comparison:
+    """Compare the steps of the spikes with the on-grid oracle's."""
+    oracle = grid_trace(current, setup.dt_ms, setup.params)
+    tie = membrane_tolerance(setup.dtype, setup.params, setup.dt_ms, oracle.before_reset)
+    clear = oracle.margin(setup.params.V_th) > tie
+    found = raster_of(trace, len(current), setup.dt_ms, label)[:, clear]
+    right = oracle.raster[:, clear]
+    worst = 0
+    for neuron in range(found.shape[1]):
+        one, other = np.flatnonzero(found[:, neuron]), np.flatnonzero(right[:, neuron])
+        if len(one) == len(other):
+            worst = max(worst, int(np.max(np.abs(one - other), initial=0)))
+    return Comparison(
+        int(clear.sum()),
+        int(np.any(found != right, axis=0).sum()),
+        int(found.sum()),
+        int(right.sum()),
+        worst * setup.dt_ms,
+    )

@@ -1,0 +1,234 @@
+"""From what people have, or how they call it, to an adapter."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import functools
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bio_scnn.crossval.adapters import ENTRIES
+from bio_scnn.crossval.adapters.wrapped import (
+    FactoryAdapter,
+    FunctionAdapter,
+    ModuleAdapter,
+    is_module,
+    kind,
+)
+from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, time_step
+from bio_scnn.errors import InputError
+from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+
+
+def as_adapter(
+    thing: Any,
+    *,
+    name: str | None = None,
+    params: LIFParameters | None = None,
+    dt_ms: float | None = None,
+    capabilities: Capabilities | None = None,
+) -> Adapter:
+    """An adapter around an implementation.
+
+    Parameters
+    ----------
+    thing : object
+        One of
+
+        - an `Adapter`, returned as it is, whatever the other arguments say; or a subclass of it,
+          or another callable without arguments that gives any of these;
+        - a ``torch.nn.Module`` that maps a ``(time, batch)`` tensor of currents to a ``(time,
+          batch)`` tensor of spikes. Each build starts from a copy of it as it is now;
+        - a callable with one argument, which is called ``setup`` or annotated as `Setup`, that
+          gives such a module for any neuron and time step;
+        - any other callable with one argument: a function that maps a ``(time, neurons)`` array
+          of currents to a ``(time, neurons)`` array of spikes, from the initial state.
+
+        Instead of the spikes they may return a tuple that begins with them. Its second item is
+        taken for V if `capabilities` declare a membrane.
+    name : str, optional
+        As it appears in reports.
+    params : LIFParameters, optional
+        The neuron; modules and functions have no other. Default: Table 1.
+    dt_ms : float, ms, optional
+        The time step of modules and functions. Default: 0.1 ms.
+    capabilities : Capabilities, optional
+        What it claims to be. Default: a clock-driven neuron that obeys eq. 1 and eq. 2 and shows
+        no V; a module without parameters and buffers is taken to compute in float32. The type of
+        a module's parameters or buffers replaces ``dtypes``.
+
+    Returns
+    -------
+    Adapter
+
+    Raises
+    ------
+    InputError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> def silent(current):
+    ...     return 0 * current
+    >>> as_adapter(silent).name
+    'silent'
+    """
+    if isinstance(thing, Adapter):
+        return thing
+    label = str(name or getattr(thing, "__name__", None) or type(thing).__name__)
+    params = TABLE_1 if params is None else params
+    dt_ms = time_step(0.1 if dt_ms is None else dt_ms)
+    if is_module(thing):
+        return ModuleAdapter(thing, label, params, dt_ms, capabilities)
+    if not callable(thing):
+        hint = "; for an implementation by its name, use resolve" * isinstance(thing, str)
+        raise InputError(
+            f"{kind(thing)} is no implementation: it must be an Adapter, a torch.nn.Module, or a "
+            f"callable that gives one or maps currents to spikes{hint}"
+        )
+    arguments = _required_arguments(thing)
+    if not arguments:
+        made = _called(thing, label)
+        if isinstance(made, Adapter):
+            return made
+        if is_module(made):
+            return ModuleAdapter(made, label, params, dt_ms, capabilities)
+        raise InputError(
+            f"{label}() gave {kind(made)}; without arguments it must give an Adapter or a "
+            "torch.nn.Module"
+        )
+    if len(arguments) == 1 and _wants_setup(arguments[0]):
+        return FactoryAdapter(thing, label, params, capabilities)
+    if len(arguments) == 1 and not isinstance(thing, type):
+        return FunctionAdapter(thing, label, params, dt_ms, capabilities)
+    needs = ", ".join(argument.name for argument in arguments)
+    if isinstance(thing, type):
+        raise InputError(f"{label} is a class that needs {needs}: give an instance of it")
+    raise InputError(
+        f"{label}({needs}) must take one argument: `setup`, to give a torch.nn.Module, or the "
+        "currents, to give spikes"
+    )
+
+
+def _called(thing: Callable, label: str) -> Any:
+    try:
+        return thing()
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:  # an abstract class, a framework that is missing
+        what = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise InputError(f"{label}() cannot be called ({what})") from error
+
+
+def resolve(name: str, dt_ms: float | None = None) -> Adapter:
+    """The implementation that a name means.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``adapters.ENTRIES``, ``package.module:object`` or ``path/to/file.py:object``;
+        the object is anything that `as_adapter` takes.
+    dt_ms : float, ms, optional
+        Time step of an object that has one of its own.
+
+    Returns
+    -------
+    Adapter
+
+    Raises
+    ------
+    InputError
+        If there is no such thing, or it cannot be imported.
+    """
+    if name in ENTRIES:
+        return ENTRIES[name].load()
+    place, _, dotted = name.rpartition(":")
+    if nameless(name):
+        file = name.rstrip(":")
+        raise InputError(f"{name}: name the object: {file}:OBJECT")
+    if not place or not dotted:
+        close = difflib.get_close_matches(name.lower(), ENTRIES, n=1)
+        known = f"did you mean {close[0]}?" if close else f"known are {', '.join(ENTRIES)}."
+        raise InputError(
+            f"there is no implementation {name!r}: {known} One of your own is named as "
+            "package.module:object or path/to/file.py:object"
+        )
+    module = _load(place)
+    try:
+        thing = functools.reduce(getattr, dotted.split("."), module)
+    except AttributeError:
+        close = difflib.get_close_matches(dotted, vars(module), n=1)
+        hint = f": did you mean {close[0]}?" if close else ""
+        raise InputError(f"{place} has no object {dotted!r}{hint}") from None
+    return as_adapter(thing, dt_ms=dt_ms)
+
+
+def nameless(name: str) -> bool:
+    """Whether it names a file and nothing in it."""
+    return name.rstrip(":").endswith(".py")
+
+
+def _required_arguments(thing: Callable) -> list[inspect.Parameter]:
+    """Those without a default, and one for ``*args``."""
+    try:
+        given = inspect.signature(thing).parameters.values()
+    except (ValueError, TypeError):  # some builtins have none
+        return [inspect.Parameter("current", inspect.Parameter.POSITIONAL_ONLY)]
+    required = [p for p in given if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+    fixed = [p for p in required if p.kind is not p.VAR_POSITIONAL]
+    return fixed if fixed or isinstance(thing, type) else required
+
+
+def _wants_setup(argument: inspect.Parameter) -> bool:
+    wanted = argument.annotation
+    return (
+        argument.name == "setup"
+        or wanted is Setup
+        or (isinstance(wanted, str) and wanted.rpartition(".")[2] == "Setup")
+    )
+
+
+def _load(place: str) -> ModuleType:
+    is_file = place.endswith(".py") or "/" in place or "\\" in place
+    path = Path(place).expanduser().resolve()
+    if is_file and not path.is_file():
+        raise InputError(f"{place}: no such file")
+    try:
+        with _on_path(path.parent if is_file else Path.cwd()):
+            return _run_file(path) if is_file else importlib.import_module(place)
+    except (Exception, SystemExit) as error:  # whatever it does when it is imported
+        what = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise InputError(f"{place} cannot be imported ({what})") from error
+
+
+def _run_file(path: Path) -> ModuleType:
+    # Not under its own name: a user's norse.py must not stand in for Norse.
+    name = f"_file_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError("a file of Python code has a name that ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where its dataclasses look for their module
+    spec.loader.exec_module(module)
+    return module
+
+
+@contextlib.contextmanager
+def _on_path(folder: Path) -> Iterator[None]:
+    """Let what is imported find what lies beside it, as ``python file.py`` would."""
+    if str(folder) in sys.path:
+        yield
+        return
+    sys.path.append(str(folder))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # it may have tidied up itself
+            sys.path.remove(str(folder))

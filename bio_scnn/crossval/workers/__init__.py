@@ -1,0 +1,1 @@
+"""Layers under test in processes of their own, so that none can harm the others."""

@@ -1,0 +1,251 @@
+"""Each implementation in a process of its own, so that no crash or hang costs a result.
+
+A step that ends its worker, or exceeds the time limit, becomes that check's ``error``; the
+remaining ones are taken by a new worker.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tqdm import tqdm
+
+from bio_scnn.crossval.results import CheckResult, Portrait, Report
+from bio_scnn.crossval.workers.process import Stopped, WorkerProcess
+from bio_scnn.crossval.workers.worker import BUILD, LIKENESS, LOAD, PORTRAIT, RUN
+from bio_scnn.errors import InputError
+from bio_scnn.runtime.config import from_table
+from bio_scnn.runtime.places import Cluster, Failure
+
+__all__ = ["Stopped", "Target", "check_apart"]
+
+OnEvent = Callable[[str, Any], None]
+
+# A framework that dies this often in a row will go on to do so.
+CRASHES_IN_A_ROW = 3
+SECONDS_TO_LOAD = 10.0  # at least; imports and compilers are slow the first time
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to check, and where.
+
+    Attributes
+    ----------
+    name : str
+        For progress and errors, until the adapter gives its own.
+    recipe : dict
+        As `worker.make_adapter` takes it.
+    python : str
+        Interpreter of an environment that has bio_scnn, and the framework.
+    """
+
+    name: str
+    recipe: dict[str, Any]
+    python: str = sys.executable
+
+
+def check_apart(
+    target: Target,
+    checks: Sequence[str],
+    *,
+    dt_ms: float = 0.1,
+    time_limit_s: float = 60.0,
+    on_event: OnEvent | None = None,
+    stop: threading.Event | None = None,
+) -> Report:
+    """Run checks on one implementation in a process of its own.
+
+    Parameters
+    ----------
+    target : Target
+    checks : sequence of str
+        Their names.
+    dt_ms : float, ms
+    time_limit_s : float, s
+        For each check; for loading, building and running the first time each, but 10 s at least.
+    on_event : callable, optional
+        Called with ``("start", check)`` before and ``("result", CheckResult)`` after each check.
+    stop : threading.Event, optional
+        Once it is set, the worker is killed.
+
+    Returns
+    -------
+    Report
+        Its `error` says why, if the implementation could not be loaded or kept crashing.
+
+    Raises
+    ------
+    InputError
+        If there is no such implementation or interpreter.
+    Stopped
+        After `stop` was set.
+    """
+    began = time.monotonic()
+    state = _State(target, checks, dt_ms, on_event or (lambda kind, content: None))
+    stop = stop or threading.Event()
+    crashes = 0
+    trials = [BUILD, RUN]
+    while state.left and not state.report.error:
+        job = {
+            "recipe": target.recipe,
+            "dt_ms": dt_ms,
+            "time_limit_s": time_limit_s,
+            "trials": trials,
+            "steps": state.left,
+        }
+        before = len(state.left)
+        with WorkerProcess(target.python, job, stop) as process:
+            step, why = state.follow(process, time_limit_s)
+        if step == LOAD:
+            state.give_up(why)
+        elif step in trials and why:
+            # What hangs or crashes there may do so in some checks only; they will say where.
+            trials = trials[: trials.index(step)]
+        elif why:
+            # Progress between two crashes means that only single checks are at fault.
+            crashes = crashes + 1 if len(state.left) == before else 1
+            state.crashed(step, why)
+            if crashes == CRASHES_IN_A_ROW and state.left:
+                how = why.partition("\n")[0]
+                state.give_up(f"given up after {crashes} crashes in a row; the last: {how}")
+    return replace(state.report, seconds=time.monotonic() - began)
+
+
+class _State:
+    """What is known of an implementation, and what is left to do."""
+
+    def __init__(self, target: Target, checks: Sequence[str], dt_ms: float, tell: OnEvent):
+        self.report = Report(name=target.name, dt_ms=dt_ms)
+        self.left = [*checks, PORTRAIT, LIKENESS]
+        self._checks = tuple(checks)
+        self._tell = tell
+        self._loaded = False
+        self._since = 0.0
+
+    def follow(self, process: WorkerProcess, time_limit_s: float) -> tuple[str, str]:
+        """Until its end; the step at which it ended, and why, if it was not finished."""
+        step = LOAD
+        while True:
+            slow = step in (LOAD, BUILD, RUN)
+            limit = max(time_limit_s, SECONDS_TO_LOAD) if slow else time_limit_s
+            event, content = process.next(limit)
+            if event == "start":
+                step, self._since = content, time.monotonic()
+                if step in self._checks:
+                    self._tell("start", step)
+            elif event == "loaded":
+                self._loaded = True
+                if not self.report.results:
+                    self.report = Report.from_json(content)
+            elif event == "done":
+                self._done(step, content)
+            elif event == "bad input" and not self._loaded:
+                raise InputError(content)
+            elif event in ("failed", "bad input"):
+                return LOAD, content
+            elif event == "finished":
+                process.let_end()
+                return step, ""
+            else:
+                return step, content
+
+    def crashed(self, step: str, why: str) -> None:
+        """Turn the end of a worker into a result."""
+        if step in self._checks:
+            seconds = time.monotonic() - self._since
+            self._add(CheckResult(step, "error", reason=why, seconds=seconds))
+        self.left.remove(step)
+
+    def give_up(self, why: str) -> None:
+        """No more workers; what is left of the checks has not been run."""
+        for step in self.left:
+            if self.report.results and step in self._checks:
+                self._add(CheckResult(step, "error", reason=f"not run: {why}"))
+        self.report = replace(self.report, error=why)
+
+    def _done(self, step: str, content: Any) -> None:
+        if step in self._checks:
+            self._add(from_table(CheckResult, content, "result"))
+        elif step == LIKENESS:
+            self.report = replace(self.report, behaves_like=content)
+        else:
+            drawn = content["portrait"]
+            portrait = None if drawn is None else from_table(Portrait, drawn, "portrait")
+            rate = content["rate_at_150_hz"]
+            self.report = replace(self.report, portrait=portrait, rate_at_150_hz=rate)
+        self.left.remove(step)
+
+    def _add(self, result: CheckResult) -> None:
+        self.report = replace(self.report, results=(*self.report.results, result))
+        self._tell("result", result)
+
+
+def check_all(
+    targets: Sequence[Target], checks: Sequence[str], dt_ms: float, limit_s: float, jobs: int
+) -> list[Report]:
+    """Check every target in a process of its own, with a progress bar; in the order given."""
+    stop = threading.Event()
+    with (
+        tqdm(total=len(targets) * len(checks), leave=False, disable=None, unit="check") as bar,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+
+        def one(target: Target) -> Report:
+            def follow(kind: str, content: Any) -> None:
+                if kind == "start":
+                    bar.set_postfix_str(f"{target.name}: {content}")
+                else:
+                    bar.update()
+
+            try:
+                report = check_apart(
+                    target, checks, dt_ms=dt_ms, time_limit_s=limit_s, on_event=follow, stop=stop
+                )
+            except InputError as error:
+                if len(targets) == 1:
+                    raise
+                # The others' results are worth more than an early end.
+                report = Report(name=target.name, dt_ms=dt_ms, error=str(error))
+            bar.update(len(checks) - len(report.results))
+            return report
+
+        running = [pool.submit(one, target) for target in targets]
+        try:
+            return [future.result() for future in running]
+        except BaseException:  # Ctrl-C as well: no worker may outlive us
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def check_all_there(
+    targets: Sequence[Target],
+    checks: Sequence[str],
+    dt_ms: float,
+    limit_s: float,
+    cluster: Cluster,
+) -> list[Report]:
+    """Check every target on a worker of a cluster, with a progress bar; in the order given."""
+    reports = {}
+    results = cluster.each(_check_there, targets, checks, dt_ms, limit_s)
+    with tqdm(results, total=len(targets), leave=False, disable=None, unit="target") as bar:
+        for index, found in bar:
+            if isinstance(found, Failure):
+                if len(targets) == 1:
+                    raise InputError(found.reason)
+                found = Report(name=targets[index].name, dt_ms=dt_ms, error=found.reason)
+            reports[index] = found
+    return [reports[index] for index in range(len(targets))]
+
+
+def _check_there(target: Target, checks: Sequence[str], dt_ms: float, limit_s: float) -> Report:
+    """Check one with the worker's own interpreter."""
+    target = replace(target, python=sys.executable)
+    return check_apart(target, checks, dt_ms=dt_ms, time_limit_s=limit_s)

@@ -1,0 +1,237 @@
+"""Images and masks as the rest of the package sees them: read, written, and scaled to [0, 1].
+
+`image_codecs` knows the file formats; what cannot be used is refused here, by name.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from bio_scnn.data.codecs import decode, encode
+from bio_scnn.errors import InputError
+from bio_scnn.runtime.files import write_whole
+from bio_scnn.runtime.memory import give_back_freed_memory
+
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".ppm", ".pgm", ".gif"}
+)
+
+_EIGHT, _SIXTEEN = np.dtype(np.uint8), np.dtype(np.uint16)
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+# Which depths and numbers of channels a format holds.
+_WRITABLE: dict[str, tuple[tuple[np.dtype, ...], tuple[int, ...]]] = {
+    ".png": ((_EIGHT, _SIXTEEN), (1, 2, 3, 4)),
+    ".tif": ((_EIGHT, _SIXTEEN, *_FLOATS), (1, 2, 3, 4)),
+    ".tiff": ((_EIGHT, _SIXTEEN, *_FLOATS), (1, 2, 3, 4)),
+    ".jpg": ((_EIGHT,), (1, 3)),
+    ".jpeg": ((_EIGHT,), (1, 3)),
+    ".webp": ((_EIGHT,), (3, 4)),
+    ".bmp": ((_EIGHT,), (1, 3)),
+    ".pgm": ((_EIGHT, _SIXTEEN), (1,)),
+    ".ppm": ((_EIGHT, _SIXTEEN), (3,)),
+}
+
+
+def read_image(path: str | os.PathLike) -> np.ndarray:
+    """Read an image file in the depth it is stored in.
+
+    Parameters
+    ----------
+    path : path-like
+        A PNG, JPEG, TIFF, BMP, WebP, PPM, PGM or GIF file. Of several frames the first is read.
+
+    Returns
+    -------
+    image : ndarray of uint8, uint16, float32 or float64
+        (H, W) grey, (H, W, 2) grey and alpha, (H, W, 3) RGB or (H, W, 4) RGB and alpha.
+        Palettes and 1-bit images are expanded to 8 bits, CMYK and YCbCr are converted to RGB,
+        and the EXIF orientation is applied.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is not a readable image of one of these shapes.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file; give the path of an image")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give the path of one image")
+    try:
+        image = decode(path)
+    except InputError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path}: too large to read safely ({error})") from error
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path}: not a readable image (of no known format)") from error
+    except Exception as error:  # decoders raise nearly anything at broken files
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not a readable image ({reason})") from error
+    if image.size == 0 or image.ndim not in (2, 3):
+        raise InputError(f"{path}: has shape {image.shape}; expected (H, W) or (H, W, 1 to 4)")
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    if image.ndim == 3 and image.shape[2] > 4:
+        raise InputError(f"{path}: has {image.shape[2]} channels; expected 1 to 4")
+    give_back_freed_memory(image.nbytes)  # a decoder holds the picture once more
+    return np.ascontiguousarray(image)
+
+
+def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
+    """Write an image file, in the format its suffix names and the depth the array has.
+
+    The file appears whole or not at all; folders on the way are created.
+
+    Parameters
+    ----------
+    path : path-like
+        Ends in png, tif, tiff, jpg, jpeg, webp, bmp, pgm or ppm. All but JPEG keep every pixel.
+    image : ndarray of uint8, uint16, float32 or float64
+        Shape (H, W) or (H, W, C): grey, grey and alpha, RGB, RGB and alpha. Only PNG, TIFF and
+        Netpbm hold 16 bits, and only TIFF holds floats; see `from_float`.
+
+    Raises
+    ------
+    InputError
+        If the format does not hold such an image, or the file cannot be written.
+    """
+    write_whole(Path(path), image_file(path, image))
+
+
+def image_file(path: str | os.PathLike, image: np.ndarray) -> bytes:
+    """The contents of the file that `write_image` writes, with its parameters and errors."""
+    path, image = Path(path), np.asarray(image)
+    suffix = path.suffix.lower()
+    if suffix not in _WRITABLE:
+        known = " ".join(sorted(_WRITABLE))
+        raise InputError(f"{path}: cannot write files of type {suffix or 'none'!r}; use {known}")
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    if image.ndim not in (2, 3) or image.size == 0 or image.shape[2:] > (4,):
+        raise InputError(
+            f"{path}: cannot write shape {image.shape}; give (H, W) or (H, W, 1 to 4)"
+        )
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    depths, counts = _WRITABLE[suffix]
+    if image.dtype not in depths or channels not in counts:
+        better = ".png" if image.dtype in (_EIGHT, _SIXTEEN) else ".tif"
+        raise InputError(
+            f"{path}: {suffix} does not hold {channels} channel(s) of {image.dtype}; use {better}"
+            + ("" if image.dtype in _WRITABLE[".tif"][0] else " and uint8, uint16 or float32")
+        )
+    give_back_freed_memory(image.nbytes)  # an encoder, too
+    try:
+        return encode(np.ascontiguousarray(image), channels, suffix)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be written ({error})") from error
+
+
+def output_path_for(source: str | os.PathLike, folder: str | os.PathLike | None = None) -> Path:
+    """Where the restored version of an image goes by default.
+
+    Parameters
+    ----------
+    source : path-like
+        The damaged image.
+    folder : path-like, optional
+        Folder of the result; by default that of `source`.
+
+    Returns
+    -------
+    path : Path
+        ``<name>_restored.png``, or ``.tif`` for a TIFF source, which may hold floats. Both keep
+        the known pixels bit for bit; the source's own format might not.
+    """
+    source = Path(source)
+    suffix = source.suffix if source.suffix.lower() in (".tif", ".tiff") else ".png"
+    return Path(folder or source.parent, f"{source.stem}_restored{suffix}")
+
+
+def to_float(image: np.ndarray) -> np.ndarray:
+    """Scale an image to float64 in [0, 1].
+
+    Parameters
+    ----------
+    image : ndarray of bool, uint8, uint16 or float, any shape
+        Integers are divided by the largest of their type; floats must be in [0, 1] already.
+
+    Returns
+    -------
+    image : ndarray of float64
+        Always a copy.
+
+    Raises
+    ------
+    InputError
+        If floats are not finite or not in [0, 1], or the type is another one.
+    """
+    image = np.asarray(image)
+    if image.dtype == bool:
+        return image.astype(np.float64)
+    if image.dtype in (_EIGHT, _SIXTEEN):
+        return image / np.float64(np.iinfo(image.dtype).max)
+    if image.dtype.kind != "f":
+        raise InputError(f"image has {image.dtype} pixels; give uint8, uint16 or float in [0, 1]")
+    if not np.isfinite(image).all():
+        raise InputError(
+            "image has NaN or infinite pixels; set those to 0 and mark them as missing"
+        )
+    if image.size and not (image.min() >= 0.0 and image.max() <= 1.0):
+        raise InputError(
+            f"image has values from {image.min():g} to {image.max():g}; scale floats to [0, 1]"
+        )
+    return image.astype(np.float64)
+
+
+def from_float(image: np.ndarray, dtype: np.typing.DTypeLike) -> np.ndarray:
+    """Undo `to_float`: clip to [0, 1], scale to the range of `dtype`, round half to even.
+
+    Parameters
+    ----------
+    image : ndarray of float, any shape
+        Intensities; what is outside [0, 1] is clipped.
+    dtype : data type
+        uint8, uint16 or a float type, which is only clipped.
+
+    Returns
+    -------
+    image : ndarray of `dtype`
+    """
+    dtype = np.dtype(dtype)
+    clipped = np.clip(np.asarray(image, np.float64), 0.0, 1.0)
+    if dtype.kind == "f":
+        return clipped.astype(dtype)
+    if dtype not in (_EIGHT, _SIXTEEN):
+        raise InputError(f"cannot turn an image into {dtype}; give uint8, uint16 or a float type")
+    return np.rint(clipped * np.iinfo(dtype).max).astype(dtype)
+
+
+def read_mask(path: str | os.PathLike) -> np.ndarray:
+    """Read a mask: a pixel is missing where any colour channel is not zero.
+
+    Alpha says nothing, since most programs write an opaque one unasked, unless it is all there is:
+    where the colour is the same everywhere and alpha varies, non-zero alpha means missing. Prefer
+    lossless formats: JPEG's ringing around edges is not zero and so counts as missing.
+
+    Parameters
+    ----------
+    path : path-like
+        Any file that `read_image` reads.
+
+    Returns
+    -------
+    mask : ndarray of bool, shape (H, W)
+        True = missing.
+    """
+    image = read_image(path)
+    if image.ndim == 2:
+        return image != 0
+    if image.shape[2] == 3:
+        return (image != 0).any(axis=2)
+    colour, alpha = image[..., :-1], image[..., -1]
+    if (colour == colour[0, 0]).all() and (alpha != alpha[0, 0]).any():
+        return alpha != 0
+    return (colour != 0).any(axis=2)

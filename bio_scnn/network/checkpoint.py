@@ -1,0 +1,168 @@
+"""Weights on disk: safetensors, with what they are and how they came to be inside.
+
+Kernels are stored as PyTorch's ``Conv2d`` wants them, ``(C_out, C_in, k, k)``, so that the file
+opens directly in the usual deep-learning tools; in memory they are ``(k, k, C_in, C_out)``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from bio_scnn.errors import InputError
+from bio_scnn.network.architecture import Architecture, init_params
+from bio_scnn.network.cnn import Params
+from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.runtime.config import from_table, to_table
+from bio_scnn.runtime.files import write_whole
+
+FORMAT = "bio_scnn.model.1"
+
+
+def digest(tensors: Params) -> str:
+    """SHA-256 over names, shapes and values, in the order of the names."""
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        value = np.ascontiguousarray(tensors[name])
+        sha.update(f"{name}{value.shape}{value.dtype.str}".encode())
+        sha.update(value.tobytes())
+    return sha.hexdigest()
+
+
+def save_tensors(path: Path, tensors: Params, metadata: Mapping[str, str]) -> None:
+    """Write tensors and metadata, with a checksum of the tensors."""
+    contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    write_whole(path, save(contiguous, dict(metadata) | {"sha256": digest(contiguous)}))
+
+
+def load_tensors(path: Path, expected_format: str) -> tuple[Params, dict[str, str]]:
+    """Read tensors and metadata back, and check format and checksum.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, of another format, or damaged.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no file {path}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            names = list(file.keys())  # the open file itself cannot be iterated over
+            tensors = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is not a readable safetensors file: {error}") from None
+    if metadata.get("format") != expected_format:
+        raise InputError(
+            f"{path} has the format {metadata.get('format')!r}; expected {expected_format!r}"
+        )
+    if metadata.get("sha256") != digest(tensors):
+        raise InputError(f"{path} is damaged: its checksum does not match its weights")
+    return tensors, metadata
+
+
+def save_model(path: Path, model: HybridSCNN, about: Mapping[str, Any]) -> None:
+    """Store a model and a description of it.
+
+    Parameters
+    ----------
+    path : Path
+    model : HybridSCNN
+    about : mapping
+        Anything JSON can hold: configuration, versions, data, metrics.
+    """
+    tensors = {
+        name: value.transpose(3, 2, 0, 1) if value.ndim == 4 else value
+        for name, value in model.params.items()
+    }
+    metadata = {
+        "format": FORMAT,
+        "architecture": json.dumps(to_table(model.architecture)),
+        "lif": json.dumps(to_table(model.lif)),
+        "about": json.dumps(dict(about)),
+    }
+    save_tensors(path, tensors, metadata)
+
+
+def load_model(path: Path) -> tuple[HybridSCNN, dict[str, Any]]:
+    """Load what `save_model` stored.
+
+    Returns
+    -------
+    model : HybridSCNN
+    about : dict
+        The stored description, and the weights' ``sha256``.
+
+    Raises
+    ------
+    InputError
+        If the file is not such a model.
+    """
+    tensors, metadata = load_tensors(path, FORMAT)
+    try:
+        tables = {key: json.loads(metadata[key]) for key in ("architecture", "lif", "about")}
+    except (KeyError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} lacks a valid description of its model: {error}") from None
+    if not isinstance(tables["about"], dict):
+        raise InputError(f"{path} lacks a valid description of its model: about is no table")
+    architecture = from_table(Architecture, tables["architecture"], f"{path}, architecture")
+    lif = from_table(LIFParameters, tables["lif"], f"{path}, lif")
+    params = {
+        name: np.ascontiguousarray(value.transpose(2, 3, 1, 0)) if value.ndim == 4 else value
+        for name, value in tensors.items()
+    }
+    expected = {n: v.shape for n, v in init_params(architecture, np.random.default_rng(0)).items()}
+    found = {name: value.shape for name, value in params.items()}
+    if found != expected:
+        wrong = sorted(n for n in expected | found if expected.get(n) != found.get(n))
+        raise InputError(f"{path}: weights that do not fit the architecture: {', '.join(wrong)}")
+    for name, value in params.items():
+        if value.dtype.kind != "f" or not np.isfinite(value).all():
+            raise InputError(f"{path}: {name} must hold finite floats, not {value.dtype} or NaN")
+    return HybridSCNN(architecture, params, lif), tables["about"] | {"sha256": metadata["sha256"]}
+
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+# In an installed package, and in a checkout.
+_FOLDERS = (_PACKAGE / "models", _PACKAGE.parent / "models")
+
+
+def model_path(name: str) -> Path:
+    """Path of a shipped model by its name, or of a model file by its path.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``inpaint``; anything with a suffix or a folder is taken as a path.
+
+    Raises
+    ------
+    InputError
+        If there is no such model.
+    """
+    return _find(name, ".safetensors")
+
+
+def config_path(name: str) -> Path:
+    """Path of the configuration that trained a shipped model; otherwise as `model_path`."""
+    return _find(name, ".toml")
+
+
+def _find(name: str, suffix: str) -> Path:
+    if Path(name).suffix or Path(name).name != name:
+        return Path(name)
+    for folder in _FOLDERS:
+        if (path := folder / f"{name}{suffix}").is_file():
+            return path
+    shipped = sorted({path.stem for folder in _FOLDERS for path in folder.glob(f"*{suffix}")})
+    choice = f"choose from {', '.join(shipped)}, or give" if shipped else "give"
+    raise InputError(f"there is no shipped model {name!r}; {choice} a file")

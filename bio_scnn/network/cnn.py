@@ -1,0 +1,172 @@
+"""The non-spiking part of the hybrid: five trainable convolution layers, in NumPy.
+
+A layer is described by a frozen `ConvLayer`; the network is the tuple of them. Parameters live in
+a plain dictionary of arrays, ``"conv2.weight"``, ``"conv2.bias"``, and so on, numbered from 2
+because convolution 1 is the spiking frontend.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from bio_scnn.errors import InputError
+from bio_scnn.network.conv2d import Array, conv2d, conv2d_backward, depth_to_space, space_to_depth
+
+Params = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class ConvLayer:
+    """One convolution layer of the CNN.
+
+    Attributes
+    ----------
+    channels : int
+        Output channels of the convolution (before shuffling).
+    kernel, stride, dilation : int
+        Side of the square kernel, its step, and the spacing of its taps.
+    relu : bool
+        Rectify the output.
+    residual : bool
+        Add the layer's input to the convolution's output before rectifying.
+    upsample : int
+        Unfold channels into ``upsample x upsample`` pixels after rectifying.
+    see_rates : bool
+        Append the normalised firing rates to the layer's input.
+    """
+
+    channels: int
+    kernel: int = 3
+    stride: int = 1
+    dilation: int = 1
+    relu: bool = True
+    residual: bool = False
+    upsample: int = 1
+    see_rates: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "kernel", "stride", "dilation", "upsample"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} of a layer is {getattr(self, name)}; it must be >= 1")
+
+
+class Trace(NamedTuple):
+    """What one layer's backward pass needs of its forward pass."""
+
+    x: Array  # input, rates appended
+    y: Array  # output of the rectification, before upsampling
+
+
+def layer_names(layers: tuple[ConvLayer, ...]) -> list[str]:
+    """The parameter prefix of each layer: ``conv2``, ``conv3``, ..."""
+    return [f"conv{number}" for number in range(2, len(layers) + 2)]
+
+
+def init_params(
+    layers: tuple[ConvLayer, ...], c_rates: int, rng: np.random.Generator, last_gain: float = 1.0
+) -> Params:
+    """Draw weights as He et al. (2015) did; the last layer's are scaled by `last_gain`."""
+    params: Params = {}
+    c_in = c_rates
+    for name, layer in zip(layer_names(layers), layers, strict=True):
+        c_in += c_rates * layer.see_rates
+        shape = (layer.kernel, layer.kernel, c_in, layer.channels)
+        params[f"{name}.weight"] = np.sqrt(2 / np.prod(shape[:3])) * rng.standard_normal(shape)
+        params[f"{name}.bias"] = np.zeros(layer.channels)
+        c_in = layer.channels // layer.upsample**2
+    params[f"{layer_names(layers)[-1]}.weight"] *= last_gain
+    return params
+
+
+def forward(
+    layers: tuple[ConvLayer, ...],
+    params: Params,
+    rates: Array,
+    *,
+    keep: bool = False,
+    pool: Executor | None = None,
+) -> tuple[Array, list[Trace]]:
+    """Run the CNN on normalised firing rates.
+
+    The layers see the rates less 1/2: a common positive offset of all inputs would dominate the
+    first steps of training and silence the rectifiers.
+
+    Parameters
+    ----------
+    layers : tuple of ConvLayer
+    params : dict of arrays
+    rates : array, shape (N, H, W, C)
+    keep : bool
+        Also return what `backward` needs; otherwise the list is empty.
+    pool : concurrent.futures.Executor, optional
+        Threads for `bio_scnn.network.conv2d.conv2d`.
+
+    Returns
+    -------
+    y : array, shape (N, H', W', C')
+    traces : list of Trace
+    """
+    traces = []
+    x: Array
+    x = rates = rates - rates.dtype.type(0.5)
+    for name, layer in zip(layer_names(layers), layers, strict=True):
+        if layer.see_rates:
+            x = np.concatenate([x, rates], axis=-1)
+        y = conv2d(
+            x,
+            params[f"{name}.weight"],
+            params[f"{name}.bias"],
+            stride=layer.stride,
+            dilation=layer.dilation,
+            skip=x if layer.residual else None,
+            relu=layer.relu,
+            pool=pool,
+        )
+        if keep:
+            traces.append(Trace(x, y))
+        x = depth_to_space(y, layer.upsample) if layer.upsample > 1 else y
+    return x, traces
+
+
+def backward(
+    layers: tuple[ConvLayer, ...], params: Params, traces: list[Trace], dy: Array
+) -> tuple[Array, Params]:
+    """Carry a cotangent of the output back to the rates and the parameters.
+
+    Parameters
+    ----------
+    layers, params
+        What `forward` was given.
+    traces : list of Trace
+        What it kept.
+    dy : array, shape of the output
+
+    Returns
+    -------
+    drates : array, shape of the rates
+    grads : dict of arrays, keys of params
+    """
+    grads: Params = {}
+    drates: Array | None = None
+    rows = list(zip(layer_names(layers), layers, traces, strict=True))
+    for name, layer, (x, y) in reversed(rows):
+        if layer.upsample > 1:
+            dy = space_to_depth(dy, layer.upsample)
+        if layer.relu:
+            dy = dy * (y > 0)
+        dx, grads[f"{name}.weight"], grads[f"{name}.bias"] = conv2d_backward(
+            x, params[f"{name}.weight"], dy, stride=layer.stride, dilation=layer.dilation
+        )
+        assert dx is not None
+        if layer.residual:
+            dx += dy
+        if layer.see_rates:
+            c_own = x.shape[-1] - traces[0].x.shape[-1]
+            drates = dx[..., c_own:] if drates is None else drates + dx[..., c_own:]
+            dx = dx[..., :c_own]
+        dy = dx
+    return (dy if drates is None else dy + drates), grads

@@ -1,0 +1,40 @@
+"""A neuron: its parameters, its closed form, its events, and its simulation in Brian2.
+
+Everything that knows Brian2 is private to this wing.
+"""
+
+from bio_scnn.neuron.closed_form import (
+    current_for_rate,
+    firing_rate,
+    first_spike_ms,
+    membrane,
+    rate_derivative,
+    rheobase,
+    spike_count,
+    spike_times,
+)
+from bio_scnn.neuron.events import exact_trace
+from bio_scnn.neuron.parameters import NOISE_STD, TABLE_1, LIFParameters
+from bio_scnn.neuron.recording import Recording
+from bio_scnn.neuron.simulation import simulate
+from bio_scnn.neuron.synapse import presynaptic_events
+from bio_scnn.neuron.trace import Trace
+
+__all__ = [
+    "NOISE_STD",
+    "TABLE_1",
+    "LIFParameters",
+    "Recording",
+    "Trace",
+    "current_for_rate",
+    "exact_trace",
+    "firing_rate",
+    "first_spike_ms",
+    "membrane",
+    "presynaptic_events",
+    "rate_derivative",
+    "rheobase",
+    "simulate",
+    "spike_count",
+    "spike_times",
+]

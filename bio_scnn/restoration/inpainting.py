@@ -1,0 +1,173 @@
+"""Restore the missing pixels of an image with a trained network, its neurons simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.errors import InputError
+from bio_scnn.network.architecture import IMAGE_CHANNELS
+from bio_scnn.network.checkpoint import load_model, model_path
+from bio_scnn.network.hybrid import (
+    HybridSCNN,
+    Quality,
+    SpikingOptions,
+    check_quality,
+    spiking_options,
+)
+from bio_scnn.restoration.colour import _restore_colour
+from bio_scnn.restoration.picture import UnitPicture, _check, _colour_groups, unit_range
+from bio_scnn.restoration.result import _SHOWN_MAPS, RateMaps, Restoration
+from bio_scnn.restoration.tiling import orientations
+
+
+def inpaint(
+    image: NDArray,
+    mask: NDArray,
+    *,
+    channel_axis: int | None = None,
+    model: str | Path | HybridSCNN = "inpaint",
+    engine: Literal["brian2", "closed-form"] | None = None,
+    readout: Literal["isi", "count"] = "isi",
+    quality: Quality = "default",
+    seed: int | None = None,
+) -> NDArray:
+    """Restore missing pixels; in its arguments like scikit-image's `inpaint_biharmonic`.
+
+    Parameters
+    ----------
+    image : array, shape (H, W), or with one more axis for channels
+        Unsigned integers of up to 32 bits, or floats. Values at missing pixels are not looked at.
+    mask : bool array, shape (H, W)
+        True (non-zero) where a pixel is missing.
+    channel_axis : int, optional
+        Which axis of the image holds the channels; None for a grey image.
+    model : str, path or HybridSCNN
+        A shipped model's name, a file, or a network already loaded.
+    engine : {'brian2', 'closed-form'}, optional
+        Simulate every spike, or use the closed form of the firing rate. By default every spike
+        is simulated, unless the quality is 'fast'.
+    readout : {'isi', 'count'}
+        How rates are read from spikes.
+    quality : {'fast', 'default', 'best'}
+        'fast' simulates nothing: rates are those of the closed form, to which the simulation
+        agrees to rounding. 'best' restores the eight reflections and rotations of the picture,
+        each with neurons of its own, and returns their mean.
+    seed : int, optional
+        Only the noise that a model or option asks for depends on it.
+
+    Returns
+    -------
+    array
+        Shape and type of the image. Known pixels are the same, bit for bit.
+
+    Raises
+    ------
+    InputError
+        If image, mask or model cannot be used, or the quality does not go with the engine.
+
+    See Also
+    --------
+    restore : the same, and what was simulated.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimage.data import astronaut
+    >>> from bio_scnn import inpaint
+    >>> image = astronaut()[:64, 160:224]
+    >>> mask = np.zeros(image.shape[:2], bool)
+    >>> mask[20:28, 20:40] = True
+    >>> restored = inpaint(image, mask, channel_axis=-1)
+    >>> bool((restored[~mask] == image[~mask]).all())
+    True
+    """
+    image = np.asarray(image)
+    if channel_axis is None and image.ndim != 2:
+        raise InputError(
+            f"the image has shape {image.shape}; for one with channels say which axis they are "
+            "(channel_axis=-1 for the last)"
+        )
+    if channel_axis is not None:
+        if not -image.ndim <= channel_axis < image.ndim:
+            raise InputError(f"channel_axis {channel_axis} is not an axis of shape {image.shape}")
+        image = np.moveaxis(image, channel_axis, -1)
+    options = spiking_options(quality, engine, readout=readout)
+    result = restore(image, mask, model=model, options=options, quality=quality, seed=seed).image
+    return result if channel_axis is None else np.moveaxis(result, -1, channel_axis)
+
+
+def restore(
+    image: NDArray,
+    mask: NDArray,
+    *,
+    model: str | Path | HybridSCNN = "inpaint",
+    options: SpikingOptions | None = None,
+    quality: Quality = "default",
+    seed: int | None = None,
+    progress: Callable[[float], None] | None = None,
+    rates_every: int = 1,
+    overwrite: bool = False,
+) -> Restoration:
+    """Restore missing pixels, and report what was simulated.
+
+    Parameters
+    ----------
+    image : array, shape (H, W) or (H, W, C)
+    mask, model, quality, seed
+        As for `inpaint`.
+    options : SpikingOptions, optional
+        How the neurons are run; by default those of `spiking_options` for the quality.
+    progress : callable, optional
+        Told the fraction done, of all orientations and channels; by another thread than the
+        caller's if there are many, but only one.
+    rates_every : int
+        Keep every second, third, ... row and column of the rate maps: what a drawing needs of a
+        large picture.
+    overwrite : bool
+        Put the result into the image's own memory, if that can be written to.
+
+    Returns
+    -------
+    Restoration
+    """
+    image, mask = np.asarray(image), np.asarray(mask).astype(bool, copy=False)
+    _check(image, mask)
+    options = spiking_options(quality) if options is None else options
+    check_quality(quality, options.engine)
+    network = model if isinstance(model, HybridSCNN) else load_model(model_path(str(model)))[0]
+    channels = image[..., np.newaxis] if image.ndim == 2 else image
+    low, span = unit_range(channels, mask)
+    rows, columns = (-(-side // (network.architecture.fold * rates_every)) for side in mask.shape)
+    shown = RateMaps((rows, columns, _SHOWN_MAPS), rates_every)
+    own = overwrite and image.flags.writeable
+    result = Restoration(image if own else image.copy(), rates=shown)
+    restored = np.empty((np.count_nonzero(mask), channels.shape[-1]))
+    groups = _colour_groups(channels.shape[-1])
+    seeds = np.random.SeedSequence(seed).spawn(len(groups))
+    for number, (group, group_seed) in enumerate(zip(groups, seeds, strict=True)):
+
+        def report(fraction: float, number: int = number) -> None:
+            if progress is not None:
+                progress((number + fraction) / len(groups))
+
+        colour = channels[..., group[0] : group[-1] + 1]
+        colour = np.broadcast_to(colour, (*mask.shape, IMAGE_CHANNELS))
+        picture = UnitPicture(colour, mask, low, span)
+        kept = shown if number == 0 else None
+        output = _restore_colour(
+            picture, network, options, orientations(quality), group_seed, result, report, kept
+        )
+        if len(group) == 1:  # a single channel was shown three times
+            output = output.mean(axis=-1, keepdims=True)
+        restored[:, group] = np.clip(output, 0, 1)
+    values = low + span * restored
+    if image.dtype.kind in "ub":
+        values = np.rint(values)
+    view = result.image[..., np.newaxis] if image.ndim == 2 else result.image
+    view[mask] = values.astype(image.dtype)
+    return result

@@ -1,0 +1,1 @@
+"""Where and how work runs: places, processes, memory, files, configuration, provenance."""

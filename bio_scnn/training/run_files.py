@@ -1,0 +1,148 @@
+"""Files of a training run: state, log, curves, configuration."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from bio_scnn.data.masks import MASK_KINDS
+from bio_scnn.errors import InputError
+from bio_scnn.network.checkpoint import load_tensors, save_tensors
+from bio_scnn.runtime.config import from_table, read_toml, to_table
+from bio_scnn.runtime.files import write_whole
+from bio_scnn.training import loop as training
+from bio_scnn.training.settings import Config
+from bio_scnn.training.state import TrainingState
+
+STATE_FORMAT = "bio_scnn.training.1"
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files of one training run, all in one folder and named after the configuration."""
+
+    folder: Path
+    name: str
+
+    @property
+    def model(self) -> Path:
+        return self.folder / f"{self.name}.safetensors"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / f"{self.name}.toml"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / f"{self.name}.state.safetensors"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.name}-log.csv"
+
+    @property
+    def curves(self) -> Path:
+        return self.folder / f"{self.name}-curves.png"
+
+
+LOG_COLUMNS = ("step", "loss", "learning_rate", *(f"psnr_{kind}" for kind in MASK_KINDS), "mse")
+
+Log = list[dict[str, float]]
+
+
+def save_state(
+    path: Path, state: TrainingState, config: Config, log: Log, photographs: str
+) -> None:
+    """Store a run, so that `load_state` goes on exactly where it was.
+
+    `photographs` is the digest of their names, by which other data are noticed.
+    """
+    tensors = {
+        f"{part}/{name}": value
+        for part in ("params", "m", "v", "ema")
+        for name, value in getattr(state, part).items()
+    }
+    metadata = {
+        "format": STATE_FORMAT,
+        "step": str(state.step),
+        "config": json.dumps(_comparable(config)),
+        "log": json.dumps(log),
+        "photographs": photographs,
+    }
+    save_tensors(path, tensors, metadata)
+
+
+def load_state(path: Path, config: Config, photographs: str) -> tuple[TrainingState, Log]:
+    """Load a run; configuration and data must be those it was started with."""
+    if not path.exists():
+        raise InputError(f"nothing has been saved in {path} yet; leave out --resume")
+    tensors, metadata = load_tensors(path, STATE_FORMAT)
+    if metadata["photographs"] != photographs:
+        raise InputError(f"{path} was started with other photographs; give the same --data")
+    stored, asked = json.loads(metadata["config"]), _comparable(config)
+    for table in asked:
+        for name in asked[table]:
+            if stored[table].get(name) != asked[table][name]:
+                raise InputError(
+                    f"{path} was started with {table}.{name} = {stored[table].get(name)!r}, not "
+                    f"{asked[table][name]!r}; resume with the same settings, or start anew"
+                )
+    parts: dict[str, training.Params] = {"params": {}, "m": {}, "v": {}, "ema": {}}
+    for key, value in tensors.items():
+        part, _, name = key.partition("/")
+        parts[part][name] = value
+    return TrainingState(int(metadata["step"]), **parts), json.loads(metadata["log"])
+
+
+def _comparable(config: Config) -> dict[str, Any]:
+    """The configuration as JSON gives it back, without where the data happen to lie."""
+    table = json.loads(json.dumps(to_table(config)))
+    for name in ("folder", "val_folder", "memory_mb"):
+        del table["data"][name]
+    return table
+
+
+def write_log(path: Path, log: Log) -> None:
+    """Write the log as CSV."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, LOG_COLUMNS)
+    writer.writeheader()
+    writer.writerows(log)
+    write_whole(path, text.getvalue().encode())
+
+
+def draw_curves(path: Path, log: Log, title: str) -> None:
+    """Draw loss and validation PSNR over the steps."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    steps = [row["step"] for row in log]
+    left.semilogy(steps, [row["loss"] for row in log], lw=0.8)
+    left.set(xlabel="step", ylabel="training loss", title=title)
+    for kind in MASK_KINDS:
+        points = [(r["step"], r[f"psnr_{kind}"]) for r in log if f"psnr_{kind}" in r]
+        if points:
+            right.plot(*zip(*points, strict=True), ".-", label=kind)
+    right.set(xlabel="step", ylabel="hole PSNR (dB)", title="validation")
+    if right.lines:
+        right.legend()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=110, format="png")
+    write_whole(path, buffer.getvalue())
+
+
+def keep_config(path: Path, config: Config) -> None:
+    """Write the configuration, unless the file says the same already, perhaps with comments."""
+    if path.exists():
+        with contextlib.suppress(InputError):
+            if _comparable(from_table(Config, read_toml(path), str(path))) == _comparable(config):
+                return
+    write_whole(path, tomli_w.dumps(_comparable(config)).encode())

@@ -1,0 +1,128 @@
+"""Settings of a training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from bio_scnn.data.datasets import (
+    DataSettings,
+)
+from bio_scnn.errors import InputError
+from bio_scnn.network.architecture import Architecture
+from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a model is trained; every field may stand in a configuration's training table.
+
+    Attributes
+    ----------
+    steps, batch, patch : int
+        Gradient steps, images per step, and their side in pixels.
+    loss : {'hole', 'image'}
+        Squared error over the missing pixels, each image weighed by how hard its holes are (the
+        error of the untrained network, which for a residual is that of its fills' mean), or the
+        plain MSE over all pixels.
+    reuse : int
+        Times that a patch with its mask is shown, turned and recoloured in different ways, within
+        a few steps: finding the fills costs more than anything else about a patch.
+    varied_masks : float
+        Fraction of the masks that are unlike those of the evaluation, see
+        `bio_scnn.data.masks.random_training_mask`.
+    learning_rate, warmup, schedule
+        Highest rate, steps of linear warm-up, and what follows: 'cosine' to zero, or 'constant'.
+    optimizer : {'adam', 'muon'}
+        What turns gradients into steps. Muon is for kernels only; biases have Adam in any case.
+    beta1, beta2 : float
+        Decay rates of Adam's moments; the first is that of Muon's momentum, too.
+    clip_norm : float
+        Largest norm of the gradient; 0 for no limit.
+    ema : float
+        Decay of the moving average of the weights that is validated and kept; 0 for none.
+    feature_noise : tuple of float
+        Standard deviations of the static noise on the features; every patch is given one of them.
+    clip_slope : float
+        See `bio_scnn.network.units.encoder_backward`.
+    seed : int
+        Of everything: weights, patches, masks, noise.
+    shards : int
+        Parts of a batch that can be worked on side by side, by so many threads or workers.
+    log_every, validate_every : int
+        Steps between rows of the log, and between validations (and checkpoints).
+    """
+
+    steps: int = 20_000
+    batch: int = 6
+    patch: int = 128
+    reuse: int = 4
+    varied_masks: float = 0.4
+    loss: Literal["hole", "image"] = "hole"
+    learning_rate: float = 1e-3
+    warmup: int = 500
+    schedule: Literal["cosine", "constant"] = "cosine"
+    optimizer: Literal["adam", "muon"] = "adam"
+    beta1: float = 0.9
+    beta2: float = 0.99
+    clip_norm: float = 1.0
+    ema: float = 0.998
+    feature_noise: tuple[float, ...] = (0.0,)
+    clip_slope: float = 0.1
+    seed: int = 0
+    shards: int = 2
+    log_every: int = 50
+    validate_every: int = 1000
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "patch", "reuse", "shards", "log_every", "validate_every"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.seed < 0:
+            raise InputError(f"seed is {self.seed}; it must be at least 0")
+        if not 0 < self.learning_rate <= 1:
+            raise InputError(f"learning_rate is {self.learning_rate}; it must be in (0, 1]")
+        if not self.feature_noise or not all(0 <= std < np.inf for std in self.feature_noise):
+            raise InputError(
+                f"feature_noise is {self.feature_noise}; it must be numbers of at least 0"
+            )
+        for name in ("warmup", "clip_norm", "clip_slope"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value >= 0):
+                raise InputError(f"{name} is {value}; it must be a number of at least 0")
+        for name, known in (
+            ("loss", ("hole", "image")),
+            ("schedule", ("cosine", "constant")),
+            ("optimizer", ("adam", "muon")),
+        ):
+            if getattr(self, name) not in known:
+                raise InputError(
+                    f"{name} is {getattr(self, name)!r}; choose from {', '.join(known)}"
+                )
+        if not 0 <= self.varied_masks <= 1:
+            raise InputError(f"varied_masks is {self.varied_masks}; it must be in [0, 1]")
+        for name in ("beta1", "beta2", "ema"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be in [0, 1)")
+
+
+@dataclass(frozen=True)
+class Config:
+    """A training configuration: one table of the TOML file per attribute."""
+
+    architecture: Architecture = field(default_factory=Architecture)
+    lif: LIFParameters = TABLE_1
+    data: DataSettings = field(default_factory=DataSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        patch, multiple = self.training.patch, self.architecture.multiple
+        if patch % multiple:
+            raise InputError(f"patch is {patch}; this architecture needs a multiple of {multiple}")
+        if self.training.reuse > 1 and "zero" in self.architecture.fills:
+            raise InputError(
+                f"reuse is {self.training.reuse}; patches that are shown again are recoloured, "
+                "which a zero fill does not follow: set reuse to 1"
+            )

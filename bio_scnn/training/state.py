@@ -1,0 +1,81 @@
+"""State of a training run, and one step of it."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+
+from bio_scnn.network.architecture import Architecture, init_params
+from bio_scnn.network.cnn import Params
+from bio_scnn.network.conv2d import Array
+from bio_scnn.training.batches import Batch
+from bio_scnn.training.gradients import scale_features
+from bio_scnn.training.optimizers import adam, learning_rate, muon
+from bio_scnn.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Everything a run needs to go on: it is replaced, never changed, by a step.
+
+    Attributes
+    ----------
+    step : int
+        Steps done.
+    params, m, v, ema : dict of arrays
+        Weights, the optimizer's moments, and the moving average of the weights.
+    """
+
+    step: int
+    params: Params
+    m: Params
+    v: Params
+    ema: Params
+
+
+def initial_state(
+    architecture: Architecture, settings: TrainingSettings, batch: Batch
+) -> TrainingState:
+    """Random weights, with the first layer scaled on a batch."""
+    params = init_params(architecture, np.random.default_rng([settings.seed, 0]))
+    params = scale_features(params, architecture, batch)
+    params = {name: value.astype(batch.truth.dtype) for name, value in params.items()}
+    zeros = {name: np.zeros_like(value) for name, value in params.items()}
+    return TrainingState(0, params, zeros, zeros, params)
+
+
+def descend(
+    state: TrainingState,
+    grads: Params,
+    settings: TrainingSettings,
+    pool: Executor | None = None,
+) -> TrainingState:
+    """One step of the optimizer, after limiting the gradient's norm.
+
+    A pool's threads share the arrays; the result does not depend on them.
+    """
+    s = settings
+    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in grads.values()))
+    scale = min(1.0, s.clip_norm / norm) if s.clip_norm and norm else 1.0
+    t = state.step + 1
+    rate = learning_rate(s, state.step)
+    # The average starts as the plain mean of the first steps, so that it holds no random weights.
+    decay = min(s.ema, state.step / t)
+
+    def move(name: str) -> tuple[Array, Array, Array, Array]:
+        p, g, m, v = state.params[name], scale * grads[name], state.m[name], state.v[name]
+        if s.optimizer == "muon" and p.ndim == 4:
+            step, m = muon(g, m, s.beta1)
+        else:
+            step, m, v = adam(g, m, v, t, s.beta1, s.beta2)
+        p = p - (rate * step).astype(p.dtype)
+        return p, m, v, decay * state.ema[name] + (1 - decay) * p if s.ema else p
+
+    # The largest first, so that no thread is left with it while others have nothing to do.
+    names = sorted(state.params, key=lambda name: -state.params[name].size)
+    moved = dict(zip(names, (pool.map if pool else map)(move, names), strict=True))
+    parts = zip(*(moved[name] for name in state.params), strict=True)
+    return TrainingState(t, *(dict(zip(state.params, part, strict=True)) for part in parts))

@@ -1,0 +1,562 @@
+"""NIR files: written, read back, refused where they are broken, and run by who can import them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import PLAIN, SMALL, random_model
+
+from bio_scnn import TABLE_1, InputError, LIFParameters, current_for_rate, firing_rate
+from bio_scnn.crossval import nir_io
+from bio_scnn.crossval.nir_io import NIRLossWarning, describe, export_nir, import_nir, nir_adapters
+from bio_scnn.crossval.protocol import CannotRepresent
+from bio_scnn.crossval.subject import Subject
+from bio_scnn.network.checkpoint import load_model, model_path
+from bio_scnn.network.cnn import ConvLayer
+from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.network.units import encode, normalise
+from bio_scnn.neuron.trace import mean_rate_hz
+
+peer = pytest.mark.peer
+NODE = "node/nodes/lif"
+
+
+def lif_file(path, shape=(3,), metadata=None, **changes):
+    """A graph of an input, one LIF node, and an output."""
+    nir = pytest.importorskip("nir")
+    values = {"tau": 0.04, "r": 0.5, "v_leak": 0.0, "v_threshold": 1.0, "v_reset": 0.0} | changes
+    fields = {name: np.broadcast_to(value, shape).copy() for name, value in values.items()}
+    ends = {"input": nir.Input({"input": np.array(shape)})}
+    ends["lif"] = nir.LIF(**fields, metadata=metadata or {})
+    ends["output"] = nir.Output({"output": np.array(shape)})
+    nir.write(path, nir.NIRGraph(ends, [("input", "lif"), ("lif", "output")]))
+    return path
+
+
+def in_framework(path, framework):
+    """The adapter of a file's one LIF node in a framework."""
+    pytest.importorskip(framework)
+    (found,) = [a for a in nir_adapters(path) if a.framework == framework]
+    return found
+
+
+def rate_at(adapter, current, dt_ms=0.1, neurons=2):
+    trace = Subject(adapter, dt_ms).run(np.full((round(300 / dt_ms), neurons), current))
+    rates = mean_rate_hz(trace)
+    assert np.ptp(rates) == 0
+    return float(rates[0]), trace
+
+
+# Reading
+
+
+@peer
+@pytest.mark.parametrize("shape", [(3,), (2, 4, 5), (1,)])
+def test_parameters_come_in_milliseconds(tmp_path, shape):
+    path = lif_file(tmp_path / "a.nir", shape)
+    (neuron,) = import_nir(path)
+    assert neuron.params == replace(TABLE_1, t_ref_ms=0.0)
+    assert (neuron.node, neuron.count, neuron.v_leak) == ("lif", np.prod(shape), 0)
+    assert describe(path).startswith(f"lif: {np.prod(shape)} neurons, tau 40 ms, R 0.5")
+    assert "Table 1 has t_ref 1 ms" in describe(path)
+
+
+@peer
+def test_differences_to_table_1_are_named(tmp_path):
+    path = lif_file(
+        tmp_path / "a.nir", tau=0.02, r=2.0, v_threshold=0.7, metadata={"t_ref": 0.001}
+    )
+    (neuron,) = import_nir(path)
+    assert (neuron.params.tau_ms, neuron.params.R, neuron.params.t_ref_ms) == (20, 2, 1)
+    assert "Table 1 has tau 40 ms, R 0.5, V_th 1" in describe(path)
+    assert "t_ref" not in describe(path).split("Table 1 has")[1]
+
+
+@peer
+def test_single_precision_reads_as_what_was_meant(tmp_path):
+    path = lif_file(tmp_path / "a.nir", tau=np.float32(0.04), r=np.float32(0.5))
+    assert "as Table 1" in describe(
+        lif_file(tmp_path / "b.nir", tau=np.float32(0.04), metadata={"t_ref": 0.001})
+    )
+    assert import_nir(path)[0].params.tau_ms == pytest.approx(40, rel=1e-7)
+
+
+@peer
+def test_v_is_counted_from_the_leak_potential(tmp_path):
+    path = lif_file(tmp_path / "a.nir", v_leak=-65.0, v_threshold=-50.0, v_reset=-70.0, r=1.0)
+    (neuron,) = import_nir(path)
+    assert (neuron.params.V_th, neuron.params.V_reset, neuron.v_leak) == (15, -5, -65)
+    lif = neuron.graph(4).nodes["lif"]  # and back
+    for field, value in {"v_threshold": -50, "v_reset": -70, "v_leak": -65, "tau": 0.04}.items():
+        np.testing.assert_allclose(getattr(lif, field), np.full(4, value), rtol=1e-15)
+    assert "counted from v_leak = -65" in describe(path)
+
+
+@peer
+def test_different_neurons_of_a_node_are_told_apart(tmp_path):
+    tau = np.repeat([0.01, 0.02, 0.03], [2, 5, 1])
+    path = lif_file(tmp_path / "a.nir", (8,), tau=tau)
+    neurons = import_nir(path)
+    assert [(n.params.tau_ms, n.count) for n in neurons] == [(20, 5), (10, 2), (30, 1)]
+    assert "lif#1: 5 neurons, tau 20 ms" in describe(path)
+    many = lif_file(tmp_path / "b.nir", (50,), tau=np.linspace(0.01, 0.05, 50))
+    assert len(import_nir(many)) == 50
+    assert "50 different neurons, of which the 8" in describe(many)
+    adapters = nir_adapters(many)
+    assert len({a.params for a in adapters}) == (8 if adapters else 0)
+
+
+@peer
+def test_neurons_that_are_not_eq_1_are_named(tmp_path):
+    nir = pytest.importorskip("nir")
+    one = np.ones(2)
+    nodes = {
+        "cuba": nir.CubaLIF(one, one, one, 0 * one, one),
+        "if": nir.IF(one, one),
+        "li": nir.LI(one, one, 0 * one),
+        "lif": nir.LIF(one, one, 0 * one, one),
+        "end": nir.Output({"output": np.array([2])}),
+    }
+    names = list(nodes)
+    graph = nir.NIRGraph(nodes, list(itertools.pairwise(names)))
+    nir.write(tmp_path / "a.nir", graph)
+    assert [neuron.node for neuron in import_nir(tmp_path / "a.nir")] == ["lif"]
+    text = describe(tmp_path / "a.nir")
+    for name, reason in {"cuba": "synaptic", "if": "no leak", "li": "never fires"}.items():
+        assert f"{name}: " in text
+        assert reason in text
+    nodes.pop("lif")
+    names = list(nodes)
+    nir.write(tmp_path / "b.nir", nir.NIRGraph(nodes, list(itertools.pairwise(names))))
+    with pytest.raises(InputError, match=r"has no LIF node.*cuba \(CubaLIF filters"):
+        import_nir(tmp_path / "b.nir")
+
+
+@peer
+def test_subgraphs_are_searched(tmp_path):
+    nir = pytest.importorskip("nir")
+    inner = nir.read(lif_file(tmp_path / "a.nir"))
+    shape = {"input": np.array([3])}
+    outer = nir.NIRGraph(
+        {"in": nir.Input(shape), "block": inner, "out": nir.Output({"output": np.array([3])})},
+        [("in", "block"), ("block", "out")],
+    )
+    nir.write(tmp_path / "b.nir", outer)
+    (neuron,) = import_nir(tmp_path / "b.nir")
+    assert neuron.node == "block.lif"
+
+
+# Malformed files: each is a good one with one thing broken.
+
+
+def delete(what):
+    return lambda file: file.__delitem__(what)
+
+
+def put(what, value):
+    def change(file):
+        if what in file:
+            del file[what]
+        file[what] = value
+
+    return change
+
+
+MALFORMED = {
+    "no node": (delete("node"), "it has no 'node'"),
+    "node is no group": (put("node", 3), "it has no 'node'"),
+    "no nodes": (delete("node/nodes"), "the graph has no nodes"),
+    "no edges": (delete("node/edges"), "refuses the graph"),
+    "no type": (delete(f"{NODE}/type"), "node 'lif' has no type"),
+    "unknown type": (put(f"{NODE}/type", "Izhikevich"), "type 'Izhikevich', which NIR has not"),
+    "function as type": (put(f"{NODE}/type", "read"), "type 'read', which NIR has not"),
+    "number as type": (put(f"{NODE}/type", 3), "the type .*3.*, which NIR has not"),
+    "missing tau": (delete(f"{NODE}/tau"), "LIF node 'lif' lacks tau"),
+    "missing r and v_leak": (
+        lambda file: [file.__delitem__(f"{NODE}/{field}") for field in ("r", "v_leak")],
+        "lacks r and v_leak",
+    ),
+    "missing threshold": (delete(f"{NODE}/v_threshold"), "lacks v_threshold"),
+    "negative tau": (put(f"{NODE}/tau", [0.04, -0.04, 0.04]), r"tau \(=-0.04 s\) must be greater"),
+    "zero tau": (put(f"{NODE}/tau", [0.04, 0.0, 0.04]), r"tau \(=0 s\) must be greater"),
+    "NaN tau": (put(f"{NODE}/tau", [0.04, np.nan, 0.04]), "tau holds NaN"),
+    "infinite tau": (put(f"{NODE}/tau", [0.04, np.inf, 0.04]), "tau holds NaN or infinity"),
+    "zero r": (put(f"{NODE}/r", [0.0, 1, 1]), r"r \(=0\) must be greater than 0"),
+    "negative r": (put(f"{NODE}/r", [-2.0, 1, 1]), r"r \(=-2\) must be greater than 0"),
+    "NaN r": (put(f"{NODE}/r", [np.nan, 1, 1]), "r holds NaN"),
+    "reset at threshold": (
+        put(f"{NODE}/v_reset", [0.0, 0.0, 1.0]),
+        r"v_reset \(=1\) must be below v_threshold \(=1\)",
+    ),
+    "shapes that disagree": (put(f"{NODE}/tau", [0.04, 0.04]), r"one shape, not tau \(2,\)"),
+    "wrong output shape": (put("node/nodes/output/shape", [4]), "refuses the graph"),
+    "edge to nowhere": (put("node/edges", [[b"input", b"lif"], [b"lif", b"x"]]), "refuses"),
+    "words for numbers": (put(f"{NODE}/tau", "40 ms"), "tau holds no numbers"),
+    "no neurons": (
+        lambda file: (
+            [put(f"{NODE}/{f}", np.empty(0))(file) for f in ("tau", "r")]
+            and [
+                put(f"{NODE}/{f}", np.empty(0))(file) for f in ("v_leak", "v_threshold", "v_reset")
+            ]
+        ),
+        "has no neurons",
+    ),
+    "field that NIR has not": (put(f"{NODE}/t_ref", [1.0, 1, 1]), "refuses the graph"),
+    "negative t_ref": (put(f"{NODE}/metadata/t_ref", -0.001), "t_ref .* at least 0 s"),
+    "t_ref in words": (put(f"{NODE}/metadata/t_ref", "1 ms"), "t_ref .* one number, in seconds"),
+    "t_ref of another shape": (put(f"{NODE}/metadata/t_ref", [0.0, 0.0]), "array of shape"),
+}
+
+
+@peer
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_graphs_are_refused_in_one_line(tmp_path, name):
+    h5py = pytest.importorskip("h5py")
+    path = lif_file(tmp_path / "a.nir")
+    assert import_nir(path)  # good until now
+    change, message = MALFORMED[name]
+    with h5py.File(path, "r+") as file:
+        change(file)
+    for function in (import_nir, describe, nir_adapters):
+        with pytest.raises(InputError, match=message) as caught:
+            function(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+@peer
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no file"),
+        (b"", "not an HDF5 file"),
+        (b"tau = 40 ms\n", "not an HDF5 file"),
+        (0.5, "truncated"),
+        (0.97, "truncated"),
+    ],
+)
+def test_files_that_are_no_hdf5(tmp_path, content, message):
+    good = lif_file(tmp_path / "good.nir").read_bytes()
+    path = tmp_path / "a.nir"
+    if content is not None:
+        path.write_bytes(
+            content if isinstance(content, bytes) else good[: int(content * len(good))]
+        )
+    with pytest.raises(InputError, match=message):
+        import_nir(path)
+
+
+@peer
+def test_damaged_values_are_refused(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = lif_file(tmp_path / "a.nir")
+    with h5py.File(path) as file:
+        chunk = file[f"{NODE}/tau"].id.get_chunk_info(0)
+    content = bytearray(path.read_bytes())
+    content[chunk.byte_offset : chunk.byte_offset + chunk.size] = bytes(chunk.size)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="not an HDF5 file, or damaged"):
+        import_nir(path)
+
+
+@peer
+def test_scalars_and_a_missing_reset_are_fine(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = lif_file(tmp_path / "a.nir", (1,))
+    with h5py.File(path, "r+") as file:
+        del file[f"{NODE}/v_reset"]
+    assert import_nir(path)[0].params.V_reset == 0
+
+
+def test_without_nir_one_line_says_so(tmp_path, monkeypatch):
+    for module in ("nir", "h5py"):
+        monkeypatch.setitem(__import__("sys").modules, module, None)  # as if not installed
+    with pytest.raises(InputError, match="pip install nir"):
+        import_nir(tmp_path / "a.nir")
+    with pytest.raises(InputError, match="pip install nir"):
+        export_nir(random_model(), tmp_path / "a.nir", input_shape=(8, 8))
+
+
+# Writing
+
+
+def exported(model, path, **options):
+    nir = pytest.importorskip("nir")
+    with pytest.warns(NIRLossWarning) as caught:
+        written = export_nir(model, path, input_shape=(16, 24), **options)
+    assert len(caught) == 1
+    return written, nir.read(path), str(caught[0].message)
+
+
+@peer
+@pytest.mark.parametrize("architecture", [SMALL, PLAIN], ids=["default", "paper"])
+def test_export_round_trips(tmp_path, architecture):
+    model = random_model(architecture)
+    written, read, message = exported(model, tmp_path / "a.nir")
+    assert read.nodes.keys() == written.nodes.keys()
+    assert sorted(read.edges) == sorted(written.edges)
+    values = 0
+    for name, node in written.nodes.items():
+        for field, value in node.to_dict().items():
+            again = read.nodes[name].to_dict()[field]
+            if field == "metadata":
+                assert value == again
+            else:
+                np.testing.assert_array_equal(value, again)
+                values += np.size(value)
+    assert values > 1000
+    for name, kernel in model.params.items():
+        layer, kind = name.split(".")
+        stored = kernel.transpose(3, 2, 0, 1) if kernel.ndim == 4 else kernel
+        np.testing.assert_array_equal(getattr(read.nodes[layer], kind), stored)
+    (neuron,) = import_nir(tmp_path / "a.nir")
+    assert neuron.params == TABLE_1  # with t_ref, from the metadata
+    fold = architecture.fold
+    assert neuron.count == architecture.channels * (16 // fold) * (24 // fold)
+    for lost in ("clip", "refractory period of 1 ms", "rates from spikes", "rectifiers"):
+        assert lost in message
+        assert lost in read.metadata["not_in_nir"]
+    assert ("pixel shuffles" in message) == ("concatenation" in message) == (fold == 2)
+    assert json.loads(read.metadata["lif"])["tau_ms"] == 40
+
+
+@peer
+@pytest.mark.parametrize("architecture", [SMALL, PLAIN], ids=["default", "paper"])
+def test_what_is_written_computes_what_the_network_does(tmp_path, architecture):
+    """The graph's nodes in PyTorch, and in between what their metadata say is missing."""
+    torch = pytest.importorskip("torch")
+    model = random_model(architecture)
+    _, graph, _ = exported(model, tmp_path / "a.nir")
+
+    def run(name, x):
+        node = graph.nodes[name]
+        y = torch.nn.functional.conv2d(
+            x,
+            *(torch.tensor(value) for value in (node.weight, node.bias)),
+            stride=tuple(map(int, node.stride)),
+            padding=tuple(map(int, node.padding)),
+            dilation=tuple(map(int, node.dilation)),
+        )
+        assert tuple(y.shape) == tuple(node.output_type["output"])
+        return y
+
+    def last(x):
+        return x.permute(1, 2, 0).numpy()
+
+    rng = np.random.default_rng(0)
+    size = graph.nodes["input"].input_type["input"]
+    x = rng.uniform(-0.5, 1, (*size[1:], size[0]))
+    z = model.features(x, SpikingOptions(), rng)
+    features = run("snn", torch.tensor(x).permute(2, 0, 1))
+    np.testing.assert_allclose(last(features), z, atol=1e-12)
+    assert graph.nodes["encode"].metadata["before"] == "clip to [0, 1]"
+    current = encode(z)
+    np.testing.assert_allclose(last(run("encode", features.clamp(0, 1))), current, rtol=1e-13)
+    rate_hz = firing_rate(current)
+    seen = normalised = run("normalise", torch.tensor(rate_hz).permute(2, 0, 1))
+    np.testing.assert_allclose(last(normalised), normalise(rate_hz) - 0.5, atol=1e-12)
+    for name, layer in zip([f"conv{n}" for n in range(2, 7)], architecture.layers, strict=True):
+        said = graph.nodes[name].metadata
+        assert ("before" in said) == layer.see_rates
+        inputs = torch.cat([seen, normalised]) if layer.see_rates else seen
+        seen = run(name, inputs)
+        after = said.get("after", "")
+        if "add the input" in after:
+            seen = seen + inputs
+        if "rectify" in after:
+            seen = seen.clamp_min(0)
+        if f"unfold {layer.upsample}" in after:
+            c, h, w = seen.shape
+            u = layer.upsample
+            folded = seen.reshape(u, u, c // u**2, h, w).permute(2, 3, 0, 4, 1)
+            seen = folded.reshape(c // u**2, h * u, w * u)
+    fill = rng.random((16, 24, 3 * len(architecture.fills)))
+    expected = model.restore(fill, normalise(rate_hz))
+    output = last(seen)
+    if architecture.residual:
+        assert "add a residual" in graph.nodes["conv6"].metadata["after"]
+        # The formula of `Architecture.compose`, written out for two fills.
+        first, second = fill[..., :3], fill[..., 3:]
+        output = first + 0.1 * output[..., :3] + (0.5 + output[..., 3:]) * (second - first)
+    assert expected.std() > 0.01
+    np.testing.assert_allclose(output, expected, atol=1e-11)
+
+
+@peer
+@pytest.mark.parametrize("name", ["inpaint", "paper"])
+def test_shipped_models_can_be_written(tmp_path, name):
+    model, _ = load_model(model_path(name))
+    _, read, _ = exported(model, tmp_path / "a.nir")
+    assert read.nodes["snn"].weight.dtype == np.float32
+    assert "as Table 1" in describe(tmp_path / "a.nir")
+
+
+@peer
+def test_the_spiking_part_runs_where_it_is_imported(tmp_path):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("norse")
+    from bio_scnn.crossval.adapters._support import quiet_import
+
+    # Norse ignores r, so that its spikes are those of this network only with R = 1.
+    lif = LIFParameters(C_ms=40.0)
+    model = replace(random_model(PLAIN), lif=lif)
+    _, graph, message = exported(model, tmp_path / "a.nir", part="spiking")
+    assert "rectifiers" not in message
+    assert list(graph.inputs) == ["input"]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "nirtorch.load is being", DeprecationWarning)
+        module = quiet_import("norse.torch").from_nir(graph, dt=1e-4, ignore_warnings=True)
+    x = np.random.default_rng(0).uniform(0, 1, graph.nodes["input"].input_type["input"])
+    z = model.features(np.moveaxis(x, 0, -1), SpikingOptions(), None)
+    inside = (z > 0.02) & (z < 0.98)
+    assert inside.mean() > 0.1
+    expected = firing_rate(encode(z, lif), replace(lif, t_ref_ms=0.0))
+    count, state = 0, None
+    with torch.no_grad():
+        for _ in range(1000):
+            spikes, state = module(torch.tensor(x, dtype=torch.float32)[None], state)
+            count = count + spikes[0].permute(1, 2, 0).numpy()
+    assert np.abs(count / 0.1 - expected)[inside].max() < 10 + 5  # one spike, and the grid's part
+
+
+@peer
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        ({}, {"input_shape": (15, 24)}, "multiples of 4"),
+        ({}, {"input_shape": (0, 24)}, "multiples of 4"),
+        ({}, {"part": "cnn"}, "part 'cnn'"),
+        ({"neurons": "relu"}, {}, "export_nir needs a network of LIF neurons"),
+        (
+            {"layers": (ConvLayer(8, stride=2), ConvLayer(64, upsample=4, relu=False))},
+            {},
+            "no uneven padding",
+        ),
+    ],
+)
+def test_what_cannot_be_written_is_refused(tmp_path, change, options, message):
+    pytest.importorskip("nir")
+    architecture = replace(SMALL, **change)
+    model = random_model(architecture, last=f"conv{len(architecture.layers) + 1}")
+    with pytest.raises(InputError, match=message):
+        export_nir(model, tmp_path / "a.nir", **{"input_shape": (16, 24)} | options)
+    assert not (tmp_path / "a.nir").exists()
+
+
+# Importing frameworks, each held to the file
+
+
+EXACT_WITHOUT_T_REF = 176.47  # Hz, of a neuron that t_ref = 1 ms would make fire at 150 Hz
+
+
+@peer
+def test_snntorch_is_close_where_it_can_be(tmp_path):
+    adapter = in_framework(lif_file(tmp_path / "a.nir"), "snntorch")
+    rate, trace = rate_at(adapter, current_for_rate(150.0))
+    assert abs(rate - EXACT_WITHOUT_T_REF) < 2
+    assert 0.9 < trace.membrane.max() < 1
+    # A millisecond per call is a tenth of one to it.
+    assert rate_at(adapter, current_for_rate(150.0), dt_ms=1.0)[0] == pytest.approx(17.5, abs=0.2)
+
+
+@peer
+def test_snntorch_loses_the_reset_potential(tmp_path):
+    adapter = in_framework(lif_file(tmp_path / "a.nir", v_reset=-0.3), "snntorch")
+    current = current_for_rate(150.0, adapter.params)
+    exact = firing_rate(current, adapter.params)
+    assert rate_at(adapter, current)[0] > 1.2 * exact
+
+
+@peer
+def test_norse_ignores_the_resistance(tmp_path):
+    adapter = in_framework(lif_file(tmp_path / "a.nir"), "norse")
+    assert rate_at(adapter, current_for_rate(150.0))[0] == pytest.approx(357, abs=2)
+    one = in_framework(lif_file(tmp_path / "b.nir", r=1.0), "norse")
+    rate, trace = rate_at(one, current_for_rate(150.0) / 2)
+    assert abs(rate - EXACT_WITHOUT_T_REF) < 2
+    assert 0.9 < trace.membrane.max() < 1
+    # It can be told the time step.
+    assert (
+        abs(rate_at(one, current_for_rate(150.0) / 2, dt_ms=0.01)[0] - EXACT_WITHOUT_T_REF) < 0.2
+    )
+
+
+@peer
+def test_spikingjelly_refuses_and_says_why(tmp_path):
+    adapter = in_framework(lif_file(tmp_path / "a.nir"), "spikingjelly")
+    with pytest.raises(ImportError, match=r"cannot import this LIF \(tau = 40 ms, r = 0.5\)"):
+        rate_at(adapter, 10.0)
+    one = in_framework(lif_file(tmp_path / "b.nir", r=1.0), "spikingjelly")
+    assert abs(rate_at(one, current_for_rate(150.0) / 2)[0] - EXACT_WITHOUT_T_REF) < 2
+
+
+@peer
+def test_rockpool_breaks_and_says_so(tmp_path):
+    adapter = in_framework(lif_file(tmp_path / "a.nir"), "rockpool")
+    with pytest.raises(ImportError, match="rockpool cannot import this LIF"):
+        rate_at(adapter, 10.0)
+
+
+@peer
+def test_spyx_fires_in_nearly_every_step(tmp_path):
+    adapter = in_framework(lif_file(tmp_path / "a.nir"), "spyx")
+    assert rate_at(adapter, current_for_rate(150.0))[0] > 5000
+
+
+@peer
+@pytest.mark.parametrize("framework", ["snntorch", "norse"])
+def test_runs_start_anew_and_other_neurons_are_refused(tmp_path, framework, capsys):
+    adapter = in_framework(lif_file(tmp_path / "a.nir", r=1.0), framework)
+    subject = Subject(adapter, 0.1)
+    current = np.full((300, 2), current_for_rate(150.0) / 2)
+    first = subject.run(current)
+    adapter.reset()
+    again = subject.trace(current)
+    assert len(first.spike_times_ms[0]) > 2
+    np.testing.assert_array_equal(first.spike_times_ms, again.spike_times_ms)
+    np.testing.assert_array_equal(first.membrane, again.membrane)
+    for params in (replace(subject.params, tau_ms=20.0), replace(subject.params, t_ref_ms=1.0)):
+        with pytest.raises(CannotRepresent, match="other parameters than the file's"):
+            subject.run(current, params=params)
+    assert capsys.readouterr().out == ""  # snntorch prints what it imports
+
+
+@peer
+def test_a_leak_potential_shifts_v(tmp_path):
+    path = lif_file(tmp_path / "a.nir", r=1.0, v_leak=0.5, v_threshold=1.5, v_reset=0.5)
+    adapter = in_framework(path, "norse")
+    assert adapter.params.V_th == 1
+    _, trace = rate_at(adapter, 0.8)  # below the rheobase: V tends to RI
+    assert trace.membrane[-1] == pytest.approx(0.8, abs=2e-3)
+
+
+@peer
+def test_the_checks_name_what_an_importer_ignores(tmp_path):
+    from bio_scnn.crossval.suite import check_lif
+
+    checks = ("fi_curve", "first_spike", "silence", "as_declared")
+    norse = in_framework(lif_file(tmp_path / "a.nir"), "norse")
+    report = check_lif(norse, checks=checks, on_fail=None)
+    assert not report.ok
+    assert {r.check for r in report.results if r.status == "failed"} == set(checks)
+    assert "resistance ignored" in report.behaves_like
+    one = in_framework(lif_file(tmp_path / "b.nir", r=1.0), "norse")
+    report = check_lif(one, checks=checks, on_fail=None)
+    assert report.ok
+    assert report.params == replace(TABLE_1, C_ms=40.0, t_ref_ms=0.0)
+    snntorch = in_framework(lif_file(tmp_path / "a.nir"), "snntorch")
+    assert check_lif(snntorch, checks=checks, on_fail=None).ok
+    assert not check_lif(snntorch, checks=checks, dt_ms=1.0, on_fail=None).ok
+
+
+@peer
+def test_installed_frameworks_only(tmp_path, monkeypatch):
+    path = lif_file(tmp_path / "a.nir")
+    monkeypatch.setattr(nir_io, "versions", lambda *names: dict.fromkeys(names, ""))
+    assert nir_adapters(path) == []
+    assert "pip install snntorch norse spikingjelly" in describe(path)

@@ -1,0 +1,53 @@
+"""The models that are shipped: small, with card, log and the configuration that trained them."""
+
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+
+from bio_scnn.network.checkpoint import config_path, load_model, model_path
+from bio_scnn.runtime.config import from_table, read_toml, to_table
+from bio_scnn.training.settings import Config
+
+NAMES = ("cnn_twin", "inpaint", "one_step", "paper")
+
+
+def config_of(name):
+    path = config_path(name)
+    return from_table(Config, read_toml(path), str(path))
+
+
+def test_they_are_all_there():
+    assert (
+        tuple(sorted(path.stem for path in config_path("inpaint").parent.glob("*.toml"))) == NAMES
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_was_trained_by_its_configuration(name):
+    path, config = model_path(name), config_of(name)
+    assert path.stat().st_size < 3_000_000
+    model, about = load_model(path)
+    assert model.architecture == config.architecture
+    assert model.lif == config.lif
+    asked = json.loads(json.dumps(to_table(config)))
+    for table in ("data", "training"):
+        stored = about["config"][table]
+        assert stored
+        assert {key: asked[table][key] for key in stored} == stored
+    assert f"--config {name}.toml" in about["command"]
+    with path.with_name(f"{name}-log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    last = {key: float(value) for key, value in rows[-1].items()}
+    assert last["step"] == config.training.steps
+    for key, value in about["validation"].items():
+        assert last[key] == pytest.approx(value)
+    assert about["sha256"] in path.with_suffix(".md").read_text("utf-8")
+
+
+def test_the_twin_differs_in_its_neurons_only():
+    spiking, twin = config_of("inpaint"), config_of("cnn_twin")
+    assert twin.architecture.neurons == "relu"
+    same = replace(twin.architecture, neurons="lif")
+    assert replace(twin, architecture=same) == spiking

@@ -1,0 +1,479 @@
+"""The benchmarks: what they count, what they refuse, and that they run."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from helpers import photograph
+
+from bio_scnn import current_for_rate, firing_rate, simulate
+from bio_scnn.data.images import write_image
+from bio_scnn.errors import InputError
+from bio_scnn.network.architecture import Architecture
+from bio_scnn.network.cnn import ConvLayer
+from bio_scnn.neuron._brian2 import load_brian2
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BENCHMARKS = ROOT / "benchmarks"
+SCRIPT = BENCHMARKS / "race_pytorch.py"
+
+
+@pytest.fixture(scope="module")
+def script(scripts):
+    return scripts("race_pytorch")
+
+
+def test_operations_are_those_counted_by_hand(script):
+    layers = (
+        ConvLayer(6, kernel=4, stride=2),
+        ConvLayer(20, upsample=2),
+        ConvLayer(12, kernel=1, relu=False, see_rates=True, upsample=2),
+    )
+    architecture = Architecture(fills=("harmonic",), channels=5, layers=layers)
+    # An image of 8 x 8 folds to 4 x 4 pixels of 16 channels.
+    expected = [
+        2 * (4 * 4) * (3 * 3 * 16) * 5,
+        2 * (2 * 2) * (4 * 4 * 5) * 6,
+        2 * (2 * 2) * (3 * 3 * 6) * 20,
+        2 * (4 * 4) * (1 * 1 * 10) * 12,
+    ]
+    assert script.layer_flops(architecture, 8) == expected
+    first, rest = expected[0], sum(expected[1:])
+    tasks = script.task_flops(architecture, 8, 3)
+    assert tasks == {"forward": 3 * (first + rest), "step": 3 * (2 * first + 3 * rest)}
+
+
+def test_medians_ratios_and_rates(script):
+    ours, theirs = np.array([1.0, 2, 4]), np.array([3.0, 2, 8])
+    seconds = {name: dict.fromkeys(script.TASKS, theirs) for name in script.RUNNERS}
+    seconds[script.OURS] = dict.fromkeys(script.TASKS, ours)
+    seconds["product"] = {"product": np.array([0.5, 0.5, 9])}
+    summary = script.summarise(seconds, {"forward": 6, "step": 18}, 4.0)
+    row = summary["tasks"]["step"][script.DEFAULT]
+    assert row["median_ms"] == 3000
+    assert row["ratio"] == 2  # of 3, 1 and 2
+    assert row["gflops"] == pytest.approx(6e-9)
+    assert summary["tasks"]["forward"][script.OURS]["of_product"] == pytest.approx(3 / 8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--patch", "100"], "--patch is 100; it must be a multiple of 8"),
+        (["--batch", "0"], "--batch is 0; it must be at least 1"),
+        (["--threads", "0"], "--threads is 0; it must be at least 1"),
+    ],
+)
+def test_bad_options_are_refused(script, arguments, message):
+    with pytest.raises(InputError, match=message):
+        script.parse(arguments)
+
+
+def test_without_pytorch_there_is_one_line():
+    hide = f"""
+import importlib.metadata as metadata, runpy, sys
+there = metadata.version
+def version(name):
+    if name == "torch":
+        raise metadata.PackageNotFoundError(name)
+    return there(name)
+metadata.version = version
+sys.path.insert(0, {str(BENCHMARKS)!r})
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", hide, str(SCRIPT), "--quick"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("warning: others")]
+    assert lines == ["error: the race needs PyTorch, not installed here: pip install torch"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library of Linux is meant")
+def test_freed_memory_is_kept():
+    """A process that lets go of 100 MB over and over faults only the first time."""
+    code = """
+import resource, sys
+import numpy as np
+from bio_scnn.runtime.memory import keep_freed_memory
+if sys.argv[1] == "yes" and not keep_freed_memory():
+    sys.exit("not glibc")
+def use():
+    for array in [np.ones(750_000, np.float32) for _ in range(32)]:
+        array += 1
+use()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+use()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    faults = {}
+    for wanted in ("no", "yes"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, wanted], capture_output=True, text=True, check=False
+        )
+        if "not glibc" in done.stderr:
+            pytest.skip("the C library is not glibc")
+        faults[wanted] = int(done.stdout)
+    if faults["no"] < 1000:
+        pytest.skip("huge pages: so few faults that there is nothing to save")
+    assert faults["yes"] < 100
+
+
+@pytest.mark.peer
+def test_operations_are_those_pytorch_counts(script):
+    torch = pytest.importorskip("torch")
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from bio_scnn.network.architecture import network_input
+    from bio_scnn.network.torch_model import to_torch
+
+    model, batch = script.make_case(32, 2)
+    x = torch.tensor(network_input(model.architecture, batch.fill, batch.mask)).movedim(-1, 1)
+    network = to_torch(model)
+    expected = script.task_flops(model.architecture, 32, 2)
+    with FlopCounterMode(display=False) as counter:
+        y = network(x)
+    assert counter.get_total_flops() == expected["forward"]
+    with FlopCounterMode(display=False) as counter:
+        y = network(x)
+        y.sum().backward()
+    assert counter.get_total_flops() == expected["step"]
+
+
+@pytest.mark.peer
+def test_networks_that_differ_are_not_raced(script, monkeypatch):
+    pytest.importorskip("torch")
+    model, batch = script.make_case(32, 2)
+    right = script.torch_runner
+
+    def wrong(model, *rest):
+        moved = model.params | {"conv2.bias": model.params["conv2.bias"] + 1e-3}
+        return right(script.HybridSCNN(model.architecture, moved), *rest)
+
+    with script.ThreadPoolExecutor(2) as pool:
+        found = script.check(model, batch, pool, 2)
+        assert set(found) == {"float32", "float64"}
+        monkeypatch.setattr(script, "torch_runner", wrong)
+        with pytest.raises(InputError, match="PyTorch and bio_scnn differ in float64"):
+            script.check(model, batch, pool, 2)
+
+
+@pytest.mark.peer
+def test_quick_race(script, tmp_path):
+    pytest.importorskip("torch")
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--quick", "--threads", "1", "--output", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "channels last" in done.stdout
+    result = json.loads((tmp_path / "race_pytorch.json").read_text("utf-8"))
+    for rows in result["threads"]["1"]["tasks"].values():
+        assert len(rows) == 3
+        assert all(row["ratio"] > 0 and row["gflops"] > 0 for row in rows.values())
+    assert set(result["threads"]["1"]["memory_bytes"]) == set(script.RUNNERS)
+    assert "</svg>" in (tmp_path / "race_pytorch.svg").read_text("utf-8")
+
+
+# --- What scripts share ------------------------------------------------------------------------
+
+NAMES = sorted(path.stem for path in BENCHMARKS.glob("[a-z]*.py"))
+
+
+def rows_of(table):
+    """The first cells of a Markdown table's lines, without headers and rules."""
+    lines = [line for line in table.splitlines() if line.startswith("| ")]
+    return [line.split(" | ")[0].strip("| ") for line in lines]
+
+
+def all_numbers(value):
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [number for item in value for number in all_numbers(item)]
+    return [value] if isinstance(value, float) else []
+
+
+def drawn(figure):
+    """Whether a figure can be drawn, and shows something."""
+    figure.canvas.draw()
+    shown = any(axes.has_data() for axes in figure.axes)
+    plt.close(figure)
+    return shown
+
+
+@pytest.fixture
+def bench(scripts):
+    return scripts("_bench")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_script_keeps_the_contract(scripts, name, capsys):
+    script = scripts(name)
+    assert script.TITLE
+    assert all(callable(getattr(script, part)) for part in ("measure", "table", "draw"))
+    with pytest.raises(SystemExit) as ended:
+        script.main(["--help"])
+    assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    assert "--quick" in printed
+    assert "--output" in printed
+    assert "examples:\n  python benchmarks" in printed
+
+
+def test_everything_takes_its_turn(bench):
+    ran = []
+    entrants = {name: lambda name=name: ran.append(name) for name in "abc"}
+    seconds = bench.in_turns(entrants, 3, warm=1)
+    assert "".join(ran) == "cab" + "abc" + "bca" + "cab"
+    assert all(values.shape == (3,) and np.all(values >= 0) for values in seconds.values())
+
+
+def test_ratios_are_medians_over_rounds(bench):
+    assert bench.ratio([3.0, 2, 8], [1.0, 2, 4]) == 2
+    assert bench.spread([1.0, 2, 3, 4, 50]) == {"seconds": 3.0, "quartiles": [2.0, 4.0]}
+
+
+def test_goals_are_reached_or_missed(bench):
+    assert bench.goal("time", 0.3, 0.3) == "time, at most 0.3: 0.30, **reached**"
+    assert bench.goal("time", 0.31, 0.3).endswith("**missed**")
+    assert bench.goal("ratio", 9.9, 10, least=True).endswith("**missed**")
+    assert bench.goal("ratio", float("inf"), 10, least=True).endswith("**reached**")
+
+
+def test_quick_results_do_not_replace_good_ones(bench):
+    assert bench.arguments(bench.parser(""), []).output == BENCHMARKS / "results"
+    quick = bench.arguments(bench.parser(""), ["--quick"]).output
+    assert quick == BENCHMARKS / "results" / "quick"
+
+
+def test_a_file_is_no_folder_for_results(bench, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is a file; it must be a folder"):
+        bench.arguments(bench.parser(""), ["--output", str(tmp_path / "file")])
+
+
+def test_busy_cores_are_counted(bench):
+    assert 0 <= bench.busy_cores(0.05) < 10_000
+
+
+SCRIPT_OF_THREE = """
+import sys
+from pathlib import Path
+{needs}
+if __name__ == "__main__":
+    Path(sys.argv[sys.argv.index("--output") + 1], "{name}").touch()
+    sys.exit({code})
+"""
+
+
+def test_one_script_does_not_stop_the_others(scripts, monkeypatch, tmp_path, capfd):
+    suite = scripts("_suite")
+    for name, needs, code in (("fa", "", 3), ("la", "NEEDS = ('no-such',)", 0), ("za", "", 0)):
+        text = SCRIPT_OF_THREE.format(name=name, needs=needs, code=code)
+        (tmp_path / f"{name}.py").write_text(text)
+    assert suite.scripts(BENCHMARKS) == NAMES
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(suite, "FOLDER", tmp_path)
+    with pytest.raises(InputError, match=r"failed: fa$"):
+        suite.main(["--quick", "--output", str(tmp_path)])
+    assert (tmp_path / "fa").exists()
+    assert (tmp_path / "za").exists()
+    assert not (tmp_path / "la").exists()
+    assert "left out: no-such not installed" in capfd.readouterr().out
+
+
+# --- Simulating --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def simulation(scripts, monkeypatch):
+    """The script, without what has to be compiled."""
+    script = scripts("simulation")
+    brian2 = load_brian2()
+    monkeypatch.setitem(brian2.prefs, "codegen.target", "numpy")
+    kept = tuple(e for e in script.ENTRANTS if "cython" not in e.name)
+    monkeypatch.setattr(script, "ENTRANTS", kept)
+    monkeypatch.setattr(script, "TARGETS", ("numpy",))
+    return script
+
+
+# Brian2 uses names that pyparsing has deprecated; a plain script just lets it.
+plain = pytest.mark.filterwarnings("ignore:.*deprecated.*:DeprecationWarning")
+
+
+def hide(monkeypatch, bench, *names):
+    """Let packages seem not to be installed."""
+    there = bench.versions
+    monkeypatch.setattr(
+        bench, "versions", lambda *of: {**there(*of), **{n: "" for n in of if n in names}}
+    )
+
+
+@plain
+def test_the_plain_script_is_what_stock_mode_does(simulation):
+    current = simulation.currents(50)
+    count, interval = simulation.brian2_script(current)
+    stock = simulate(current, duration_ms=100, dt_ms=0.1, mode="stock")
+    np.testing.assert_array_equal(count, stock.rate_hz("count"))
+    np.testing.assert_allclose(interval, stock.rate_hz("isi"), rtol=1e-9)
+    assert 1e-3 < np.max(np.abs(interval / firing_rate(current) - 1)) < 3e-2
+
+
+def test_rates_of_spikes_in_the_order_of_time(simulation):
+    rates = simulation.rates_of(np.array([2, 0, 2, 0, 2, 1]), np.array([1.0, 2, 6, 7, 21, 30]), 4)
+    np.testing.assert_array_equal(rates, [200.0, np.nan, 100.0, np.nan])
+
+
+@plain
+def test_simulators_and_sizes(simulation, bench, monkeypatch, tmp_path, capsys):
+    hide(monkeypatch, bench, "nest-simulator", "nengo", "snntorch")
+    monkeypatch.setattr(simulation, "CALLS", 3)
+    here = lambda file, function, *of: getattr(simulation, function)(*of)  # noqa: E731
+    monkeypatch.setattr(bench, "alone", here)
+    data = simulation.measured(simulation.Plan({40: 2}, (64, 128)))
+    assert set(all_numbers(data)) == set(filter(np.isfinite, all_numbers(data)))
+    rows = data["layers"]["40"]
+    assert [row["readout"] for row in rows[:3]] == ["interval", "count", "interval"]
+    ours, count, interval, *missing = rows
+    assert ours["error"] < 1e-12 < 1e-3 < interval["error"] < 3e-2 < count["error"] < 0.2
+    assert ours["ratio"] == 1
+    assert interval["ratio"] >= count["ratio"] > 0
+    assert [row["missing"].split()[0] for row in missing] == [
+        "nest-simulator",
+        "nengo",
+        "snntorch",
+    ]
+    sizes = data["sizes"]["numpy"]["sizes"]
+    assert [row["neurons"] for row in sizes] == [64, 128]
+    assert all(row["seconds"] > 0 for row in (*sizes, data["sizes"]["numpy"]["call"]))
+
+    args = bench.arguments(bench.parser(""), ["--output", str(tmp_path)])
+    bench.finish(args, simulation.__file__, data, simulation.table, simulation.draw)
+    kept = json.loads((tmp_path / "simulation.json").read_text("utf-8"))
+    assert kept["layers"] == data["layers"]
+    assert set(kept["machine"]) == {"processor", "cores", "system", "python", "bio_scnn"}
+    table = simulation.table(kept)
+    assert table in capsys.readouterr().out
+    assert rows_of(table)[2:8] == [f"{row['name']}, {row['readout']}" for row in rows]
+    assert "| NEST iaf_psc_delta_ps, interval | nest-simulator not installed |" in table
+    assert {"64", "128", "3"} <= set(rows_of(table))
+    assert drawn(simulation.draw(kept))
+    assert any("our largest relative rate error" in line for line in simulation.goals(kept))
+
+
+@plain
+def test_a_layer_too_large_for_one_is_said(simulation, monkeypatch):
+    few = tuple(e._replace(largest=3) for e in simulation.ENTRANTS if e.needs == ("brian2",))
+    monkeypatch.setattr(simulation, "ENTRANTS", (simulation.ENTRANTS[0], *few))
+    rows = simulation.contest(4, 1, dict.fromkeys((e.name for e in simulation.ENTRANTS), ""))
+    assert [row.get("missing") for row in rows] == [None, *["not run beyond 3 neurons"] * 2]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory is read from Linux's /proc")
+def test_memory_grows_with_the_layer(bench, simulation):
+    small, large = (
+        bench.alone(simulation.__file__, "cost", "numpy", neurons, 0.0)["bytes"]
+        for neurons in (10_000, 200_000)
+    )
+    assert 190_000 * 32 < large - small  # currents, counts, first and last spikes at least
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("which", ["NEST", "Nengo"])
+def test_peers_that_know_spikes_inside_steps_are_exact(simulation, bench, which):
+    (entrant,) = (e for e in simulation.ENTRANTS if e.name.startswith(which))
+    if lacking := bench.missing(*entrant.needs):
+        pytest.skip(f"{lacking} not installed")
+    current = simulation.currents(30)
+    (rates,) = entrant.rates(current)
+    np.testing.assert_allclose(rates, firing_rate(current), rtol=1e-12)
+
+
+@pytest.mark.peer
+def test_snntorch_has_no_refractory_period(simulation):
+    pytest.importorskip("snntorch")
+    exact_hz = np.array([100.0, 150.0])
+    (rates,) = simulation.snntorch_script(current_for_rate(exact_hz))
+    np.testing.assert_allclose(rates, 1 / (1 / exact_hz - 1e-3), atol=15)
+
+
+# --- Starting ----------------------------------------------------------------------------------
+
+
+def test_start_up(scripts, bench, monkeypatch, tmp_path):
+    start = scripts("start")
+    hide(monkeypatch, bench, "snntorch")
+    monkeypatch.setattr(start, "COMPILE", "")
+    modules = ("bio_scnn", "numpy", "snntorch")
+    monkeypatch.setattr(start, "MODULES", {module: module for module in modules})
+    write_image(tmp_path / "a.png", photograph(48, 40))
+    words = (str(tmp_path / "a.png"), "--mask-kind", "boxes", "--quality", "fast")
+    data = start.measured(start.Plan(1, 1, words))
+    assert data["imports_brian2"] is False
+    imports = data["imports"]
+    seconds = {name: imports[name]["seconds"] for name in ("bio_scnn", "numpy")}
+    assert min(seconds.values()) > 0
+    assert imports["numpy"]["ratio"] == pytest.approx(seconds["numpy"] / seconds["bio_scnn"])
+    assert imports["bio_scnn"]["ratio"] == 1
+    assert imports["snntorch"] == {"missing": "snntorch"}
+    for name in ("empty", "used"):
+        demo = data["demo"][name]
+        assert 0 < sum(demo["stages"].values()) < demo["seconds"]
+    assert json.loads(json.dumps(data)) == data
+    assert str(tmp_path) not in json.dumps(data)
+    table = start.table(data)
+    assert "| `import snntorch` | not installed |" in table
+    assert "does not load Brian2" in table
+    assert {"empty", "used"} <= set(rows_of(table))
+    assert drawn(start.draw(data))
+    assert len(start.goals(data)) == 3
+
+
+# --- The page ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def performance(scripts):
+    return scripts("make_performance")
+
+
+def test_the_page_says_what_was_measured(performance):
+    text = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    assert text == performance.page(performance.read(BENCHMARKS / "results"))
+    links = re.findall(r"\]\((\.\./[^)]+)\)", text)
+    assert links
+    assert all((ROOT / "docs" / link).is_file() for link in links)
+
+
+def test_the_race_is_shown_as_it_was_kept(script):
+    data = json.loads((BENCHMARKS / "results" / "race_pytorch.json").read_text("utf-8"))
+    # Three entrants with two tasks and one memory each, and a header, for each number of threads.
+    assert len(rows_of(script.table(data))) == len(data["threads"]) * (3 * 3 + 2)
+    goals = script.goals(data)
+    assert len(goals) == 2 * len(data["threads"]) * len(script.TASKS)
+    assert sum("channels last" in goal for goal in goals) == len(goals) / 2
+    assert drawn(script.draw(data))
+
+
+def test_what_is_not_worth_a_page_is_refused(performance, tmp_path):
+    with pytest.raises(InputError, match="no results there"):
+        performance.read(tmp_path)
+    (tmp_path / "start.json").write_text('{"quick": true}')
+    with pytest.raises(InputError, match="measured with --quick"):
+        performance.read(tmp_path)
+    (tmp_path / "other.json").write_text('{"quick": false}')
+    with pytest.raises(InputError, match="no such script"):
+        performance.read(tmp_path)

@@ -1,0 +1,62 @@
+"""Rectangles around the holes: all of them, once, no larger than asked for, and few."""
+
+import numpy as np
+import pytest
+
+from bio_scnn.data.masks import MASK_KINDS, make_mask
+from bio_scnn.restoration import tiling
+from bio_scnn.restoration.tiling import tiles
+
+
+def computed(found):
+    """Pixels that are computed."""
+    return sum(
+        (rows.stop - rows.start) * (columns.stop - columns.start) for _, (rows, columns) in found
+    )
+
+
+@pytest.mark.parametrize("kind", MASK_KINDS)
+@pytest.mark.parametrize(("shape", "multiple"), [((200, 317), 4), ((97, 450), 6), ((64, 64), 1)])
+def test_every_hole_is_in_one_rectangle(monkeypatch, kind, shape, multiple):
+    monkeypatch.setattr(tiling, "LARGEST", 100)
+    reach = 12
+    mask = make_mask(kind, shape, np.random.default_rng(1), 0.03)
+    times = np.zeros(shape, int)
+    found = tiles(mask, reach, multiple)
+    assert found
+    for tile in found:
+        times[tile.core] += 1
+        for core, margin, side in zip(tile.core, tile.margin, shape, strict=True):
+            assert core.start % multiple == 0
+            assert core.stop % multiple == 0 or core.stop == side
+            assert core.stop - core.start <= 100
+            assert margin.start == max(core.start - reach, 0)
+            assert margin.stop == min(core.stop + reach, side)
+        rows, columns = np.indices(shape)
+        for index in (rows, columns):  # the core, found by way of the margin
+            np.testing.assert_array_equal(index[tile.margin][tile.inner], index[tile.core])
+    assert times[mask].min() == times.max() == 1
+
+
+def test_no_hole_needs_nothing():
+    assert tiles(np.zeros((50, 60), bool), 8, 4) == []
+
+
+def test_work_follows_the_holes_and_not_the_picture():
+    work = []
+    for side in (1000, 4000):
+        mask = np.zeros((side, side), bool)
+        for corner in (40, side - 60):
+            mask[corner : corner + 20, corner : corner + 20] = True
+        found = tiles(mask, 56, 4)
+        assert len(found) == 2
+        work.append(computed(found))
+    assert work[0] == pytest.approx(work[1], rel=0.1)
+    assert work[1] < 2 * (20 + 8 + 2 * 56) ** 2
+
+
+def test_what_lies_close_is_computed_together():
+    mask = np.zeros((400, 400), bool)
+    mask[100:110, 100:110] = mask[100:110, 140:150] = True
+    (tile,) = tiles(mask, 56, 4)
+    assert tile.core == (slice(100, 112), slice(100, 152))
