@@ -26,7 +26,7 @@ import scipy.linalg  # noqa: F401 # has a BLAS of its own, which is limited only
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-import bio_scnn
+from bio_scnn import _version
 from bio_scnn.errors import InputError
 from bio_scnn.runtime.memory import keep_freed_memory
 from bio_scnn.runtime.processes import begin, interrupts_held, threads
@@ -206,7 +206,7 @@ class Cluster:
             warnings.filterwarnings("ignore", "Sending large graph")
             return self.client.submit(
                 _attempt_there,
-                bio_scnn.__version__,
+                _version.__version__,
                 task,
                 item,
                 shared,
@@ -301,14 +301,14 @@ def _check_workers(client: Any, address: str) -> None:
 
     def version_there() -> str:  # as a nested function it is sent as a whole
         try:
-            import bio_scnn
+            from bio_scnn import _version
         except ImportError:
             return ""
-        return bio_scnn.__version__
+        return _version.__version__
 
     threads = client.nthreads()
     for worker, version in client.run(version_there).items():
-        if problem := _unfit(bio_scnn.__version__, version, threads.get(worker, 1)):
+        if problem := _unfit(_version.__version__, version, threads.get(worker, 1)):
             raise InputError(f"worker {worker} {problem}: {start}")
 
 
@@ -340,7 +340,7 @@ def _attempt_there(version: str, task: Task, item: Any, shared: tuple[Any, ...])
     from distributed import get_worker
 
     worker = get_worker()
-    if problem := _unfit(version, bio_scnn.__version__, worker.state.nthreads):
+    if problem := _unfit(version, _version.__version__, worker.state.nthreads):
         return _Unfit(worker.address, problem)
     return attempt(task, item, shared)
 

@@ -9,7 +9,7 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
-import bio_scnn
+from bio_scnn import _version
 
 
 def machine() -> dict[str, str]:
@@ -19,7 +19,7 @@ def machine() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "system": _system(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "bio_scnn": bio_scnn.__version__,
+        "bio_scnn": _version.__version__,
     }
 
 
@@ -46,7 +46,7 @@ def _system() -> str:
     return f"{name}, {platform.system()} {platform.release()} {platform.machine()}"
 
 
-def _version(distribution: str) -> str:
+def _installed(distribution: str) -> str:
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -55,4 +55,4 @@ def _version(distribution: str) -> str:
 
 def versions(*distributions: str) -> dict[str, str]:
     """Installed versions by distribution: what `Adapter.versions` returns."""
-    return {name: _version(name) for name in distributions}
+    return {name: _installed(name) for name in distributions}

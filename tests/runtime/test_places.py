@@ -431,7 +431,7 @@ def test_a_scheduler_that_dies(tmp_path, monkeypatch):
         (2, "", "runs 2 tasks in one process, and Brian2 one only"),
         (
             1,
-            "import bio_scnn; bio_scnn.__version__ = '0.0.7'",
+            "from bio_scnn import _version; _version.__version__ = '0.0.7'",
             f"has bio_scnn 0.0.7, not {__version__} as here",
         ),
         (
@@ -457,7 +457,7 @@ def test_unfit_workers_are_refused(tmp_path, threads, line, message):
 @pytest.mark.slow
 def test_an_unfit_worker_that_joins_late_spoils_nothing(tmp_path, capsys):
     preload = tmp_path / "preload.py"
-    preload.write_text("import bio_scnn; bio_scnn.__version__ = '0.0.7'")
+    preload.write_text("from bio_scnn import _version; _version.__version__ = '0.0.7'")
     with (
         scheduler(tmp_path) as address,
         workers(address, tmp_path, number=1),
