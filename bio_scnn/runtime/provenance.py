@@ -46,7 +46,7 @@ def _system() -> str:
     return f"{name}, {platform.system()} {platform.release()} {platform.machine()}"
 
 
-def _installed(distribution: str) -> str:
+def installed_version(distribution: str) -> str:
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -55,4 +55,4 @@ def _installed(distribution: str) -> str:
 
 def versions(*distributions: str) -> dict[str, str]:
     """Installed versions by distribution: what `Adapter.versions` returns."""
-    return {name: _installed(name) for name in distributions}
+    return {name: installed_version(name) for name in distributions}

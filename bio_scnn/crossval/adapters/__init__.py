@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bio_scnn.crossval.protocol import Adapter
 from bio_scnn.errors import InputError
-from bio_scnn.runtime.provenance import _version
+from bio_scnn.runtime.provenance import installed_version
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Entry:
 
     def missing(self) -> tuple[str, ...]:
         """The distributions that are not installed."""
-        return tuple(name for name in self.distributions if not _version(name))
+        return tuple(name for name in self.distributions if not installed_version(name))
 
     def load(self) -> Adapter:
         """The adapter.
