@@ -187,7 +187,7 @@ def _kind(value: object) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
 
 
-def varied(params: LIFParameters, **changes: float) -> LIFParameters:
+def varied(params: LIFParameters, **changes: Any) -> LIFParameters:
     """Another neuron; the encoder's band, which plays no part here, makes way for a long t_ref."""
     t_ref = changes.get("t_ref_ms", params.t_ref_ms)
     if t_ref * params.rate_max_hz >= 500:

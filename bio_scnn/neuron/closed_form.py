@@ -22,8 +22,8 @@ from bio_scnn.neuron.units import strip_unit, to_number
 
 
 def rheobase(params: LIFParameters = TABLE_1) -> float:
-    """Largest constant current (dimensionless) that never makes the neuron fire, V_th/R."""
-    return params.V_th / params.R
+    """Largest constant current that never makes the neuron fire, ``(V_th - V_rest)/R``."""
+    return (params.V_th - params.V_rest) / params.R
 
 
 def first_spike_ms(current: ArrayLike, params: LIFParameters = TABLE_1) -> Any:
@@ -42,8 +42,9 @@ def first_spike_ms(current: ArrayLike, params: LIFParameters = TABLE_1) -> Any:
 
     Notes
     -----
-    ``tau ln((RI - V_reset)/(RI - V_th))``, written with ``log1p`` so that large currents, whose
-    ratio is close to one, lose no digits. Close to rheobase the difference RI - V_th has few
+    ``tau ln((V_inf - V_reset)/(V_inf - V_th))`` with ``V_inf = V_rest + RI``, written with
+    ``log1p`` so that large currents, whose ratio is close to one, lose no digits. Close to
+    rheobase the difference V_inf - V_th has few
     digits and so has the latency: that is the conditioning of the problem, not of the formula.
     """
     return _latency(current, params)[()]
@@ -101,8 +102,7 @@ def current_for_rate(rate_hz: ArrayLike, params: LIFParameters = TABLE_1) -> Any
                 f"rate_hz (={bad:g} Hz) must be at least 0 Hz and below 1/t_ref "
                 f"(={params.rate_limit_hz:g} Hz for t_ref_ms={params.t_ref_ms:g} ms)"
             )
-        above = (params.V_th - params.V_reset) / np.expm1(latency / params.tau_ms)
-        return ((params.V_th + above) / params.R)[()]
+        return current_for_latency(latency, params)[()]
 
 
 def rate_derivative(current: ArrayLike, params: LIFParameters = TABLE_1) -> Any:
@@ -121,7 +121,7 @@ def rate_derivative(current: ArrayLike, params: LIFParameters = TABLE_1) -> Any:
 
     Notes
     -----
-    ``rate^2 tau R (V_th - V_reset) / ((RI - V_reset) (RI - V_th))`` with the rate in 1/s.
+    ``rate^2 tau R (V_th - V_reset) / ((V_inf - V_reset) (V_inf - V_th))`` with the rate in 1/s.
     """
     # In place, because on the large arrays of a training step new memory costs more than log1p.
     slope = _above_threshold(current, params)
@@ -236,7 +236,7 @@ def membrane(t_ms: ArrayLike, current: ArrayLike, params: LIFParameters = TABLE_
     current = _finite(current, "current")
     latency = _latency(current, params)
     since_release = np.mod(t, latency + params.t_ref_ms)
-    V_end = params.R * current
+    V_end = params.V_rest + params.R * current
     charging = params.V_reset - (V_end - params.V_reset) * np.expm1(-since_release / params.tau_ms)
     return np.where(since_release < latency, charging, charging.dtype.type(params.V_reset))[()]
 
@@ -254,13 +254,13 @@ def _finite(values: ArrayLike, name: str) -> NDArray[Any]:
 
 
 def _above_threshold(current: ArrayLike, params: LIFParameters) -> NDArray[Any]:
-    """RI - V_th where positive, else +0, in a new array: what drives V over the threshold."""
+    """V_inf - V_th where positive, else +0, in a new array: what drives V over the threshold."""
     current = _floating(current)
     with np.errstate(over="ignore"):
         gap = np.multiply(current, params.R, out=np.empty(current.shape, current.dtype))
-    # Adding (0.0 - V_th), rather than subtracting V_th, can never give -0.0, which would turn
-    # the quotient in _latency from +inf to -inf.
-    gap += 0.0 - params.V_th
+    # Adding (V_rest - V_th), rather than subtracting the reverse, can never give -0.0, which
+    # would turn the quotient in _latency from +inf to -inf.
+    gap += params.V_rest - params.V_th
     return np.maximum(gap, 0.0, out=gap)
 
 
@@ -275,7 +275,7 @@ def _latency(current: ArrayLike, params: LIFParameters) -> NDArray[Any]:
 
 
 def current_for_latency(latency_ms: ArrayLike, params: LIFParameters) -> NDArray[np.float64]:
-    """Constant currents that carry V from V_reset to V_th in a given time."""
-    jump = params.V_th - params.V_reset
-    growth = np.expm1(np.asarray(latency_ms, dtype=np.float64) / params.tau_ms)
-    return np.asarray((params.V_th + jump / growth) / params.R)
+    """Constant currents that carry V from V_reset to V_th in a given time, of its shape."""
+    growth = np.expm1(_floating(latency_ms) / params.tau_ms)
+    above = (params.V_th - params.V_reset) / growth
+    return np.asarray((params.V_th - params.V_rest + above) / params.R)

@@ -81,7 +81,7 @@ def neurons_of(name: str, node: dict[str, Any], path: Path) -> list[NIRNeuron]:
     neurons = []
     for index in np.argsort(-counts, kind="stable"):
         tau, r, v_leak, threshold, reset, t_ref_ms = map(float, rows[index])
-        band = {}
+        band: dict[str, Any] = {}
         if t_ref_ms and 1e3 / t_ref_ms <= TABLE_1.rate_max_hz:
             # Table 1's band of rates is out of this neuron's reach.
             band = {"rate_min_hz": 400 / t_ref_ms, "rate_max_hz": 800 / t_ref_ms}
