@@ -19,12 +19,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import _bench
-import common
 import matplotlib.pyplot as plt
-from common import BLUE, GREY
 
+from benchmarks import _bench
 from bio_scnn.commands.options import run
+from tools import drawing
+from tools.drawing import BLUE, GREY, styled
 
 TITLE = "Start-up"
 # What is imported, and the package that brings it.
@@ -179,9 +179,10 @@ def goals(data: dict[str, Any]) -> list[str]:
     ]
 
 
+@styled
 def draw(data: dict[str, Any]) -> Any:
     """Bars of the imports, and of the picture's stages."""
-    figure, (above, below) = plt.subplots(2, 1, figsize=(common.COLUMN, 2.6))
+    figure, (above, below) = plt.subplots(2, 1, figsize=(drawing.COLUMN, 2.6))
     there = {name: row for name, row in data["imports"].items() if "missing" not in row}
     names = list(there)[::-1]
     above.barh(

@@ -14,11 +14,12 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLUE, GREY, PAGE, VERMILION
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon
 from matplotlib.path import Path
+
+from tools.drawing import BLUE, GREY, PAGE, VERMILION
 
 Point = tuple[float, float]
 

@@ -16,10 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import common
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLACK, BLUE, ORANGE, SKY, YELLOW, psnr_of
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -29,6 +27,10 @@ from bio_scnn.network.architecture import Architecture, network_input
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import SpikingOptions
 from bio_scnn.network.units import encode
+from figures import common
+from figures.common import psnr_of
+from tools import drawing
+from tools.drawing import BLACK, BLUE, ORANGE, SKY, YELLOW, styled
 
 # pJ in 45 nm at 0.9 V: M. Horowitz, "Computing's energy problem (and what we can do about it)",
 # ISSCC 2014, figure 1.1.9. Products of 8 bits are added up in 32, or they would overflow.
@@ -149,9 +151,10 @@ def measure(photographs: Sequence[Path], size: int = 128) -> dict[str, Any]:
     }
 
 
+@styled
 def draw(data: dict[str, Any]) -> Any:
     """Energy of neurons and synapses, relative to those of rectifiers; what each way loses."""
-    figure, axes = plt.subplots(figsize=(common.COLUMN, 2.9))
+    figure, axes = plt.subplots(figsize=(drawing.COLUMN, 2.9))
     names = [of["name"] for of in data["ways"]]
     looks = {"float32": (BLUE, ORANGE), "int8": (SKY, YELLOW)}
     for shift, (numbers, (color, other)) in enumerate(looks.items()):
@@ -178,7 +181,7 @@ def main(args: argparse.Namespace | None = None) -> None:
     """Simulate, count, draw, save."""
     args = args or common.arguments(common.parser(__doc__, photographs=True))
     data = measure(common.photographs(args.data))
-    common.save(args, "claim_energy", draw(data), data)
+    drawing.save(args, "claim_energy", draw(data), data)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ import io
 from pathlib import Path
 from typing import Any
 
-import _slabs as slabs
-import common
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -28,6 +26,9 @@ from bio_scnn.network.conv2d import depth_to_space
 from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions
 from bio_scnn.network.units import encode
 from bio_scnn.neuron.simulation import simulate
+from figures import _slabs as slabs
+from figures import common
+from tools import drawing
 
 MODEL = "inpaint"
 SIDE = 256  # pixels of the picture
@@ -141,6 +142,7 @@ def thumbnail(image: NDArray) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
+@drawing.styled
 def draw(data: dict[str, Any]) -> Any:
     """The diagram, see `_slabs`."""
     return slabs.diagram(data)
@@ -160,7 +162,7 @@ def main(args: argparse.Namespace | None = None) -> None:
         args = common.arguments(p)
     data = measure(getattr(args, "model", MODEL))
     suffix = "" if data["model"] == MODEL else f"_{data['model']}"
-    common.save(args, f"figure1_architecture{suffix}", draw(data), data)
+    drawing.save(args, f"figure1_architecture{suffix}", draw(data), data)
 
 
 if __name__ == "__main__":

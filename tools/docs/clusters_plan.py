@@ -1,6 +1,6 @@
-"""The numbers of docs/clusters.md: ``python docs/make_clusters_plan.py``.
+"""The numbers of docs/clusters.md: ``python -m tools.docs.clusters_plan``.
 
-Reads what ``python benchmarks/cluster.py`` has measured, and writes between the marks of the page
+Reads what ``python -m benchmarks.cluster`` has measured, and writes between the marks of the page
 what follows from it for LSDIR's training images on many machines. The model is a few lines of
 arithmetic, `restoring` and `training_step`; the page states it.
 """
@@ -17,11 +17,11 @@ from typing import Any
 from bio_scnn.commands.options import run
 from bio_scnn.errors import InputError
 from bio_scnn.runtime.files import write_whole
+from tools.docs import DOCS, RESULTS
 
-DOCS = Path(__file__).resolve().parent
-MEASURED = DOCS.parent / "benchmarks" / "results" / "cluster.json"
+MEASURED = RESULTS / "cluster.json"
 PAGE = DOCS / "clusters.md"
-BEGIN, END = "<!-- computed by docs/make_clusters_plan.py -->", "<!-- end of what is computed -->"
+BEGIN, END = "<!-- computed by tools/docs/clusters_plan.py -->", "<!-- end of what is computed -->"
 
 IMAGES = 84_991  # LSDIR's training images (Li et al., CVPRW 2023)
 NODES = (1, 10, 100)
@@ -118,7 +118,7 @@ def inputs(data: dict[str, Any], assumed: Assumed) -> list[str]:
     """What the plan starts from, measured and assumed."""
     machine = data["machine"]
     return [
-        f"Measured with `python benchmarks/cluster.py` on {machine['cores']} cores "
+        f"Measured with `python -m benchmarks.cluster` on {machine['cores']} cores "
         f"({machine['processor']}), distributed {data['versions']['distributed']}; the numbers "
         "are in [performance.md](performance.md).",
         "",
@@ -247,7 +247,7 @@ def main(arguments: list[str] | None = None) -> None:
     p.add_argument("--measured", type=Path, default=MEASURED, metavar="JSON")
     args = p.parse_args(arguments)
     if not args.measured.is_file():
-        raise InputError(f"there is no {args.measured}; run python benchmarks/cluster.py first")
+        raise InputError(f"there is no {args.measured}; run python -m benchmarks.cluster first")
     data = json.loads(args.measured.read_text("utf-8"))
     write_whole(PAGE, renewed(PAGE.read_text("utf-8"), data).encode())
     print(f"wrote {PAGE}")
