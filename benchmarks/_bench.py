@@ -1,4 +1,4 @@
-"""What the benchmarks share: options, timing in turns, memory, and how they end."""
+"""Options of the benchmarks, timing in turns, memory, and writing of results."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def arguments(p: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> 
 
 
 def busy_cores(seconds: float = 0.3) -> float:
-    """How many cores others use while this process sleeps; elsewhere than on Linux, the load."""
+    """Number of cores that others use while this process sleeps; outside Linux, the load."""
     if not Path("/proc/stat").exists():
         return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
@@ -142,14 +142,14 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def goal(says: str, value: float, limit: float, *, least: bool = False, form: str = ".2f") -> str:
-    """Whether a number is at most (or at least) what was aimed at, in a line of a page."""
+    """Line of a page on a goal: a number, its limit, and whether it was reached or missed."""
     reached = value >= limit if least else value <= limit
     bound = f"at {'least' if least else 'most'} {limit:g}"
     return f"{says}, {bound}: {value:{form}}, **{'reached' if reached else 'missed'}**"
 
 
 def alone(function: Callable[..., Any], *arguments: Any, limit_s: float | None = None) -> Any:
-    """What a function of a module returns in a new process; arguments and result as JSON.
+    """Result of a module's function in a new process; arguments and result pass as JSON.
 
     After `limit_s` seconds, if given, `subprocess.TimeoutExpired` is raised.
     """
@@ -167,7 +167,7 @@ def alone(function: Callable[..., Any], *arguments: Any, limit_s: float | None =
 
 
 def has_memory() -> bool:
-    """Whether the system tells the largest resident memory of a process, and lets go of it."""
+    """True where the system tells the largest resident memory of a process, and can reset it."""
     return Path("/proc/self/clear_refs").exists()
 
 

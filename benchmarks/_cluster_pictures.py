@@ -54,7 +54,7 @@ class Started(NamedTuple):
     pool: ProcessPoolExecutor
 
     def each(self, task: Task, items: Iterable[Any], *shared: Any) -> Iterator[tuple[int, Any]]:
-        """As `bio_scnn.runtime.places.Here.each`."""
+        """Number and result of each item, as they are done; like `places.Here.each`."""
         numbers = {
             self.pool.submit(attempt, task, item, shared): number
             for number, item in enumerate(items)

@@ -28,7 +28,7 @@ def echo(item: Any, *shared: Any) -> Any:
 
 
 def echo_weights(item: Any, weights: Any, *shared: Any) -> Any:
-    """What a worker does for a step of training but for the work: gradients weigh the same."""
+    """A task that sends back weights, which are as large as the gradients of a training step."""
     return weights
 
 

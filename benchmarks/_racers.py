@@ -33,7 +33,7 @@ TOLERANCES = {"float64": (1e-9, 1e-9), "float32": (1e-5, 1e-2)}
 
 
 class Runner(NamedTuple):
-    """What is raced: both give arrays laid out as ours."""
+    """The two tasks of an entrant; arrays are laid out as ours."""
 
     forward: Callable[[], Array]
     step: Callable[[], tuple[float, Params]]
@@ -58,7 +58,7 @@ def make_case(side: int, images: int) -> tuple[HybridSCNN, Batch]:
 def numpy_runner(
     model: HybridSCNN, batch: Batch, pool: ThreadPoolExecutor, threads: int
 ) -> Runner:
-    """As `bio_scnn.training.loop.fit` does it: a shard per thread, gradients added in order."""
+    """The network in NumPy, as in training: a shard per thread, gradients added in order."""
     architecture, params, lif = model.architecture, model.params, model.lif
     count = min(threads, len(batch.truth))
     shards = [batch.shard(index, count) for index in range(count)]

@@ -171,7 +171,7 @@ def measure(quick: bool, workers: int = 2) -> dict[str, Any]:
 
 
 def table(data: dict[str, Any]) -> str:
-    """What the plan starts from."""
+    """Table of all that was measured, which the plan of docs/clusters.md starts from."""
     p, t, s, large = (data[part] for part in ("pictures", "tasks", "training", "large"))
     processes, cluster = (float(np.median(p["seconds"][place])) for place in PLACES)
     pictures = f"{p['pictures']} pictures of {p['side']} x {p['side']}, {p['task_s']:.2f} s each"
@@ -213,7 +213,7 @@ def table(data: dict[str, Any]) -> str:
 
 
 def goals(data: dict[str, Any]) -> list[str]:
-    """What was aimed at."""
+    """The goal: tasks of a second take hardly longer on a cluster."""
     says = "percent that a cluster takes longer, for tasks of a second"
     return [_bench.goal(says, 100 * data["pictures"]["overhead"], 10, form=".1f")]
 

@@ -47,7 +47,7 @@ IMPLEMENTATIONS = (
 
 
 class Work(NamedTuple):
-    """What is done one at a time and two at a time, and a comparison of what came out."""
+    """Work that is done one at a time and two at a time, with results to compare."""
 
     what: str
     entrants: dict[int, Callable[[], Any]]  # by the number at a time
@@ -187,7 +187,7 @@ def table(data: dict[str, Any]) -> str:
 
 
 def goals(data: dict[str, Any]) -> list[str]:
-    """What was aimed at, with two cores."""
+    """The goals, with two cores."""
     return [
         _bench.goal(f"{row['what']}: times as fast", row["ratio"], GOAL, least=True)
         for row in data["rows"]
@@ -196,7 +196,7 @@ def goals(data: dict[str, Any]) -> list[str]:
 
 @drawing.styled
 def draw(data: dict[str, Any]) -> Any:
-    """How many times as fast two at a time are."""
+    """Bars: the speed of two at a time, as a multiple of one at a time."""
     figure, axes = plt.subplots(figsize=(drawing.COLUMN, 2.0))
     names = [row["what"].replace(", ", "\n", 1) for row in data["rows"]]
     axes.barh(names, [row["ratio"] for row in data["rows"]], color=drawing.BLUE)

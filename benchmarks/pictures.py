@@ -99,7 +99,7 @@ def measure(quick: bool) -> dict[str, Any]:
 
 
 def exponent(rows: Sequence[dict[str, Any]]) -> float:
-    """Of the power of the missing area that time grows with, by least squares of logarithms."""
+    """Exponent of time over missing area, by least squares of logarithms."""
     points = [(row["missing"], row["seconds"]) for row in rows if "seconds" in row]
     if len(points) < 2:
         return math.nan
@@ -139,7 +139,7 @@ def table(data: dict[str, Any]) -> str:
 
 
 def goals(data: dict[str, Any]) -> list[str]:
-    """What was aimed at, of large pictures whose every neuron is simulated."""
+    """The goals, for large pictures whose every neuron is simulated."""
     found = []
     for row in data["large"]:
         if row["method"] != "bio_scnn" or "seconds" not in row:

@@ -215,7 +215,7 @@ def table(data: dict[str, Any]) -> str:
 
 
 def goals(data: dict[str, Any]) -> list[str]:
-    """What was aimed at: to be as fast as PyTorch in either of its layouts."""
+    """The goals: as fast as PyTorch in either of its layouts."""
     return [
         _bench.goal(
             f"time of {name} divided by ours, {task}, threads: {threads}",

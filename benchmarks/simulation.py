@@ -111,7 +111,7 @@ def contest(
 
 
 def over_size(sizes: Sequence[int], targets: Sequence[str], calls: int) -> dict[str, Any]:
-    """Of each target: seconds of the smallest call; seconds and bytes of layers of these sizes."""
+    """Seconds of the smallest call, and seconds and bytes of layers of these sizes, by target."""
     found: dict[str, Any] = {target: {"sizes": []} for target in targets}
     with tqdm(total=len(targets) * (1 + len(sizes)), leave=False, disable=None) as bar:
         for target in targets:
@@ -159,7 +159,7 @@ def table(data: dict[str, Any]) -> str:
 
 
 def goals(data: dict[str, Any]) -> list[str]:
-    """What was aimed at, of the largest layer and the largest size."""
+    """The goals, for the largest layer and the largest size."""
     neurons, rows = max(data["layers"].items(), key=lambda item: int(item[0]))
     of = {(row["name"], row["readout"]): row for row in rows if "missing" not in row}
     found = []

@@ -1,4 +1,4 @@
-"""What it takes to begin: importing the package, and one picture from the command line.
+"""Start-up time: importing the package, and one picture from the command line.
 
 Every import is that of a fresh process that has imported nothing yet, timed inside it; Python's
 own start is not in it, reading from disk mostly is not either, since files were read just before.
@@ -42,7 +42,7 @@ COMPILE = (
 
 
 class Plan(NamedTuple):
-    """How often things are repeated; and more words on the demo's command line."""
+    """Numbers of repetitions; and more words on the demo's command line."""
 
     imports: int
     pictures: int
@@ -68,7 +68,7 @@ def measured(plan: Plan) -> dict[str, Any]:
 
 
 def python(code: str) -> str:
-    """What some code prints last in a fresh process."""
+    """Last word that some code prints in a fresh process."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
     )
@@ -170,7 +170,7 @@ def table(data: dict[str, Any]) -> str:
 
 
 def goals(data: dict[str, Any]) -> list[str]:
-    """What was aimed at."""
+    """The goals."""
     demo = data["demo"]
     return [
         _bench.goal("seconds of `import bio_scnn`", data["imports"]["bio_scnn"]["seconds"], 0.3),

@@ -1,4 +1,4 @@
-"""What the membrane time constant, the refractory period and the noise's correlation time do.
+"""Effect of the membrane time constant, the refractory period and the noise's correlation time.
 
 Each of the three is changed in the trained network, whose encoder finds the currents of Table 1's
 band of rates anew; nothing is trained again. So what is shown is how much the values matter to a
@@ -42,7 +42,7 @@ LABELS = {
 
 
 def measure(photographs: Sequence[Path], size: int = 128) -> dict[str, Any]:
-    """What each value does to hole PSNR against Table 1's.
+    """Hole PSNR at each value of each constant, against that at Table 1's.
 
     Returns
     -------

@@ -30,7 +30,7 @@ LONG_MS = (NOISY_MS, 70.0, 100.0)
 
 
 def measure(photographs: Sequence[Path], size: int = 128) -> dict[str, Any]:
-    """What a readout loses against exact rates, in dB of hole PSNR.
+    """Loss of each readout against exact rates, in dB of hole PSNR.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def measure(photographs: Sequence[Path], size: int = 128) -> dict[str, Any]:
 
 @styled
 def draw(data: dict[str, Any]) -> Any:
-    """What is lost against the exact rates, over time."""
+    """Curves of the loss against exact rates, over simulated time."""
     figure, axes = plt.subplots(figsize=(drawing.COLUMN, 2.6))
     looks = {
         "count": ("number of spikes", BLUE, "o-"),

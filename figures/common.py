@@ -1,4 +1,4 @@
-"""What the figures share: their options, and the pictures with holes that they measure on."""
+"""Options of the figures' scripts, and the pictures with holes that they measure on."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def measure(photographs: Sequence[Path], crops: int = CROPS, size: int = 256) ->
     photograph = np.arange(crops) % len(photographs)
 
     def mean_and_interval(values: NDArray) -> list[float]:
-        """Of values (kinds, crops): crops of one photograph are drawn together."""
+        """Mean of values (kinds, crops), and its interval over photographs."""
         return [float(values.mean()), *bootstrap(values.mean(axis=0), photograph)]
 
     scores = {name: np.array(nested) for name, nested in values.items()}  # kinds, crops, columns

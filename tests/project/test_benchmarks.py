@@ -57,7 +57,7 @@ def test_medians_ratios_and_rates():
     seconds[race_pytorch.OURS] = dict.fromkeys(race_pytorch.TASKS, ours)
     seconds["product"] = {"product": np.array([0.5, 0.5, 9])}
     summary = race_pytorch.summarise(seconds, {"forward": 6, "step": 18}, 4.0)
-    row = summary["tasks"]["step"][race_pytorch.DEFAULT]
+    row = summary["tasks"]["step"][_racers.DEFAULT]
     assert row["median_ms"] == 3000
     assert row["ratio"] == 2  # of 3, 1 and 2
     assert row["gflops"] == pytest.approx(6e-9)

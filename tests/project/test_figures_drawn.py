@@ -61,7 +61,7 @@ def test_parameters_are_those_of_the_shipped_weights(name):
 @pytest.mark.parametrize("tiny", [SMALL, PLAIN], ids=["default", "paper"])
 def test_shapes_are_those_of_the_arrays_of_a_restoration(monkeypatch, tiny):
     model = random_model(tiny)
-    data = describe(architecture, model)
+    data = describe(model)
     seen = []
 
     def spy(x, weight, bias, *, conv2d=cnn.conv2d, **options):
@@ -97,7 +97,7 @@ def test_shapes_are_those_of_the_arrays_of_a_restoration(monkeypatch, tiny):
 
 
 def test_connections_are_the_architecture_s():
-    data = describe(architecture, random_model())
+    data = describe(random_model())
     found = [tuple(link.values()) for link in data["connections"]]
     assert found == [
         ("residual", "conv2", "conv3", 8),
@@ -105,17 +105,17 @@ def test_connections_are_the_architecture_s():
         ("concatenation", "neurons", "conv6", SMALL.channels),
         ("composition", "fills", "composition", 6),
     ]
-    assert not describe(architecture, random_model(PLAIN))["connections"]
+    assert not describe(random_model(PLAIN))["connections"]
 
 
 def test_another_architecture_is_another_drawing():
-    base = describe(architecture, random_model())
+    base = describe(random_model())
     for change in ({"channels": 7}, {"kernel": 5}, {"neurons": "relu"}, {"fills": ("mean",) * 2}):
-        changed = describe(architecture, random_model(replace(SMALL, **change)))
+        changed = describe(random_model(replace(SMALL, **change)))
         assert changed["stages"] != base["stages"], change
     texts = [
         sorted(text.get_text() for text in architecture.draw(data).axes[0].texts)
-        for data in (base, describe(architecture, random_model(PLAIN)))
+        for data in (base, describe(random_model(PLAIN)))
     ]
     plt.close("all")
     assert texts[0] != texts[1]
@@ -176,7 +176,7 @@ def test_the_circuit_drawn_is_the_neuron_simulated():
 def test_files_are_written_and_the_same_each_time(monkeypatch, tmp_path, name, suffix):
     script = importlib.import_module(f"figures.{name}")
     if name == "figure1_architecture":
-        data = {"model": "inpaint"} | describe(script, random_model())
+        data = {"model": "inpaint"} | describe(random_model())
         monkeypatch.setattr(script, "measure", lambda model: data)
     for folder in ("a", "b"):
         script.main(Namespace(output=tmp_path / folder, format=suffix))

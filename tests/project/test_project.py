@@ -90,7 +90,10 @@ def test_every_place_names_the_same_pythons(python):
 
 
 def test_every_place_names_the_same_version():
-    assert bio_scnn.__version__ == PROJECT["version"]
+    assert PROJECT["dynamic"] == ["version"]
+    attribute = PYPROJECT["tool"]["setuptools"]["dynamic"]["version"]["attr"]
+    module, name = attribute.rsplit(".", 1)
+    assert bio_scnn.__version__ == getattr(importlib.import_module(module), name)
     assert bio_scnn.__version__ == importlib.metadata.version("bio_scnn")
     assert f"\nversion: {bio_scnn.__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
     assert f"\n## [{bio_scnn.__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")

@@ -79,7 +79,7 @@ def test_the_page_states_what_its_measurements_give():
 
 
 def test_without_a_measurement_there_is_one_line(tmp_path):
-    with pytest.raises(InputError, match=r"run python benchmarks/cluster\.py first"):
+    with pytest.raises(InputError, match=r"run python -m benchmarks\.cluster first"):
         plan.main(["--measured", str(tmp_path / "none.json")])
 
 

@@ -73,7 +73,7 @@ def events(n: Numbers) -> list[Claim]:
 
 
 def integration(n: Numbers) -> list[Claim]:
-    """What time gives."""
+    """Integration over time."""
     found = n["claim_integration"]
     counts, timed = found["count"], found["isi"]
     shortest, first = counts[0], timed[0]

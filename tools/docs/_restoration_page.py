@@ -9,6 +9,7 @@ from pathlib import Path
 from textwrap import fill
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bio_scnn import __version__
 from tools.docs._restoration_cases import (
@@ -18,7 +19,6 @@ from tools.docs._restoration_cases import (
     LARGE_SIZE,
     MOST_MISSING,
     Case,
-    Restorer,
     Scores,
     difference,
 )
@@ -47,46 +47,67 @@ def table(scores: Scores, wanted: Sequence[Case], grey: bool) -> Iterator[str]:
         yield f"| {' | '.join(row)} |"
 
 
-def page(
-    restorer: Restorer,
-    images: Sequence[Path],
-    wanted: Sequence[Case],
-    scores: Scores,
-    folder: Path,
-    command: str,
-) -> str:
-    """docs/restoration.md."""
-    measured = {
-        path.name: {case.key: scores[path.name][case.key] for case in wanted} for path in images
-    }
-    psnr = np.array([list(of.values()) for of in measured.values()])
+def summary(psnr: NDArray, wanted: Sequence[Case]) -> str:
+    """Paragraph on all restorations; hole PSNR is (photographs, cases, methods)."""
     reference = psnr[..., 1:].max(axis=-1)
     gain = psnr[..., 0] - reference
     worse = gain < MUCH_WORSE
-    often = sorted(zip(worse.sum(axis=1), measured, strict=True), reverse=True)[:5]
     lags = (psnr[..., 1:] - reference[..., np.newaxis] < MUCH_WORSE).mean(axis=(0, 1))
     coverage = np.array([case.coverage for case in wanted])
     by_coverage = ", ".join(
         f"{100 * c:g} %: {worse[:, coverage == c].mean():.1%}" for c in np.unique(coverage)
     )
-    settings = restorer.settings
-    by = (
-        "spikes in Brian2" if settings["engine"] == "brian2" else "closed form (nothing simulated)"
-    )
-    parts = [
-        "# Never much worse than the classics?",
-        f"""Hole PSNR of the model `{settings["model"]}` minus that of the better of the harmonic
-        and the biharmonic fill (scikit-image's definition). The better one is chosen for each
-        single case, which nobody can do without knowing the truth. All in 8 bits; hole PSNR is
-        counted up to {BEST_COUNTED:g} dB.""",
-        f"""**{gain.size:,} restorations of {len(images)} photographs: on average
+    return f"""**{gain.size:,} restorations of {len(psnr)} photographs: on average
         {gain.mean():+.2f} dB, at worst {gain.min():+.2f} dB. {np.mean(gain < 0):.1%} are worse,
         {worse.sum():,} ({worse.mean():.1%}) by more than {-MUCH_WORSE:g} dB**, of which
         {np.sum(worse & (reference < VISIBLE)):,} where the better fill is below {VISIBLE:g} dB,
         so that errors may be seen at all. Nothing escapes hindsight altogether: the harmonic fill
         is as far below the better of the two in {lags[0]:.1%} of the cases and the biharmonic in
         {lags[1]:.1%}, and where a hole has few pixels chance decides. By coverage, the share of
-        restorations that are so much worse: {by_coverage}.""",
+        restorations that are so much worse: {by_coverage}."""
+
+
+def often_worse(measured: Scores) -> str:
+    """Photographs with most cases that are much worse, and their numbers."""
+    count = {
+        name: sum(difference(psnr) < MUCH_WORSE for psnr in of.values())
+        for name, of in measured.items()
+    }
+    ordered = sorted(((number, name) for name, number in count.items()), reverse=True)
+    return ", ".join(f"{name} {number}" for number, name in ordered[:5])
+
+
+def made_by(settings: dict[str, str], command: str, folder: Path) -> str:
+    """Last paragraph: date, command, versions, and the file of all scores."""
+    by = (
+        "spikes in Brian2" if settings["engine"] == "brian2" else "closed form (nothing simulated)"
+    )
+    return f"""Measured on {datetime.datetime.now(datetime.UTC).date()} by `{command}` with
+        bio_scnn {__version__}, Python {platform.python_version()}, NumPy {np.__version__}; rates
+        by {by}, quality {settings["quality"]}, model SHA-256 {settings["sha256"][:16]}. All
+        scores: [{folder.name}/scores.json]({folder.name}/scores.json)."""
+
+
+def page(
+    settings: dict[str, str],
+    images: Sequence[Path],
+    wanted: Sequence[Case],
+    scores: Scores,
+    folder: Path,
+    command: str,
+) -> str:
+    """The page in Markdown, of the scores of some photographs and cases."""
+    measured = {
+        path.name: {case.key: scores[path.name][case.key] for case in wanted} for path in images
+    }
+    psnr = np.array([list(of.values()) for of in measured.values()])
+    parts = [
+        "# Never much worse than the classics?",
+        f"""Hole PSNR of the model `{settings["model"]}` minus that of the better of the harmonic
+        and the biharmonic fill (scikit-image's definition). The better one is chosen for each
+        single case, which nobody can do without knowing the truth. All in 8 bits; hole PSNR is
+        counted up to {BEST_COUNTED:g} dB.""",
+        summary(psnr, wanted),
         f"""Each cell: mean / minimum / number below {MUCH_WORSE:g} dB, of {len(images)}
         photographs.""",
         "## Colour",
@@ -100,16 +121,13 @@ def page(
         sizes of `bio_scnn.data.masks`, in pixels, whatever the picture's size; {LARGE} are drawn
         whole in pictures of {LARGE_SIZE} px until the coverage is reached.""",
         f"""Most cases below {MUCH_WORSE:g} dB, of {len(wanted)} each:
-        {", ".join(f"{name} {count}" for count, name in often)}.""",
+        {often_worse(measured)}.""",
         "## The worst cases",
         f"""Where the network lost most, pixel by pixel; up to {SHOWN}, not more than
         {most_of_one(images)} of a photograph.""",
         f"""![Truth, masked, harmonic, biharmonic and bio_scnn of the worst
         cases]({folder.name}/worst.png)""",
-        f"""Measured on {datetime.datetime.now(datetime.UTC).date()} by `{command}` with bio_scnn
-        {__version__}, Python {platform.python_version()}, NumPy {np.__version__}; rates by {by},
-        quality {settings["quality"]}, model SHA-256 {settings["sha256"][:16]}. All scores:
-        [{folder.name}/scores.json]({folder.name}/scores.json).""",
+        made_by(settings, command, folder),
     ]
     return (
         "\n\n".join(

@@ -22,7 +22,7 @@ Strip = tuple[list[str], list[NDArray], tuple[int, int]]  # title and labels, pa
 
 
 def most_of_one(images: Sequence[Path]) -> int:
-    """How many of the worst cases may be of one photograph."""
+    """Largest number of the worst cases that may be of one photograph."""
     return max(2, -(-SHOWN // len(images)))
 
 

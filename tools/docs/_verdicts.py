@@ -22,7 +22,7 @@ Interval = Sequence[float]  # mean, and the ends of its 95 % interval
 
 @dataclass(frozen=True)
 class Claim:
-    """What is claimed, what was found, and what follows."""
+    """A claim of the paper, what was measured of it, and the verdict."""
 
     title: str
     says: str

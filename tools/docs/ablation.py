@@ -147,7 +147,7 @@ def scores(
 
 
 def fills(validation: ValidationSet) -> dict[str, dict[str, float]]:
-    """What the classical fills score on the same crops."""
+    """Mean hole PSNR of the classical fills on the same crops, by kind of mask."""
     rows: dict[str, dict[str, float]] = {name: {} for name in ("harmonic", "biharmonic", "mean")}
     for kind, masks in validation.masks.items():
         psnr: dict[str, list[float]] = {name: [] for name in rows}

@@ -30,7 +30,7 @@ SHARDS = (1, 2, 4, 8, 16, 32, 64, 128, 320, 3200)
 
 @dataclass(frozen=True)
 class Assumed:
-    """What was not measured.
+    """Assumptions of the plan: numbers that were not measured.
 
     Attributes
     ----------
@@ -115,7 +115,7 @@ def duration(seconds: float) -> str:
 
 
 def inputs(data: dict[str, Any], assumed: Assumed) -> list[str]:
-    """What the plan starts from, measured and assumed."""
+    """Paragraphs on the measured and the assumed numbers that the plan starts from."""
     machine = data["machine"]
     return [
         f"Measured with `python -m benchmarks.cluster` on {machine['cores']} cores "
@@ -202,7 +202,13 @@ def training_text(data: dict[str, Any], assumed: Assumed) -> list[str]:
         ),
         f"- More than {best} workers gain nothing: {gain:.1f} times the patches a second of one; "
         f"{enough} have four fifths of that.",
-        "",
+    ]
+    return lines
+
+
+def shards_text(data: dict[str, Any], assumed: Assumed) -> list[str]:
+    """The table of shards that are worth their way."""
+    lines = [
         "Larger shards are worth their way; patches that each worker's shard must have for the "
         "way and the update to cost a fifth of a step at most, if batches were prepared in time:",
         "",
@@ -226,10 +232,13 @@ def training_text(data: dict[str, Any], assumed: Assumed) -> list[str]:
     return lines
 
 
+PARTS = inputs, restoring_text, training_text, shards_text
+
+
 def computed(data: dict[str, Any], assumed: Assumed | None = None) -> str:
-    """What stands between the marks of the page."""
+    """Text between the marks of the page."""
     assumed = assumed or Assumed()
-    parts = (part(data, assumed) for part in (inputs, restoring_text, training_text))
+    parts = (part(data, assumed) for part in PARTS)
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 

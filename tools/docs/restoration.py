@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if value != usual:
             values = value if isinstance(value, list) else [value]
             command += f" {option} {' '.join(str(item) for item in values)}"
-    text = page(restorer, images, wanted, scores, args.output, command)
+    text = page(restorer.settings, images, wanted, scores, args.output, command)
     write_whole(args.output.with_suffix(".md"), text.encode())
     print(text)
 
