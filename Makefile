@@ -34,16 +34,16 @@ test: $(VENV)/.dev
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	$(RUN) -m pytest -n auto --maxprocesses 8 $(PYTEST_ARGS)
+	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadgroup $(PYTEST_ARGS)
 
 figures: $(VENV)/.figures
-	$(RUN) figures
-	$(RUN) docs/make_claims.py
+	$(RUN) -m figures
+	$(RUN) -m tools.docs.claims
 
 bench: $(VENV)/.bench
-	$(RUN) benchmarks $(ARGS)
-	$(RUN) docs/make_performance.py
-	$(RUN) docs/make_clusters_plan.py
+	$(RUN) -m benchmarks $(ARGS)
+	$(RUN) -m tools.docs.performance
+	$(RUN) -m tools.docs.clusters_plan
 
 $(VENV)/.runtime: pyproject.toml
 	@case " $(SUPPORTED) " in *" $(or $(VERSION),none) "*) ;; *) \

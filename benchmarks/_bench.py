@@ -1,12 +1,4 @@
-"""What the scripts of this folder share: options, timing in turns, memory, and how they end.
-
-Every script has ``TITLE``, ``measure(quick)``, which returns plain numbers, ``table(data)`` and
-``draw(data)``, which show them, and ``main()``. Where it has them, ``goals(data)`` are lines of
-`goal`, and ``NEEDS`` the packages without which it can do nothing. A script runs this project and
-its peers on the same work, in turns, so that whatever else the machine does slows all alike. A
-peer that is not installed gets a row that says so. ``python benchmarks`` runs all scripts, and
-``docs/make_performance.py`` makes a page of what they leave.
-"""
+"""Options of the benchmarks, timing in turns, memory, and writing of results."""
 
 from __future__ import annotations
 
@@ -24,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from bio_scnn.errors import InputError
 from bio_scnn.runtime.files import finite
 from bio_scnn.runtime.provenance import machine, versions
+from tools import scripts
 
-FOLDER = Path(__file__).resolve().parent
-RESULTS = FOLDER / "results"
-sys.path.append(str(FOLDER.parent / "figures"))  # pictures look alike here and there
+CHECKOUT = Path(__file__).parent.parent
+RESULTS = CHECKOUT / "benchmarks" / "results"
 
 BUSY = 0.5  # cores that others keep busy; beyond it times are not worth keeping
 
@@ -39,13 +30,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 def parser(description: str | None) -> argparse.ArgumentParser:
     """The options of every script."""
-    program = Path(sys.argv[0])
-    command = f"benchmarks/{program.name}" if program.suffix == ".py" else "benchmarks"
-    p = argparse.ArgumentParser(
-        description=description,
-        epilog=f"examples:\n  python {command} --quick\n  python {command} --output results/",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    p = scripts.parser("benchmarks", description, ["--quick", "--output results/"])
     p.add_argument("--quick", action="store_true", help="small and few: does it work?")
     p.add_argument(
         "-o",
@@ -66,8 +51,7 @@ def arguments(p: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> 
     args = p.parse_args(argv)
     if args.output is None:
         args.output = RESULTS / "quick" if args.quick else RESULTS
-    if args.output.exists() and not args.output.is_dir():
-        raise InputError(f"--output {args.output} is a file; it must be a folder")
+    scripts.check_output(args.output)
     args.format = "svg"
     args.busy_cores = busy_cores()
     if args.busy_cores > BUSY:
@@ -80,7 +64,7 @@ def arguments(p: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> 
 
 
 def busy_cores(seconds: float = 0.3) -> float:
-    """How many cores others use while this process sleeps; elsewhere than on Linux, the load."""
+    """Number of cores that others use while this process sleeps; outside Linux, the load."""
     if not Path("/proc/stat").exists():
         return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
@@ -103,12 +87,12 @@ def finish(
     draw: Callable[[dict[str, Any]], Any],
 ) -> None:
     """Print the table; write numbers and picture, named as the script `file`."""
-    import common  # loads what draws: not into processes whose memory is measured
+    from tools import drawing  # not into processes whose memory is measured
 
     about = {"machine": machine(), "busy_cores": round(args.busy_cores, 2), "quick": args.quick}
     facts = json.loads(json.dumps(finite(about | data)))  # what is shown is what is kept
     print(table(facts))
-    common.save(args, Path(file).stem, draw(facts), facts)
+    drawing.save(args, Path(file).stem, draw(facts), facts)
 
 
 def missing(*distributions: str) -> str:
@@ -158,31 +142,32 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def goal(says: str, value: float, limit: float, *, least: bool = False, form: str = ".2f") -> str:
-    """Whether a number is at most (or at least) what was aimed at, in a line of a page."""
+    """Line of a page on a goal: a number, its limit, and whether it was reached or missed."""
     reached = value >= limit if least else value <= limit
     bound = f"at {'least' if least else 'most'} {limit:g}"
     return f"{says}, {bound}: {value:{form}}, **{'reached' if reached else 'missed'}**"
 
 
-def alone(file: str, function: str, *arguments: Any, limit_s: float | None = None) -> Any:
-    """What a function of the script `file` returns in a new process; all as JSON.
+def alone(function: Callable[..., Any], *arguments: Any, limit_s: float | None = None) -> Any:
+    """Result of a module's function in a new process; arguments and result pass as JSON.
 
     After `limit_s` seconds, if given, `subprocess.TimeoutExpired` is raised.
     """
     code = (
-        "import importlib, json, sys; sys.path.insert(0, sys.argv[1]); "
-        "found = getattr(importlib.import_module(sys.argv[2]), sys.argv[3]); "
-        "print(json.dumps(found(*json.loads(sys.argv[4]))))"
+        "import importlib, json, sys; "
+        "function = getattr(importlib.import_module(sys.argv[1]), sys.argv[2]); "
+        "print(json.dumps(function(*json.loads(sys.argv[3]))))"
     )
-    path = Path(file).resolve()
-    words = [str(path.parent), path.stem, function, json.dumps(arguments)]
+    words = [function.__module__, function.__name__, json.dumps(arguments)]
     command = [sys.executable, "-c", code, *words]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=limit_s)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=True, timeout=limit_s, cwd=CHECKOUT
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def has_memory() -> bool:
-    """Whether the system tells the largest resident memory of a process, and lets go of it."""
+    """True where the system tells the largest resident memory of a process, and can reset it."""
     return Path("/proc/self/clear_refs").exists()
 
 

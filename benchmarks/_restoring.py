@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import _bench
 import numpy as np
 from numpy.typing import NDArray
 from skimage.data import astronaut
 
+from benchmarks import _bench
 from bio_scnn.data.images import from_float
 from bio_scnn.data.masks import make_mask
 from bio_scnn.network.hybrid import Quality
@@ -81,7 +81,9 @@ def restored(name: str, holes: str, height: int, width: int, area: float) -> dic
     work = method(name)
     work(picture(64, 64), missing_pixels("square", 64, 64, 100))
     truth, mask = picture(height, width), missing_pixels(holes, height, width, area)
-    found, seconds, stages = truth, [], {}
+    found: NDArray = truth
+    seconds: list[float] = []
+    stages: dict[str, float] = {}
     if measurable := _bench.has_memory():
         _bench.high_water_bytes(reset=True)
     while not seconds or (len(seconds) < 3 and sum(seconds) < 2):

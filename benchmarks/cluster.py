@@ -4,213 +4,43 @@ A scheduler and two workers are started on one machine, as `docs/clusters.md` sa
 same work as two local processes: pictures that take about a second each; the files are compared.
 Then what a task costs that does nothing, what a step of training takes on a worker and on its way
 there and back, and what the command has to do itself. `docs/clusters.md` has a plan for many
-images and machines, which `docs/make_clusters_plan.py` computes from these numbers.
+images and machines, which `tools/docs/clusters_plan.py` computes from these numbers.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import multiprocessing
-import os
 import pickle
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import _bench
-import common
 import matplotlib.pyplot as plt
 import numpy as np
 from skimage import data
-from tqdm import tqdm
 
-from bio_scnn import restore
-from bio_scnn.commands.batch import outcomes
+from benchmarks import _bench
+from benchmarks._cluster_pictures import KIND, PLACES, measure_pictures, megapixel
+from benchmarks._dask import dask, echo, echo_weights, seconds_of, timed_restore, timed_shard
 from bio_scnn.commands.options import run
 from bio_scnn.data.datasets import embedded_images, read_rgb
-from bio_scnn.data.images import image_file, write_image
 from bio_scnn.data.masks import make_mask
 from bio_scnn.data.sampler import PatchSampler
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import config_path
-from bio_scnn.run_inpaint import parser as inpaint_parser
 from bio_scnn.runtime.config import from_table, read_toml
 from bio_scnn.runtime.memory import keep_freed_memory
-from bio_scnn.runtime.places import Cluster, Task, attempt, engine
-from bio_scnn.runtime.processes import begin
+from bio_scnn.runtime.places import Cluster, engine
 from bio_scnn.training import loop as training
 from bio_scnn.training.batches import make_batch, prepare
 from bio_scnn.training.settings import Config
 from bio_scnn.training.state import descend, initial_state
+from tools import drawing
 
 TITLE = "Many machines: what a cluster costs"
 NEEDS = ("distributed",)
-PLACES = ("processes", "cluster")
-KIND = "strokes"
-TASK_SECONDS = 1.0  # what a picture shall take, about
-
-
-def echo(item: Any, *shared: Any) -> Any:
-    """A task that sends back what it was given."""
-    return item
-
-
-def echo_weights(item: Any, weights: Any, *shared: Any) -> Any:
-    """What a worker does for a step of training but for the work: gradients weigh the same."""
-    return weights
-
-
-def timed_shard(item: Any, *shared: Any) -> float:
-    """Seconds of a shard's gradients."""
-    start = time.perf_counter()
-    training.shard_gradients(item, *shared)
-    return time.perf_counter() - start
-
-
-def timed_restore(item: Any, image: np.ndarray, mask: np.ndarray) -> float:
-    """Seconds of a picture."""
-    start = time.perf_counter()
-    restore(image, mask)
-    return time.perf_counter() - start
-
-
-@contextlib.contextmanager
-def dask(workers: int) -> Iterator[str]:
-    """A scheduler with workers, each a process of its own; its address."""
-    # Workers have to find the tasks of this file as well, by whatever name it was imported.
-    here = Path(__file__).resolve().parent
-    paths = (str(here), str(here.parent), os.environ.get("PYTHONPATH"))
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    environment["MALLOC_ARENA_MAX"] = "1"  # see docs/clusters.md
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    command = [sys.executable, "-m", "dask"]
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as started:
-        file = Path(folder, "scheduler.json")
-
-        def start(*words: str) -> None:
-            process = subprocess.Popen([*command, *words], env=environment, **quiet)
-            started.callback(process.wait)
-            started.callback(process.terminate)
-
-        start(
-            *("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"),
-            *("--scheduler-file", str(file)),
-        )
-        deadline = time.monotonic() + 60
-        while True:
-            with contextlib.suppress(OSError, json.JSONDecodeError):
-                address = json.loads(file.read_text())["address"]
-                break
-            if time.monotonic() > deadline:
-                raise InputError("the scheduler does not start: try 'dask scheduler' by hand")
-            time.sleep(0.1)
-        start(
-            *("worker", address, "--nworkers", str(workers), "--nthreads", "1"),
-            *("--no-dashboard", "--local-directory", folder),
-        )
-        with engine(scheduler=address) as cluster:
-            cluster.client.wait_for_workers(workers, timeout=60)
-        yield address
-
-
-def seconds_of(work: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def crop(side: int) -> np.ndarray:
-    """A piece of a photograph."""
-    return data.astronaut()[:side, 120 : 120 + side]
-
-
-def megapixel() -> bytes:
-    """A PNG file of 1,000 x 1,000 pixels, of which no part repeats another."""
-    top = np.hstack([data.astronaut(), data.astronaut()[:, ::-1]])
-    return image_file(Path("a.png"), np.vstack([top, top[::-1]])[:1000, :1000])
-
-
-def side_of_a_second() -> int:
-    """The side of a picture that takes about `TASK_SECONDS` here, in pixels."""
-    side = 128
-    mask = make_mask(KIND, (side, side), np.random.default_rng(0))
-    restore(crop(side), mask)  # loads and compiles what it needs
-    took = min(seconds_of(lambda: restore(crop(side), mask)) for _ in range(2))
-    return 8 * round(np.clip(side * np.sqrt(TASK_SECONDS / took), 64, 384) / 8)
-
-
-class Started(NamedTuple):
-    """Local processes that have been started before, as a cluster's workers have."""
-
-    pool: ProcessPoolExecutor
-
-    def each(self, task: Task, items: Iterable[Any], *shared: Any) -> Iterator[tuple[int, Any]]:
-        """As `bio_scnn.runtime.places.Here.each`."""
-        numbers = {
-            self.pool.submit(attempt, task, item, shared): number
-            for number, item in enumerate(items)
-        }
-        for future in as_completed(numbers):
-            yield numbers[future], future.result()
-
-
-def restore_all(folder: Path, output: Path, where: Started | Cluster) -> float:
-    """Seconds of all pictures of a folder."""
-    images = sorted(folder.iterdir())
-    args = inpaint_parser().parse_args(
-        [str(folder), "--mask-kind", KIND, "-o", str(output), "--quiet"]
-    )
-    start = time.perf_counter()
-    for outcome in outcomes(images, args, where):
-        if outcome.error:
-            raise RuntimeError(outcome.error)
-    return time.perf_counter() - start
-
-
-def measure_pictures(cluster: Cluster, workers: int, quick: bool) -> dict[str, Any]:
-    """The same pictures in processes and on the cluster, in turn; and that they are the same."""
-    side = 64 if quick else side_of_a_second()
-    per_worker, rounds = (2, 1) if quick else (5, 4)
-    seconds: dict[str, list[float]] = {place: [] for place in PLACES}
-    context = multiprocessing.get_context("spawn")
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        ProcessPoolExecutor(workers, context, initializer=begin, initargs=(1,)) as pool,
-    ):
-        folder = Path(scratch, "pictures")
-        for number in range(per_worker * workers):
-            write_image(folder / f"{number:03}.png", np.roll(crop(side), 8 * number, axis=1))
-        wheres = {"processes": Started(pool), "cluster": cluster}
-        for index in tqdm(range(-1, rounds), "pictures", leave=False, disable=None):
-            turn = PLACES if index % 2 else PLACES[::-1]
-            for place in turn:
-                took = restore_all(folder, Path(scratch, place), wheres[place])
-                if index >= 0:  # the first time they load and compile
-                    seconds[place].append(took)
-        files = {
-            place: {p.name: p.read_bytes() for p in Path(scratch, place).iterdir()}
-            for place in PLACES
-        }
-    if files["processes"] != files["cluster"]:
-        raise RuntimeError("the cluster's pictures differ from those restored here")
-    ratios = np.array(seconds["cluster"]) / seconds["processes"]
-    pictures = per_worker * workers
-    lost = np.array(seconds["cluster"]) - seconds["processes"]
-    return {
-        "side": side,
-        "pictures": pictures,
-        "seconds": seconds,
-        "task_s": float(np.median(seconds["processes"])) * workers / pictures,
-        "overhead": float(np.median(ratios)) - 1,
-        "overhead_ms_per_task": 1e3 * float(np.median(lost)) * workers / pictures,
-        "identical_files": len(files["cluster"]),
-    }
 
 
 def measure_tasks(cluster: Cluster, quick: bool) -> dict[str, Any]:
@@ -218,9 +48,13 @@ def measure_tasks(cluster: Cluster, quick: bool) -> dict[str, Any]:
     number = 30 if quick else 300
     both = (megapixel(), megapixel())  # the result and its panel are some two pictures
     found = {}
+
+    def echo_all(item: Any) -> list[Any]:
+        return list(cluster.each(echo, [item] * number))
+
     for name, item in (("empty_ms", None), ("picture_ms", both)):
         list(cluster.each(echo, [item] * 5))
-        took = seconds_of(lambda item=item: list(cluster.each(echo, [item] * number)))
+        took = seconds_of(partial(echo_all, item))
         found[name] = 1e3 * took / number
     return found | {"picture_bytes": 2 * len(pickle.dumps(both))}
 
@@ -261,8 +95,7 @@ def measure_training(cluster: Cluster, workers: int, quick: bool) -> dict[str, A
         items = [(part, shard) for part in range(count)]
         cluster.all(echo_weights, items, *shared)
         ways[count] = [
-            seconds_of(lambda items=items: cluster.all(echo_weights, items, *shared))
-            for _ in range(rounds)
+            seconds_of(partial(cluster.all, echo_weights, items, *shared)) for _ in range(rounds)
         ]
     medians = [float(np.median(ways[count])) for count in counts]
     per_shard_s, per_step_s = np.polyfit(counts, medians, 1)
@@ -338,7 +171,7 @@ def measure(quick: bool, workers: int = 2) -> dict[str, Any]:
 
 
 def table(data: dict[str, Any]) -> str:
-    """What the plan starts from."""
+    """Table of all that was measured, which the plan of docs/clusters.md starts from."""
     p, t, s, large = (data[part] for part in ("pictures", "tasks", "training", "large"))
     processes, cluster = (float(np.median(p["seconds"][place])) for place in PLACES)
     pictures = f"{p['pictures']} pictures of {p['side']} x {p['side']}, {p['task_s']:.2f} s each"
@@ -380,14 +213,15 @@ def table(data: dict[str, Any]) -> str:
 
 
 def goals(data: dict[str, Any]) -> list[str]:
-    """What was aimed at."""
+    """The goal: tasks of a second take hardly longer on a cluster."""
     says = "percent that a cluster takes longer, for tasks of a second"
     return [_bench.goal(says, 100 * data["pictures"]["overhead"], 10, form=".1f")]
 
 
+@drawing.styled
 def draw(data: dict[str, Any]) -> Any:
     """Seconds of every round, and the way of a step's shards."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(common.PAGE, 2.6))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(drawing.PAGE, 2.6))
     seconds = data["pictures"]["seconds"]
     for place, marker in zip(PLACES, "os", strict=True):
         rounds = range(1, len(seconds[place]) + 1)
@@ -403,7 +237,7 @@ def draw(data: dict[str, Any]) -> Any:
     right.plot(counts, list(training["way_ms"].values()), "o", label="measured")
     right.plot(counts, line, "-", lw=0.8, label="line")
     right.axhline(
-        1e3 * training["shard_s"], color=common.VERMILION, lw=0.8, label="work of a shard"
+        1e3 * training["shard_s"], color=drawing.VERMILION, lw=0.8, label="work of a shard"
     )
     right.set(xlabel="shards in a step", ylabel="ms", ylim=0, title="way there and back")
     right.legend()

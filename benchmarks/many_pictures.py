@@ -17,25 +17,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import _bench
-import common
 import matplotlib.pyplot as plt
 import numpy as np
 from skimage.data import astronaut
 
+from benchmarks import _bench
 from bio_scnn.commands.options import run
 from bio_scnn.crossval.adapters import ENTRIES
 from bio_scnn.data.images import write_image
 from bio_scnn.data.masks import random_training_mask
 from bio_scnn.errors import InputError
 from bio_scnn.network.architecture import Architecture
-from bio_scnn.network.cnn import Params
 from bio_scnn.neuron.parameters import TABLE_1
 from bio_scnn.runtime.memory import keep_freed_memory
 from bio_scnn.training.batches import batch_of
 from bio_scnn.training.loop import fit
 from bio_scnn.training.settings import TrainingSettings
 from bio_scnn.training.state import initial_state
+from tools import drawing
 
 TITLE = "Two at a time"
 GOAL = 1.8  # times as fast
@@ -48,7 +47,7 @@ IMPLEMENTATIONS = (
 
 
 class Work(NamedTuple):
-    """What is done one at a time and two at a time, and a comparison of what came out."""
+    """Work that is done one at a time and two at a time, with results to compare."""
 
     what: str
     entrants: dict[int, Callable[[], Any]]  # by the number at a time
@@ -114,7 +113,7 @@ def training(steps: int, patch: int) -> Work:
     mask = np.stack([random_training_mask((patch, patch), rng) for _ in starts])
     batch = batch_of(truth.astype(np.float32), mask, architecture, settings.loss)
     start = initial_state(architecture, settings, batch)
-    results: dict[int, Params] = {}
+    results: dict[int, dict[str, bytes]] = {}
 
     def train(threads: int) -> None:
         source = itertools.repeat(batch, steps)
@@ -188,19 +187,20 @@ def table(data: dict[str, Any]) -> str:
 
 
 def goals(data: dict[str, Any]) -> list[str]:
-    """What was aimed at, with two cores."""
+    """The goals, with two cores."""
     return [
         _bench.goal(f"{row['what']}: times as fast", row["ratio"], GOAL, least=True)
         for row in data["rows"]
     ]
 
 
+@drawing.styled
 def draw(data: dict[str, Any]) -> Any:
-    """How many times as fast two at a time are."""
-    figure, axes = plt.subplots(figsize=(common.COLUMN, 2.0))
+    """Bars: the speed of two at a time, as a multiple of one at a time."""
+    figure, axes = plt.subplots(figsize=(drawing.COLUMN, 2.0))
     names = [row["what"].replace(", ", "\n", 1) for row in data["rows"]]
-    axes.barh(names, [row["ratio"] for row in data["rows"]], color=common.BLUE)
-    axes.axvline(GOAL, color=common.BLACK, lw=0.8, ls="--")
+    axes.barh(names, [row["ratio"] for row in data["rows"]], color=drawing.BLUE)
+    axes.axvline(GOAL, color=drawing.BLACK, lw=0.8, ls="--")
     axes.invert_yaxis()
     axes.set_xlabel("times as fast")
     return figure

@@ -20,15 +20,14 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
-import _bench
-import _restoring
-import common
 import matplotlib.pyplot as plt
 import numpy as np
-from _restoring import OURS, PEERS
 from tqdm import tqdm
 
+from benchmarks import _bench
+from benchmarks._restoring import OURS, PEERS, restored
 from bio_scnn.commands.options import run
+from tools import drawing
 
 TITLE = "Restoring pictures, beside classical fills"
 LIMIT_S = 60.0  # for one picture of a race
@@ -41,7 +40,7 @@ AREAS = (0.001, 0.003, 0.01, 0.03)
 COLOURS = dict(
     zip(
         (*OURS, *PEERS),
-        (common.VERMILION, common.ORANGE, common.BLUE, common.GREEN, common.PURPLE),
+        (drawing.VERMILION, drawing.ORANGE, drawing.BLUE, drawing.GREEN, drawing.PURPLE),
         strict=True,
     )
 )
@@ -53,7 +52,7 @@ def attempt(limit_s: float, name: str, *case: Any) -> dict[str, Any]:
     if module and find_spec(module) is None:
         return {"failed": "not installed"}
     try:
-        return _bench.alone(_restoring.__file__, "restored", name, *case, limit_s=limit_s)
+        return _bench.alone(restored, name, *case, limit_s=limit_s)
     except subprocess.TimeoutExpired:
         return {"failed": f"over {limit_s:.0f} s"}
     except subprocess.CalledProcessError as error:
@@ -63,7 +62,7 @@ def attempt(limit_s: float, name: str, *case: Any) -> dict[str, Any]:
 def measure(quick: bool) -> dict[str, Any]:
     """Race the methods, vary the area of the holes, restore large pictures."""
     sides, kinds = (QUICK_SIDES, ("boxes",)) if quick else (SIDES, tuple(HOLES))
-    races = [
+    races: list[dict[str, Any]] = [
         {"method": name, "holes": holes, "height": side, "width": side, "area": MISSING * side**2}
         for side in sides
         for holes in kinds
@@ -71,7 +70,7 @@ def measure(quick: bool) -> dict[str, Any]:
         for name in (*OURS, *PEERS)
     ]
     side, areas = (512, AREAS[1:4:2]) if quick else (2048, AREAS)
-    by_area = [
+    by_area: list[dict[str, Any]] = [
         {"method": name, "holes": "boxes", "height": side, "width": side, "area": area * side**2}
         for area in areas
         for name in OURS
@@ -80,7 +79,7 @@ def measure(quick: bool) -> dict[str, Any]:
     shapes = [(512, 512), (1024, 1024)] if quick else [(3000, 4000), (10_000, 10_000)]
     same = MISSING * math.prod(shapes[0])
     method = "bio_scnn, fast" if quick else "bio_scnn"
-    large = [
+    large: list[dict[str, Any]] = [
         {"method": method, "holes": "boxes", "height": height, "width": width, "area": same}
         for height, width in shapes
     ]
@@ -100,7 +99,7 @@ def measure(quick: bool) -> dict[str, Any]:
 
 
 def exponent(rows: Sequence[dict[str, Any]]) -> float:
-    """Of the power of the missing area that time grows with, by least squares of logarithms."""
+    """Exponent of time over missing area, by least squares of logarithms."""
     points = [(row["missing"], row["seconds"]) for row in rows if "seconds" in row]
     if len(points) < 2:
         return math.nan
@@ -140,7 +139,7 @@ def table(data: dict[str, Any]) -> str:
 
 
 def goals(data: dict[str, Any]) -> list[str]:
-    """What was aimed at, of large pictures whose every neuron is simulated."""
+    """The goals, for large pictures whose every neuron is simulated."""
     found = []
     for row in data["large"]:
         if row["method"] != "bio_scnn" or "seconds" not in row:
@@ -183,9 +182,10 @@ def _megabytes(row: dict[str, Any]) -> str:
     return "" if row["bytes"] is None else f"{row['bytes'] / 1e6:,.0f} MB"
 
 
+@drawing.styled
 def draw(data: dict[str, Any]) -> Any:
     """Time with the size of the picture, and with the area of its holes; stages of large ones."""
-    figure, (size, area, large) = plt.subplots(1, 3, figsize=(common.PAGE, 2.8))
+    figure, (size, area, large) = plt.subplots(1, 3, figsize=(drawing.PAGE, 2.8))
     for axes, rows, across in ((size, data["races"], "width"), (area, data["by_area"], "missing")):
         for name, colour in COLOURS.items():
             points = [
@@ -206,13 +206,13 @@ def draw(data: dict[str, Any]) -> Any:
     done = [row for row in data["large"] if "seconds" in row]
     left = np.zeros(len(done))
     stages = ("fill", "convolution", "neurons", "cnn")
-    colours = (common.SKY, common.YELLOW, common.VERMILION, common.BLUE)
+    colours = (drawing.SKY, drawing.YELLOW, drawing.VERMILION, drawing.BLUE)
     for stage, colour in zip(stages, colours, strict=True):
         spent = np.array([row["stages"][stage] for row in done])
         large.barh(range(len(done)), spent, left=left, color=colour, label=stage)
         left += spent
     whole = [row["seconds"] for row in done]  # less than the stages together, which overlap
-    large.plot(whole, range(len(done)), "D", color=common.BLACK, ms=3, label="all stages")
+    large.plot(whole, range(len(done)), "D", color=drawing.BLACK, ms=3, label="all stages")
     names = [
         f"{row['height'] * row['width'] / 1e6:.3g} MP, {row['missing']:,}\n"
         + ("simulated" if OURS[row["method"]] == "default" else "fast")

@@ -1,4 +1,4 @@
-"""What it takes to begin: importing the package, and one picture from the command line.
+"""Start-up time: importing the package, and one picture from the command line.
 
 Every import is that of a fresh process that has imported nothing yet, timed inside it; Python's
 own start is not in it, reading from disk mostly is not either, since files were read just before.
@@ -19,12 +19,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import _bench
-import common
 import matplotlib.pyplot as plt
-from common import BLUE, GREY
 
+from benchmarks import _bench
 from bio_scnn.commands.options import run
+from tools import drawing
+from tools.drawing import BLUE, GREY, styled
 
 TITLE = "Start-up"
 # What is imported, and the package that brings it.
@@ -42,7 +42,7 @@ COMPILE = (
 
 
 class Plan(NamedTuple):
-    """How often things are repeated; and more words on the demo's command line."""
+    """Numbers of repetitions; and more words on the demo's command line."""
 
     imports: int
     pictures: int
@@ -68,7 +68,7 @@ def measured(plan: Plan) -> dict[str, Any]:
 
 
 def python(code: str) -> str:
-    """What some code prints last in a fresh process."""
+    """Last word that some code prints in a fresh process."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
     )
@@ -170,7 +170,7 @@ def table(data: dict[str, Any]) -> str:
 
 
 def goals(data: dict[str, Any]) -> list[str]:
-    """What was aimed at."""
+    """The goals."""
     demo = data["demo"]
     return [
         _bench.goal("seconds of `import bio_scnn`", data["imports"]["bio_scnn"]["seconds"], 0.3),
@@ -179,9 +179,10 @@ def goals(data: dict[str, Any]) -> list[str]:
     ]
 
 
+@styled
 def draw(data: dict[str, Any]) -> Any:
     """Bars of the imports, and of the picture's stages."""
-    figure, (above, below) = plt.subplots(2, 1, figsize=(common.COLUMN, 2.6))
+    figure, (above, below) = plt.subplots(2, 1, figsize=(drawing.COLUMN, 2.6))
     there = {name: row for name, row in data["imports"].items() if "missing" not in row}
     names = list(there)[::-1]
     above.barh(

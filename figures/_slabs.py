@@ -14,11 +14,12 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLUE, GREY, PAGE, VERMILION
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon
 from matplotlib.path import Path
+
+from tools.drawing import BLUE, GREY, PAGE, VERMILION
 
 Point = tuple[float, float]
 
@@ -69,7 +70,7 @@ def seen_again(data: dict[str, Any]) -> dict[str, int]:
 
 
 def cnn_title(axes: Axes, stages: Sequence[dict[str, Any]], left: float, right: float) -> None:
-    """What the layers after the spiking one are, and what slabs mean."""
+    """Title above the layers behind the neurons, and the meaning of a slab's size."""
     middle, layers = (left + right) / 2, sum("kernel" in stage for stage in stages) - 1
     title = f"CNN: {layers} convolution layers"
     write(axes, middle, TITLE, title, color=BLUE, fontsize=7.5, weight="bold")
@@ -160,7 +161,7 @@ def rates_arrow(
 
 
 def spiking_band(axes: Axes, data: dict[str, Any], left: float, right: float) -> None:
-    """What sets the first layer apart, behind its slabs and its columns of the table."""
+    """Band behind the spiking layer's slabs and columns, with its neurons and some spikes."""
     stage = named(data, "neurons")
     colour = VERMILION if stage["spikes"] else INK
     fill = PALE if stage["spikes"] else "#F0F0F0"

@@ -1,4 +1,4 @@
-"""What the membrane time constant, the refractory period and the noise's correlation time do.
+"""Effect of the membrane time constant, the refractory period and the noise's correlation time.
 
 Each of the three is changed in the trained network, whose encoder finds the currents of Table 1's
 band of rates anew; nothing is trained again. So what is shown is how much the values matter to a
@@ -13,10 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import common
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLACK, BLUE, NOISY_MS, PURPLE, STRONG_NOISE, psnr_of
 from tqdm import tqdm
 
 from bio_scnn import TABLE_1
@@ -25,6 +23,10 @@ from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import SpikingOptions
 from bio_scnn.network.units import encode, normalise
 from bio_scnn.neuron.closed_form import firing_rate
+from figures import common
+from figures.common import NOISY_MS, STRONG_NOISE, psnr_of
+from tools import drawing
+from tools.drawing import BLACK, BLUE, PURPLE, styled
 
 # From a quarter of Table 1's value to four times it, and beyond.
 VALUES_MS = {
@@ -40,7 +42,7 @@ LABELS = {
 
 
 def measure(photographs: Sequence[Path], size: int = 128) -> dict[str, Any]:
-    """What each value does to hole PSNR against Table 1's.
+    """Hole PSNR at each value of each constant, against that at Table 1's.
 
     Returns
     -------
@@ -74,9 +76,10 @@ def measure(photographs: Sequence[Path], size: int = 128) -> dict[str, Any]:
     return {**data, **about, "photographs": [path.stem for path in photographs]}
 
 
+@styled
 def draw(data: dict[str, Any]) -> Any:
     """A panel for each constant."""
-    figure, axes = plt.subplots(1, len(VALUES_MS), figsize=(common.PAGE, 2.1))
+    figure, axes = plt.subplots(1, len(VALUES_MS), figsize=(drawing.PAGE, 2.1))
     for axis, name in zip(axes, VALUES_MS, strict=True):
         ms = [of["ms"] for of in data[name]]
         over = np.array([of["over_table_1"] for of in data[name]])
@@ -101,7 +104,7 @@ def main(args: argparse.Namespace | None = None) -> None:
     """Restore, measure, draw, save."""
     args = args or common.arguments(common.parser(__doc__, photographs=True))
     data = measure(common.photographs(args.data))
-    common.save(args, "claim_constants", draw(data), data)
+    drawing.save(args, "claim_constants", draw(data), data)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import common
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLACK, BLUE, ORANGE, SKY, YELLOW, psnr_of
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -27,8 +25,12 @@ from bio_scnn import simulate
 from bio_scnn.commands.options import run
 from bio_scnn.network.architecture import Architecture, network_input
 from bio_scnn.network.checkpoint import load_model, model_path
-from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions
 from bio_scnn.network.units import encode
+from figures import common
+from figures.common import psnr_of
+from tools import drawing
+from tools.drawing import BLACK, BLUE, ORANGE, SKY, YELLOW, styled
 
 # pJ in 45 nm at 0.9 V: M. Horowitz, "Computing's energy problem (and what we can do about it)",
 # ISSCC 2014, figure 1.1.9. Products of 8 bits are added up in 32, or they would overflow.
@@ -67,6 +69,58 @@ def all_macs(architecture: Architecture, pixels: int) -> float:
     return macs
 
 
+def spikes_of(
+    model: HybridSCNN, one_step: HybridSCNN, cases: Sequence[common.Case]
+) -> tuple[dict[float, list[NDArray]], list[NDArray]]:
+    """Simulated spikes of every neuron: by duration in ms, and of the one-step layer."""
+    options = SpikingOptions(engine="closed-form")
+    counts: dict[float, list[NDArray]] = {ms: [] for ms in COUNTED_MS}
+    binary = []
+    for seed, case in enumerate(tqdm(cases, leave=False, disable=None)):
+        rng = np.random.default_rng(seed)
+        x = network_input(model.architecture, case.fill[np.newaxis], case.mask[np.newaxis])[0]
+        current = encode(model.features(x, options, rng), model.lif).ravel()
+        for ms in COUNTED_MS:
+            counts[ms].append(simulate(current, duration_ms=ms, dt_ms=DT_MS).count)
+        z = one_step.features(x, options, rng)
+        binary.append(one_step.fire(z, options, rng).rates.ravel())
+    return counts, binary
+
+
+def statistics(spikes: list[NDArray]) -> dict[str, Any]:
+    """Spikes of a neuron, mean and fewest, and the fraction of silent neurons."""
+    return {
+        "spikes": float(np.mean(spikes)),
+        "fewest": int(np.min(spikes)),
+        "silent": float(np.mean(np.array(spikes) == 0)),
+    }
+
+
+def energies(
+    additions: float | None, steps: float, synapses: float, macs: tuple[float, float]
+) -> dict[str, dict[str, float]]:
+    """Energy of a readout relative to rectifiers, by number format.
+
+    Parameters
+    ----------
+    additions : float, optional
+        At each synapse; None for one multiply-accumulate.
+    steps : float
+        Updates of each neuron's V.
+    synapses : float
+        Of a neuron.
+    macs : (float, float)
+        Multiply-accumulates with rectifiers: at the synapses, and of the whole network.
+    """
+    found = {}
+    for numbers, mac_pj in MAC_PJ.items():
+        at_synapses = mac_pj if additions is None else additions * ADD_PJ[numbers]
+        shares = {"synapses": at_synapses / mac_pj, "neurons": steps / synapses}
+        extra = (sum(shares.values()) - 1) * macs[0] / macs[1]
+        found[numbers] = {**shares, "network": float(1 + extra)}
+    return found
+
+
 def measure(photographs: Sequence[Path], size: int = 128) -> dict[str, Any]:
     """Spikes, operations, energies and hole PSNR of each readout.
 
@@ -87,53 +141,25 @@ def measure(photographs: Sequence[Path], size: int = 128) -> dict[str, Any]:
     simulated = common.one_each(cases)
     exact_options = SpikingOptions(engine="closed-form")
     exact = psnr_of(model, exact_options, cases)
-    counts: dict[float, list[NDArray]] = {ms: [] for ms in COUNTED_MS}
-    binary = []
-    for seed, case in enumerate(tqdm(simulated, leave=False, disable=None)):
-        rng = np.random.default_rng(seed)
-        x = network_input(model.architecture, case.fill[np.newaxis], case.mask[np.newaxis])[0]
-        current = encode(model.features(x, exact_options, rng), model.lif).ravel()
-        for ms in COUNTED_MS:
-            counts[ms].append(simulate(current, duration_ms=ms, dt_ms=DT_MS).count)
-        z = one_step.features(x, exact_options, rng)
-        binary.append(one_step.fire(z, exact_options, rng).rates.ravel())
-
+    counts, binary = spikes_of(model, one_step, simulated)
     neurons = counts[TIMED_MS][0].size
     synapses = fan_out(model.architecture)
     macs, network_macs = neurons * synapses, all_macs(model.architecture, size**2)
 
-    def way(
-        name: str, spikes: list[NDArray], steps: float, psnr: NDArray, *, additions: bool
-    ) -> dict[str, Any]:
-        energy = {}
-        for numbers, mac_pj in MAC_PJ.items():
-            at_synapses = mac_pj if not additions else np.mean(spikes) * ADD_PJ[numbers]
-            shares = {"synapses": at_synapses / mac_pj, "neurons": steps / synapses}
-            extra = (sum(shares.values()) - 1) * macs / network_macs
-            energy[numbers] = {**shares, "network": float(1 + extra)}
-        return {
-            "name": name,
-            "spikes": float(np.mean(spikes)),
-            "fewest": int(np.min(spikes)),
-            "silent": float(np.mean(np.array(spikes) == 0)),
-            "over_exact": common.mean_and_interval(psnr - exact, cases),
-            "energy": energy,
-        }
+    def counted(ms: float) -> NDArray:
+        return psnr_of(model, SpikingOptions("closed-form", "count", ms), cases)
 
-    ways = [
-        way(
-            f"counted, {ms:g} ms",
-            counts[ms],
-            ms / DT_MS,
-            psnr_of(model, SpikingOptions("closed-form", "count", ms), cases),
-            additions=True,
-        )
-        for ms in COUNTED_MS
+    read = [
+        *((f"counted, {ms:g} ms", counts[ms], ms, counted(ms)) for ms in COUNTED_MS),
+        (f"intervals, {TIMED_MS:g} ms", counts[TIMED_MS], TIMED_MS, exact),
+        ("one step (paper)", binary, DT_MS, psnr_of(one_step, exact_options, cases)),
     ]
-    timed = f"intervals, {TIMED_MS:g} ms"
-    ways.append(way(timed, counts[TIMED_MS], TIMED_MS / DT_MS, exact, additions=False))
-    one = psnr_of(one_step, exact_options, cases)
-    ways.append(way("one step (paper)", binary, 1, one, additions=True))
+    ways = []
+    for name, spikes, ms, psnr in read:
+        lost = common.mean_and_interval(psnr - exact, cases)
+        additions = None if psnr is exact else float(np.mean(spikes))
+        energy = energies(additions, ms / DT_MS, synapses, (macs, network_macs))
+        ways.append({"name": name, **statistics(spikes), "over_exact": lost, "energy": energy})
     return {
         "simulated": len(simulated),
         "cases": len(cases),
@@ -149,9 +175,10 @@ def measure(photographs: Sequence[Path], size: int = 128) -> dict[str, Any]:
     }
 
 
+@styled
 def draw(data: dict[str, Any]) -> Any:
     """Energy of neurons and synapses, relative to those of rectifiers; what each way loses."""
-    figure, axes = plt.subplots(figsize=(common.COLUMN, 2.9))
+    figure, axes = plt.subplots(figsize=(drawing.COLUMN, 2.9))
     names = [of["name"] for of in data["ways"]]
     looks = {"float32": (BLUE, ORANGE), "int8": (SKY, YELLOW)}
     for shift, (numbers, (color, other)) in enumerate(looks.items()):
@@ -178,7 +205,7 @@ def main(args: argparse.Namespace | None = None) -> None:
     """Simulate, count, draw, save."""
     args = args or common.arguments(common.parser(__doc__, photographs=True))
     data = measure(common.photographs(args.data))
-    common.save(args, "claim_energy", draw(data), data)
+    drawing.save(args, "claim_energy", draw(data), data)
 
 
 if __name__ == "__main__":

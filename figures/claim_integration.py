@@ -12,15 +12,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import common
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLACK, BLUE, GREEN, NOISY_MS, ORANGE, STRONG_NOISE, VERMILION, psnr_of
 from tqdm import tqdm
 
 from bio_scnn.commands.options import run
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import SpikingOptions
+from figures import common
+from figures.common import NOISY_MS, STRONG_NOISE, psnr_of
+from tools import drawing
+from tools.drawing import BLACK, BLUE, GREEN, ORANGE, VERMILION, styled
 
 COUNTED_MS = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0, 100.0, 200.0)
 TIMED_MS = (20.0, 25.0, 50.0)  # at 100 Hz the second spike comes at 19 ms, to rounding
@@ -28,7 +30,7 @@ LONG_MS = (NOISY_MS, 70.0, 100.0)
 
 
 def measure(photographs: Sequence[Path], size: int = 128) -> dict[str, Any]:
-    """What a readout loses against exact rates, in dB of hole PSNR.
+    """Loss of each readout against exact rates, in dB of hole PSNR.
 
     Returns
     -------
@@ -73,9 +75,10 @@ def measure(photographs: Sequence[Path], size: int = 128) -> dict[str, Any]:
     return {**data, **about, "photographs": [path.stem for path in photographs]}
 
 
+@styled
 def draw(data: dict[str, Any]) -> Any:
-    """What is lost against the exact rates, over time."""
-    figure, axes = plt.subplots(figsize=(common.COLUMN, 2.6))
+    """Curves of the loss against exact rates, over simulated time."""
+    figure, axes = plt.subplots(figsize=(drawing.COLUMN, 2.6))
     looks = {
         "count": ("number of spikes", BLUE, "o-"),
         "isi": ("mean interval", GREEN, "^-"),
@@ -99,7 +102,7 @@ def main(args: argparse.Namespace | None = None) -> None:
     """Restore, measure, draw, save."""
     args = args or common.arguments(common.parser(__doc__, photographs=True))
     data = measure(common.photographs(args.data))
-    common.save(args, "claim_integration", draw(data), data)
+    drawing.save(args, "claim_integration", draw(data), data)
 
 
 if __name__ == "__main__":

@@ -14,16 +14,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import common
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLUE, GREEN, ORANGE, VERMILION
 
 from bio_scnn.commands.options import run
 from bio_scnn.network.checkpoint import config_path
 from bio_scnn.network.fills import harmonic_fill, mean_fill
 from bio_scnn.restoration.methods import classical
 from bio_scnn.restoration.metrics import mse
+from figures import common
+from tools import drawing
+from tools.drawing import BLUE, GREEN, ORANGE, VERMILION, styled
 
 # Sanaullah et al., abstract.
 PUBLISHED = {"training": 0.015, "validation": 0.0017}
@@ -62,9 +63,10 @@ def measure(photographs: Sequence[Path], crops: int = 16) -> dict[str, Any]:
     }
 
 
+@styled
 def draw(data: dict[str, Any]) -> Any:
     """MSE over steps, with lines for what stays the same."""
-    figure, axes = plt.subplots(figsize=(common.COLUMN, 3.0))
+    figure, axes = plt.subplots(figsize=(drawing.COLUMN, 3.0))
     for side, color in (("training", BLUE), ("validation", VERMILION)):
         steps, values = np.array(data["log"][side]).T
         marker = "o" if side == "validation" else ""
@@ -92,7 +94,7 @@ def main(args: argparse.Namespace | None = None) -> None:
     args = args or common.arguments(common.parser(__doc__, photographs=True))
     data = measure(common.photographs(args.data))
     facts = {key: value for key, value in data.items() if key != "log"}
-    common.save(args, "claim_losses", draw(data), facts)
+    drawing.save(args, "claim_losses", draw(data), facts)
 
 
 if __name__ == "__main__":

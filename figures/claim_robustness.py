@@ -12,10 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import common
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLACK, BLUE, GREEN, NOISY_MS, PURPLE, VERMILION, Case, psnr_of
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -26,6 +24,10 @@ from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import SpikingOptions
 from bio_scnn.neuron.parameters import NOISE_STD
 from bio_scnn.restoration.metrics import hole_psnr
+from figures import common
+from figures.common import NOISY_MS, Case, psnr_of
+from tools import drawing
+from tools.drawing import BLACK, BLUE, GREEN, PURPLE, VERMILION, styled
 
 LEVELS = {
     "picture": (0.0, 0.02, 0.05, 0.1, 0.2),
@@ -111,10 +113,11 @@ def measure(photographs: Sequence[Path], crops: int = 8, size: int = 128) -> dic
     return {**about, **found, "photographs": [path.stem for path in photographs]}
 
 
+@styled
 def draw(data: dict[str, Any]) -> Any:
     """A column for each kind of noise: hole PSNR, and below what the hybrid is over its twin."""
     figure, axes = plt.subplots(
-        2, len(LEVELS), figsize=(common.PAGE, 3.4), sharex="col", height_ratios=(1.6, 1)
+        2, len(LEVELS), figsize=(drawing.PAGE, 3.4), sharex="col", height_ratios=(1.6, 1)
     )
     for (upper, lower), (kind, levels) in zip(axes.T, LEVELS.items(), strict=True):
         for name, look in LOOKS.items():
@@ -148,7 +151,7 @@ def main(args: argparse.Namespace | None = None) -> None:
     """Restore, measure, draw, save."""
     args = args or common.arguments(common.parser(__doc__, photographs=True))
     data = measure(common.photographs(args.data))
-    common.save(args, "claim_robustness", draw(data), data)
+    drawing.save(args, "claim_robustness", draw(data), data)
 
 
 if __name__ == "__main__":

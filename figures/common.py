@@ -1,21 +1,12 @@
-"""What the scripts of this folder share: their options, one style, and how results are written.
-
-Every script measures first and draws then: ``measure()`` returns plain numbers, which tests hold
-to the physics, and ``draw(data)`` makes the picture of them. ``python figures`` runs all scripts.
-"""
+"""Options of the figures' scripts, and the pictures with holes that they measure on."""
 
 from __future__ import annotations
 
 import argparse
-import io
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,66 +14,24 @@ from bio_scnn.data.datasets import find_images, read_rgb, validation_crops
 from bio_scnn.data.debian import read_manifest
 from bio_scnn.data.images import from_float, to_float
 from bio_scnn.data.masks import MASK_KINDS, make_mask
-from bio_scnn.errors import InputError
 from bio_scnn.network.architecture import Architecture, network_input
 from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions
 from bio_scnn.photographs import main as fetch_photographs
 from bio_scnn.restoration.metrics import bootstrap, hole_psnr
-from bio_scnn.runtime.files import finite, write_whole
-
-matplotlib.use("Agg")
+from tools import scripts
+from tools.drawing import FORMATS
 
 FOLDER = Path(__file__).resolve().parent
 PHOTOGRAPHS = FOLDER.parent / "photos" / "val"
-FORMATS = ("svg", "png", "pdf")
-COLUMN = 3.3  # inches: one column of a two-column page
-PAGE = 6.9  # both columns
 
 # Ten times the paper's noise, which can hardly be seen; and long enough for neurons that such
 # noise makes late with their second spike.
 STRONG_NOISE, NOISY_MS = 1.0, 50.0
 
-# Okabe and Ito's palette, told apart by colour-blind readers (jfly.uni-koeln.de/color).
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#F0E442",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-    "#999999",
-)
-STYLE = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
-    "legend.frameon": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "lines.linewidth": 1.0,
-    "figure.constrained_layout.use": True,
-    "savefig.dpi": 200,
-    "savefig.facecolor": "white",
-    "svg.hashsalt": "bio_scnn",  # the same picture is the same file
-}
-matplotlib.rcParams.update(STYLE)
-
 
 def parser(description: str | None, *, photographs: bool = False) -> argparse.ArgumentParser:
     """The options of every script; `photographs` adds where they come from."""
-    program = Path(sys.argv[0])
-    command = f"figures/{program.name}" if program.suffix == ".py" else "figures"
-    p = argparse.ArgumentParser(
-        description=description,
-        epilog=f"example:\n  python {command} --format pdf --output .",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    p = scripts.parser("figures", description, ["--format pdf --output ."])
     p.add_argument(
         "-o",
         "--output",
@@ -106,41 +55,8 @@ def parser(description: str | None, *, photographs: bool = False) -> argparse.Ar
 def arguments(p: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; what cannot be written to is refused before anything is measured."""
     args = p.parse_args(argv)
-    if args.output.exists() and not args.output.is_dir():
-        raise InputError(f"--output {args.output} is a file; it must be a folder")
+    scripts.check_output(args.output)
     return args
-
-
-def save(args: argparse.Namespace, name: str, figure: Any, facts: dict[str, Any]) -> None:
-    """Write a picture, and the numbers behind it as JSON beside it; print the paths."""
-    buffer = io.BytesIO()
-    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": None}[args.format]
-    figure.savefig(buffer, format=args.format, metadata=undated)
-    plt.close(figure)
-    text = json.dumps(finite(facts), indent=1, allow_nan=False) + "\n"
-    for suffix, content in ((args.format, buffer.getvalue()), ("json", text.encode())):
-        path = args.output / f"{name}.{suffix}"
-        write_whole(path, content)
-        print(path)
-
-
-def table_figure(header: Sequence[str], rows: Sequence[Sequence[str]], width: float) -> Any:
-    """A table as a figure, rules above, below and under its header; cells may have two lines."""
-    lines = [max(cell.count("\n") + 1 for cell in row) for row in (header, *rows)]
-    heights = [0.06 + 0.11 * n for n in lines]
-    figure = plt.figure(figsize=(width, sum(heights) + 0.1), layout="none")
-    axes = figure.add_axes((0.005, 0.005, 0.99, 0.99))
-    axes.axis("off")
-    table = axes.table([header, *rows], cellLoc="left", loc="center", edges="open")
-    table.auto_set_font_size(False)
-    table.set_fontsize(STYLE["xtick.labelsize"])
-    table.auto_set_column_width(range(len(header)))
-    for (row, _), cell in table.get_celld().items():
-        cell.set_height(heights[row] / figure.get_figheight())
-        cell.visible_edges = {0: "BT", len(rows): "B"}.get(row, "")
-        cell.set_linewidth(0.6)
-        cell.PAD = 0.04
-    return figure
 
 
 def photographs(folder: Path | None) -> list[Path]:

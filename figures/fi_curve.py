@@ -10,15 +10,16 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import common
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 
 from bio_scnn import TABLE_1, current_for_rate, firing_rate, simulate
 from bio_scnn.commands.options import run
 from bio_scnn.neuron.closed_form import rheobase
 from bio_scnn.neuron.parameters import NOISE_STD
+from figures import common
+from tools import drawing
+from tools.drawing import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, styled
 
 CURRENTS = 100
 HIGHEST_HZ = 220.0
@@ -90,10 +91,11 @@ def listed(data: dict[str, Any]) -> dict[str, Any]:
     return {**lists, "rate_hz": rates}
 
 
+@styled
 def draw(data: dict[str, Any]) -> Any:
     """The curve, the errors, and the errors' size on a logarithmic axis."""
     figure, (curve, error, size) = plt.subplots(
-        3, 1, figsize=(common.COLUMN, 5.6), sharex=True, height_ratios=(1.5, 1, 1.2)
+        3, 1, figsize=(drawing.COLUMN, 5.6), sharex=True, height_ratios=(1.5, 1, 1.2)
     )
     current = data["current"]
     curve.plot(current, data["closed_form_hz"], color=BLACK, label="closed form")
@@ -127,7 +129,7 @@ def main(args: argparse.Namespace | None = None) -> None:
     args = args or common.arguments(common.parser(__doc__))
     data = measure()
     facts = summary(data)
-    common.save(args, "fi_curve", draw(data), {"summary": facts, **listed(data)})
+    drawing.save(args, "fi_curve", draw(data), {"summary": facts, **listed(data)})
     for name, of in facts.items():
         print(f"{name}: at most {of['largest_error_percent']:.1e} % between 100 and 200 Hz")
 

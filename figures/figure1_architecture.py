@@ -9,11 +9,10 @@ from __future__ import annotations
 import argparse
 import base64
 import io
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import _slabs as slabs
-import common
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -28,6 +27,9 @@ from bio_scnn.network.conv2d import depth_to_space
 from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions
 from bio_scnn.network.units import encode
 from bio_scnn.neuron.simulation import simulate
+from figures import _slabs as slabs
+from figures import common
+from tools import drawing
 
 MODEL = "inpaint"
 SIDE = 256  # pixels of the picture
@@ -45,72 +47,86 @@ def measure(name: str = MODEL, side: int = SIDE) -> dict[str, Any]:
     return {"model": Path(name).stem} | describe(model, photograph / 255, mask)
 
 
+@dataclass
+class Diagram:
+    """Stages of a model, and the connections between them."""
+
+    model: HybridSCNN
+    rows: int  # of the picture
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    connections: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, name: str, kind: str, out: NDArray, **more: Any) -> None:
+        """Append a stage, whose result is an array ``(H, W, C)``."""
+        own = [value for key, value in self.model.params.items() if key.split(".")[0] == name]
+        stage = {
+            "name": name,
+            "kind": kind,
+            "shape": list(out.shape),
+            "resolution": out.shape[0] / self.rows,
+            "parameters": sum(value.size for value in own),
+            "spikes": None,
+        }
+        self.stages.append(stage | more)
+
+    def connect(self, kind: str, source: str, target: str, channels: int) -> None:
+        """Append a connection."""
+        ends = {"from": source, "to": target, "channels": channels}
+        self.connections.append({"kind": kind} | ends)
+
+    def add_cnn(self, rates: NDArray) -> NDArray:
+        """Run the layers behind the neurons, append them, and return what comes out."""
+        layers, params = self.model.architecture.layers, self.model.params
+        batch = rates[np.newaxis].astype(params["snn.weight"].dtype)
+        output, traces = cnn.forward(layers, params, batch, keep=True)
+        for name, layer, (seen, y) in zip(cnn.layer_names(layers), layers, traces, strict=True):
+            before = self.stages[-1]
+            channels = seen.shape[-1]
+            if layer.see_rates:
+                self.connect("concatenation", "neurons", name, channels - before["shape"][-1])
+            if layer.residual:
+                self.connect("residual", before["name"], name, channels)
+            self.add(
+                name,
+                "convolution + ReLU" if layer.relu else "convolution",
+                y[0],
+                kernel=len(params[f"{name}.weight"]),
+                stride=layer.stride,
+                dilation=layer.dilation,
+                input_channels=channels,
+            )
+            if layer.upsample > 1:
+                shuffled = depth_to_space(y, layer.upsample)[0]
+                self.add(f"{name} shuffle", "pixel shuffle", shuffled, factor=layer.upsample)
+        return output[0]
+
+
 def describe(model: HybridSCNN, picture: NDArray, mask: NDArray[np.bool_]) -> dict[str, Any]:
     """Run a picture ``(H, W, 3)`` through a model, and write down what each stage makes of it."""
     a, rng = model.architecture, np.random.default_rng(0)
-    stages: list[dict[str, Any]] = []
-    connections: list[dict[str, Any]] = []
-
-    def add(name: str, kind: str, out: NDArray, **more: Any) -> None:
-        own = [value for key, value in model.params.items() if key.split(".")[0] == name]
-        stages.append(
-            {
-                "name": name,
-                "kind": kind,
-                "shape": list(out.shape),
-                "resolution": out.shape[0] / len(picture),
-                "parameters": sum(value.size for value in own),
-                "spikes": None,
-            }
-            | more
-        )
-
-    def connect(kind: str, source: str, target: str, channels: int) -> None:
-        ends = {"from": source, "to": target, "channels": channels}
-        connections.append({"kind": kind} | ends)
-
+    diagram = Diagram(model, len(picture))
     fill = a.guess(picture, mask)
-    add("fills", "fills + mask", np.dstack([fill, mask]), fills=list(a.fills))
+    diagram.add("fills", "fills + mask", np.dstack([fill, mask]), fills=list(a.fills))
     x = network_input(a, fill[np.newaxis], mask[np.newaxis])[0]
     if a.fold > 1:
-        add("fold", "fold", x, factor=a.fold)
+        diagram.add("fold", "fold", x, factor=a.fold)
     # The neurons' closed form agrees with their simulation to rounding, and takes no time.
     options = SpikingOptions(engine="closed-form")
     z = model.features(x, options, rng)
-    taps = len(model.params["snn.weight"])
-    add("snn", "convolution", z, kernel=taps, stride=1, dilation=1, input_channels=x.shape[-1])
+    first = {"kernel": len(model.params["snn.weight"]), "stride": 1, "dilation": 1}
+    diagram.add("snn", "convolution", z, **first, input_channels=x.shape[-1])
     rates = model.fire(z, options, rng).rates
-    add("neurons", KINDS[a.neurons], rates, spikes=SPIKES[a.neurons], units=rates.size)
-
-    batch = rates[np.newaxis].astype(model.params["snn.weight"].dtype)
-    output, traces = cnn.forward(a.layers, model.params, batch, keep=True)
-    for name, layer, (seen, y) in zip(cnn.layer_names(a.layers), a.layers, traces, strict=True):
-        before = stages[-1]
-        if layer.see_rates:
-            connect("concatenation", "neurons", name, seen.shape[-1] - before["shape"][-1])
-        if layer.residual:
-            connect("residual", before["name"], name, seen.shape[-1])
-        add(
-            name,
-            "convolution + ReLU" if layer.relu else "convolution",
-            y[0],
-            kernel=len(model.params[f"{name}.weight"]),
-            stride=layer.stride,
-            dilation=layer.dilation,
-            input_channels=seen.shape[-1],
-        )
-        if layer.upsample > 1:
-            shuffled = depth_to_space(y, layer.upsample)[0]
-            add(f"{name} shuffle", "pixel shuffle", shuffled, factor=layer.upsample)
-    restored = a.compose(fill, output[0])
+    neurons = {"spikes": SPIKES[a.neurons], "units": rates.size}
+    diagram.add("neurons", KINDS[a.neurons], rates, **neurons)
+    restored = a.compose(fill, diagram.add_cnn(rates))
     if a.residual:
-        connect("composition", "fills", "composition", fill.shape[-1])
-        add("composition", "composition", restored)
+        diagram.connect("composition", "fills", "composition", fill.shape[-1])
+        diagram.add("composition", "composition", restored)
     return {
         "picture": list(picture.shape),
-        "stages": stages,
-        "connections": connections,
-        "parameters": sum(stage["parameters"] for stage in stages),
+        "stages": diagram.stages,
+        "connections": diagram.connections,
+        "parameters": sum(stage["parameters"] for stage in diagram.stages),
         "spike_trains_ms": spike_trains(model, z) if a.neurons == "lif" else [],
         "duration_ms": DURATION_MS,
         "input_png": thumbnail(np.where(mask[..., np.newaxis], 1.0, picture)),
@@ -141,6 +157,7 @@ def thumbnail(image: NDArray) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
+@drawing.styled
 def draw(data: dict[str, Any]) -> Any:
     """The diagram, see `_slabs`."""
     return slabs.diagram(data)
@@ -160,7 +177,7 @@ def main(args: argparse.Namespace | None = None) -> None:
         args = common.arguments(p)
     data = measure(getattr(args, "model", MODEL))
     suffix = "" if data["model"] == MODEL else f"_{data['model']}"
-    common.save(args, f"figure1_architecture{suffix}", draw(data), data)
+    drawing.save(args, f"figure1_architecture{suffix}", draw(data), data)
 
 
 if __name__ == "__main__":

@@ -12,16 +12,18 @@ import argparse
 import math
 from typing import Any
 
-import common
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLACK, BLUE, GREY, ORANGE, STRONG_NOISE, VERMILION
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from bio_scnn import TABLE_1, LIFParameters, Recording, current_for_rate, simulate
 from bio_scnn.commands.options import run
 from bio_scnn.neuron.synapse import presynaptic_events
+from figures import common
+from figures.common import STRONG_NOISE
+from tools import drawing
+from tools.drawing import BLACK, BLUE, GREY, ORANGE, VERMILION, styled
 
 SEED = 4
 DT_MS = 0.1
@@ -41,9 +43,9 @@ def presynaptic() -> NDArray[np.float64]:
 def recordings() -> dict[str, Recording]:
     """Simulate one neuron under each of the three drives."""
     current = current_for_rate([RATE_HZ])
-    options = {"dt_ms": DT_MS, "record": [0]}
+    options: dict[str, Any] = {"dt_ms": DT_MS, "record": [0]}
     events = presynaptic().sum(axis=1, keepdims=True)
-    noisy = {"noise_std": STRONG_NOISE, "seed": SEED}
+    noisy: dict[str, Any] = {"noise_std": STRONG_NOISE, "seed": SEED}
     return {
         "constant current": simulate(current, duration_ms=40, **options),
         "presynaptic spikes": simulate([0.0], duration_ms=100, synaptic_events=events, **options),
@@ -132,10 +134,11 @@ def measure() -> dict[str, Any]:
     return data
 
 
+@styled
 def draw(data: dict[str, Any], params: LIFParameters = TABLE_1) -> Any:
     """V above I for each drive."""
     figure, axes = plt.subplots(
-        2, len(data), figsize=(common.PAGE, 3.4), sharex="col", height_ratios=(1.8, 1)
+        2, len(data), figsize=(drawing.PAGE, 3.4), sharex="col", height_ratios=(1.8, 1)
     )
     for (upper, lower), name in zip(axes.T, data, strict=True):
         of = data[name]
@@ -194,7 +197,7 @@ def main(args: argparse.Namespace | None = None) -> None:
         | {"spikes": len(of["spikes_ms"])}
         for name, of in data.items()
     }
-    common.save(args, "figure2a_membrane", draw(data), facts)
+    drawing.save(args, "figure2a_membrane", draw(data), facts)
     for name, of in facts.items():
         print(
             f"{name}: {of['spikes']} spikes; largest deviation from eq. 1: V "

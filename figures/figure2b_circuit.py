@@ -12,15 +12,16 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import common
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLACK, COLUMN, VERMILION
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch, Polygon
 
 from bio_scnn.commands.options import run
 from bio_scnn.neuron.parameters import TABLE_1
+from figures import common
+from tools import drawing
+from tools.drawing import BLACK, COLUMN, VERMILION, styled
 
 Point = tuple[float, float]
 
@@ -45,6 +46,7 @@ def measure() -> dict[str, float]:
     return {name: values[name] for name in shown} | {"R": TABLE_1.R}
 
 
+@styled
 def draw(data: dict[str, float]) -> Any:
     """The circuit, with its equations beneath."""
     figure = plt.figure(figsize=(COLUMN, HEIGHT), layout="none")
@@ -177,7 +179,7 @@ def main(args: argparse.Namespace | None = None) -> None:
     """Read, draw, save."""
     args = args or common.arguments(common.parser(__doc__))
     data = measure()
-    common.save(args, "figure2b_circuit", draw(data), data)
+    drawing.save(args, "figure2b_circuit", draw(data), data)
 
 
 if __name__ == "__main__":

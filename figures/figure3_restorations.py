@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import common
 import matplotlib.pyplot as plt
 import numpy as np
 from tqdm import tqdm
@@ -25,9 +24,11 @@ from bio_scnn.network.fills import biharmonic_fill
 from bio_scnn.network.hybrid import SpikingOptions
 from bio_scnn.restoration.methods import classical, network
 from bio_scnn.restoration.metrics import hole_psnr
+from figures import common
+from tools import drawing
 
 SIZE = 128  # pixels
-HOLE_COLOUR = (213, 94, 0)
+HOLE_COLOUR = np.array([213, 94, 0], np.uint8)
 TITLES = {"masked": "masked", "biharmonic": "biharmonic", "cnn_twin": "CNN-only twin"}
 TITLES |= {"inpaint": "bio_scnn", "truth": "truth"}
 
@@ -44,7 +45,7 @@ def measure(photographs: Sequence[Path]) -> list[dict[str, Any]]:
         cases = []
         for number, (path, truth) in enumerate(zip(photographs, truths, strict=True)):
             mask = make_mask(kind, truth.shape[:2], np.random.default_rng(number))
-            shown = {"masked": np.where(mask[..., None], np.uint8(HOLE_COLOUR), truth)}
+            shown = {"masked": np.where(mask[..., None], HOLE_COLOUR, truth)}
             shown |= {name: method(truth, mask) for name, method in methods.items()}
             psnr = {name: hole_psnr(shown[name], truth, mask) for name in methods}
             case = {"kind": kind, "photograph": path.stem, "coverage": float(mask.mean())}
@@ -57,9 +58,10 @@ def measure(photographs: Sequence[Path]) -> list[dict[str, Any]]:
     return median_cases
 
 
+@drawing.styled
 def draw(cases: Sequence[dict[str, Any]]) -> Any:
     """A row for each kind of holes."""
-    figure, axes = plt.subplots(len(cases), len(TITLES), figsize=(common.PAGE, 4.6))
+    figure, axes = plt.subplots(len(cases), len(TITLES), figsize=(drawing.PAGE, 4.6))
     for row, case in zip(axes, cases, strict=True):
         best = max(round(psnr, 2) for psnr in case["hole_psnr"].values())
         for axis, (name, title) in zip(row, TITLES.items(), strict=True):
@@ -82,7 +84,7 @@ def main(args: argparse.Namespace | None = None) -> None:
     args = args or common.arguments(common.parser(__doc__, photographs=True))
     cases = measure(common.photographs(args.data))
     facts = [{key: case[key] for key in case if key != "pictures"} for case in cases]
-    common.save(args, "figure3_restorations", draw(cases), {"cases": facts})
+    drawing.save(args, "figure3_restorations", draw(cases), {"cases": facts})
 
 
 if __name__ == "__main__":

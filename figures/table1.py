@@ -6,11 +6,11 @@ import argparse
 import dataclasses
 from typing import Any
 
-import common
-from common import table_figure
-
 from bio_scnn.commands.options import run
 from bio_scnn.neuron.parameters import TABLE_1
+from figures import common
+from tools import drawing
+from tools.drawing import styled, table_figure
 
 # Field: the paper's row, the unit printed there, and what the value does here.
 ROWS = {
@@ -42,6 +42,7 @@ def measure() -> dict[str, Any]:
     return {**dataclasses.asdict(TABLE_1), "R": TABLE_1.R}
 
 
+@styled
 def draw(data: dict[str, Any]) -> Any:
     """The table."""
     rows = [
@@ -57,7 +58,7 @@ def main(args: argparse.Namespace | None = None) -> None:
     """Read, draw, save."""
     args = args or common.arguments(common.parser(__doc__))
     data = measure()
-    common.save(args, "table1", draw(data), data)
+    drawing.save(args, "table1", draw(data), data)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import common
 import numpy as np
-from common import table_figure
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -27,6 +25,9 @@ from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import SpikingOptions
 from bio_scnn.restoration.methods import network, peers
 from bio_scnn.restoration.metrics import bootstrap
+from figures import common
+from tools import drawing
+from tools.drawing import styled, table_figure
 
 # Sanaullah et al., Table 2: mean squared errors.
 PUBLISHED = {
@@ -85,7 +86,7 @@ def measure(photographs: Sequence[Path], crops: int = CROPS, size: int = 256) ->
     photograph = np.arange(crops) % len(photographs)
 
     def mean_and_interval(values: NDArray) -> list[float]:
-        """Of values (kinds, crops): crops of one photograph are drawn together."""
+        """Mean of values (kinds, crops), and its interval over photographs."""
         return [float(values.mean()), *bootstrap(values.mean(axis=0), photograph)]
 
     scores = {name: np.array(nested) for name, nested in values.items()}  # kinds, crops, columns
@@ -109,6 +110,7 @@ def measure(photographs: Sequence[Path], crops: int = CROPS, size: int = 256) ->
     }
 
 
+@styled
 def draw(data: dict[str, Any]) -> Any:
     """Published rows, then measured ones, best hole PSNR first."""
     header = ["", "MSE of the image", "hole MSE", "hole PSNR (dB)", "SSIM", "over bio_scnn (dB)"]
@@ -123,7 +125,7 @@ def draw(data: dict[str, Any]) -> Any:
         cells.append("" if ours else _interval(of["over"][MODELS["inpaint"]], "+.2f"))
         rows.append([f"  {name}", *cells, f"{of['seconds']:.2f}"])
     width = len(header)
-    return table_figure(header, [row + [""] * (width - len(row)) for row in rows], common.PAGE)
+    return table_figure(header, [row + [""] * (width - len(row)) for row in rows], drawing.PAGE)
 
 
 def _interval(found: Sequence[float], digits: str) -> str:
@@ -135,7 +137,7 @@ def main(args: argparse.Namespace | None = None) -> None:
     """Restore, measure, draw, save."""
     args = args or common.arguments(common.parser(__doc__, photographs=True))
     data = measure(common.photographs(args.data))
-    common.save(args, "table2", draw(data), data)
+    drawing.save(args, "table2", draw(data), data)
 
 
 if __name__ == "__main__":

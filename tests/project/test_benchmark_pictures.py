@@ -1,5 +1,6 @@
 """The benchmarks of pictures: what they make and compare, and what they say of what failed."""
 
+import importlib
 import json
 import math
 
@@ -7,25 +8,13 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
+from benchmarks import _restoring as restoring
+from benchmarks import many_pictures as many
+from benchmarks import pictures
 from bio_scnn.errors import InputError
 
 
-@pytest.fixture(scope="module")
-def pictures(scripts):
-    return scripts("pictures")
-
-
-@pytest.fixture(scope="module")
-def restoring(scripts):
-    return scripts("_restoring")
-
-
-@pytest.fixture(scope="module")
-def many(scripts):
-    return scripts("many_pictures")
-
-
-def test_pictures_are_mirrored(restoring):
+def test_pictures_are_mirrored():
     small, large = restoring.picture(200, 100), restoring.picture(1100, 1600)
     np.testing.assert_array_equal(small, astronaut()[:200, :100])
     expected = np.pad(astronaut(), ((0, 588), (0, 1088), (0, 0)), mode="symmetric")
@@ -33,14 +22,14 @@ def test_pictures_are_mirrored(restoring):
 
 
 @pytest.mark.parametrize("holes", ["square", "boxes", "strokes"])
-def test_so_many_pixels_are_missing(restoring, holes):
+def test_so_many_pixels_are_missing(holes):
     mask = restoring.missing_pixels(holes, 300, 500, 1600)
     assert mask.shape == (300, 500)
     assert np.count_nonzero(mask) == 1600
     assert (mask.any(axis=0).sum() == 40) == (holes == "square")
 
 
-def test_what_is_measured_of_one_picture(restoring):
+def test_what_is_measured_of_one_picture():
     case = ("boxes", 96, 130, 300)
     fast, whole = (restoring.restored(name, *case) for name in restoring.OURS)
     peer = restoring.restored("biharmonic (scikit-image)", *case)
@@ -53,7 +42,7 @@ def test_what_is_measured_of_one_picture(restoring):
     assert peer["bytes"] is None or peer["bytes"] > 3e7
 
 
-def test_what_is_not_installed_or_slow_says_so(pictures, monkeypatch):
+def test_what_is_not_installed_or_slow_says_so(monkeypatch):
     found = pictures.attempt(60.0, "biharmonic (scikit-image)", "square", 64, 64, 100)
     assert found["missing"] == 100
     case = ("square", 512, 512, 100)
@@ -62,7 +51,7 @@ def test_what_is_not_installed_or_slow_says_so(pictures, monkeypatch):
     assert pictures.attempt(60.0, "Telea (OpenCV)", *case) == {"failed": "not installed"}
 
 
-def made_up(pictures):
+def made_up():
     """Data in which time follows the holes, and some attempts failed."""
     rows = []
     for side, name in [(side, name) for side in (100, 400) for name in pictures.COLOURS]:
@@ -78,8 +67,8 @@ def made_up(pictures):
     return {"races": rows, "by_area": rows, "large": ours}
 
 
-def test_tables_and_drawing(pictures):
-    data = json.loads(json.dumps(made_up(pictures)))
+def test_tables_and_drawing():
+    data = json.loads(json.dumps(made_up()))
     text = pictures.table(data)
     name = "100 x 100, boxes of 16-32 px"
     assert f"| {name}, biharmonic (scikit-image) | 0.0004 s | 4 | 30.00 dB | 200 MB |" in text
@@ -94,7 +83,7 @@ def test_tables_and_drawing(pictures):
     assert len(figure.axes[2].patches) == 4 * len(data["large"])
 
 
-def test_goals(pictures, many):
+def test_goals():
     done = {"method": "bio_scnn", "seconds": 20.5, "bytes": 1.2e9, "missing": 1000}
     sizes = {"height": 3000, "width": 4000}, {"height": 10_000, "width": 10_000}
     fast = done | sizes[1] | {"method": "bio_scnn, fast"}
@@ -113,13 +102,13 @@ def test_goals(pictures, many):
     ]
 
 
-def test_exponents(pictures):
+def test_exponents():
     rows = [{"missing": n, "seconds": 3 * n**1.5} for n in (10, 100, 1000)]
     assert pictures.exponent([*rows, {"failed": "over 60 s"}]) == pytest.approx(1.5)
     assert math.isnan(pictures.exponent(rows[:1]))
 
 
-def test_reports_are_compared_without_times(many):
+def test_reports_are_compared_without_times():
     one, two = (
         {
             "meta": {"command": f"--jobs {jobs}", "date": str(jobs)},
@@ -133,7 +122,7 @@ def test_reports_are_compared_without_times(many):
 
 
 @pytest.mark.slow
-def test_pictures_are_the_same_two_at_a_time(many, tmp_path):
+def test_pictures_are_the_same_two_at_a_time(tmp_path):
     work = many.restoring(tmp_path, 2, 64)
     for entrant in work.entrants.values():
         entrant()
@@ -141,7 +130,7 @@ def test_pictures_are_the_same_two_at_a_time(many, tmp_path):
     assert work.results[1] == work.results[2]
 
 
-def test_training_is_the_same_on_two_threads(many):
+def test_training_is_the_same_on_two_threads():
     work = many.training(2, 32)
     for entrant in work.entrants.values():
         entrant()
@@ -149,7 +138,7 @@ def test_training_is_the_same_on_two_threads(many):
     assert work.results[1] == work.results[2]
 
 
-def test_other_results_are_refused(many, monkeypatch):
+def test_other_results_are_refused(monkeypatch):
     results = {1: {"a": 1}, 2: {"a": 2}}
     work = many.Work("work", {1: lambda: None, 2: lambda: None}, results, 1)
     for name in ("restoring", "checking", "training"):
@@ -163,15 +152,15 @@ def test_other_results_are_refused(many, monkeypatch):
     assert len(many.draw(data).axes[0].patches) == 3
 
 
-def test_a_command_that_fails_ends_it(many):
+def test_a_command_that_fails_ends_it():
     with pytest.raises(InputError, match=r"bio_scnn.run_inpaint failed: error: .*nowhere"):
         many.command("bio_scnn.run_inpaint", "nowhere.png", "--mask-kind", "boxes")
 
 
 @pytest.mark.benchmark
 @pytest.mark.parametrize("name", ["pictures", "many_pictures"])
-def test_quick(scripts, name, tmp_path):
-    scripts(name).main(["--quick", "--output", str(tmp_path)])
+def test_quick(name, tmp_path):
+    importlib.import_module(f"benchmarks.{name}").main(["--quick", "--output", str(tmp_path)])
     data = json.loads((tmp_path / f"{name}.json").read_text("utf-8"))
     assert data["quick"] is True
     assert (tmp_path / f"{name}.svg").stat().st_size > 1000

@@ -1,9 +1,11 @@
 """The benchmarks: what they count, what they refuse, and that they run."""
 
+import importlib
 import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,24 +13,25 @@ import numpy as np
 import pytest
 from helpers import photograph
 
+from benchmarks import _bench as bench
+from benchmarks import _racers, _simulators, race_pytorch, simulation, start
+from benchmarks.__main__ import main as run_all
 from bio_scnn import current_for_rate, firing_rate, simulate
 from bio_scnn.data.images import write_image
 from bio_scnn.errors import InputError
 from bio_scnn.network.architecture import Architecture
 from bio_scnn.network.cnn import ConvLayer
+from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.neuron._brian2 import load_brian2
+from tools.docs import performance
+from tools.scripts import names
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BENCHMARKS = ROOT / "benchmarks"
-SCRIPT = BENCHMARKS / "race_pytorch.py"
+SCRIPT = "benchmarks.race_pytorch"
 
 
-@pytest.fixture(scope="module")
-def script(scripts):
-    return scripts("race_pytorch")
-
-
-def test_operations_are_those_counted_by_hand(script):
+def test_operations_are_those_counted_by_hand():
     layers = (
         ConvLayer(6, kernel=4, stride=2),
         ConvLayer(20, upsample=2),
@@ -42,23 +45,23 @@ def test_operations_are_those_counted_by_hand(script):
         2 * (2 * 2) * (3 * 3 * 6) * 20,
         2 * (4 * 4) * (1 * 1 * 10) * 12,
     ]
-    assert script.layer_flops(architecture, 8) == expected
+    assert race_pytorch.layer_flops(architecture, 8) == expected
     first, rest = expected[0], sum(expected[1:])
-    tasks = script.task_flops(architecture, 8, 3)
+    tasks = race_pytorch.task_flops(architecture, 8, 3)
     assert tasks == {"forward": 3 * (first + rest), "step": 3 * (2 * first + 3 * rest)}
 
 
-def test_medians_ratios_and_rates(script):
+def test_medians_ratios_and_rates():
     ours, theirs = np.array([1.0, 2, 4]), np.array([3.0, 2, 8])
-    seconds = {name: dict.fromkeys(script.TASKS, theirs) for name in script.RUNNERS}
-    seconds[script.OURS] = dict.fromkeys(script.TASKS, ours)
+    seconds = {name: dict.fromkeys(race_pytorch.TASKS, theirs) for name in race_pytorch.RUNNERS}
+    seconds[race_pytorch.OURS] = dict.fromkeys(race_pytorch.TASKS, ours)
     seconds["product"] = {"product": np.array([0.5, 0.5, 9])}
-    summary = script.summarise(seconds, {"forward": 6, "step": 18}, 4.0)
-    row = summary["tasks"]["step"][script.DEFAULT]
+    summary = race_pytorch.summarise(seconds, {"forward": 6, "step": 18}, 4.0)
+    row = summary["tasks"]["step"][_racers.DEFAULT]
     assert row["median_ms"] == 3000
     assert row["ratio"] == 2  # of 3, 1 and 2
     assert row["gflops"] == pytest.approx(6e-9)
-    assert summary["tasks"]["forward"][script.OURS]["of_product"] == pytest.approx(3 / 8)
+    assert summary["tasks"]["forward"][race_pytorch.OURS]["of_product"] == pytest.approx(3 / 8)
 
 
 @pytest.mark.parametrize(
@@ -69,13 +72,13 @@ def test_medians_ratios_and_rates(script):
         (["--threads", "0"], "--threads is 0; it must be at least 1"),
     ],
 )
-def test_bad_options_are_refused(script, arguments, message):
+def test_bad_options_are_refused(arguments, message):
     with pytest.raises(InputError, match=message):
-        script.parse(arguments)
+        race_pytorch.parse(arguments)
 
 
 def test_without_pytorch_there_is_one_line():
-    hide = f"""
+    hide = """
 import importlib.metadata as metadata, runpy, sys
 there = metadata.version
 def version(name):
@@ -83,15 +86,15 @@ def version(name):
         raise metadata.PackageNotFoundError(name)
     return there(name)
 metadata.version = version
-sys.path.insert(0, {str(BENCHMARKS)!r})
 sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
+runpy.run_module(sys.argv[0], run_name="__main__")
 """
     done = subprocess.run(
-        [sys.executable, "-c", hide, str(SCRIPT), "--quick"],
+        [sys.executable, "-c", hide, SCRIPT, "--quick"],
         capture_output=True,
         text=True,
         check=False,
+        cwd=ROOT,
     )
     assert done.returncode == 2
     lines = [line for line in done.stderr.splitlines() if not line.startswith("warning: others")]
@@ -129,17 +132,17 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @pytest.mark.peer
-def test_operations_are_those_pytorch_counts(script):
+def test_operations_are_those_pytorch_counts():
     torch = pytest.importorskip("torch")
     from torch.utils.flop_counter import FlopCounterMode
 
     from bio_scnn.network.architecture import network_input
     from bio_scnn.network.torch_model import to_torch
 
-    model, batch = script.make_case(32, 2)
+    model, batch = _racers.make_case(32, 2)
     x = torch.tensor(network_input(model.architecture, batch.fill, batch.mask)).movedim(-1, 1)
     network = to_torch(model)
-    expected = script.task_flops(model.architecture, 32, 2)
+    expected = race_pytorch.task_flops(model.architecture, 32, 2)
     with FlopCounterMode(display=False) as counter:
         y = network(x)
     assert counter.get_total_flops() == expected["forward"]
@@ -150,31 +153,32 @@ def test_operations_are_those_pytorch_counts(script):
 
 
 @pytest.mark.peer
-def test_networks_that_differ_are_not_raced(script, monkeypatch):
+def test_networks_that_differ_are_not_raced(monkeypatch):
     pytest.importorskip("torch")
-    model, batch = script.make_case(32, 2)
-    right = script.torch_runner
+    model, batch = _racers.make_case(32, 2)
+    right = _racers.torch_runner
 
     def wrong(model, *rest):
         moved = model.params | {"conv2.bias": model.params["conv2.bias"] + 1e-3}
-        return right(script.HybridSCNN(model.architecture, moved), *rest)
+        return right(HybridSCNN(model.architecture, moved), *rest)
 
-    with script.ThreadPoolExecutor(2) as pool:
-        found = script.check(model, batch, pool, 2)
+    with ThreadPoolExecutor(2) as pool:
+        found = _racers.check(model, batch, pool, 2)
         assert set(found) == {"float32", "float64"}
-        monkeypatch.setattr(script, "torch_runner", wrong)
+        monkeypatch.setattr(_racers, "torch_runner", wrong)
         with pytest.raises(InputError, match="PyTorch and bio_scnn differ in float64"):
-            script.check(model, batch, pool, 2)
+            _racers.check(model, batch, pool, 2)
 
 
 @pytest.mark.peer
-def test_quick_race(script, tmp_path):
+def test_quick_race(tmp_path):
     pytest.importorskip("torch")
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--quick", "--threads", "1", "--output", str(tmp_path)],
+        [sys.executable, "-m", SCRIPT, "--quick", "--threads", "1", "--output", str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,
+        cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
     assert "channels last" in done.stdout
@@ -182,13 +186,13 @@ def test_quick_race(script, tmp_path):
     for rows in result["threads"]["1"]["tasks"].values():
         assert len(rows) == 3
         assert all(row["ratio"] > 0 and row["gflops"] > 0 for row in rows.values())
-    assert set(result["threads"]["1"]["memory_bytes"]) == set(script.RUNNERS)
+    assert set(result["threads"]["1"]["memory_bytes"]) == set(race_pytorch.RUNNERS)
     assert "</svg>" in (tmp_path / "race_pytorch.svg").read_text("utf-8")
 
 
 # --- What scripts share ------------------------------------------------------------------------
 
-NAMES = sorted(path.stem for path in BENCHMARKS.glob("[a-z]*.py"))
+NAMES = names("benchmarks")
 
 
 def rows_of(table):
@@ -213,14 +217,9 @@ def drawn(figure):
     return shown
 
 
-@pytest.fixture
-def bench(scripts):
-    return scripts("_bench")
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_every_script_keeps_the_contract(scripts, name, capsys):
-    script = scripts(name)
+def test_every_script_keeps_the_contract(name, capsys):
+    script = importlib.import_module(f"benchmarks.{name}")
     assert script.TITLE
     assert all(callable(getattr(script, part)) for part in ("measure", "table", "draw"))
     with pytest.raises(SystemExit) as ended:
@@ -229,10 +228,10 @@ def test_every_script_keeps_the_contract(scripts, name, capsys):
     printed = capsys.readouterr().out
     assert "--quick" in printed
     assert "--output" in printed
-    assert "examples:\n  python benchmarks" in printed
+    assert "examples:\n  python -m benchmarks" in printed
 
 
-def test_everything_takes_its_turn(bench):
+def test_everything_takes_its_turn():
     ran = []
     entrants = {name: lambda name=name: ran.append(name) for name in "abc"}
     seconds = bench.in_turns(entrants, 3, warm=1)
@@ -240,36 +239,37 @@ def test_everything_takes_its_turn(bench):
     assert all(values.shape == (3,) and np.all(values >= 0) for values in seconds.values())
 
 
-def test_ratios_are_medians_over_rounds(bench):
+def test_ratios_are_medians_over_rounds():
     assert bench.ratio([3.0, 2, 8], [1.0, 2, 4]) == 2
     assert bench.spread([1.0, 2, 3, 4, 50]) == {"seconds": 3.0, "quartiles": [2.0, 4.0]}
 
 
-def test_goals_are_reached_or_missed(bench):
+def test_goals_are_reached_or_missed():
     assert bench.goal("time", 0.3, 0.3) == "time, at most 0.3: 0.30, **reached**"
     assert bench.goal("time", 0.31, 0.3).endswith("**missed**")
     assert bench.goal("ratio", 9.9, 10, least=True).endswith("**missed**")
     assert bench.goal("ratio", float("inf"), 10, least=True).endswith("**reached**")
 
 
-def test_quick_results_do_not_replace_good_ones(bench):
+def test_quick_results_do_not_replace_good_ones():
     assert bench.arguments(bench.parser(""), []).output == BENCHMARKS / "results"
     quick = bench.arguments(bench.parser(""), ["--quick"]).output
     assert quick == BENCHMARKS / "results" / "quick"
 
 
-def test_a_file_is_no_folder_for_results(bench, tmp_path):
+def test_a_file_is_no_folder_for_results(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="is a file; it must be a folder"):
         bench.arguments(bench.parser(""), ["--output", str(tmp_path / "file")])
 
 
-def test_busy_cores_are_counted(bench):
+def test_busy_cores_are_counted():
     assert 0 <= bench.busy_cores(0.05) < 10_000
 
 
 SCRIPT_OF_THREE = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 {needs}
 if __name__ == "__main__":
@@ -278,16 +278,16 @@ if __name__ == "__main__":
 """
 
 
-def test_one_script_does_not_stop_the_others(scripts, monkeypatch, tmp_path, capfd):
-    suite = scripts("_suite")
+def test_one_script_does_not_stop_the_others(monkeypatch, tmp_path, capfd):
+    package = tmp_path / "measurements"
+    package.mkdir()
+    (package / "__init__.py").touch()
     for name, needs, code in (("fa", "", 3), ("la", "NEEDS = ('no-such',)", 0), ("za", "", 0)):
         text = SCRIPT_OF_THREE.format(name=name, needs=needs, code=code)
-        (tmp_path / f"{name}.py").write_text(text)
-    assert suite.scripts(BENCHMARKS) == NAMES
+        (package / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(suite, "FOLDER", tmp_path)
     with pytest.raises(InputError, match=r"failed: fa$"):
-        suite.main(["--quick", "--output", str(tmp_path)])
+        run_all(["--quick", "--output", str(tmp_path)], package="measurements")
     assert (tmp_path / "fa").exists()
     assert (tmp_path / "za").exists()
     assert not (tmp_path / "la").exists()
@@ -297,23 +297,21 @@ def test_one_script_does_not_stop_the_others(scripts, monkeypatch, tmp_path, cap
 # --- Simulating --------------------------------------------------------------------------------
 
 
+# Without the one that has to be compiled.
+SIMULATORS = tuple(e for e in _simulators.ENTRANTS if e.target != "cython")
+
+
 @pytest.fixture
-def simulation(scripts, monkeypatch):
-    """The script, without what has to be compiled."""
-    script = scripts("simulation")
-    brian2 = load_brian2()
-    monkeypatch.setitem(brian2.prefs, "codegen.target", "numpy")
-    kept = tuple(e for e in script.ENTRANTS if "cython" not in e.name)
-    monkeypatch.setattr(script, "ENTRANTS", kept)
-    monkeypatch.setattr(script, "TARGETS", ("numpy",))
-    return script
+def interpreted(monkeypatch):
+    """Brian2 that compiles nothing."""
+    monkeypatch.setitem(load_brian2().prefs, "codegen.target", "numpy")
 
 
 # Brian2 uses names that pyparsing has deprecated; a plain script just lets it.
 plain = pytest.mark.filterwarnings("ignore:.*deprecated.*:DeprecationWarning")
 
 
-def hide(monkeypatch, bench, *names):
+def hide(monkeypatch, *names):
     """Let packages seem not to be installed."""
     there = bench.versions
     monkeypatch.setattr(
@@ -322,27 +320,27 @@ def hide(monkeypatch, bench, *names):
 
 
 @plain
-def test_the_plain_script_is_what_stock_mode_does(simulation):
-    current = simulation.currents(50)
-    count, interval = simulation.brian2_script(current)
+@pytest.mark.usefixtures("interpreted")
+def test_the_plain_script_is_what_stock_mode_does():
+    current = _simulators.currents(50)
+    count, interval = _simulators.brian2_script(current)
     stock = simulate(current, duration_ms=100, dt_ms=0.1, mode="stock")
     np.testing.assert_array_equal(count, stock.rate_hz("count"))
     np.testing.assert_allclose(interval, stock.rate_hz("isi"), rtol=1e-9)
     assert 1e-3 < np.max(np.abs(interval / firing_rate(current) - 1)) < 3e-2
 
 
-def test_rates_of_spikes_in_the_order_of_time(simulation):
-    rates = simulation.rates_of(np.array([2, 0, 2, 0, 2, 1]), np.array([1.0, 2, 6, 7, 21, 30]), 4)
+def test_rates_of_spikes_in_the_order_of_time():
+    rates = _simulators.rates_of(np.array([2, 0, 2, 0, 2, 1]), np.array([1.0, 2, 6, 7, 21, 30]), 4)
     np.testing.assert_array_equal(rates, [200.0, np.nan, 100.0, np.nan])
 
 
 @plain
-def test_simulators_and_sizes(simulation, bench, monkeypatch, tmp_path, capsys):
-    hide(monkeypatch, bench, "nest-simulator", "nengo", "snntorch")
-    monkeypatch.setattr(simulation, "CALLS", 3)
-    here = lambda file, function, *of: getattr(simulation, function)(*of)  # noqa: E731
-    monkeypatch.setattr(bench, "alone", here)
-    data = simulation.measured(simulation.Plan({40: 2}, (64, 128)))
+@pytest.mark.usefixtures("interpreted")
+def test_simulators_and_sizes(monkeypatch, tmp_path, capsys):
+    hide(monkeypatch, "nest-simulator", "nengo", "snntorch")
+    monkeypatch.setattr(bench, "alone", lambda function, *of: function(*of))
+    data = simulation.measured(simulation.Plan({40: 2}, (64, 128), 3, SIMULATORS))
     assert set(all_numbers(data)) == set(filter(np.isfinite, all_numbers(data)))
     rows = data["layers"]["40"]
     assert [row["readout"] for row in rows[:3]] == ["interval", "count", "interval"]
@@ -374,18 +372,19 @@ def test_simulators_and_sizes(simulation, bench, monkeypatch, tmp_path, capsys):
 
 
 @plain
-def test_a_layer_too_large_for_one_is_said(simulation, monkeypatch):
-    few = tuple(e._replace(largest=3) for e in simulation.ENTRANTS if e.needs == ("brian2",))
-    monkeypatch.setattr(simulation, "ENTRANTS", (simulation.ENTRANTS[0], *few))
-    rows = simulation.contest(4, 1, dict.fromkeys((e.name for e in simulation.ENTRANTS), ""))
+@pytest.mark.usefixtures("interpreted")
+def test_a_layer_too_large_for_one_is_said():
+    few = [e._replace(largest=3) for e in SIMULATORS if e.needs == ("brian2",)]
+    entrants = [SIMULATORS[0], *few]
+    rows = simulation.contest(4, 1, entrants, dict.fromkeys((e.name for e in entrants), ""))
     assert [row.get("missing") for row in rows] == [None, *["not run beyond 3 neurons"] * 2]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the memory is read from Linux's /proc")
-def test_memory_grows_with_the_layer(bench, simulation):
+def test_memory_grows_with_the_layer():
     small, large = (
-        bench.alone(simulation.__file__, "cost", "numpy", neurons, 0.0)["bytes"]
+        bench.alone(_simulators.cost, "numpy", neurons, 0.0)["bytes"]
         for neurons in (10_000, 200_000)
     )
     assert 190_000 * 32 < large - small  # currents, counts, first and last spikes at least
@@ -393,29 +392,28 @@ def test_memory_grows_with_the_layer(bench, simulation):
 
 @pytest.mark.peer
 @pytest.mark.parametrize("which", ["NEST", "Nengo"])
-def test_peers_that_know_spikes_inside_steps_are_exact(simulation, bench, which):
-    (entrant,) = (e for e in simulation.ENTRANTS if e.name.startswith(which))
+def test_peers_that_know_spikes_inside_steps_are_exact(which):
+    (entrant,) = (e for e in SIMULATORS if e.name.startswith(which))
     if lacking := bench.missing(*entrant.needs):
         pytest.skip(f"{lacking} not installed")
-    current = simulation.currents(30)
+    current = _simulators.currents(30)
     (rates,) = entrant.rates(current)
     np.testing.assert_allclose(rates, firing_rate(current), rtol=1e-12)
 
 
 @pytest.mark.peer
-def test_snntorch_has_no_refractory_period(simulation):
+def test_snntorch_has_no_refractory_period():
     pytest.importorskip("snntorch")
     exact_hz = np.array([100.0, 150.0])
-    (rates,) = simulation.snntorch_script(current_for_rate(exact_hz))
+    (rates,) = _simulators.snntorch_script(current_for_rate(exact_hz))
     np.testing.assert_allclose(rates, 1 / (1 / exact_hz - 1e-3), atol=15)
 
 
 # --- Starting ----------------------------------------------------------------------------------
 
 
-def test_start_up(scripts, bench, monkeypatch, tmp_path):
-    start = scripts("start")
-    hide(monkeypatch, bench, "snntorch")
+def test_start_up(monkeypatch, tmp_path):
+    hide(monkeypatch, "snntorch")
     monkeypatch.setattr(start, "COMPILE", "")
     modules = ("bio_scnn", "numpy", "snntorch")
     monkeypatch.setattr(start, "MODULES", {module: module for module in modules})
@@ -445,12 +443,7 @@ def test_start_up(scripts, bench, monkeypatch, tmp_path):
 # --- The page ----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def performance(scripts):
-    return scripts("make_performance")
-
-
-def test_the_page_says_what_was_measured(performance):
+def test_the_page_says_what_was_measured():
     text = (ROOT / "docs" / "performance.md").read_text("utf-8")
     assert text == performance.page(performance.read(BENCHMARKS / "results"))
     links = re.findall(r"\]\((\.\./[^)]+)\)", text)
@@ -458,17 +451,17 @@ def test_the_page_says_what_was_measured(performance):
     assert all((ROOT / "docs" / link).is_file() for link in links)
 
 
-def test_the_race_is_shown_as_it_was_kept(script):
+def test_the_race_is_shown_as_it_was_kept():
     data = json.loads((BENCHMARKS / "results" / "race_pytorch.json").read_text("utf-8"))
     # Three entrants with two tasks and one memory each, and a header, for each number of threads.
-    assert len(rows_of(script.table(data))) == len(data["threads"]) * (3 * 3 + 2)
-    goals = script.goals(data)
-    assert len(goals) == 2 * len(data["threads"]) * len(script.TASKS)
+    assert len(rows_of(race_pytorch.table(data))) == len(data["threads"]) * (3 * 3 + 2)
+    goals = race_pytorch.goals(data)
+    assert len(goals) == 2 * len(data["threads"]) * len(race_pytorch.TASKS)
     assert sum("channels last" in goal for goal in goals) == len(goals) / 2
-    assert drawn(script.draw(data))
+    assert drawn(race_pytorch.draw(data))
 
 
-def test_what_is_not_worth_a_page_is_refused(performance, tmp_path):
+def test_what_is_not_worth_a_page_is_refused(tmp_path):
     with pytest.raises(InputError, match="no results there"):
         performance.read(tmp_path)
     (tmp_path / "start.json").write_text('{"quick": true}')

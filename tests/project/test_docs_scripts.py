@@ -1,5 +1,6 @@
 """Scripts that make pages of the docs: they run, count right and refuse what is unclear."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -13,16 +14,7 @@ from bio_scnn.network.checkpoint import config_path, save_model
 from bio_scnn.runtime.config import from_table, read_toml
 from bio_scnn.training.settings import Config
 from bio_scnn.training.validation import ValidationSet
-
-
-@pytest.fixture(scope="module")
-def ablation(scripts):
-    return scripts("make_ablation")
-
-
-@pytest.fixture(scope="module")
-def restoration(scripts):
-    return scripts("make_restoration")
+from tools.docs import ablation, restoration
 
 
 def default_config():
@@ -30,7 +22,7 @@ def default_config():
     return from_table(Config, read_toml(path), str(path))
 
 
-def test_every_variant_can_be_trained_and_differs(ablation):
+def test_every_variant_can_be_trained_and_differs():
     config = default_config()
     made = {
         name: ablation.changed(config, change, 100) for name, change in ablation.VARIANTS.items()
@@ -41,9 +33,11 @@ def test_every_variant_can_be_trained_and_differs(ablation):
     assert same == ["a quarter of the photographs"]  # which changes the folder instead
 
 
-def test_variants_are_measured_on_their_own_fills(ablation, tmp_path):
+def test_variants_are_measured_on_their_own_fills(tmp_path):
     write_image(tmp_path / "a.png", photograph(300, 280))
-    validation = ValidationSet.make([tmp_path / "a.png"], default_config(), [])
+    config = default_config()
+    small = dataclasses.replace(config, training=dataclasses.replace(config.training, patch=64))
+    validation = ValidationSet.make([tmp_path / "a.png"], small, [])
     both = ("harmonic", "biharmonic")
     classical = ablation.fills(validation)
     for fill in both:
@@ -59,7 +53,7 @@ def test_variants_are_measured_on_their_own_fills(ablation, tmp_path):
                 assert found[kind + way] == pytest.approx(classical[fill][kind], abs=1e-3)
 
 
-def test_the_ablations_page_gives_differences(ablation):
+def test_the_ablations_page_gives_differences():
     row = {kind + way: 20.0 for kind in MASK_KINDS for way in ("", " noise", " count")}
     base = row | {"boxes": 21.0, "boxes noise": 20.75}
     page = ablation.page(
@@ -78,7 +72,7 @@ def words(tmp_path):
     return ["--data", data, "--model", model, "-o", str(tmp_path / "page")]
 
 
-def test_the_page_counts_what_was_measured(restoration, words, tmp_path, capsys):
+def test_the_page_counts_what_was_measured(words, tmp_path, capsys):
     few = [*words, "--sizes", "48", "--coverages", "0.1"]
     restoration.main(few)
     text = (tmp_path / "page.md").read_text()
@@ -96,7 +90,7 @@ def test_the_page_counts_what_was_measured(restoration, words, tmp_path, capsys)
     assert (tmp_path / "page" / "worst.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_is_measured_is_kept_unless_the_model_changes(restoration, words, tmp_path, capsys):
+def test_what_is_measured_is_kept_unless_the_model_changes(words, tmp_path, capsys):
     few = [*words, "--sizes", "48", "--coverages", "0.1"]
     restoration.main(few)
     file = tmp_path / "page" / "scores.json"
@@ -114,7 +108,7 @@ def test_what_is_measured_is_kept_unless_the_model_changes(restoration, words, t
         restoration.main(few)
 
 
-def test_photographs_of_one_name_are_refused(restoration, words, tmp_path):
+def test_photographs_of_one_name_are_refused(words, tmp_path):
     write_image(tmp_path / "photos" / "b" / "a.png", photograph(60, 60))
     with pytest.raises(InputError, match="several photographs of one name"):
         restoration.main(words)

@@ -1,5 +1,6 @@
 """The drawn figures, 1 and 2(b): what they show is what runs, in every format."""
 
+import importlib
 import json
 import sys
 from argparse import Namespace
@@ -18,22 +19,14 @@ from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import SpikingOptions
 from bio_scnn.neuron.closed_form import current_for_rate, membrane, spike_times
 from bio_scnn.neuron.parameters import TABLE_1
+from figures import figure1_architecture as architecture
+from figures import figure2b_circuit as circuit
 
 FIGURES = Path(__file__).resolve().parent.parent.parent / "figures"
 SHAPE = (48, 40)
 
 
-@pytest.fixture(scope="module")
-def architecture(scripts):
-    return scripts("figure1_architecture")
-
-
-@pytest.fixture(scope="module")
-def circuit(scripts):
-    return scripts("figure2b_circuit")
-
-
-def describe(architecture, model):
+def describe(model):
     return architecture.describe(model, photograph(*SHAPE) / 255, hole(*SHAPE))
 
 
@@ -42,7 +35,7 @@ def stages_of(data):
 
 
 @pytest.mark.parametrize("name", ["inpaint", "paper", "cnn_twin", "one_step"])
-def test_parameters_are_those_of_the_shipped_weights(architecture, name):
+def test_parameters_are_those_of_the_shipped_weights(name):
     data = architecture.measure(name, 64)
     model, _ = load_model(model_path(name))
     total = sum(value.size for value in model.params.values())
@@ -66,9 +59,9 @@ def test_parameters_are_those_of_the_shipped_weights(architecture, name):
 
 
 @pytest.mark.parametrize("tiny", [SMALL, PLAIN], ids=["default", "paper"])
-def test_shapes_are_those_of_the_arrays_of_a_restoration(architecture, monkeypatch, tiny):
+def test_shapes_are_those_of_the_arrays_of_a_restoration(monkeypatch, tiny):
     model = random_model(tiny)
-    data = describe(architecture, model)
+    data = describe(model)
     seen = []
 
     def spy(x, weight, bias, *, conv2d=cnn.conv2d, **options):
@@ -103,8 +96,8 @@ def test_shapes_are_those_of_the_arrays_of_a_restoration(architecture, monkeypat
     assert data["stages"][-1]["shape"] == list(restored.shape)
 
 
-def test_connections_are_the_architecture_s(architecture):
-    data = describe(architecture, random_model())
+def test_connections_are_the_architecture_s():
+    data = describe(random_model())
     found = [tuple(link.values()) for link in data["connections"]]
     assert found == [
         ("residual", "conv2", "conv3", 8),
@@ -112,24 +105,24 @@ def test_connections_are_the_architecture_s(architecture):
         ("concatenation", "neurons", "conv6", SMALL.channels),
         ("composition", "fills", "composition", 6),
     ]
-    assert not describe(architecture, random_model(PLAIN))["connections"]
+    assert not describe(random_model(PLAIN))["connections"]
 
 
-def test_another_architecture_is_another_drawing(architecture):
-    base = describe(architecture, random_model())
+def test_another_architecture_is_another_drawing():
+    base = describe(random_model())
     for change in ({"channels": 7}, {"kernel": 5}, {"neurons": "relu"}, {"fills": ("mean",) * 2}):
-        changed = describe(architecture, random_model(replace(SMALL, **change)))
+        changed = describe(random_model(replace(SMALL, **change)))
         assert changed["stages"] != base["stages"], change
     texts = [
         sorted(text.get_text() for text in architecture.draw(data).axes[0].texts)
-        for data in (base, describe(architecture, random_model(PLAIN)))
+        for data in (base, describe(random_model(PLAIN)))
     ]
     plt.close("all")
     assert texts[0] != texts[1]
     assert f"Σ {base['parameters']:,}" in texts[0]
 
 
-def test_spikes_are_the_closed_form_s(architecture):
+def test_spikes_are_the_closed_form_s():
     model = random_model()
     z = np.random.default_rng(0).uniform(-0.2, 1.2, (3, 3, 6))
     trains = architecture.spike_trains(model, z)
@@ -138,7 +131,7 @@ def test_spikes_are_the_closed_form_s(architecture):
         np.testing.assert_allclose(train, spike_times(current, 50.0), atol=6e-4)
 
 
-def test_labels_of_the_circuit_are_table_1(circuit):
+def test_labels_of_the_circuit_are_table_1():
     data = circuit.measure()
     assert {name: getattr(TABLE_1, name) for name in data} == data
     assert data["R"] * data["C_ms"] == data["tau_ms"]
@@ -151,7 +144,7 @@ def test_labels_of_the_circuit_are_table_1(circuit):
     assert "81 ms" in changed
 
 
-def test_the_circuit_drawn_is_the_neuron_simulated(circuit):
+def test_the_circuit_drawn_is_the_neuron_simulated():
     value = circuit.measure()
     current, end = current_for_rate(130.0), 30.0
 
@@ -180,10 +173,10 @@ def test_the_circuit_drawn_is_the_neuron_simulated(circuit):
 
 @pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
 @pytest.mark.parametrize("name", ["figure1_architecture", "figure2b_circuit"])
-def test_files_are_written_and_the_same_each_time(scripts, monkeypatch, tmp_path, name, suffix):
-    script = scripts(name)
+def test_files_are_written_and_the_same_each_time(monkeypatch, tmp_path, name, suffix):
+    script = importlib.import_module(f"figures.{name}")
     if name == "figure1_architecture":
-        data = {"model": "inpaint"} | describe(script, random_model())
+        data = {"model": "inpaint"} | describe(random_model())
         monkeypatch.setattr(script, "measure", lambda model: data)
     for folder in ("a", "b"):
         script.main(Namespace(output=tmp_path / folder, format=suffix))
@@ -195,7 +188,7 @@ def test_files_are_written_and_the_same_each_time(scripts, monkeypatch, tmp_path
     assert first.startswith(magic[suffix])
 
 
-def test_another_model_is_written_beside_the_default(architecture, monkeypatch, tmp_path):
+def test_another_model_is_written_beside_the_default(monkeypatch, tmp_path):
     words = ["figure", "--model", "paper", "--output", str(tmp_path), "--format", "png"]
     monkeypatch.setattr(sys, "argv", words)
     architecture.main()
@@ -205,9 +198,9 @@ def test_another_model_is_written_beside_the_default(architecture, monkeypatch, 
 
 
 @pytest.mark.parametrize("name", ["figure1_architecture", "figure2b_circuit"])
-def test_committed_numbers_are_what_is_measured(scripts, name):
+def test_committed_numbers_are_what_is_measured(name):
     kept = json.loads((FIGURES / f"{name}.json").read_text())
-    found = scripts(name).measure()
+    found = importlib.import_module(f"figures.{name}").measure()
     for key in ("input_png", "output_png"):  # compressed by another Pillow, other bytes
         for data in (kept, found):
             data.pop(key, None)

@@ -1,5 +1,6 @@
 """Figures and tables that measure: their numbers obey the physics, and count right."""
 
+import importlib
 import json
 import re
 from argparse import Namespace
@@ -20,6 +21,22 @@ from bio_scnn.network.hybrid import SpikingOptions
 from bio_scnn.neuron.closed_form import spike_times
 from bio_scnn.restoration.methods import network
 from bio_scnn.restoration.metrics import evaluate, hole_psnr
+from figures import (
+    claim_constants,
+    claim_energy,
+    claim_integration,
+    claim_losses,
+    claim_robustness,
+    common,
+    fi_curve,
+    figure2a_membrane,
+    figure3_restorations,
+    table1,
+    table2,
+)
+from figures.__main__ import main as draw_all
+from tools.docs import _verdicts, claims
+from tools.scripts import names
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -36,24 +53,21 @@ def photographs(tmp_path_factory):
 # --- Table 1, Figure 2(a), the f-I curve -------------------------------------------------------
 
 
-def test_table_1_has_the_printed_values(scripts):
-    table = scripts("table1")
+def test_table_1_has_the_printed_values():
     printed = {"V_th": 1, "V_reset": 0, "tau_noise_ms": 10, "t_ref_ms": 1, "rate_min_hz": 100}
     printed |= {"rate_max_hz": 200, "tau_ms": 40, "tau_syn_ms": 60, "C_ms": 80}
-    assert table.measure() == printed | {"R": 0.5}
-    assert set(table.ROWS) == set(table.SYMBOLS) == {field.name for field in fields(TABLE_1)}
+    assert table1.measure() == printed | {"R": 0.5}
+    assert set(table1.ROWS) == set(table1.SYMBOLS) == {field.name for field in fields(TABLE_1)}
 
 
 @pytest.fixture(scope="module")
-def membrane(scripts):
-    script = scripts("figure2a_membrane")
-    return script, script.measure()
+def membrane():
+    return figure2a_membrane.measure()
 
 
 def test_traces_are_those_of_eq_1(membrane):
-    script, data = membrane
-    assert len(data) == 3
-    for of in data.values():
+    assert len(membrane) == 3
+    for of in membrane.values():
         assert len(of["spikes_ms"]) >= 5
         assert of["V_deviation"] < 1e-11
         assert of["spike_deviation_ms"] < 1e-10
@@ -63,35 +77,40 @@ def test_traces_are_those_of_eq_1(membrane):
             clamped = (t >= spike) & (t < spike + TABLE_1.t_ref_ms - 1e-9)
             assert np.all(of["V"][clamped] == TABLE_1.V_reset)
         assert 0.9 < of["V"].max() < TABLE_1.V_th
-    constant, synaptic, noise = data.values()
+    constant, synaptic, noise = membrane.values()
     expected = spike_times(constant["I"][0], 40)
     np.testing.assert_allclose(constant["exact_spikes_ms"], expected, atol=1e-12)
     # Steady state: the sum of the rates times weight and decay time.
-    steady = sum(script.PRESYNAPTIC_HZ) * script.WEIGHT * TABLE_1.tau_syn_ms * 1e-3
+    steady = (
+        sum(figure2a_membrane.PRESYNAPTIC_HZ)
+        * figure2a_membrane.WEIGHT
+        * TABLE_1.tau_syn_ms
+        * 1e-3
+    )
     reached = steady * (1 - np.exp(-100 / TABLE_1.tau_syn_ms))
     assert synaptic["I"][-1] == pytest.approx(reached, rel=0.1)
-    assert np.std(noise["I"]) > 0.2 * script.STRONG_NOISE
+    assert np.std(noise["I"]) > 0.2 * figure2a_membrane.STRONG_NOISE
 
 
 def test_another_equation_is_seen(membrane):
-    script, data = membrane
-    constant = next(iter(data.values()))
+    constant = next(iter(membrane.values()))
     for other in (replace(TABLE_1, tau_ms=41), replace(TABLE_1, t_ref_ms=0.9)):
-        V, spikes = script.follow(constant["I"], np.zeros_like(constant["I"]), 0.1, other)
+        V, spikes = figure2a_membrane.follow(
+            constant["I"], np.zeros_like(constant["I"]), 0.1, other
+        )
         assert np.max(np.abs(V - constant["V"])) > 1e-2
         assert np.max(np.abs(spikes[:5] - constant["spikes_ms"][:5])) > 1e-2
 
 
-def test_f_i_curve(scripts, monkeypatch):
-    script = scripts("fi_curve")
-    monkeypatch.setattr(script, "CURRENTS", 40)
-    monkeypatch.setattr(script, "DURATION_MS", 500.0)
-    data = script.measure()
+def test_f_i_curve(monkeypatch):
+    monkeypatch.setattr(fi_curve, "CURRENTS", 40)
+    monkeypatch.setattr(fi_curve, "DURATION_MS", 500.0)
+    data = fi_curve.measure()
     exact = data["closed_form_hz"]
     silent = exact == 0
     assert 0 < silent.sum() < 5
-    assert exact.max() == pytest.approx(script.HIGHEST_HZ)
-    found = script.summary(data)
+    assert exact.max() == pytest.approx(fi_curve.HIGHEST_HZ)
+    found = fi_curve.summary(data)
     assert found["exact, dt = 0.1 ms"]["currents_in_band"] > 15
     for name, of in data["rate_hz"].items():
         assert np.all(of[silent] == 0), name
@@ -99,7 +118,7 @@ def test_f_i_curve(scripts, monkeypatch):
         assert found[name]["largest_error_percent"] < 1e-10
     # A refractory period that is one step short can only make a neuron faster, up to the step.
     for dt_ms, name in ((0.1, "stock, dt = 0.1 ms"), (1.0, "stock, dt = 1 ms")):
-        percent = script.error_percent(data, name)
+        percent = fi_curve.error_percent(data, name)
         band = (exact >= 100) & (exact <= 200)
         assert percent[band].min() > -1e-9
         assert percent[band].max() < 100 * dt_ms / (5 - dt_ms) + 1e-9
@@ -111,44 +130,43 @@ def test_f_i_curve(scripts, monkeypatch):
 # --- Figure 3 and Table 2 ----------------------------------------------------------------------
 
 
-def test_figure_3_shows_the_median_case(scripts, photographs, monkeypatch):
-    script = scripts("figure3_restorations")
-    monkeypatch.setattr(script, "SIZE", 64)
-    cases = script.measure(photographs)
+def test_figure_3_shows_the_median_case(photographs, monkeypatch):
+    monkeypatch.setattr(figure3_restorations, "SIZE", 64)
+    cases = figure3_restorations.measure(photographs)
     assert [case["kind"] for case in cases] == list(MASK_KINDS)
     for case in cases:
         shown = case["pictures"]
-        mask = (shown["masked"] == script.HOLE_COLOUR).all(axis=-1)
+        mask = (shown["masked"] == figure3_restorations.HOLE_COLOUR).all(axis=-1)
         assert mask.mean() == pytest.approx(case["coverage"], abs=0.01)
         for name, psnr in case["hole_psnr"].items():
             np.testing.assert_array_equal(shown[name][~mask], shown["truth"][~mask])
             assert hole_psnr(shown[name], shown["truth"], mask) == pytest.approx(psnr, abs=0.01)
         gain = case["hole_psnr"]["inpaint"] - case["hole_psnr"]["biharmonic"]
         assert gain == case["gain"] == min(case["gains"])  # as near to their mean as the other
-    script.draw(cases)
+    figure3_restorations.draw(cases)
 
 
 @pytest.fixture(scope="module")
-def table2(scripts, photographs):
-    script = scripts("table2")
-    return script, script.measure(photographs, crops=2, size=48)
+def measured(photographs):
+    """Table 2."""
+    return table2.measure(photographs, crops=2, size=48)
 
 
-def test_table_2_prints_the_papers_rows(table2):
-    _, data = table2
+def test_table_2_prints_the_papers_rows(measured):
+    data = measured
     printed = {"Liu": 0.07, "Pathak": 0.23, "Yang": 2.21, "Yan": 0.02, "Yu": 1.6, "hybrid": 0.015}
     assert {name.split()[0]: mse for name, mse in data["published"].items()} == printed
 
 
-def test_table_2_measures_what_evaluate_does(table2, scripts, photographs):
-    script, data = table2
+def test_table_2_measures_what_evaluate_does(measured, photographs):
+    data = measured
     rows = data["measured"]
-    assert set(script.MODELS.values()) < set(rows)
+    assert set(table2.MODELS.values()) < set(rows)
     from bio_scnn.network.checkpoint import load_model
 
     model, _ = load_model(model_path("inpaint"))
     method = network(model, SpikingOptions(), "default")
-    cases = scripts("common").cases(photographs, 2, 48)
+    cases = common.cases(photographs, 2, 48)
     assert len(cases) == 6
     found = [evaluate(method(c.truth, c.mask), c.truth, c.mask) for c in cases]
     for column in ("mse", "hole_mse", "hole_psnr", "ssim"):
@@ -161,11 +179,10 @@ def test_table_2_measures_what_evaluate_does(table2, scripts, photographs):
         assert rows["bio_scnn"]["over"][other][0] == pytest.approx(-mean)
         assert low <= mean <= high
         assert of["seconds"] > 0
-    script.draw(data)
+    table2.draw(data)
 
 
-def test_cases_are_restored_as_by_the_public_function(scripts, photographs):
-    common = scripts("common")
+def test_cases_are_restored_as_by_the_public_function(photographs):
     from bio_scnn.network.checkpoint import load_model
 
     model, _ = load_model(model_path("inpaint"))
@@ -180,8 +197,7 @@ def test_cases_are_restored_as_by_the_public_function(scripts, photographs):
 
 
 @pytest.mark.parametrize("architecture", [Architecture(), SMALL])
-def test_synapses_are_the_weights_that_read_a_rate(scripts, architecture):
-    energy = scripts("claim_energy")
+def test_synapses_are_the_weights_that_read_a_rate(architecture):
     side, middle = 16, 8
     reading = 0.0
     for number, layer in enumerate(architecture.layers):
@@ -196,22 +212,21 @@ def test_synapses_are_the_weights_that_read_a_rate(scripts, architecture):
                 out = conv2d(rates, weight, np.zeros(layer.channels), stride=layer.stride)
                 reached.append(np.count_nonzero(out))
         reading += np.mean(reached)
-    assert energy.fan_out(architecture) == pytest.approx(reading)
+    assert claim_energy.fan_out(architecture) == pytest.approx(reading)
 
 
-def test_multiply_accumulates_by_hand(scripts):
+def test_multiply_accumulates_by_hand():
     # 64 pixels, folded by 2: 16 positions, then 4 at a quarter, 16 again, shuffled to 64.
     macs = 16 * 9 * 28 * 6
     macs += 4 * 16 * 6 * 8 + 2 * 4 * 9 * 8 * 8 + 4 * 9 * 8 * 16 + 16 * 9 * (4 + 6) * 16
-    assert scripts("claim_energy").all_macs(SMALL, 64) == macs
+    assert claim_energy.all_macs(SMALL, 64) == macs
 
 
-def test_energy_counts_simulated_spikes(scripts, photographs):
-    script = scripts("claim_energy")
+def test_energy_counts_simulated_spikes(photographs):
     # Horowitz, ISSCC 2014, figure 1.1.9; additions for int8 are of 32 bits.
-    assert script.ADD_PJ == {"float32": 0.9, "int8": 0.1}
-    assert script.MULTIPLY_PJ == {"float32": 3.7, "int8": 0.2}
-    data = script.measure(photographs, size=32)
+    assert claim_energy.ADD_PJ == {"float32": 0.9, "int8": 0.1}
+    assert claim_energy.MULTIPLY_PJ == {"float32": 3.7, "int8": 0.2}
+    data = claim_energy.measure(photographs, size=32)
     assert data["neurons"] == 16 * 16 * 48
     ways = {way["name"]: way for way in data["ways"]}
     short, _, long, timed, one_step = ways.values()
@@ -228,14 +243,13 @@ def test_energy_counts_simulated_spikes(scripts, photographs):
         energy = way["energy"]["float32"]
         more = (energy["synapses"] + energy["neurons"] - 1) * data["macs"]
         assert energy["network"] == pytest.approx(1 + more / data["macs_of_the_network"])
-    script.draw(data)
+    claim_energy.draw(data)
 
 
-def test_noise_costs_more_the_more_there_is(scripts, photographs, monkeypatch):
-    script = scripts("claim_robustness")
+def test_noise_costs_more_the_more_there_is(photographs, monkeypatch):
     levels = {"picture": (0.0, 0.2), "features": (0.0, 0.5), "currents": (0.0, 2.0)}
-    monkeypatch.setattr(script, "LEVELS", levels)
-    data = script.measure(photographs, crops=2, size=48)
+    monkeypatch.setattr(claim_robustness, "LEVELS", levels)
+    data = claim_robustness.measure(photographs, crops=2, size=48)
     assert len({tuple(data[kind]["hybrid"][0]) for kind in levels}) == 1
     for kind in levels:
         (clean, _, _), (noisy, _, _) = data[kind]["hybrid"]
@@ -247,49 +261,45 @@ def test_noise_costs_more_the_more_there_is(scripts, photographs, monkeypatch):
             data[kind]["hybrid"], data[kind]["CNN-only twin"], data[kind]["over_twin"], strict=True
         ):
             assert over[0] == pytest.approx(hybrid[0] - twin[0])
-    script.draw(data)
+    claim_robustness.draw(data)
 
 
-def test_two_spikes_tell_the_rate_and_counts_need_time(scripts, photographs, monkeypatch):
-    script = scripts("claim_integration")
-    monkeypatch.setattr(script, "LONG_MS", (50.0,))
-    data = script.measure(photographs, size=48)
+def test_two_spikes_tell_the_rate_and_counts_need_time(photographs, monkeypatch):
+    monkeypatch.setattr(claim_integration, "LONG_MS", (50.0,))
+    data = claim_integration.measure(photographs, size=48)
     assert all(abs(value) < 1e-6 for row in data["isi"] for value in row["over_exact"])
     assert data["checked"] == 0
     first, *_, last = data["count"]
     assert (first["ms"], last["ms"]) == (5, 200)
     assert first["over_exact"][0] < -0.3 < last["over_exact"][0]
     assert data["noisy isi"][0]["over_exact"][0] != 0
-    script.draw(data)
+    claim_integration.draw(data)
 
 
-def test_constants_bend_the_curve(scripts, photographs, monkeypatch):
-    script = scripts("claim_constants")
+def test_constants_bend_the_curve(photographs, monkeypatch):
     values = {"tau_ms": (5.0, 40.0), "t_ref_ms": (1.0, 4.0), "tau_noise_ms": (1.0, 10.0)}
-    monkeypatch.setattr(script, "VALUES_MS", values)
-    data = script.measure(photographs, size=48)
+    monkeypatch.setattr(claim_constants, "VALUES_MS", values)
+    data = claim_constants.measure(photographs, size=48)
     for name in values:
         (table_1,) = (row for row in data[name] if row["ms"] == getattr(TABLE_1, name))
         assert table_1["over_table_1"] == [0, 0, 0]
         assert any(row["over_table_1"][0] != 0 for row in data[name]), name
     one, four = data["t_ref_ms"]
     assert four["bend"] > 2 * one["bend"] > 0
-    script.draw(data)
+    claim_constants.draw(data)
 
 
-def test_losses_are_those_of_the_log(scripts, photographs):
-    script = scripts("claim_losses")
-    data = script.measure(photographs, crops=2)
+def test_losses_are_those_of_the_log(photographs):
+    data = claim_losses.measure(photographs, crops=2)
     rows = (ROOT / "models" / "paper-log.csv").read_text("utf-8").splitlines()
     last = rows[-1].split(",")
     assert data["final"] == {"training": float(last[1]), "validation": float(last[-1])}
     assert data["first"]["training"] == float(rows[1].split(",")[1])
     assert data["fills"]["harmonic"] < data["fills"]["mean of known pixels"]
-    script.draw(data)
+    claim_losses.draw(data)
 
 
-def test_one_case_of_each_photograph(scripts, photographs):
-    common = scripts("common")
+def test_one_case_of_each_photograph(photographs):
     cases = common.cases(photographs, len(photographs), 32)
     chosen = common.one_each(cases)
     assert [case.photograph for case in chosen] == [0, 1]
@@ -298,8 +308,8 @@ def test_one_case_of_each_photograph(scripts, photographs):
 
 
 @pytest.mark.parametrize("name", ["table1", "figure2a_membrane", "fi_curve"])
-def test_what_is_kept_is_what_the_scripts_give(scripts, name, tmp_path, capsys):
-    scripts(name).main(Namespace(output=tmp_path, format="svg"))
+def test_what_is_kept_is_what_the_scripts_give(name, tmp_path, capsys):
+    importlib.import_module(f"figures.{name}").main(Namespace(output=tmp_path, format="svg"))
     kept, found = (
         json.loads((folder / f"{name}.json").read_text("utf-8"))
         for folder in (ROOT / "figures", tmp_path)
@@ -318,18 +328,16 @@ def test_what_is_kept_is_what_the_scripts_give(scripts, name, tmp_path, capsys):
     assert kept == found
 
 
-def test_a_file_is_no_folder_to_write_to(scripts, tmp_path, monkeypatch):
+def test_a_file_is_no_folder_to_write_to(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("mine")
-    script = scripts("table2")
-    monkeypatch.setattr(script, "measure", None)  # refused before it is called
+    monkeypatch.setattr(table2, "measure", None)  # refused before it is called
     monkeypatch.setattr("sys.argv", ["table2.py", "--output", str(tmp_path / "file")])
     with pytest.raises(InputError, match="is a file; it must be a folder"):
-        script.main()
+        table2.main()
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_photographs_that_are_missing_are_fetched(scripts, tmp_path, monkeypatch):
-    common = scripts("common")
+def test_photographs_that_are_missing_are_fetched(tmp_path, monkeypatch):
     monkeypatch.setattr(common, "PHOTOGRAPHS", tmp_path)
     names = [photograph.name for photograph in common.read_manifest().val]
     asked = []
@@ -346,43 +354,40 @@ def test_photographs_that_are_missing_are_fetched(scripts, tmp_path, monkeypatch
     assert asked == [["--val", "-o", str(tmp_path)]]
 
 
-def test_one_command_draws_all(scripts, monkeypatch, tmp_path, capsys):
-    (tmp_path / "drawn_first.py").write_text("def main(args): print('one', args.format)")
-    (tmp_path / "drawn_second.py").write_text("def main(args): print('two', args.format)")
+def test_one_command_draws_all(monkeypatch, tmp_path, capsys):
+    package = tmp_path / "drawings"
+    package.mkdir()
+    script = 'def main(args): print({!r}, args.format)\nif __name__ == "__main__":\n    main()\n'
+    (package / "__init__.py").touch()
+    (package / "drawn_first.py").write_text(script.format("one"))
+    (package / "drawn_second.py").write_text(script.format("two"))
     for helper in ("common", "_slabs"):
-        (tmp_path / f"{helper}.py").write_text("raise AssertionError")
-    everything = scripts("_all")
-    monkeypatch.setattr(everything, "FOLDER", tmp_path)
+        (package / f"{helper}.py").write_text("raise AssertionError")
     monkeypatch.syspath_prepend(tmp_path)
-    everything.main(["--format", "pdf"])
+    draw_all(["--format", "pdf"], package="drawings")
     assert [line for line in capsys.readouterr().out.splitlines() if line.endswith("pdf")] == [
         "one pdf",
         "two pdf",
     ]
-    assert len(everything.scripts(ROOT / "figures")) == 12
+    assert len(names("figures")) == 12
 
 
 # --- the page of claims ------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def claims(scripts):
-    return scripts("make_claims")
-
-
 @pytest.fixture
-def numbers(claims):
+def numbers():
     return claims.read(ROOT / "figures", ROOT / "docs" / "ablation" / "scores.json")
 
 
-def test_the_page_is_what_its_numbers_give(claims, numbers):
+def test_the_page_is_what_its_numbers_give(numbers):
     page = (ROOT / "docs" / "claims.md").read_text("utf-8")
     assert claims.page(numbers) == page
     for link in re.findall(r"\]\((\.\./figures/[^)]+)\)", page):
         assert (ROOT / "docs" / link).is_file(), link
 
 
-def verdict(claims, numbers, title):
+def verdict(numbers, title):
     (found,) = re.findall(
         rf"^\| {re.escape(title)} \| \*\*(.+)\*\* \|$", claims.page(numbers), re.M
     )
@@ -397,13 +402,13 @@ def verdict(claims, numbers, title):
         ([0, -1, 1], "cannot be told"),
     ],
 )
-def test_verdicts_follow_the_numbers(claims, numbers, gain, says):
+def test_verdicts_follow_the_numbers(numbers, gain, says):
     title = "The hybrid restores better than a CNN alone"
     numbers["table2"]["measured"]["bio_scnn"]["over"]["CNN-only twin"] = gain
     numbers["claim_robustness"]["picture"]["over_twin"][0] = gain
-    assert verdict(claims, numbers, title) == says
+    assert verdict(numbers, title) == says
     numbers["claim_robustness"]["picture"]["over_twin"][0] = [0, -1, 1]
-    assert verdict(claims, numbers, title) == "cannot be told"
+    assert verdict(numbers, title) == "cannot be told"
 
 
 @pytest.mark.parametrize(
@@ -417,42 +422,42 @@ def test_verdicts_follow_the_numbers(claims, numbers, gain, says):
         ([0.0, 0.0, 0.0], "does not hold"),
     ],
 )
-def test_an_effect_is_seen_excluded_or_left_open(scripts, found, says):
-    assert scripts("_claims").effect(found) == says
+def test_an_effect_is_seen_excluded_or_left_open(found, says):
+    assert _verdicts.effect(found) == says
 
 
-def test_other_numbers_turn_verdicts(claims, numbers):
+def test_other_numbers_turn_verdicts(numbers):
     title = "Event-driven: spikes answer to significant changes of the input only"
     timed = numbers["claim_energy"]["ways"][-2]
-    assert verdict(claims, numbers, title) == "does not hold"
+    assert verdict(numbers, title) == "does not hold"
     timed["silent"] = 0.01
-    assert verdict(claims, numbers, title) == "does not hold"
+    assert verdict(numbers, title) == "does not hold"
     timed["silent"] = 0.9
-    assert verdict(claims, numbers, title) == "holds"
+    assert verdict(numbers, title) == "holds"
     title = "Low energy: LIF neurons of eq. 1"
     for synapses, says in ((0.97, "does not hold"), (0.5, "holds")):
         for energy in timed["energy"].values():
             energy["synapses"] = synapses
-        assert verdict(claims, numbers, title) == says
+        assert verdict(numbers, title) == says
     timed["over_exact"][0] = -0.2  # what restores worse does not count
-    assert verdict(claims, numbers, title) == "does not hold"
+    assert verdict(numbers, title) == "does not hold"
     for title, gain, says in (
         ("More robust than a CNN to noise on known pixels", [0.2, 0.1, 0.3], "holds"),
         ("More robust than a CNN to noise on known pixels", [-0.2, -0.3, -0.1], "does not hold"),
     ):
         numbers["claim_robustness"]["picture"]["over_twin"][1:] = 4 * [gain]
-        assert verdict(claims, numbers, title) == says
+        assert verdict(numbers, title) == says
     for row in numbers["claim_constants"]["tau_ms"]:
         row["over_table_1"] = [-0.3, -0.4, -0.2] if row["ms"] == 160 else [0, 0, 0]
-    assert verdict(claims, numbers, "The membrane time constant matters") == "holds"
+    assert verdict(numbers, "The membrane time constant matters") == "holds"
     numbers["claim_losses"]["final"]["training"] = 0.02
-    assert verdict(claims, numbers, "A training loss (MSE) of 0.015") == "cannot be told"
+    assert verdict(numbers, "A training loss (MSE) of 0.015") == "cannot be told"
 
 
-def test_noise_in_training_is_left_open_without_an_ablation(claims, numbers):
+def test_noise_in_training_is_left_open_without_an_ablation(numbers):
     title = "Noise in training makes the network more robust"
     numbers["ablation"] = {}
-    assert verdict(claims, numbers, title) == "cannot be told"
+    assert verdict(numbers, title) == "cannot be told"
     row = {f"{kind}{way}": 20.0 for kind in MASK_KINDS for way in ("", " noise")}
     worse = row | {f"{kind} noise": 19.8 for kind in MASK_KINDS}
     numbers["ablation"] = {
@@ -460,10 +465,10 @@ def test_noise_in_training_is_left_open_without_an_ablation(claims, numbers):
         "another seed": row,
         "no noise in training": worse,
     }
-    assert verdict(claims, numbers, title) == "holds"
+    assert verdict(numbers, title) == "holds"
 
 
-def test_numbers_of_different_photographs_are_not_mixed(claims, tmp_path):
+def test_numbers_of_different_photographs_are_not_mixed(tmp_path):
     for path in (ROOT / "figures").glob("*.json"):
         content = json.loads(path.read_text("utf-8"))
         if path.stem == "claim_energy":
@@ -473,13 +478,13 @@ def test_numbers_of_different_photographs_are_not_mixed(claims, tmp_path):
         claims.read(tmp_path, tmp_path / "none.json")
 
 
-def test_missing_numbers_are_named(claims, tmp_path):
-    with pytest.raises(InputError, match=r"run python figures/table2\.py first"):
+def test_missing_numbers_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"run python -m figures\.table2 first"):
         claims.read(tmp_path, tmp_path / "none.json")
 
 
-def test_scripts_write_where_they_are_told(scripts, tmp_path):
+def test_scripts_write_where_they_are_told(tmp_path):
     for suffix in ("svg", "png", "pdf"):
-        scripts("table1").main(Namespace(output=tmp_path, format=suffix))
+        table1.main(Namespace(output=tmp_path, format=suffix))
         assert (tmp_path / f"table1.{suffix}").stat().st_size > 1000
     assert json.loads((tmp_path / "table1.json").read_text())["R"] == 0.5

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import importlib.metadata
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -90,7 +93,10 @@ def test_every_place_names_the_same_pythons(python):
 
 
 def test_every_place_names_the_same_version():
-    assert bio_scnn.__version__ == PROJECT["version"]
+    assert PROJECT["dynamic"] == ["version"]
+    attribute = PYPROJECT["tool"]["setuptools"]["dynamic"]["version"]["attr"]
+    module, name = attribute.rsplit(".", 1)
+    assert bio_scnn.__version__ == getattr(importlib.import_module(module), name)
     assert bio_scnn.__version__ == importlib.metadata.version("bio_scnn")
     assert f"\nversion: {bio_scnn.__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
     assert f"\n## [{bio_scnn.__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
@@ -100,6 +106,24 @@ def test_import_does_not_load_what_only_some_calls_need():
     late = {"brian2", "matplotlib", "torch", "scipy.ndimage", "scipy.sparse", "skimage"}
     code = f"import sys, bio_scnn; print({late} & set(sys.modules))"
     assert run(sys.executable, "-c", code).strip() == "set()"
+
+
+def test_editors_and_hooks_have_the_settings_of_the_project():
+    """Hooks run what the extra `dev` installs, so that there is one version of each tool."""
+    editor = (ROOT / ".editorconfig").read_text("utf-8")
+    (python,) = re.findall(r"^\[\*\.py\]\n((?:.+\n)+)", editor, re.M)
+    length = PYPROJECT["tool"]["ruff"]["line-length"]
+    assert f"max_line_length = {length}\n" in python
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    assert re.findall(r"- repo: (.+)", hooks) == ["local"]
+    commands = [line.split() for line in re.findall(r"entry: (.+)", hooks)]
+    assert hooks.count("language: system") == len(commands)
+    assert {command[0] for command in commands} <= python_requirements(PYTHONS[0]).keys()
+    # The same as `make test` runs, in its order.
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    target = re.search(r"^test:.*\n((?:\t.+\n)+)", makefile, re.M)[1]
+    lint = [words.split()[:2] for words in re.findall(r"-m ((?:ruff|mypy).*)", target)]
+    assert [command[:2] for command in commands] == lint
 
 
 @pytest.mark.parametrize(
@@ -131,6 +155,40 @@ def test_commands_in_the_readme_exist():
     assert set(re.findall(r"\bmake ([a-z]+)\b(?=[`\n]| +[A-Z]+=)", readme)) <= targets
     for module in re.findall(r"\bpython3? -m (bio_scnn\.\w+)", readme):
         assert find_spec(module) is not None, module
+
+
+PAGES = [
+    *(
+        ROOT / name
+        for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")
+    ),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "models").glob("*.md")),
+]
+OURS = "bio_scnn|benchmarks|figures|tests|tools"
+EXAMPLES = {"benchmarks.NAME", "figures.NAME", "bio_scnn.NAME"}  # stand for any script
+
+
+def exists(name):
+    """Whether a dotted name is a module or an attribute of one."""
+    with contextlib.suppress(ImportError, AttributeError):
+        pkgutil.resolve_name(name)
+        return True
+    return False
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_pages_name_files_and_modules_that_exist(page):
+    text = page.read_text("utf-8")
+    files = set(re.findall(rf"`((?:{OURS}|docs|models)/[\w./-]+)`", text))
+    assert not {name for name in files if not (ROOT / name).exists()}
+    dotted = {
+        *re.findall(rf"`((?:{OURS})(?:\.\w+)+)(?:\(.*\))?`", text),
+        *re.findall(rf"\bpython3? -m ((?:{OURS})(?:\.\w+)*)", text),
+    }
+    assert not {name for name in dotted - EXAMPLES if not exists(name)}
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
+    assert not {link for link in links if not (page.parent / link).exists()}
 
 
 def test_shipped_files_are_the_packaged_ones():

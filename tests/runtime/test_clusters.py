@@ -9,14 +9,10 @@ from pathlib import Path
 import pytest
 
 from bio_scnn import InputError
+from tools.docs import clusters_plan as plan
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BENCHMARK = ROOT / "benchmarks" / "cluster.py"
-
-
-@pytest.fixture(scope="module")
-def plan(scripts):
-    return scripts("make_clusters_plan")
 
 
 # Round numbers, to be checked by hand.
@@ -38,7 +34,7 @@ MEASURED = {
 }
 
 
-def test_pictures_are_divided_among_workers(plan):
+def test_pictures_are_divided_among_workers():
     assumed = plan.Assumed(megapixels=2.0, cores=10, link=1e8)
     few = plan.restoring(MEASURED, assumed, 1)
     assert few["work"] == 8500 * 40  # 84,991 pictures by 10, the last round not full
@@ -52,7 +48,7 @@ def test_pictures_are_divided_among_workers(plan):
     assert many["commands"] == 2  # 5,949 s on the link, 3,400 s of work
 
 
-def test_a_step_is_work_way_and_update_or_preparation(plan):
+def test_a_step_is_work_way_and_update_or_preparation():
     assumed = plan.Assumed(megapixels=2.0, link=1e8)
     step = plan.training_step(MEASURED, assumed, 4)
     assert step["work"] == 0.3
@@ -71,7 +67,7 @@ def test_a_step_is_work_way_and_update_or_preparation(plan):
     assert starved["wall"] == starved["prepare"] > starved["step"]
 
 
-def test_the_page_states_what_its_measurements_give(plan):
+def test_the_page_states_what_its_measurements_give():
     page = plan.PAGE.read_text("utf-8")
     data = json.loads(plan.MEASURED.read_text("utf-8"))
     assert not data["quick"]
@@ -82,12 +78,12 @@ def test_the_page_states_what_its_measurements_give(plan):
         plan.renewed("a page", data)
 
 
-def test_without_a_measurement_there_is_one_line(plan, tmp_path):
-    with pytest.raises(InputError, match=r"run python benchmarks/cluster\.py first"):
+def test_without_a_measurement_there_is_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"run python -m benchmarks\.cluster first"):
         plan.main(["--measured", str(tmp_path / "none.json")])
 
 
-def test_the_options_of_the_page_exist(plan):
+def test_the_options_of_the_page_exist():
     """Each of its commands of ours is parsed as it stands."""
     from bio_scnn import run_inpaint, train, validate
 
@@ -103,7 +99,7 @@ def test_the_options_of_the_page_exist(plan):
 
 
 @pytest.mark.benchmark
-def test_the_measurement_runs_and_can_be_planned(plan, tmp_path):
+def test_the_measurement_runs_and_can_be_planned(tmp_path):
     pytest.importorskip("distributed")
     done = subprocess.run(
         [sys.executable, str(BENCHMARK), "--quick", "--output", str(tmp_path)],

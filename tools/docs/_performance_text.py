@@ -1,11 +1,11 @@
-"""What docs/performance.md says beside what was measured."""
+"""Text of docs/performance.md beside what was measured."""
 
 METHOD = """\
 Every script of `benchmarks/` runs this project and its peers on the same work in one run, in turns
 that begin with another each round; times are medians, ratios medians over the rounds. All that is
 compiled or loaded once is so before, unless that is what is measured. What is not installed has a
 row that says so. `make bench` runs all of them in an environment with the peers and writes this
-page; `python benchmarks/NAME.py --help` has the options of one, `--quick` only tries whether it
+page; `python -m benchmarks.NAME --help` has the options of one, `--quick` only tries whether it
 works. Numbers, machine and versions are in `benchmarks/results/`."""
 
 # Sections in this order; those of other scripts follow.

@@ -1,6 +1,6 @@
-"""The numbers of docs/clusters.md: ``python docs/make_clusters_plan.py``.
+"""The numbers of docs/clusters.md: ``python -m tools.docs.clusters_plan``.
 
-Reads what ``python benchmarks/cluster.py`` has measured, and writes between the marks of the page
+Reads what ``python -m benchmarks.cluster`` has measured, and writes between the marks of the page
 what follows from it for LSDIR's training images on many machines. The model is a few lines of
 arithmetic, `restoring` and `training_step`; the page states it.
 """
@@ -17,11 +17,11 @@ from typing import Any
 from bio_scnn.commands.options import run
 from bio_scnn.errors import InputError
 from bio_scnn.runtime.files import write_whole
+from tools.docs import DOCS, RESULTS
 
-DOCS = Path(__file__).resolve().parent
-MEASURED = DOCS.parent / "benchmarks" / "results" / "cluster.json"
+MEASURED = RESULTS / "cluster.json"
 PAGE = DOCS / "clusters.md"
-BEGIN, END = "<!-- computed by docs/make_clusters_plan.py -->", "<!-- end of what is computed -->"
+BEGIN, END = "<!-- computed by tools/docs/clusters_plan.py -->", "<!-- end of what is computed -->"
 
 IMAGES = 84_991  # LSDIR's training images (Li et al., CVPRW 2023)
 NODES = (1, 10, 100)
@@ -30,7 +30,7 @@ SHARDS = (1, 2, 4, 8, 16, 32, 64, 128, 320, 3200)
 
 @dataclass(frozen=True)
 class Assumed:
-    """What was not measured.
+    """Assumptions of the plan: numbers that were not measured.
 
     Attributes
     ----------
@@ -115,10 +115,10 @@ def duration(seconds: float) -> str:
 
 
 def inputs(data: dict[str, Any], assumed: Assumed) -> list[str]:
-    """What the plan starts from, measured and assumed."""
+    """Paragraphs on the measured and the assumed numbers that the plan starts from."""
     machine = data["machine"]
     return [
-        f"Measured with `python benchmarks/cluster.py` on {machine['cores']} cores "
+        f"Measured with `python -m benchmarks.cluster` on {machine['cores']} cores "
         f"({machine['processor']}), distributed {data['versions']['distributed']}; the numbers "
         "are in [performance.md](performance.md).",
         "",
@@ -202,7 +202,13 @@ def training_text(data: dict[str, Any], assumed: Assumed) -> list[str]:
         ),
         f"- More than {best} workers gain nothing: {gain:.1f} times the patches a second of one; "
         f"{enough} have four fifths of that.",
-        "",
+    ]
+    return lines
+
+
+def shards_text(data: dict[str, Any], assumed: Assumed) -> list[str]:
+    """The table of shards that are worth their way."""
+    lines = [
         "Larger shards are worth their way; patches that each worker's shard must have for the "
         "way and the update to cost a fifth of a step at most, if batches were prepared in time:",
         "",
@@ -226,10 +232,13 @@ def training_text(data: dict[str, Any], assumed: Assumed) -> list[str]:
     return lines
 
 
+PARTS = inputs, restoring_text, training_text, shards_text
+
+
 def computed(data: dict[str, Any], assumed: Assumed | None = None) -> str:
-    """What stands between the marks of the page."""
+    """Text between the marks of the page."""
     assumed = assumed or Assumed()
-    parts = (part(data, assumed) for part in (inputs, restoring_text, training_text))
+    parts = (part(data, assumed) for part in PARTS)
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
@@ -247,7 +256,7 @@ def main(arguments: list[str] | None = None) -> None:
     p.add_argument("--measured", type=Path, default=MEASURED, metavar="JSON")
     args = p.parse_args(arguments)
     if not args.measured.is_file():
-        raise InputError(f"there is no {args.measured}; run python benchmarks/cluster.py first")
+        raise InputError(f"there is no {args.measured}; run python -m benchmarks.cluster first")
     data = json.loads(args.measured.read_text("utf-8"))
     write_whole(PAGE, renewed(PAGE.read_text("utf-8"), data).encode())
     print(f"wrote {PAGE}")

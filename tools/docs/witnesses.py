@@ -1,18 +1,18 @@
-"""Write docs/witnesses.md: how far NEST and Nengo are from the reference, spike by spike."""
+"""The page docs/witnesses.md: how far NEST and Nengo are from the reference, spike by spike."""
 
 from __future__ import annotations
 
 import datetime
 import platform
-from pathlib import Path
 
 from bio_scnn.crossval.adapters import ENTRIES
 from bio_scnn.crossval.witnesses import DRIVES, WITNESSES, Testimony, examine, reference
 from bio_scnn.runtime.files import write_whole
+from tools.docs import DOCS
 
 NEURONS = 500
 TIME_STEPS_MS = (0.1, 1.0)
-PAGE = Path(__file__).with_name("witnesses.md")
+PAGE = DOCS / "witnesses.md"
 
 
 def row(found: Testimony) -> str:
@@ -69,7 +69,7 @@ def main() -> None:
         "that fell into a refractory period.",
         "",
         f"Measured on {datetime.datetime.now(datetime.UTC).date()} by "
-        "`python docs/make_witnesses.py` with "
+        "`python -m tools.docs.witnesses` with "
         f"{', '.join(f'{name} {version}' for name, version in versions.items())}.",
         "",
     ]

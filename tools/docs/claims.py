@@ -1,26 +1,36 @@
-"""Write docs/claims.md: what the paper claims, and what was measured of it.
+"""The page docs/claims.md: the paper's claims, and what was measured of them.
 
-``python figures`` measures and draws; this script reads the numbers it left, JSON beside the
-pictures. What is claimed, and by which rules numbers become verdicts, stands in ``_claims.py``.
+``python -m figures`` measures and draws; ``python -m tools.docs.claims`` reads the numbers it
+left, JSON beside the pictures. The claims stand in the modules ``_claims_on_...``, the rules by
+which numbers become verdicts in ``_verdicts``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import fill
-
-from _claims import PARTS, RULES, Numbers
 
 from bio_scnn.commands.options import run
 from bio_scnn.data.debian import read_manifest
 from bio_scnn.errors import InputError
 from bio_scnn.runtime.files import write_whole
+from tools.docs import DOCS, FIGURES
+from tools.docs import _claims_on_quality as quality
+from tools.docs import _claims_on_spikes as spikes
+from tools.docs._verdicts import RULES, Claim, Numbers
 
-DOCS = Path(__file__).resolve().parent
-FIGURES = DOCS.parent / "figures"
+PARTS: tuple[Callable[[Numbers], list[Claim]], ...] = (
+    quality.losses,
+    quality.accuracy,
+    quality.hybrid,
+    quality.robustness,
+    spikes.events,
+    spikes.integration,
+    spikes.constants,
+)
 NOT_MEASURED = """\
 - That spikes make the network biologically plausible, interpretable, flexible and adaptable: these
   are not quantities.
@@ -60,17 +70,17 @@ def page(numbers: Numbers) -> str:
     ]
     shown = set()
     for claim in claims:
-        command = claim.script if "/" in claim.script else f"figures/{claim.script}.py"
         says = claim.says[0].upper() + claim.says[1:]
         paragraphs += [
             f"## {claim.title}",
             fill(f"*The paper:* {says}", 98),
             fill(f"*Measured:* {claim.measured}", 98),
-            f"**{claim.verdict[0].upper()}{claim.verdict[1:]}.** `python {command}`",
+            f"**{claim.verdict[0].upper()}{claim.verdict[1:]}.** `python -m {claim.module}`",
         ]
-        if claim.picture and claim.script not in shown:
-            shown.add(claim.script)
-            paragraphs.append(f"![{claim.title}](../figures/{claim.script}.svg)")
+        package, script = claim.module.rsplit(".", 1)
+        if package == "figures" and script not in shown:
+            shown.add(script)
+            paragraphs.append(f"![{claim.title}](../figures/{script}.svg)")
     paragraphs += ["## Not measured", NOT_MEASURED]
     return "\n\n".join(paragraphs) + "\n"
 
@@ -88,7 +98,7 @@ def read(folder: Path, ablation: Path) -> Numbers:
     for name in names:
         path = folder / f"{name}.json"
         if not path.is_file():
-            raise InputError(f"{path}: not there; run python figures/{name}.py first")
+            raise InputError(f"{path}: not there; run python -m figures.{name} first")
         numbers[name] = json.loads(path.read_text("utf-8"))
         if numbers[name]["photographs"] != numbers["table2"]["photographs"]:
             raise InputError(
@@ -102,7 +112,7 @@ def read(folder: Path, ablation: Path) -> Numbers:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the numbers, write the page."""
-    p = argparse.ArgumentParser(description="Write docs/claims.md from what python figures left.")
+    p = argparse.ArgumentParser(description="Write docs/claims.md from what the figures left.")
     p.add_argument("--figures", type=Path, default=FIGURES, metavar="DIR", help="of the JSON")
     p.add_argument("-o", "--output", type=Path, default=DOCS / "claims.md", help="page to write")
     args = p.parse_args(argv)

@@ -1,7 +1,7 @@
-"""Write docs/validation/index.html, and the table of results in docs/validation.md.
+"""The page docs/validation/index.html, and the table of results in docs/validation.md.
 
-Arguments are handed on to ``python -m bio_scnn.validate``, such as
-``sinabs --python sinabs=envs/sinabs/bin/python``.
+``python -m tools.docs.validation``; arguments are handed on to ``python -m bio_scnn.validate``,
+such as ``sinabs --python sinabs=envs/sinabs/bin/python``.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import re
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
+from typing import Any
 
 from bio_scnn.crossval.oracles import drives as probes
 from bio_scnn.crossval.results import Report
 from bio_scnn.neuron.closed_form import current_for_rate
 from bio_scnn.neuron.parameters import TABLE_1
 from bio_scnn.runtime.files import write_whole
+from tools.docs import DOCS, ROOT
 
-DOCS = Path(__file__).parent
 TIME_STEPS_MS = (0.1, 1.0)
-MARKS = "<!-- results: written by docs/make_validation.py -->", "<!-- end of results -->"
+MARKS = "<!-- results: written by tools/docs/validation.py -->", "<!-- end of results -->"
 
 
-def validate(dt_ms: float, more: list[str]) -> tuple[dict[str, Report], dict[str, str]]:
+def validate(dt_ms: float, more: list[str]) -> tuple[dict[str, Report], dict[str, Any]]:
     """Reports of everything installed at one time step, and what is known about the run."""
     page = dt_ms == TIME_STEPS_MS[0]
     with tempfile.TemporaryDirectory() as scratch:
@@ -32,13 +32,13 @@ def validate(dt_ms: float, more: list[str]) -> tuple[dict[str, Report], dict[str
         command = ["-m", "bio_scnn.validate", "--all", *more, "--dt", str(dt_ms)]
         done = subprocess.run(
             [sys.executable, *command, "--report", folder],
-            cwd=DOCS.parent,
+            cwd=ROOT,
             stdout=subprocess.DEVNULL,
             check=False,
         )
         if done.returncode not in (0, 1):
             sys.exit(done.returncode)
-        results = DOCS.parent / folder / "results.json"
+        results = ROOT / folder / "results.json"
         found = json.loads(results.read_text("utf-8"))
         if page:
             results.unlink()  # all of it is in the page
@@ -86,7 +86,7 @@ def main() -> None:
     lines = [
         MARKS[0],
         "",
-        f"Measured on {meta['date'][:10]} by `python docs/make_validation.py` "
+        f"Measured on {meta['date'][:10]} by `python -m tools.docs.validation` "
         f"({meta['machine']['python']}).",
         f"A neuron that should fire at 150 Hz reads {floors} on a perfect grid,",
         "and 176.47 Hz without a refractory period.",

@@ -1,9 +1,10 @@
-"""What each ingredient of the default model gives: ``python docs/make_ablation.py --data DIR``.
+"""The page docs/ablation.md: the gain of each ingredient of the default model.
 
 Every variant is ``models/inpaint.toml`` with one thing changed, trained for the same number of
 steps (far fewer than the model's own) and measured on the same held-out photographs, so that rows
 can be compared with one another and with the same configuration under another seed. A variant
-that is finished is not run again. Writes docs/ablation.md, and the scores as JSON.
+that is finished is not run again. Writes the page, and the scores as JSON:
+``python -m tools.docs.ablation --data DIR``.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ from bio_scnn.training.run import find_data, train
 from bio_scnn.training.run_files import RunFiles
 from bio_scnn.training.settings import Config
 from bio_scnn.training.validation import ValidationSet, validation_set
+from tools.docs import DOCS
 
-DOCS = Path(__file__).resolve().parent
 Change = dict[str, dict[str, Any]]
 ONE_FILL = ConvLayer(12, upsample=2, relu=False, see_rates=True)
 VARIANTS: dict[str, Change] = {
@@ -146,7 +147,7 @@ def scores(
 
 
 def fills(validation: ValidationSet) -> dict[str, dict[str, float]]:
-    """What the classical fills score on the same crops."""
+    """Mean hole PSNR of the classical fills on the same crops, by kind of mask."""
     rows: dict[str, dict[str, float]] = {name: {} for name in ("harmonic", "biharmonic", "mean")}
     for kind, masks in validation.masks.items():
         psnr: dict[str, list[float]] = {name: [] for name in rows}
@@ -196,7 +197,7 @@ def page(text: str, steps: int, pictures: int) -> str:
             98,
         ),
         text,
-        f"`python docs/make_ablation.py --data PHOTOS --steps {steps}`",
+        f"`python -m tools.docs.ablation --data PHOTOS --steps {steps}`",
         ALSO_TRIED,
     ]
     return "\n\n".join(paragraphs) + "\n"
