@@ -39,13 +39,14 @@ from bio_scnn.data.masks import make_mask
 from bio_scnn.data.sampler import PatchSampler
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import config_path
+from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.run_inpaint import parser as inpaint_parser
 from bio_scnn.runtime.config import from_table, read_toml
 from bio_scnn.runtime.memory import keep_freed_memory
 from bio_scnn.runtime.places import Cluster, Task, attempt, engine
 from bio_scnn.runtime.processes import begin
-from bio_scnn.training import loop as training
 from bio_scnn.training.batches import make_batch, prepare
+from bio_scnn.training.loop import shard_gradients
 from bio_scnn.training.settings import Config
 from bio_scnn.training.state import descend, initial_state
 
@@ -69,7 +70,7 @@ def echo_weights(item: Any, weights: Any, *shared: Any) -> Any:
 def timed_shard(item: Any, *shared: Any) -> float:
     """Seconds of a shard's gradients."""
     start = time.perf_counter()
-    training.shard_gradients(item, *shared)
+    shard_gradients(item, *shared)
     return time.perf_counter() - start
 
 
@@ -243,7 +244,7 @@ def measure_training(cluster: Cluster, workers: int, quick: bool) -> dict[str, A
     state = initial_state(architecture, settings, batch)
     per_shard = settings.batch // settings.shards
     shard = batch.shard(0, settings.shards)
-    shared = (state.params, architecture, config.lif, settings, 0)
+    shared = (HybridSCNN(architecture, state.params, config.lif), settings, 0)
     rounds = 3 if quick else 20
     work, wall = [], []
     shards = [(part, shard) for part in range(workers)]
@@ -266,7 +267,7 @@ def measure_training(cluster: Cluster, workers: int, quick: bool) -> dict[str, A
         ]
     medians = [float(np.median(ways[count])) for count in counts]
     per_shard_s, per_step_s = np.polyfit(counts, medians, 1)
-    loss, gradients = training.shard_gradients((0, shard), *shared)
+    loss, gradients = shard_gradients((0, shard), *shared)
     update_s = min(seconds_of(lambda: descend(state, gradients, settings)) for _ in range(5))
     return {
         "patch": settings.patch,

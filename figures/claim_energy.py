@@ -27,8 +27,8 @@ from bio_scnn import simulate
 from bio_scnn.commands.options import run
 from bio_scnn.network.architecture import Architecture, network_input
 from bio_scnn.network.checkpoint import load_model, model_path
-from bio_scnn.network.hybrid import SpikingOptions
-from bio_scnn.network.units import encode
+from bio_scnn.network.options import SpikingOptions
+from bio_scnn.network.units import LIFUnit
 
 # pJ in 45 nm at 0.9 V: M. Horowitz, "Computing's energy problem (and what we can do about it)",
 # ISSCC 2014, figure 1.1.9. Products of 8 bits are added up in 32, or they would overflow.
@@ -91,8 +91,8 @@ def measure(photographs: Sequence[Path], size: int = 128) -> dict[str, Any]:
     binary = []
     for seed, case in enumerate(tqdm(simulated, leave=False, disable=None)):
         rng = np.random.default_rng(seed)
-        x = network_input(model.architecture, case.fill[np.newaxis], case.mask[np.newaxis])[0]
-        current = encode(model.features(x, exact_options, rng), model.lif).ravel()
+        x = network_input(model.architecture, case.fill, case.mask)
+        current = LIFUnit(model.lif).currents(model.features(x)).ravel()
         for ms in COUNTED_MS:
             counts[ms].append(simulate(current, duration_ms=ms, dt_ms=DT_MS).count)
         z = one_step.features(x, exact_options, rng)

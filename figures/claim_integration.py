@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from bio_scnn.commands.options import run
 from bio_scnn.network.checkpoint import load_model, model_path
-from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.network.options import SpikingOptions
 
 COUNTED_MS = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0, 100.0, 200.0)
 TIMED_MS = (20.0, 25.0, 50.0)  # at 100 Hz the second spike comes at 19 ms, to rounding

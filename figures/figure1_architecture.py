@@ -21,12 +21,13 @@ from PIL import Image
 from bio_scnn.commands.options import run
 from bio_scnn.data.datasets import embedded_images, read_rgb
 from bio_scnn.data.masks import make_mask
-from bio_scnn.network import cnn
 from bio_scnn.network.architecture import network_input
 from bio_scnn.network.checkpoint import load_model, model_path
+from bio_scnn.network.cnn import LayerTape, layer_names
 from bio_scnn.network.conv2d import depth_to_space
-from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions
-from bio_scnn.network.units import encode
+from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.network.options import CLOSED_FORM
+from bio_scnn.network.units import LIFUnit
 from bio_scnn.neuron.simulation import simulate
 
 MODEL = "inpaint"
@@ -71,20 +72,19 @@ def describe(model: HybridSCNN, picture: NDArray, mask: NDArray[np.bool_]) -> di
 
     fill = a.guess(picture, mask)
     add("fills", "fills + mask", np.dstack([fill, mask]), fills=list(a.fills))
-    x = network_input(a, fill[np.newaxis], mask[np.newaxis])[0]
+    x = network_input(a, fill, mask)
     if a.fold > 1:
         add("fold", "fold", x, factor=a.fold)
     # The neurons' closed form agrees with their simulation to rounding, and takes no time.
-    options = SpikingOptions(engine="closed-form")
-    z = model.features(x, options, rng)
+    z = model.features(x, CLOSED_FORM, rng)
     taps = len(model.params["snn.weight"])
     add("snn", "convolution", z, kernel=taps, stride=1, dilation=1, input_channels=x.shape[-1])
-    rates = model.fire(z, options, rng).rates
+    rates = model.fire(z).rates
     add("neurons", KINDS[a.neurons], rates, spikes=SPIKES[a.neurons], units=rates.size)
 
-    batch = rates[np.newaxis].astype(model.params["snn.weight"].dtype)
-    output, traces = cnn.forward(a.layers, model.params, batch, keep=True)
-    for name, layer, (seen, y) in zip(cnn.layer_names(a.layers), a.layers, traces, strict=True):
+    tapes: list[LayerTape] = []
+    restored = model.decode(fill, rates, tapes)
+    for name, layer, (seen, y) in zip(layer_names(a.layers), a.layers, tapes, strict=True):
         before = stages[-1]
         if layer.see_rates:
             connect("concatenation", "neurons", name, seen.shape[-1] - before["shape"][-1])
@@ -102,7 +102,6 @@ def describe(model: HybridSCNN, picture: NDArray, mask: NDArray[np.bool_]) -> di
         if layer.upsample > 1:
             shuffled = depth_to_space(y, layer.upsample)[0]
             add(f"{name} shuffle", "pixel shuffle", shuffled, factor=layer.upsample)
-    restored = a.compose(fill, output[0])
     if a.residual:
         connect("composition", "fills", "composition", fill.shape[-1])
         add("composition", "composition", restored)
@@ -111,7 +110,7 @@ def describe(model: HybridSCNN, picture: NDArray, mask: NDArray[np.bool_]) -> di
         "stages": stages,
         "connections": connections,
         "parameters": sum(stage["parameters"] for stage in stages),
-        "spike_trains_ms": spike_trains(model, z) if a.neurons == "lif" else [],
+        "spike_trains_ms": spike_trains(model, z) if model.unit.simulated else [],
         "duration_ms": DURATION_MS,
         "input_png": thumbnail(np.where(mask[..., np.newaxis], 1.0, picture)),
         "output_png": thumbnail(np.where(mask[..., np.newaxis], restored, picture)),
@@ -123,7 +122,7 @@ def spike_trains(model: HybridSCNN, z: NDArray) -> list[list[float]]:
     middle = np.sort(z[z.shape[0] // 2, z.shape[1] // 2])
     some = middle[np.linspace(0, len(middle) - 1, TRAINS).astype(int)]
     recording = simulate(
-        encode(some, model.lif),
+        LIFUnit(model.lif).currents(some),
         model.lif,
         duration_ms=DURATION_MS,
         record=range(TRAINS),

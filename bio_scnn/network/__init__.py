@@ -2,7 +2,8 @@
 
 from bio_scnn.network.architecture import Architecture, init_params, network_input
 from bio_scnn.network.checkpoint import load_model, model_path, save_model
-from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions, spiking_options
+from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.network.options import SpikingOptions, spiking_options
 from bio_scnn.network.torch_model import to_torch
 
 __all__ = [

@@ -18,7 +18,7 @@ from bio_scnn.network.architecture import IMAGE_CHANNELS, RESIDUAL_UNIT
 from bio_scnn.network.cnn import ConvLayer, layer_names
 from bio_scnn.network.conv2d import same_padding
 from bio_scnn.network.hybrid import HybridSCNN
-from bio_scnn.network.units import current_band
+from bio_scnn.network.units import LIFUnit
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 
 
@@ -124,7 +124,7 @@ class TorchHybrid(nn.Module):
         clip_slope: float = 0.0,
     ):
         super().__init__()
-        model.architecture.require_lif("to_torch")
+        model.unit.require_lif("to_torch")
         self.architecture, self.lif, self.clip_slope = model.architecture, model.lif, clip_slope
         self.snn = nn.Conv2d(1, 1, 1)
         self.spiking = ClosedFormRates(model.lif) if spiking is None else spiking
@@ -152,7 +152,7 @@ class TorchHybrid(nn.Module):
         if self.clip_slope:
             outside = z - band
             band = band + self.clip_slope * (outside - outside.detach())
-        low, high = current_band(self.lif)
+        low, high = LIFUnit(self.lif).band
         return low + (high - low) * band
 
     def cnn(self, rates: Tensor) -> Tensor:
