@@ -1,4 +1,4 @@
-"""Architecture of the hybrid network: what it is made of, its input, its output."""
+"""Architecture of the hybrid network: its layers, its input, its output, its first weights."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RESIDUAL_UNIT = 0.1
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the network is made of.
+    """Layers, fills and units of a network.
 
     Attributes
     ----------

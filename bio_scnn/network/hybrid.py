@@ -53,7 +53,7 @@ class HybridSCNN:
 
     @property
     def unit(self) -> Unit:
-        """What turns a feature into a rate."""
+        """The unit that turns a feature into a rate."""
         return UNITS[self.architecture.neurons](self.lif)
 
     def forward(
@@ -177,5 +177,5 @@ class HybridSCNN:
         return grads
 
     def astype(self, dtype: np.typing.DTypeLike) -> HybridSCNN:
-        """The same network with weights of another precision."""
+        """This network with weights of another precision."""
         return replace(self, params={k: v.astype(dtype) for k, v in self.params.items()})

@@ -1,4 +1,4 @@
-"""How the neurons are run: engine, readout, time and noise, and the quality that decides them."""
+"""Options of the neurons: engine, readout, time and noise, and the quality that sets them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUALITIES: tuple[Quality, ...] = ("fast", "default", "best")
 
 @dataclass(frozen=True)
 class SpikingOptions:
-    """How the spiking layer is run.
+    """Options of the spiking layer: how its neurons are run and read.
 
     Attributes
     ----------

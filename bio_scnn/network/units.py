@@ -15,12 +15,7 @@ from numpy.typing import NDArray
 
 from bio_scnn.errors import InputError
 from bio_scnn.network.options import SpikingOptions
-from bio_scnn.neuron.closed_form import (
-    current_for_rate,
-    firing_rate,
-    rate_derivative,
-    spike_count,
-)
+from bio_scnn.neuron.closed_form import current_for_rate, firing_rate, rate_derivative, spike_count
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.neuron.simulation import simulate
 
@@ -154,19 +149,20 @@ class LIFUnit(Unit):
 
     def normalise(self, rate_hz: NDArray) -> NDArray:
         """Map firing rates from their band to [0, 1]."""
-        return (rate_hz - self.lif.rate_min_hz) * (
-            1 / (self.lif.rate_max_hz - self.lif.rate_min_hz)
-        )
+        return (rate_hz - self.lif.rate_min_hz) * (1 / self._span_hz)
 
     def rate_hz(self, rates: NDArray) -> NDArray:
         """Firing rates of normalised ones: the inverse of `normalise`."""
-        return self.lif.rate_min_hz + (self.lif.rate_max_hz - self.lif.rate_min_hz) * rates
+        return self.lif.rate_min_hz + self._span_hz * rates
+
+    @property
+    def _span_hz(self) -> float:
+        return self.lif.rate_max_hz - self.lif.rate_min_hz
 
     def rate_of_count(self, count: NDArray[np.int64], duration_ms: float) -> NDArray:
         """Firing rate from a spike count, Hz: the middle of the rates that give it.
 
-        That is ``(count + 1/2) / (duration + t_ref)``, for a neuron starts outside its refractory
-        period.
+        ``(count + 1/2) / (duration + t_ref)``: a neuron starts outside its refractory period.
         """
         return (count + 0.5) * (1000 / (duration_ms + self.lif.t_ref_ms))
 
@@ -176,7 +172,7 @@ class LIFUnit(Unit):
     def backward(self, z: NDArray, du: NDArray, *, clip_slope: float = 0.0) -> NDArray:
         low, high = self.band
         slope = rate_derivative(self.currents(z), self.lif)
-        slope *= (high - low) / (self.lif.rate_max_hz - self.lif.rate_min_hz)
+        slope *= (high - low) / self._span_hz
         return du * np.where(_outside(z), clip_slope * slope, slope)
 
     def fire(
@@ -209,8 +205,8 @@ class LIFUnit(Unit):
             rate_hz = self.rate_of_count(recording.count, duration_ms)
         if unread := np.count_nonzero(~np.isfinite(rate_hz)):
             raise InputError(
-                f"{unread} of {z.size} neurons fired only once in {duration_ms:g} "
-                "ms, which shows no interval; simulate longer, or use the count readout"
+                f"{unread} of {z.size} neurons fired only once in {duration_ms:g} ms, which shows "
+                "no interval; simulate longer, or use the count readout"
             )
         rates = self.normalise(rate_hz).reshape(z.shape)
         return SpikingResult(rates, z.size, recording.total_spikes, f"brian2 ({recording.target})")

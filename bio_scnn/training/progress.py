@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 import numpy as np
 from tqdm import tqdm
@@ -26,11 +26,13 @@ class Progress:
         Of the run.
     photographs : str
         Digest of their names, see `bio_scnn.training.run_files.save_state`.
-    bar : tqdm
     log : list of dict
         Rows so far.
+    done : int
+        Steps before the first.
     quiet : bool
         Print nothing.
+    bar : tqdm
     losses : list of float
         Of the steps since the last row.
     """
@@ -39,10 +41,15 @@ class Progress:
     files: RunFiles
     validation: ValidationSet
     photographs: str
-    bar: tqdm
     log: Log
+    done: InitVar[int]
     quiet: bool
+    bar: tqdm = field(init=False)
     losses: list[float] = field(default_factory=list)
+
+    def __post_init__(self, done: int) -> None:
+        steps, hidden = self.config.training.steps, self.quiet or None
+        self.bar = tqdm(total=steps, initial=done, unit="step", disable=hidden, smoothing=0.05)
 
     def __call__(self, state: TrainingState, loss: float) -> None:
         """Take note of a step: the state after it, and its loss."""

@@ -8,8 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from bio_scnn.data.datasets import DataSettings, embedded_images, find_images, split
 from bio_scnn.data.sampler import PatchSampler
 from bio_scnn.errors import InputError
@@ -22,7 +20,7 @@ from bio_scnn.training.progress import Progress
 from bio_scnn.training.run_files import Log, RunFiles, keep_config, load_state
 from bio_scnn.training.settings import Config
 from bio_scnn.training.state import TrainingState, initial_state
-from bio_scnn.training.validation import validation_set
+from bio_scnn.training.validation import ValidationSet, validation_set
 
 
 def train(
@@ -40,7 +38,6 @@ def train(
     ----------
     config : Config
     files : RunFiles
-        Where state, log, configuration and model are written.
     resume : bool
         Go on from the last saved step.
     quiet : bool
@@ -60,36 +57,25 @@ def train(
         raise InputError(
             f"{files.state} holds an unfinished or finished run; add --resume, or remove it"
         )
-    photographs, held_out = find_data(config.data)
-    sampler = PatchSampler(photographs, config.data, progress=not quiet)
-    validation, skipped = validation_set(config, photographs, held_out)
-    skipped = [*sampler.skipped, *skipped]
-    _report_skipped(skipped)
-    data = sampler.description()
+    sampler, validation, skipped = _data(config, progress=not quiet)
+    data = sampler.description() | {"skipped": skipped}
     digest = str(data["names_sha256"])
-    log: Log = []
     if resume:
         state, log = load_state(files.state, config, digest)
     else:
-        state = _first_state(config, sampler)
+        state, log = _begin(config, sampler), []
         keep_config(files.config, config)
-    s = config.training
-    bar = tqdm(
-        total=s.steps, initial=state.step, unit="step", disable=quiet or None, smoothing=0.05
-    )
-    progress = Progress(config, files, validation, digest, bar, log, quiet)
-    source = batches(sampler, config.architecture, s, state.step)
+    architecture, lif, settings = config.architecture, config.lif, config.training
+    progress = Progress(config, files, validation, digest, log, state.step, quiet)
+    source = batches(sampler, architecture, settings, state.step)
     threads = where.jobs if isinstance(where, Here) else None
     cluster = where if isinstance(where, Cluster) else None
     try:
-        with bar:
-            state = fit(
-                state, source, config.architecture, config.lif, s, progress, threads, cluster
-            )
+        with progress.bar:
+            state = fit(state, source, architecture, lif, settings, progress, threads, cluster)
     except FloatingPointError as error:
         raise InputError(f"training diverged: {error}; try a lower learning_rate") from error
-    model = HybridSCNN(config.architecture, state.ema, config.lif)
-    data["skipped"] = len(skipped)
+    model = HybridSCNN(architecture, state.ema, lif)
     save_model(files.model, model, _about(config, files.name, command, data, log))
     if not quiet:
         print(f"model: {files.model}\nlog: {files.log}, {files.curves}")
@@ -107,16 +93,20 @@ def find_data(settings: DataSettings) -> tuple[list[Path], list[Path]]:
     return split(images, settings.val_fraction, settings.seed, folder=folder)
 
 
-def _report_skipped(skipped: list[tuple[Path, str]]) -> None:
-    """Print the images that could not be read, and why."""
-    if skipped:
+def _data(config: Config, *, progress: bool) -> tuple[PatchSampler, ValidationSet, int]:
+    """Patches, pictures to validate on, and how many files had to be skipped, which are named."""
+    photographs, held_out = find_data(config.data)
+    sampler = PatchSampler(photographs, config.data, progress=progress)
+    validation, unreadable = validation_set(config, photographs, held_out)
+    if skipped := [*sampler.skipped, *unreadable]:
         print(f"{len(skipped)} unreadable images skipped:", file=sys.stderr)
     for path, reason in skipped:
         named = "" if path.name in reason else f"{path}: "
         print(f"  {named}{' '.join(reason.split())}", file=sys.stderr)
+    return sampler, validation, len(skipped)
 
 
-def _first_state(config: Config, sampler: PatchSampler) -> TrainingState:
+def _begin(config: Config, sampler: PatchSampler) -> TrainingState:
     """The state before the first step, scaled on its batch."""
     prepared = prepare(sampler, config.architecture, config.training, 0)
     first = make_batch(prepared, config.architecture, config.training, 0)

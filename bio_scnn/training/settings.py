@@ -1,4 +1,4 @@
-"""Settings of a training run."""
+"""Settings of a training run, and the whole configuration that they are a part of."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bio_scnn.runtime.config import to_table
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a model is trained; every field may stand in a configuration's training table.
+    """Settings of a training; every field may stand in a configuration's training table.
 
     Attributes
     ----------

@@ -14,6 +14,7 @@ from bio_scnn.data.masks import MASK_KINDS, make_mask
 from bio_scnn.errors import InputError
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.restoration.metrics import hole_psnr, mse
+from bio_scnn.training.batches import fill_holes
 from bio_scnn.training.settings import Config
 
 
@@ -36,9 +37,7 @@ class ValidationSet:
         for number, kind in enumerate(MASK_KINDS):
             rng = np.random.default_rng([seed, 3, number])
             masks[kind] = np.stack([make_mask(kind, (size, size), rng) for _ in truth])
-            pairs = zip(truth, masks[kind], strict=True)
-            filled = [config.architecture.guess(*pair).astype(truth.dtype) for pair in pairs]
-            fills[kind] = np.stack(filled)
+            fills[kind] = fill_holes(truth, masks[kind], config.architecture).fill
         return cls(truth, masks, fills)
 
     def scores(self, model: HybridSCNN, seed: int) -> dict[str, float]:
