@@ -19,7 +19,7 @@ from benchmarks import _bench
 from bio_scnn import restore
 from bio_scnn.errors import InputError
 from bio_scnn.runtime.places import Cluster, engine
-from bio_scnn.training import loop as training
+from bio_scnn.training.loop import shard_gradients
 
 
 def echo(item: Any, *shared: Any) -> Any:
@@ -35,7 +35,7 @@ def echo_weights(item: Any, weights: Any, *shared: Any) -> Any:
 def timed_shard(item: Any, *shared: Any) -> float:
     """Seconds of a shard's gradients."""
     start = time.perf_counter()
-    training.shard_gradients(item, *shared)
+    shard_gradients(item, *shared)
     return time.perf_counter() - start
 
 

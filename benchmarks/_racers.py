@@ -18,7 +18,7 @@ from bio_scnn.network.conv2d import Array
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.runtime.memory import keep_freed_memory
 from bio_scnn.training.batches import Batch, batch_of
-from bio_scnn.training.gradients import forward, loss_and_grads
+from bio_scnn.training.gradients import loss_and_grads
 from bio_scnn.training.settings import TrainingSettings
 from bio_scnn.training.state import initial_state
 
@@ -59,12 +59,11 @@ def numpy_runner(
     model: HybridSCNN, batch: Batch, pool: ThreadPoolExecutor, threads: int
 ) -> Runner:
     """The network in NumPy, as in training: a shard per thread, gradients added in order."""
-    architecture, params, lif = model.architecture, model.params, model.lif
     count = min(threads, len(batch.truth))
     shards = [batch.shard(index, count) for index in range(count)]
 
     def restore() -> Array:
-        parts = pool.map(lambda s: forward(architecture, params, lif, s.fill, s.mask), shards)
+        parts = pool.map(lambda s: model.forward(s.fill, s.mask), shards)
         restored = np.empty_like(batch.truth)
         for index, part in enumerate(parts):
             restored[index::count] = part
@@ -73,7 +72,7 @@ def numpy_runner(
     def step() -> tuple[float, Params]:
         losses, gradients = zip(
             *pool.map(
-                lambda s: loss_and_grads(architecture, params, lif, s, clip_slope=CLIP_SLOPE),
+                lambda s: loss_and_grads(model, s, clip_slope=CLIP_SLOPE),
                 shards,
             ),
             strict=True,

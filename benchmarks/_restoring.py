@@ -17,7 +17,7 @@ from skimage.data import astronaut
 from benchmarks import _bench
 from bio_scnn.data.images import from_float
 from bio_scnn.data.masks import make_mask
-from bio_scnn.network.hybrid import Quality
+from bio_scnn.network.options import Quality
 from bio_scnn.restoration.inpainting import restore
 from bio_scnn.restoration.methods import opencv
 from bio_scnn.restoration.metrics import hole_psnr

@@ -30,11 +30,12 @@ from bio_scnn.data.masks import make_mask
 from bio_scnn.data.sampler import PatchSampler
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import config_path
+from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.runtime.config import from_table, read_toml
 from bio_scnn.runtime.memory import keep_freed_memory
 from bio_scnn.runtime.places import Cluster, engine
-from bio_scnn.training import loop as training
 from bio_scnn.training.batches import make_batch, prepare
+from bio_scnn.training.loop import shard_gradients
 from bio_scnn.training.settings import Config
 from bio_scnn.training.state import descend, initial_state
 from tools import drawing
@@ -77,7 +78,7 @@ def measure_training(cluster: Cluster, workers: int, quick: bool) -> dict[str, A
     state = initial_state(architecture, settings, batch)
     per_shard = settings.batch // settings.shards
     shard = batch.shard(0, settings.shards)
-    shared = (state.params, architecture, config.lif, settings, 0)
+    shared = (HybridSCNN(architecture, state.params, config.lif), settings, 0)
     rounds = 3 if quick else 20
     work, wall = [], []
     shards = [(part, shard) for part in range(workers)]
@@ -99,7 +100,7 @@ def measure_training(cluster: Cluster, workers: int, quick: bool) -> dict[str, A
         ]
     medians = [float(np.median(ways[count])) for count in counts]
     per_shard_s, per_step_s = np.polyfit(counts, medians, 1)
-    loss, gradients = training.shard_gradients((0, shard), *shared)
+    loss, gradients = shard_gradients((0, shard), *shared)
     update_s = min(seconds_of(lambda: descend(state, gradients, settings)) for _ in range(5))
     return {
         "patch": settings.patch,

@@ -158,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name in args.model:
         model, _ = load_model(model_path(name))
         methods[f"bio_scnn {name}"] = network(model, options, args.quality)
-        if model.architecture.neurons != "lif":
+        if not model.unit.simulated:
             without_neurons.append(name)
     pictures, photograph = pictures_of(args)
     report: dict[str, dict[str, dict[str, Any]]] = {}

@@ -15,7 +15,7 @@ from bio_scnn.explorer.page import Picture, explore_page
 from bio_scnn.explorer.window import Window, record_window
 from bio_scnn.network.architecture import Architecture
 from bio_scnn.network.checkpoint import load_model, model_path
-from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.network.options import SpikingOptions
 from bio_scnn.restoration.inpainting import restore
 from bio_scnn.restoration.job import known_only, prepare, scaler
 from bio_scnn.restoration.metrics import evaluate
@@ -119,10 +119,10 @@ def check_size(
 def summary(picture: Picture, window: Window, page: Path, size: int, seconds: float) -> str:
     """What was simulated and written, for a person."""
     rows, columns, maps = window.z.shape
-    quality = "" if picture.hole_psnr is None else f"; hole PSNR {picture.hole_psnr:.2f} dB"
+    psnr = "" if picture.hole_psnr is None else f"; hole PSNR {picture.hole_psnr:.2f} dB"
     spikes = window.recording.total_spikes
     lines = [
-        f"{picture.name}: {picture.holes}, {100 * picture.mask.mean():.1f} % missing{quality}",
+        f"{picture.name}: {picture.holes}, {100 * picture.mask.mean():.1f} % missing{psnr}",
         f"  {rows} x {columns} neurons of {maps} feature maps to look at, {spikes:,} spikes",
     ]
     if not window.noise_std:
@@ -143,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.mask_kind = MASK_KINDS[0]
     traced = SpikingOptions(duration_ms=args.duration, dt_ms=args.dt, current_noise=args.noise)
     network, _ = load_model(model_path(args.model))
-    network.architecture.require_lif("a page of neurons")
+    network.unit.require_lif("a page of neurons")
     job = prepare(
         path,
         page.parent,

@@ -20,9 +20,8 @@ from tqdm import tqdm
 from bio_scnn import TABLE_1
 from bio_scnn.commands.options import run
 from bio_scnn.network.checkpoint import load_model, model_path
-from bio_scnn.network.hybrid import SpikingOptions
-from bio_scnn.network.units import encode, normalise
-from bio_scnn.neuron.closed_form import firing_rate
+from bio_scnn.network.options import SpikingOptions
+from bio_scnn.network.units import LIFUnit
 from figures import common
 from figures.common import NOISY_MS, STRONG_NOISE, psnr_of
 from tools import drawing
@@ -65,9 +64,10 @@ def measure(photographs: Sequence[Path], size: int = 128) -> dict[str, Any]:
             base = psnr_of(model, options, cases)
             data[name] = []
             for value in values:
-                lif = dataclasses.replace(TABLE_1, **{name: value})
+                changed: dict[str, Any] = {name: value}
+                lif = dataclasses.replace(TABLE_1, **changed)
                 psnr = psnr_of(dataclasses.replace(model, lif=lif), options, cases)
-                bend = np.max(np.abs(normalise(firing_rate(encode(z, lif), lif), lif) - z))
+                bend = np.max(np.abs(LIFUnit(lif).rates(z) - z))
                 over = common.mean_and_interval(psnr - base, cases)
                 row = {"ms": value, "cases": len(cases), "over_table_1": over, "bend": float(bend)}
                 data[name].append(row)

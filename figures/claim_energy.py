@@ -25,8 +25,9 @@ from bio_scnn import simulate
 from bio_scnn.commands.options import run
 from bio_scnn.network.architecture import Architecture, network_input
 from bio_scnn.network.checkpoint import load_model, model_path
-from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions
-from bio_scnn.network.units import encode
+from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.network.options import SpikingOptions
+from bio_scnn.network.units import LIFUnit
 from figures import common
 from figures.common import psnr_of
 from tools import drawing
@@ -78,8 +79,8 @@ def spikes_of(
     binary = []
     for seed, case in enumerate(tqdm(cases, leave=False, disable=None)):
         rng = np.random.default_rng(seed)
-        x = network_input(model.architecture, case.fill[np.newaxis], case.mask[np.newaxis])[0]
-        current = encode(model.features(x, options, rng), model.lif).ravel()
+        x = network_input(model.architecture, case.fill, case.mask)
+        current = LIFUnit(model.lif).currents(model.features(x)).ravel()
         for ms in COUNTED_MS:
             counts[ms].append(simulate(current, duration_ms=ms, dt_ms=DT_MS).count)
         z = one_step.features(x, options, rng)

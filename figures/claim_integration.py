@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from bio_scnn.commands.options import run
 from bio_scnn.network.checkpoint import load_model, model_path
-from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.network.options import SpikingOptions
 from figures import common
 from figures.common import NOISY_MS, STRONG_NOISE, psnr_of
 from tools import drawing

@@ -21,7 +21,7 @@ from bio_scnn.commands.options import run
 from bio_scnn.data.images import from_float, to_float
 from bio_scnn.network.architecture import Architecture
 from bio_scnn.network.checkpoint import load_model, model_path
-from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.network.options import SpikingOptions
 from bio_scnn.neuron.parameters import NOISE_STD
 from bio_scnn.restoration.metrics import hole_psnr
 from figures import common
@@ -93,7 +93,7 @@ def measure(photographs: Sequence[Path], crops: int = 8, size: int = 128) -> dic
                 elif std:
                     options = SpikingOptions(duration_ms=NOISY_MS, current_noise=std)
                 for name, model in networks.items():
-                    if kind != "currents" or model.architecture.neurons == "lif":
+                    if kind != "currents" or model.unit.simulated:
                         of[kind][name].append(psnr_of(model, options, seen))
                 bar.update()
     found: dict[str, Any] = {}

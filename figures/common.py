@@ -14,8 +14,9 @@ from bio_scnn.data.datasets import find_images, read_rgb, validation_crops
 from bio_scnn.data.debian import read_manifest
 from bio_scnn.data.images import from_float, to_float
 from bio_scnn.data.masks import MASK_KINDS, make_mask
-from bio_scnn.network.architecture import Architecture, network_input
-from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions
+from bio_scnn.network.architecture import Architecture
+from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.network.options import SpikingOptions
 from bio_scnn.photographs import main as fetch_photographs
 from bio_scnn.restoration.metrics import bootstrap, hole_psnr
 from tools import scripts
@@ -118,10 +119,8 @@ def mean_and_interval(values: NDArray, cases: Sequence[Case]) -> list[float]:
 
 def restored(model: HybridSCNN, options: SpikingOptions, case: Case, seed: int) -> NDArray:
     """The picture a model of the default fills makes of a case, 8 bits; `restore` in short."""
-    rng = np.random.default_rng(seed)
-    x = network_input(model.architecture, case.fill[np.newaxis], case.mask[np.newaxis])[0]
-    rates = model.fire(model.features(x, options, rng), options, rng).rates
-    return from_float(np.clip(model.restore(case.fill, rates), 0, 1), np.uint8)
+    picture = model.forward(case.fill, case.mask, options, np.random.default_rng(seed))
+    return from_float(np.clip(picture, 0, 1), np.uint8)
 
 
 def psnr_of(model: HybridSCNN, options: SpikingOptions, cases: Sequence[Case]) -> NDArray:

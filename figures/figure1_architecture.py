@@ -20,12 +20,13 @@ from PIL import Image
 from bio_scnn.commands.options import run
 from bio_scnn.data.datasets import embedded_images, read_rgb
 from bio_scnn.data.masks import make_mask
-from bio_scnn.network import cnn
 from bio_scnn.network.architecture import network_input
 from bio_scnn.network.checkpoint import load_model, model_path
+from bio_scnn.network.cnn import LayerTape, layer_names
 from bio_scnn.network.conv2d import depth_to_space
-from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions
-from bio_scnn.network.units import encode
+from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.network.options import CLOSED_FORM
+from bio_scnn.network.units import LIFUnit
 from bio_scnn.neuron.simulation import simulate
 from figures import _slabs as slabs
 from figures import common
@@ -74,12 +75,10 @@ class Diagram:
         ends = {"from": source, "to": target, "channels": channels}
         self.connections.append({"kind": kind} | ends)
 
-    def add_cnn(self, rates: NDArray) -> NDArray:
-        """Run the layers behind the neurons, append them, and return what comes out."""
+    def add_cnn(self, tapes: list[LayerTape]) -> None:
+        """Append the layers behind the neurons, from what each saw and made."""
         layers, params = self.model.architecture.layers, self.model.params
-        batch = rates[np.newaxis].astype(params["snn.weight"].dtype)
-        output, traces = cnn.forward(layers, params, batch, keep=True)
-        for name, layer, (seen, y) in zip(cnn.layer_names(layers), layers, traces, strict=True):
+        for name, layer, (seen, y) in zip(layer_names(layers), layers, tapes, strict=True):
             before = self.stages[-1]
             channels = seen.shape[-1]
             if layer.see_rates:
@@ -98,7 +97,6 @@ class Diagram:
             if layer.upsample > 1:
                 shuffled = depth_to_space(y, layer.upsample)[0]
                 self.add(f"{name} shuffle", "pixel shuffle", shuffled, factor=layer.upsample)
-        return output[0]
 
 
 def describe(model: HybridSCNN, picture: NDArray, mask: NDArray[np.bool_]) -> dict[str, Any]:
@@ -107,18 +105,19 @@ def describe(model: HybridSCNN, picture: NDArray, mask: NDArray[np.bool_]) -> di
     diagram = Diagram(model, len(picture))
     fill = a.guess(picture, mask)
     diagram.add("fills", "fills + mask", np.dstack([fill, mask]), fills=list(a.fills))
-    x = network_input(a, fill[np.newaxis], mask[np.newaxis])[0]
+    x = network_input(a, fill, mask)
     if a.fold > 1:
         diagram.add("fold", "fold", x, factor=a.fold)
     # The neurons' closed form agrees with their simulation to rounding, and takes no time.
-    options = SpikingOptions(engine="closed-form")
-    z = model.features(x, options, rng)
+    z = model.features(x, CLOSED_FORM, rng)
     first = {"kernel": len(model.params["snn.weight"]), "stride": 1, "dilation": 1}
     diagram.add("snn", "convolution", z, **first, input_channels=x.shape[-1])
-    rates = model.fire(z, options, rng).rates
+    rates = model.fire(z).rates
     neurons = {"spikes": SPIKES[a.neurons], "units": rates.size}
     diagram.add("neurons", KINDS[a.neurons], rates, **neurons)
-    restored = a.compose(fill, diagram.add_cnn(rates))
+    tapes: list[LayerTape] = []
+    restored = model.decode(fill, rates, tapes)
+    diagram.add_cnn(tapes)
     if a.residual:
         diagram.connect("composition", "fills", "composition", fill.shape[-1])
         diagram.add("composition", "composition", restored)
@@ -127,7 +126,7 @@ def describe(model: HybridSCNN, picture: NDArray, mask: NDArray[np.bool_]) -> di
         "stages": diagram.stages,
         "connections": diagram.connections,
         "parameters": sum(stage["parameters"] for stage in diagram.stages),
-        "spike_trains_ms": spike_trains(model, z) if a.neurons == "lif" else [],
+        "spike_trains_ms": spike_trains(model, z) if model.unit.simulated else [],
         "duration_ms": DURATION_MS,
         "input_png": thumbnail(np.where(mask[..., np.newaxis], 1.0, picture)),
         "output_png": thumbnail(np.where(mask[..., np.newaxis], restored, picture)),
@@ -139,7 +138,7 @@ def spike_trains(model: HybridSCNN, z: NDArray) -> list[list[float]]:
     middle = np.sort(z[z.shape[0] // 2, z.shape[1] // 2])
     some = middle[np.linspace(0, len(middle) - 1, TRAINS).astype(int)]
     recording = simulate(
-        encode(some, model.lif),
+        LIFUnit(model.lif).currents(some),
         model.lif,
         duration_ms=DURATION_MS,
         record=range(TRAINS),

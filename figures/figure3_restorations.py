@@ -21,7 +21,7 @@ from bio_scnn.commands.options import run
 from bio_scnn.data.masks import MASK_KINDS, make_mask
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.fills import biharmonic_fill
-from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.network.options import SpikingOptions
 from bio_scnn.restoration.methods import classical, network
 from bio_scnn.restoration.metrics import hole_psnr
 from figures import common

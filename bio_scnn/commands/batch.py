@@ -21,7 +21,8 @@ from bio_scnn.commands.report import report_json, report_text
 from bio_scnn.data.images import image_file
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import load_model, model_path
-from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions
+from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.network.options import SpikingOptions
 from bio_scnn.neuron._brian2 import load_brian2_meanwhile
 from bio_scnn.restoration.inpainting import restore
 from bio_scnn.restoration.job import Job, known_only, measure, prepare, scaler
@@ -68,8 +69,7 @@ def restored(path: Path, args: argparse.Namespace, network: HybridSCNN, quiet: b
     except InputError as error:
         return Outcome(path, error=_line(path, str(error)))
     if args.json:
-        neurons = network.architecture.neurons
-        engine = options.engine if neurons == "lif" else neurons
+        engine = options.engine if network.unit.simulated else network.unit.name
         report = report_json(job, result, measured, seconds, args.quality, engine)
     elif args.quiet:
         report = ""  # comparing with the classical fills takes a third as long as restoring
@@ -173,7 +173,7 @@ def process(
 ) -> Processed:
     """Restore and measure one image, and make the files to be saved."""
     start = time.perf_counter()
-    if options.engine == "brian2" and network.architecture.neurons == "lif":
+    if options.engine == "brian2" and network.unit.simulated:
         load_brian2_meanwhile()
     step = shown_step(job.mask.shape)
     with picture_bar(job.name, quiet=quiet or args.quiet or args.json) as bar:

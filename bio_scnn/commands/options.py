@@ -14,7 +14,13 @@ from tqdm import tqdm
 
 from bio_scnn.data.masks import DEFAULT_COVERAGE, MASK_KINDS
 from bio_scnn.errors import InputError
-from bio_scnn.network.hybrid import ENGINES, QUALITIES, READOUTS, SpikingOptions, spiking_options
+from bio_scnn.network.options import (
+    ENGINES,
+    QUALITIES,
+    READOUTS,
+    SpikingOptions,
+    spiking_options,
+)
 
 
 def add_hole_options(group: argparse._ArgumentGroup) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bio_scnn.data.images import from_float
 from bio_scnn.network.fills import Holes, Values, biharmonic_values, harmonic_values, mean_values
-from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.network.options import SpikingOptions
 from bio_scnn.restoration.job import Job, measure
 from bio_scnn.restoration.metrics import Evaluation
 from bio_scnn.restoration.picture import UnitPicture, unit_range

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bio_scnn.explorer.window import Window
-from bio_scnn.network.units import current_band
+from bio_scnn.network.units import LIFUnit
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.restoration.panel import marked, rgb
 
@@ -167,7 +167,7 @@ def _explanation(window: Window, params: LIFParameters) -> str:
         "computed from them in this page, and so is the closed form."
     )
     if window.noise_std:
-        bottom, top = value_range(recording.current, *current_band(params))
+        bottom, top = value_range(recording.current, *LIFUnit(params).band)
         compared = (
             f"The current has coloured noise of standard deviation {window.noise_std:g} and "
             f"correlation time {params.tau_noise_ms:g} ms, held over each step of "
@@ -251,26 +251,26 @@ def window_data(window: Window, params: LIFParameters) -> dict[str, Any]:
         "t_ref": params.t_ref_ms,
         "tau": params.tau_ms,
         "R": params.R,
-        "band": current_band(params),
+        "band": LIFUnit(params).band,
         "rates": [params.rate_min_hz, params.rate_max_hz],
         "dt": recording.dt_ms,
         "duration": recording.duration_ms,
         "steps": len(recording.t_ms) - 1,
         "noise": window.noise_std,
-        "missing": encode(window.missing, "<u2"),
-        "z": encode(window.z, "<f4"),
-        "current": encode(window.current, "<f8"),
-        "counts": encode(np.array(counts), "<u4"),
-        "spikes": encode(spikes, "<f8"),
+        "missing": base64_of(window.missing, "<u2"),
+        "z": base64_of(window.z, "<f4"),
+        "current": base64_of(window.current, "<f8"),
+        "counts": base64_of(np.array(counts), "<u4"),
+        "spikes": base64_of(spikes, "<f8"),
         "V_range": V_range,
-        "V": encode(to_levels(recording.membrane, *V_range), "<u2"),
+        "V": base64_of(to_levels(recording.membrane, *V_range), "<u2"),
     }
     if window.noise_std:
-        data["I_range"] = value_range(recording.current, *current_band(params))
-        data["I"] = encode(to_levels(recording.current, *data["I_range"]), "<u2")
+        data["I_range"] = value_range(recording.current, *LIFUnit(params).band)
+        data["I"] = base64_of(to_levels(recording.current, *data["I_range"]), "<u2")
     else:
-        data["deviation_V"] = encode(window.deviation_V, "<f4")
-        data["deviation_ms"] = encode(window.deviation_ms, "<f4")
+        data["deviation_V"] = base64_of(window.deviation_V, "<f4")
+        data["deviation_ms"] = base64_of(window.deviation_ms, "<f4")
     return data
 
 
@@ -279,7 +279,7 @@ def to_levels(values: NDArray, low: float, high: float) -> NDArray[np.uint16]:
     return np.rint((values - low) * (LEVELS / (high - low))).astype(np.uint16)
 
 
-def encode(values: NDArray, dtype: str) -> str:
+def base64_of(values: NDArray, dtype: str) -> str:
     """Base64 of an array, raveled, in a little-endian type."""
     return base64.b64encode(np.ascontiguousarray(values, dtype).tobytes()).decode()
 

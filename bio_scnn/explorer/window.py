@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from bio_scnn.errors import InputError
 from bio_scnn.explorer.deviation import membrane_deviation, spike_deviation_ms
 from bio_scnn.network.architecture import IMAGE_CHANNELS, network_input
-from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions
-from bio_scnn.network.units import encode, normalise
-from bio_scnn.neuron.closed_form import firing_rate
+from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.network.options import SpikingOptions
+from bio_scnn.network.units import LIFUnit
 from bio_scnn.neuron.simulation import Recording, simulate
 from bio_scnn.restoration.picture import UnitPicture, unit_range
 
@@ -117,7 +117,8 @@ def record_window(
         If the network has no LIF neurons, or the centre lies outside of the picture.
     """
     architecture = network.architecture
-    architecture.require_lif("a window of neurons")
+    network.unit.require_lif("a window of neurons")
+    neuron = LIFUnit(network.lif)
     fold = architecture.fold
     colour = _unit_colour(image, mask)
     fill = architecture.guess(colour, mask)
@@ -129,10 +130,10 @@ def record_window(
         min(size, -(-n // fold) - start) for n, start in zip(mask.shape, (top, left), strict=True)
     )
     inside, z = _features(network, fill, mask, (top, left), (rows, columns))
-    variation = normalise(firing_rate(encode(z, network.lif), network.lif)).std(axis=(0, 1))
+    variation = network.fire(z).rates.std(axis=(0, 1))
     chosen = np.argsort(-variation, kind="stable")[:maps]
     z = np.ascontiguousarray(z[..., chosen])
-    current = encode(z, network.lif)
+    current = neuron.currents(z)
     recording = simulate(
         current.ravel(),
         network.lif,
@@ -236,7 +237,6 @@ def _features(
         outer.append(slice(fold * begin, fold * min(first + length + margin, side // fold)))
         inner.append(slice(first - begin, first - begin + length))
     around = tuple(outer)
-    x = network_input(architecture, fill[around][np.newaxis], mask[around][np.newaxis])[0]
-    z = network.features(x, SpikingOptions(), np.random.default_rng(0))[tuple(inner)]
+    z = network.features(network_input(architecture, fill[around], mask[around]))[tuple(inner)]
     pixels = tuple(slice(fold * s.start, fold * s.stop) for s in inner)
     return mask[around][pixels], z

@@ -18,7 +18,7 @@ from bio_scnn.network.architecture import IMAGE_CHANNELS, RESIDUAL_UNIT
 from bio_scnn.network.cnn import ConvLayer, layer_names
 from bio_scnn.network.conv2d import same_padding
 from bio_scnn.network.hybrid import HybridSCNN
-from bio_scnn.network.units import current_band
+from bio_scnn.network.units import LIFUnit
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 
 
@@ -124,35 +124,24 @@ class TorchHybrid(nn.Module):
         clip_slope: float = 0.0,
     ):
         super().__init__()
-        model.architecture.require_lif("to_torch")
+        model.unit.require_lif("to_torch")
         self.architecture, self.lif, self.clip_slope = model.architecture, model.lif, clip_slope
-        self.snn = nn.Conv2d(1, 1, 1)
         self.spiking = ClosedFormRates(model.lif) if spiking is None else spiking
-        for name in layer_names(self.architecture.layers):
-            self.add_module(name, nn.Conv2d(1, 1, 1))
-        for name, value in model.params.items():
-            if value.ndim == 4:
-                value = value.transpose(3, 2, 0, 1)
-            module = cast(nn.Conv2d, self.get_submodule(name.split(".")[0]))
-            parameter = nn.Parameter(torch.tensor(np.ascontiguousarray(value)))
-            setattr(module, name.split(".")[1], parameter)
-            if value.ndim == 4:
-                module.out_channels, module.in_channels, *_ = value.shape
-                module.kernel_size = (value.shape[2], value.shape[3])
-        for name, layer in zip(
-            layer_names(self.architecture.layers), self.architecture.layers, strict=True
-        ):
-            module = cast(nn.Conv2d, self.get_submodule(name))
-            module.stride, module.dilation = (layer.stride,) * 2, (layer.dilation,) * 2
+        a = model.architecture
+        layers = (ConvLayer(a.channels, kernel=a.kernel), *a.layers)
+        for name, layer in zip(("snn", *layer_names(a.layers)), layers, strict=True):
+            self.add_module(
+                name, _conv(layer, model.params[f"{name}.weight"], model.params[f"{name}.bias"])
+            )
 
     def currents(self, x: Tensor) -> Tensor:
         """Input currents of the neurons, dimensionless, ``(N, C, h, w)``."""
-        z = _same(self.snn, x)
+        z = _same(cast(nn.Conv2d, self.snn), x)
         band = z.clamp(0, 1)
         if self.clip_slope:
             outside = z - band
             band = band + self.clip_slope * (outside - outside.detach())
-        low, high = current_band(self.lif)
+        low, high = LIFUnit(self.lif).band
         return low + (high - low) * band
 
     def cnn(self, rates: Tensor) -> Tensor:
@@ -202,6 +191,15 @@ def _apply(layer: ConvLayer, conv: nn.Conv2d, x: Tensor, rates: Tensor) -> Tenso
     if layer.relu:
         y = torch.relu(y)
     return unfold(y, layer.upsample) if layer.upsample > 1 else y
+
+
+def _conv(layer: ConvLayer, weight: np.ndarray, bias: np.ndarray) -> nn.Conv2d:
+    """A layer's convolution, with a copy of weights whose kernels are ``(k, k, C_in, C_out)``."""
+    _, k, c_in, c_out = weight.shape
+    conv = nn.Conv2d(c_in, c_out, k, layer.stride, dilation=layer.dilation, device="meta")
+    conv.weight = nn.Parameter(torch.tensor(np.ascontiguousarray(weight.transpose(3, 2, 0, 1))))
+    conv.bias = nn.Parameter(torch.tensor(bias))
+    return conv
 
 
 def _same(conv: nn.Conv2d, x: Tensor) -> Tensor:

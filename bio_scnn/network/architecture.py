@@ -1,9 +1,8 @@
-"""Architecture of the hybrid network: what it is made of, its input, its output."""
+"""Architecture of the hybrid network: its layers, its input, its output, its first weights."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from bio_scnn.network import cnn
 from bio_scnn.network.cnn import ConvLayer, Params
 from bio_scnn.network.conv2d import space_to_depth
 from bio_scnn.network.fills import FILLS, Holes, Pixels
-from bio_scnn.network.units import NEURONS, ONE_STEP_NOISE
+from bio_scnn.network.units import UNITS, Neurons
 
 IMAGE_CHANNELS = 3
 
@@ -31,7 +30,7 @@ RESIDUAL_UNIT = 0.1
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the network is made of.
+    """Layers, fills and units of a network.
 
     Attributes
     ----------
@@ -44,8 +43,7 @@ class Architecture:
     channels, kernel : int
         Feature maps of the spiking layer, and the side of its kernels.
     neurons : {'lif', 'relu', 'one-step'}
-        What turns a feature into a rate: the LIF neuron, or, to compare with it, a rectifier, or
-        the layer of the paper's forward method (noise, then one binary spike).
+        What turns a feature into a rate, a key of `bio_scnn.network.units.UNITS`.
     layers : tuple of ConvLayer
         The five layers behind it; the last must end at `output_channels` and full resolution.
     """
@@ -55,14 +53,14 @@ class Architecture:
     fold: int = 2
     channels: int = 48
     kernel: int = 3
-    neurons: Literal["lif", "relu", "one-step"] = "lif"
+    neurons: Neurons = "lif"
     layers: tuple[ConvLayer, ...] = DEFAULT_LAYERS
 
     def __post_init__(self) -> None:
         if not self.fills or not set(self.fills) <= set(FILLS):
             raise InputError(f"fills is {self.fills!r}; choose some of {', '.join(FILLS)}")
-        if self.neurons not in NEURONS:
-            raise InputError(f"neurons is {self.neurons!r}; choose from {', '.join(NEURONS)}")
+        if self.neurons not in UNITS:
+            raise InputError(f"neurons is {self.neurons!r}; choose from {', '.join(UNITS)}")
         if self.fold < 1 or self.channels < 1 or self.kernel < 1 or self.kernel % 2 == 0:
             raise InputError(
                 f"fold (={self.fold}) and channels (={self.channels}) must be at least 1, kernel "
@@ -85,19 +83,6 @@ class Architecture:
             raise InputError(
                 f"the layers end at 1/{scale:g} resolution with {channels} channels; "
                 f"they must end at full resolution with {self.output_channels}"
-            )
-
-    def require_lif(self, what: str) -> None:
-        """Refuse networks without LIF neurons where there would be nothing to simulate.
-
-        Raises
-        ------
-        InputError
-            With `what` as its subject.
-        """
-        if self.neurons != "lif":
-            raise InputError(
-                f"{what} needs a network of LIF neurons; this one has neurons = {self.neurons!r}"
             )
 
     @property
@@ -129,10 +114,6 @@ class Architecture:
     def guess(self, image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Fill the holes of an image ``(H, W, 3)`` in every way: ``(H, W, 3 len(fills))``."""
         return self.fill(image, mask, self.guess_missing(image, mask))
-
-    def feature_noise(self, std: float) -> float:
-        """Standard deviation of the features' noise: what is asked for, and the neurons' own."""
-        return float(np.hypot(std, ONE_STEP_NOISE)) if self.neurons == "one-step" else std
 
     def compose(self, fill: NDArray, output: NDArray) -> NDArray:
         """The restored image, from the first guesses and the network's output.
@@ -195,14 +176,14 @@ def network_input(architecture: Architecture, fill: NDArray, mask: NDArray) -> N
 
     Parameters
     ----------
-    fill : array, shape (N, H, W, 3 * len(fills))
+    fill : array, shape (N, H, W, 3 * len(fills)), or without N for one picture
         First guesses, in [0, 1]. Of those after the first, the network sees how they differ from
         it, in the unit of residuals: they are alike, and their difference is what tells.
-    mask : bool array, shape (N, H, W)
+    mask : bool array, shape (N, H, W), or without N
 
     Returns
     -------
-    array, shape (N, H / fold, W / fold, input_channels), of the fill's precision
+    array, shape (N, H / fold, W / fold, input_channels), or without N, of the fill's precision
     """
     first, *others = _split(fill)
     planes = [first - 0.5, mask[..., np.newaxis]]

@@ -54,8 +54,8 @@ class ConvLayer:
                 raise InputError(f"{name} of a layer is {getattr(self, name)}; it must be >= 1")
 
 
-class Trace(NamedTuple):
-    """What one layer's backward pass needs of its forward pass."""
+class LayerTape(NamedTuple):
+    """Input and output of one layer, which its backward rule needs."""
 
     x: Array  # input, rates appended
     y: Array  # output of the rectification, before upsampling
@@ -87,9 +87,9 @@ def forward(
     params: Params,
     rates: Array,
     *,
-    keep: bool = False,
+    tapes: list[LayerTape] | None = None,
     pool: Executor | None = None,
-) -> tuple[Array, list[Trace]]:
+) -> Array:
     """Run the CNN on normalised firing rates.
 
     The layers see the rates less 1/2: a common positive offset of all inputs would dominate the
@@ -100,17 +100,15 @@ def forward(
     layers : tuple of ConvLayer
     params : dict of arrays
     rates : array, shape (N, H, W, C)
-    keep : bool
-        Also return what `backward` needs; otherwise the list is empty.
+    tapes : list, optional
+        Given a tape of each layer, for `backward`.
     pool : concurrent.futures.Executor, optional
         Threads for `bio_scnn.network.conv2d.conv2d`.
 
     Returns
     -------
-    y : array, shape (N, H', W', C')
-    traces : list of Trace
+    array, shape (N, H', W', C')
     """
-    traces = []
     x: Array
     x = rates = rates - rates.dtype.type(0.5)
     for name, layer in zip(layer_names(layers), layers, strict=True):
@@ -126,14 +124,14 @@ def forward(
             relu=layer.relu,
             pool=pool,
         )
-        if keep:
-            traces.append(Trace(x, y))
+        if tapes is not None:
+            tapes.append(LayerTape(x, y))
         x = depth_to_space(y, layer.upsample) if layer.upsample > 1 else y
-    return x, traces
+    return x
 
 
 def backward(
-    layers: tuple[ConvLayer, ...], params: Params, traces: list[Trace], dy: Array
+    layers: tuple[ConvLayer, ...], params: Params, tapes: list[LayerTape], dy: Array
 ) -> tuple[Array, Params]:
     """Carry a cotangent of the output back to the rates and the parameters.
 
@@ -141,8 +139,8 @@ def backward(
     ----------
     layers, params
         What `forward` was given.
-    traces : list of Trace
-        What it kept.
+    tapes : list of LayerTape
+        What it recorded.
     dy : array, shape of the output
 
     Returns
@@ -152,7 +150,7 @@ def backward(
     """
     grads: Params = {}
     drates: Array | None = None
-    rows = list(zip(layer_names(layers), layers, traces, strict=True))
+    rows = list(zip(layer_names(layers), layers, tapes, strict=True))
     for name, layer, (x, y) in reversed(rows):
         if layer.upsample > 1:
             dy = space_to_depth(dy, layer.upsample)
@@ -165,7 +163,7 @@ def backward(
         if layer.residual:
             dx += dy
         if layer.see_rates:
-            c_own = x.shape[-1] - traces[0].x.shape[-1]
+            c_own = x.shape[-1] - tapes[0].x.shape[-1]
             drates = dx[..., c_own:] if drates is None else drates + dx[..., c_own:]
             dx = dx[..., :c_own]
         dy = dx

@@ -313,14 +313,14 @@ def _backward_winograd(same: _Unstrided, dy: Array) -> tuple[Array, Array]:
 
 
 def space_to_depth(x: Array, factor: int) -> Array:
-    """Fold ``factor x factor`` pixels into channels: ``(N, H, W, C) -> (N, H/f, W/f, f*f*C)``."""
-    n, h, w, c = x.shape
-    folded = x.reshape(n, h // factor, factor, w // factor, factor, c)
-    return folded.transpose(0, 1, 3, 2, 4, 5).reshape(n, h // factor, w // factor, -1)
+    """Fold ``f x f`` pixels into channels: ``(..., H, W, C) -> (..., H/f, W/f, f*f*C)``."""
+    *batch, h, w, c = x.shape
+    folded = x.reshape(*batch, h // factor, factor, w // factor, factor, c)
+    return folded.swapaxes(-4, -3).reshape(*batch, h // factor, w // factor, -1)
 
 
 def depth_to_space(x: Array, factor: int) -> Array:
     """Unfold channels into pixels: the inverse, and the adjoint, of `space_to_depth`."""
-    n, h, w, c = x.shape
-    folded = x.reshape(n, h, w, factor, factor, c // factor**2)
-    return folded.transpose(0, 1, 3, 2, 4, 5).reshape(n, h * factor, w * factor, -1)
+    *batch, h, w, c = x.shape
+    folded = x.reshape(*batch, h, w, factor, factor, c // factor**2)
+    return folded.swapaxes(-4, -3).reshape(*batch, h * factor, w * factor, -1)

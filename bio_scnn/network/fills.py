@@ -25,7 +25,7 @@ _SLAB = 2**20  # pixels that are looked at together where a fill needs all known
 
 
 class Pixels(Protocol):
-    """What the fills need of an image ``(H, W, C)``: an array, or what is indexed like one."""
+    """An image ``(H, W, C)``: an array, or anything that is indexed like one."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -41,7 +41,7 @@ class _Laplacian(NamedTuple):
     here: NDArray[np.intp]  # the row of each missing pixel
 
     def of(self, some: NDArray[np.intp] | slice) -> _Laplacian:
-        """The same for some of the missing pixels, if no row couples them to others."""
+        """Rows of some of the missing pixels, if none couples them to others."""
         return _Laplacian(self.missing[:, some], self.known, self.here[some])
 
     def independent(self) -> list[NDArray[np.intp] | slice]:
@@ -62,7 +62,7 @@ class _Laplacian(NamedTuple):
 
 @dataclass(frozen=True)
 class Holes:
-    """What is missing of an image, and the equations there, which several fills share."""
+    """Missing pixels of an image, and the equations there, which several fills share."""
 
     image: Pixels
     mask: NDArray[np.bool_]
@@ -226,7 +226,7 @@ def _laplacian(image: Pixels, mask: NDArray[np.bool_]) -> _Laplacian:
             yield having, place[having] + d_row * width + d_column
 
     def value(place: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Of known pixels; zero where they are missing."""
+        """Values of known pixels; zero where they are missing."""
         where = np.divmod(place, width)
         return np.where(mask[where][:, np.newaxis], 0.0, image[where].astype(np.float64))
 

@@ -17,7 +17,7 @@ from bio_scnn.network.architecture import Architecture
 from bio_scnn.network.cnn import ConvLayer, layer_names
 from bio_scnn.network.conv2d import same_padding
 from bio_scnn.network.hybrid import HybridSCNN
-from bio_scnn.network.units import current_band
+from bio_scnn.network.units import LIFUnit
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.runtime.config import to_table
 from bio_scnn.runtime.files import write_whole
@@ -84,7 +84,7 @@ def export_nir(
     if part not in ("all", "spiking"):
         raise InputError(f"part {part!r} is unknown; choose from all, spiking")
     a = model.architecture
-    a.require_lif("export_nir")
+    model.unit.require_lif("export_nir")
     rows, columns = input_shape
     if min(rows, columns) < 1 or rows % a.multiple or columns % a.multiple:
         raise InputError(
@@ -117,7 +117,7 @@ def export_nir(
 def not_in_nir(
     architecture: Architecture, lif: LIFParameters, part: Literal["all", "spiking"] = "all"
 ) -> list[str]:
-    """What of a network, or of its spiking part, NIR has no words for."""
+    """Parts of a network, or of its spiking part, that NIR has no words for."""
     folding = " and the folding of pixels into channels" if architecture.fold > 1 else ""
     lost = [
         f"the fills{folding} before the first convolution",
@@ -148,7 +148,7 @@ def _spiking(model: HybridSCNN, size: tuple[int, int]) -> tuple[dict[str, Any], 
 
     a, p = model.architecture, model.lif
     shape = (a.channels, *size)
-    low, high = current_band(p)
+    low, high = LIFUnit(p).band
 
     def full(value: float) -> NDArray[np.float64]:
         return np.full(shape, value)

@@ -1,6 +1,6 @@
 """The hybrid network in PyTorch, with the same weights: what a deep-learning user can build on.
 
-PyTorch is optional and imported when `to_torch` is called; the modules are in `torch_layers`.
+PyTorch is optional and imported when `to_torch` is called; the modules are in `_torch_layers`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def to_torch(
         from the spikes of any layer, `NumpyRates` wraps what takes and gives NumPy arrays,
         such as `bio_scnn.crossval.networks.readout.adapter_rates`.
     clip_slope : float
-        As in `bio_scnn.network.units.encoder_backward`; 0 gives the exact gradient.
+        As in `bio_scnn.network.units.Unit.backward`; 0 gives the exact gradient.
 
     Returns
     -------

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.network.architecture import IMAGE_CHANNELS, Architecture, network_input
-from bio_scnn.network.hybrid import (
-    HybridSCNN,
-    SpikingOptions,
-)
+from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.network.options import SpikingOptions
 from bio_scnn.restoration.picture import UnitPicture
 from bio_scnn.restoration.result import _SHOWN_MAPS, RateMaps, Restoration, _seen_whole
 from bio_scnn.restoration.tiling import Orientation, Rectangle, Tile, tiles
@@ -80,7 +78,7 @@ def _restore_colour(
             pad = [(0, -side % m) for side in tile_mask.shape]
             fills.append(np.pad(tile_fill, [*pad, (0, 0)], mode="edge"))
             tile_mask = np.pad(tile_mask, pad)
-            x = network_input(architecture, fills[-1][np.newaxis], tile_mask[np.newaxis])[0]
+            x = network_input(architecture, fills[-1], tile_mask)
             with result.timed("convolution"):
                 features.append(network.features(x, options, rngs[number]))
         return _Convolved(together, fills, features)
@@ -105,7 +103,7 @@ def _restore_colour(
         for number, tile_fill, u in zip(convolved.numbers, convolved.fills, fired, strict=True):
             turn, part = parts[number]
             with result.timed("cnn"):
-                tile = network.restore(tile_fill, u)
+                tile = network.decode(tile_fill, u)
             total[rows_of(turn, part.core)] += tile[part.inner][turn.view(mask)[part.core]]
             if rates is not None and turn == turns[0]:
                 if shown is None:

@@ -12,13 +12,8 @@ from numpy.typing import NDArray
 from bio_scnn.errors import InputError
 from bio_scnn.network.architecture import IMAGE_CHANNELS
 from bio_scnn.network.checkpoint import load_model, model_path
-from bio_scnn.network.hybrid import (
-    HybridSCNN,
-    Quality,
-    SpikingOptions,
-    check_quality,
-    spiking_options,
-)
+from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.network.options import Quality, SpikingOptions, check_quality, spiking_options
 from bio_scnn.restoration.colour import _restore_colour
 from bio_scnn.restoration.picture import UnitPicture, _check, _colour_groups, unit_range
 from bio_scnn.restoration.result import _SHOWN_MAPS, RateMaps, Restoration

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from bio_scnn.data.images import from_float, to_float
 from bio_scnn.network.fills import biharmonic_fill, harmonic_fill, mean_fill
-from bio_scnn.network.hybrid import HybridSCNN, Quality, SpikingOptions
+from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.network.options import Quality, SpikingOptions
 from bio_scnn.restoration.inpainting import restore
 
 Method = Callable[[NDArray, NDArray[np.bool_]], NDArray]

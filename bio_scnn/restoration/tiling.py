@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.network.hybrid import Quality
+from bio_scnn.network.options import Quality
 
 LARGEST = 512  # pixels; bounds what a rectangle's convolutions and neurons need in memory
 # What a rectangle costs apart from its pixels, in pixels.

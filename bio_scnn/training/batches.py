@@ -1,4 +1,4 @@
-"""Batches of patches with holes, made ahead of training."""
+"""Batches of patches with holes, made ahead of training in a process of their own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _GROUP = 8
 
 
 class Batch(NamedTuple):
-    """Images ``(N, H, W, 3)``, masks ``(N, H, W)``, and the loss's weight of every pixel."""
+    """Images ``(N, H, W, 3)`` with fills and masks, and the loss's weight of every pixel."""
 
     truth: Array
     fill: Array
@@ -58,6 +58,11 @@ def prepare(
     mask = np.stack(
         [random_training_mask((size, size), rng, settings.varied_masks) for _ in truth]
     )
+    return fill_holes(truth, mask, architecture)
+
+
+def fill_holes(truth: Array, mask: NDArray[np.bool_], architecture: Architecture) -> Prepared:
+    """Fill the holes of images in the architecture's ways."""
     fill = [architecture.guess(*pair) for pair in zip(truth, mask, strict=True)]
     return Prepared(truth, np.stack(fill).astype(truth.dtype), mask)
 
@@ -106,8 +111,7 @@ def batch_of(
     truth: Array, mask: NDArray[np.bool_], architecture: Architecture, loss: str
 ) -> Batch:
     """Fill the holes of images and weigh their pixels."""
-    fill = [architecture.guess(*pair) for pair in zip(truth, mask, strict=True)]
-    return weigh(Prepared(truth, np.stack(fill).astype(truth.dtype), mask), architecture, loss)
+    return weigh(fill_holes(truth, mask, architecture), architecture, loss)
 
 
 def weigh(prepared: Prepared, architecture: Architecture, loss: str) -> Batch:

@@ -1,4 +1,4 @@
-"""Training: batches, loss and gradients, and a loop that can stop and go on bit for bit.
+"""The loop of training, which can stop and go on bit for bit.
 
 A batch is a function of the seed and the step alone, and the images of a batch are dealt out to
 a fixed number of shards whose gradients are added in order. A run that is killed and resumed
@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from bio_scnn.network.architecture import Architecture
 from bio_scnn.network.cnn import Params
+from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.runtime.places import Cluster
 from bio_scnn.training.batches import Batch
@@ -26,19 +27,15 @@ from bio_scnn.training.state import TrainingState, descend
 
 def shard_gradients(
     numbered: tuple[int, Batch],
-    params: Params,
-    architecture: Architecture,
-    lif: LIFParameters,
+    model: HybridSCNN,
     settings: TrainingSettings,
     step: int,
 ) -> tuple[float, Params]:
     """Loss and gradients of one shard of a step's batch, which is given with its number."""
     part, shard = numbered
     rng = np.random.default_rng([settings.seed, 2, step, part])
-    noise = feature_noise(architecture, settings, shard, rng)
-    return loss_and_grads(
-        architecture, params, lif, shard, clip_slope=settings.clip_slope, feature_noise=noise
-    )
+    noise = feature_noise(model, settings, shard, rng)
+    return loss_and_grads(model, shard, clip_slope=settings.clip_slope, feature_noise=noise)
 
 
 def fit(
@@ -85,7 +82,7 @@ def fit(
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads or parts) as pool:
         for batch in source:
             shards = [(part, batch.shard(part, parts)) for part in range(parts)]
-            shared = (state.params, architecture, lif, settings, state.step)
+            shared = (HybridSCNN(architecture, state.params, lif), settings, state.step)
             if cluster is None:
                 jobs = [pool.submit(shard_gradients, shard, *shared) for shard in shards]
                 found = [job.result() for job in jobs]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bio_scnn.network.conv2d import Array
 from bio_scnn.training.settings import TrainingSettings
-
-Array = NDArray[np.floating]
 
 # Coefficients of the quintic that is iterated, and how often (Jordan et al., 2024). They draw
 # singular values from 0.01 to 1 near 1, into 0.7 to 1.2, as fast as a quintic can.

@@ -8,16 +8,15 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tomli_w
 
 from bio_scnn.data.masks import MASK_KINDS
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import load_tensors, save_tensors
-from bio_scnn.runtime.config import from_table, read_toml, to_table
+from bio_scnn.network.cnn import Params
+from bio_scnn.runtime.config import from_table, read_toml
 from bio_scnn.runtime.files import write_whole
-from bio_scnn.training import loop as training
 from bio_scnn.training.settings import Config
 from bio_scnn.training.state import TrainingState
 
@@ -72,7 +71,7 @@ def save_state(
     metadata = {
         "format": STATE_FORMAT,
         "step": str(state.step),
-        "config": json.dumps(_comparable(config)),
+        "config": json.dumps(config.portable()),
         "log": json.dumps(log),
         "photographs": photographs,
     }
@@ -86,7 +85,9 @@ def load_state(path: Path, config: Config, photographs: str) -> tuple[TrainingSt
     tensors, metadata = load_tensors(path, STATE_FORMAT)
     if metadata["photographs"] != photographs:
         raise InputError(f"{path} was started with other photographs; give the same --data")
-    stored, asked = json.loads(metadata["config"]), _comparable(config)
+    # A setting that the file does not know yet had the value that is the default.
+    written = from_table(Config, json.loads(metadata["config"]), f"{path}, config")
+    stored, asked = written.portable(), config.portable()
     for table in asked:
         for name in asked[table]:
             if stored[table].get(name) != asked[table][name]:
@@ -94,19 +95,11 @@ def load_state(path: Path, config: Config, photographs: str) -> tuple[TrainingSt
                     f"{path} was started with {table}.{name} = {stored[table].get(name)!r}, not "
                     f"{asked[table][name]!r}; resume with the same settings, or start anew"
                 )
-    parts: dict[str, training.Params] = {"params": {}, "m": {}, "v": {}, "ema": {}}
+    parts: dict[str, Params] = {"params": {}, "m": {}, "v": {}, "ema": {}}
     for key, value in tensors.items():
         part, _, name = key.partition("/")
         parts[part][name] = value
     return TrainingState(int(metadata["step"]), **parts), json.loads(metadata["log"])
-
-
-def _comparable(config: Config) -> dict[str, Any]:
-    """The configuration as JSON gives it back, without where the data happen to lie."""
-    table = json.loads(json.dumps(to_table(config)))
-    for name in ("folder", "val_folder", "memory_mb"):
-        del table["data"][name]
-    return table
 
 
 def write_log(path: Path, log: Log) -> None:
@@ -143,6 +136,6 @@ def keep_config(path: Path, config: Config) -> None:
     """Write the configuration, unless the file says the same already, perhaps with comments."""
     if path.exists():
         with contextlib.suppress(InputError):
-            if _comparable(from_table(Config, read_toml(path), str(path))) == _comparable(config):
+            if from_table(Config, read_toml(path), str(path)).portable() == config.portable():
                 return
-    write_whole(path, tomli_w.dumps(_comparable(config)).encode())
+    write_whole(path, tomli_w.dumps(config.portable()).encode())

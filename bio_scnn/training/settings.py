@@ -1,23 +1,23 @@
-"""Settings of a training run."""
+"""Settings of a training run, and the whole configuration that they are a part of."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from bio_scnn.data.datasets import (
-    DataSettings,
-)
+from bio_scnn.data.datasets import DataSettings
 from bio_scnn.errors import InputError
 from bio_scnn.network.architecture import Architecture
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+from bio_scnn.runtime.config import to_table
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a model is trained; every field may stand in a configuration's training table.
+    """Settings of a training; every field may stand in a configuration's training table.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class TrainingSettings:
     feature_noise : tuple of float
         Standard deviations of the static noise on the features; every patch is given one of them.
     clip_slope : float
-        See `bio_scnn.network.units.encoder_backward`.
+        See `bio_scnn.network.units.Unit.backward`.
     seed : int
         Of everything: weights, patches, masks, noise.
     shards : int
@@ -126,3 +126,10 @@ class Config:
                 f"reuse is {self.training.reuse}; patches that are shown again are recoloured, "
                 "which a zero fill does not follow: set reuse to 1"
             )
+
+    def portable(self) -> dict[str, Any]:
+        """The configuration as JSON gives it back, without where the data happen to lie."""
+        table = json.loads(json.dumps(to_table(self)))
+        for name in ("folder", "val_folder", "memory_mb"):
+            del table["data"][name]
+        return table

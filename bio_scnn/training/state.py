@@ -11,6 +11,7 @@ import numpy as np
 from bio_scnn.network.architecture import Architecture, init_params
 from bio_scnn.network.cnn import Params
 from bio_scnn.network.conv2d import Array
+from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.training.batches import Batch
 from bio_scnn.training.gradients import scale_features
 from bio_scnn.training.optimizers import adam, learning_rate, muon
@@ -39,10 +40,11 @@ class TrainingState:
 def initial_state(
     architecture: Architecture, settings: TrainingSettings, batch: Batch
 ) -> TrainingState:
-    """Random weights, with the first layer scaled on a batch."""
-    params = init_params(architecture, np.random.default_rng([settings.seed, 0]))
-    params = scale_features(params, architecture, batch)
-    params = {name: value.astype(batch.truth.dtype) for name, value in params.items()}
+    """Random weights in the batch's precision, with the first layer scaled on it."""
+    model = HybridSCNN(
+        architecture, init_params(architecture, np.random.default_rng([settings.seed, 0]))
+    )
+    params = scale_features(model, batch).astype(batch.truth.dtype).params
     zeros = {name: np.zeros_like(value) for name, value in params.items()}
     return TrainingState(0, params, zeros, zeros, params)
 

@@ -9,15 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bio_scnn.data.datasets import (
-    embedded_images,
-    validation_crops,
-)
+from bio_scnn.data.datasets import embedded_images, validation_crops
 from bio_scnn.data.masks import MASK_KINDS, make_mask
 from bio_scnn.errors import InputError
+from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.restoration.metrics import hole_psnr, mse
-from bio_scnn.training import loop as training
-from bio_scnn.training.gradients import forward
+from bio_scnn.training.batches import fill_holes
 from bio_scnn.training.settings import Config
 
 
@@ -40,22 +37,21 @@ class ValidationSet:
         for number, kind in enumerate(MASK_KINDS):
             rng = np.random.default_rng([seed, 3, number])
             masks[kind] = np.stack([make_mask(kind, (size, size), rng) for _ in truth])
-            pairs = zip(truth, masks[kind], strict=True)
-            filled = [config.architecture.guess(*pair).astype(truth.dtype) for pair in pairs]
-            fills[kind] = np.stack(filled)
+            fills[kind] = fill_holes(truth, masks[kind], config.architecture).fill
         return cls(truth, masks, fills)
 
-    def scores(self, config: Config, params: training.Params) -> dict[str, float]:
-        """Mean hole PSNR (dB) by kind of mask, and the MSE of the network's whole output."""
+    def scores(self, model: HybridSCNN, seed: int) -> dict[str, float]:
+        """Mean hole PSNR (dB) by kind of mask, and the MSE of the network's whole output.
+
+        Noise that belongs to the units is drawn from the seed.
+        """
         means: dict[str, float] = {}
         errors = []
-        rng = np.random.default_rng([config.training.seed, 6])
+        rng = np.random.default_rng([seed, 6])
         for kind, masks in self.masks.items():
             psnr = []
             for truth, mask, fill in zip(self.truth, masks, self.fills[kind], strict=True):
-                restored = forward(
-                    config.architecture, params, config.lif, fill[None], mask[None], rng
-                )[0]
+                restored = model.forward(fill[np.newaxis], mask[np.newaxis], rng=rng)[0]
                 restored = np.clip(restored, 0, 1)
                 psnr.append(hole_psnr(restored, truth, mask))
                 errors.append(mse(restored, truth))

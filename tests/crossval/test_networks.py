@@ -16,7 +16,7 @@ from bio_scnn.crossval.networks.report import draw, middle, table_of, validate_n
 from bio_scnn.crossval.protocol import Adapter, Capabilities
 from bio_scnn.data.images import write_image
 from bio_scnn.network.conv2d import conv2d
-from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.network.options import SpikingOptions
 from bio_scnn.neuron.closed_form import first_spike_ms
 from bio_scnn.neuron.trace import Trace
 from bio_scnn.restoration.inpainting import restore

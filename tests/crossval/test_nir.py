@@ -18,8 +18,7 @@ from bio_scnn.crossval.protocol import CannotRepresent
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.cnn import ConvLayer
-from bio_scnn.network.hybrid import SpikingOptions
-from bio_scnn.network.units import encode, normalise
+from bio_scnn.network.units import LIFUnit
 from bio_scnn.neuron.trace import mean_rate_hz
 
 peer = pytest.mark.peer
@@ -351,15 +350,16 @@ def test_what_is_written_computes_what_the_network_does(tmp_path, architecture):
     rng = np.random.default_rng(0)
     size = graph.nodes["input"].input_type["input"]
     x = rng.uniform(-0.5, 1, (*size[1:], size[0]))
-    z = model.features(x, SpikingOptions(), rng)
+    z = model.features(x)
     features = run("snn", torch.tensor(x).permute(2, 0, 1))
     np.testing.assert_allclose(last(features), z, atol=1e-12)
     assert graph.nodes["encode"].metadata["before"] == "clip to [0, 1]"
-    current = encode(z)
+    neuron = LIFUnit(model.lif)
+    current = neuron.currents(z)
     np.testing.assert_allclose(last(run("encode", features.clamp(0, 1))), current, rtol=1e-13)
     rate_hz = firing_rate(current)
     seen = normalised = run("normalise", torch.tensor(rate_hz).permute(2, 0, 1))
-    np.testing.assert_allclose(last(normalised), normalise(rate_hz) - 0.5, atol=1e-12)
+    np.testing.assert_allclose(last(normalised), neuron.normalise(rate_hz) - 0.5, atol=1e-12)
     for name, layer in zip([f"conv{n}" for n in range(2, 7)], architecture.layers, strict=True):
         said = graph.nodes[name].metadata
         assert ("before" in said) == layer.see_rates
@@ -376,7 +376,7 @@ def test_what_is_written_computes_what_the_network_does(tmp_path, architecture):
             folded = seen.reshape(u, u, c // u**2, h, w).permute(2, 3, 0, 4, 1)
             seen = folded.reshape(c // u**2, h * u, w * u)
     fill = rng.random((16, 24, 3 * len(architecture.fills)))
-    expected = model.restore(fill, normalise(rate_hz))
+    expected = model.decode(fill, neuron.normalise(rate_hz))
     output = last(seen)
     if architecture.residual:
         assert "add a residual" in graph.nodes["conv6"].metadata["after"]
@@ -412,10 +412,10 @@ def test_the_spiking_part_runs_where_it_is_imported(tmp_path):
         warnings.filterwarnings("ignore", "nirtorch.load is being", DeprecationWarning)
         module = quiet_import("norse.torch").from_nir(graph, dt=1e-4, ignore_warnings=True)
     x = np.random.default_rng(0).uniform(0, 1, graph.nodes["input"].input_type["input"])
-    z = model.features(np.moveaxis(x, 0, -1), SpikingOptions(), None)
+    z = model.features(np.moveaxis(x, 0, -1))
     inside = (z > 0.02) & (z < 0.98)
     assert inside.mean() > 0.1
-    expected = firing_rate(encode(z, lif), replace(lif, t_ref_ms=0.0))
+    expected = firing_rate(LIFUnit(lif).currents(z), replace(lif, t_ref_ms=0.0))
     count, state = 0, None
     with torch.no_grad():
         for _ in range(1000):

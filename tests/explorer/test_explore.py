@@ -20,8 +20,8 @@ from bio_scnn.explorer.page import LEVELS
 from bio_scnn.explorer.window import place, record_window
 from bio_scnn.network.architecture import network_input
 from bio_scnn.network.checkpoint import save_model
-from bio_scnn.network.hybrid import SpikingOptions
-from bio_scnn.network.units import encode
+from bio_scnn.network.options import SpikingOptions
+from bio_scnn.network.units import LIFUnit
 from bio_scnn.neuron.closed_form import first_spike_ms, membrane, spike_times
 from bio_scnn.neuron.simulation import simulate
 
@@ -134,7 +134,7 @@ def test_the_neurons_are_those_of_the_restoration(centre):
     fill = architecture.guess(np.where(mask[..., np.newaxis], 0, image / 255), mask)
     pad = [(0, -n % architecture.multiple) for n in mask.shape]
     fill, padded = np.pad(fill, [*pad, (0, 0)], mode="edge"), np.pad(mask, pad)
-    x = network_input(architecture, fill[np.newaxis], padded[np.newaxis])[0]
+    x = network_input(architecture, fill, padded)
     z = network.features(x, options, np.random.default_rng(0))
     rows = slice(window.top, window.top + 10)
     columns = slice(window.left, window.left + 10)
@@ -145,7 +145,7 @@ def test_the_neurons_are_those_of_the_restoration(centre):
     np.testing.assert_allclose(mine, theirs, rtol=1e-11)
     spread = rates[rows, columns].std(axis=(0, 1))
     assert set(window.maps) == set(np.argsort(-spread)[:2])
-    np.testing.assert_array_equal(window.current, encode(window.z))
+    np.testing.assert_array_equal(window.current, LIFUnit().currents(window.z))
     blocks = padded.reshape(padded.shape[0] // 2, 2, -1, 2).sum(axis=(1, 3))
     np.testing.assert_array_equal(window.missing, blocks[rows, columns])
 

@@ -14,12 +14,11 @@ from bio_scnn.crossval.networks.readout import adapter_rates
 from bio_scnn.network.architecture import network_input
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.cnn import ConvLayer
-from bio_scnn.network.hybrid import SpikingOptions
 from bio_scnn.network.torch_model import to_torch
-from bio_scnn.network.units import encode
+from bio_scnn.network.units import LIFUnit
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.training.batches import batch_of
-from bio_scnn.training.gradients import forward, loss_and_grads
+from bio_scnn.training.gradients import loss_and_grads
 
 peer = pytest.mark.peer
 ODD = dataclasses.replace(  # kernels whose padding is uneven
@@ -56,12 +55,11 @@ def random(architecture):
 def test_output_is_that_of_the_numpy_network(architecture):
     pytest.importorskip("torch")
     model, batch = random(architecture), batch_for(architecture)
-    x = network_input(architecture, batch.fill, batch.mask)[0]
-    options = SpikingOptions(engine="closed-form")
-    rng = np.random.default_rng(0)
-    rates = model.fire(model.features(x, options, rng), options, rng).rates
+    rates = model.fire(
+        model.features(network_input(architecture, batch.fill[0], batch.mask[0]))
+    ).rates
     assert rates.std() > 0.05
-    expected = model.restore(batch.fill[0], rates)
+    expected = model.decode(batch.fill[0], rates)
     found = last_first(to_torch(model)(tensor_input(architecture, batch)))[0]
     assert np.abs(found - expected).max() < 1e-10
     # The same network with one weight changed is told apart.
@@ -79,13 +77,9 @@ def test_output_is_that_of_the_numpy_network(architecture):
 def test_gradients_are_those_of_the_numpy_network(architecture, clip_slope):
     torch = pytest.importorskip("torch")
     model, batch = random(architecture), batch_for(architecture)
-    z = model.features(
-        network_input(architecture, batch.fill, batch.mask)[0], SpikingOptions(), None
-    )
+    z = model.features(network_input(architecture, batch.fill, batch.mask))
     assert 0.01 < np.mean((z < 0) | (z > 1)) < 0.99  # both sides of the clip are there
-    loss, expected = loss_and_grads(
-        architecture, model.params, model.lif, batch, clip_slope=clip_slope
-    )
+    loss, expected = loss_and_grads(model, batch, clip_slope=clip_slope)
     network = to_torch(model, clip_slope=clip_slope)
     error = network(tensor_input(architecture, batch)).permute(0, 2, 3, 1)
     error = error - torch.from_numpy(batch.truth)
@@ -127,7 +121,7 @@ def test_shipped_file_loads_directly(name):
     assert network.load_state_dict(load_file(path)).missing_keys == []
     batch = batch_for(model.architecture)
     fill = batch.fill.astype(np.float32)
-    expected = forward(model.architecture, model.params, model.lif, fill, batch.mask)
+    expected = model.forward(fill, batch.mask)
     x = torch.from_numpy(network_input(model.architecture, fill, batch.mask))
     found = last_first(network(x.permute(0, 3, 1, 2)))
     assert found.dtype == np.float32
@@ -267,5 +261,5 @@ def test_importing_does_not_load_pytorch():
 
 def test_currents_of_the_encoder_span_the_band():
     # What the first layers of both networks share, and the other tests rely on.
-    currents = encode(np.array([-1.0, 0.0, 1.0, 2.0]))
+    currents = LIFUnit().currents(np.array([-1.0, 0.0, 1.0, 2.0]))
     np.testing.assert_allclose(firing_rate(currents), [100, 100, 200, 200], rtol=1e-13)

@@ -16,7 +16,8 @@ from scipy.integrate import solve_ivp
 from bio_scnn.network import cnn
 from bio_scnn.network.architecture import network_input
 from bio_scnn.network.checkpoint import load_model, model_path
-from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.network.options import SpikingOptions
+from bio_scnn.network.units import LIFUnit
 from bio_scnn.neuron.closed_form import current_for_rate, membrane, spike_times
 from bio_scnn.neuron.parameters import TABLE_1
 from figures import figure1_architecture as architecture
@@ -71,11 +72,11 @@ def test_shapes_are_those_of_the_arrays_of_a_restoration(monkeypatch, tiny):
     monkeypatch.setattr(cnn, "conv2d", spy)
     picture, mask = photograph(*SHAPE) / 255, hole(*SHAPE)
     fill = tiny.guess(picture, mask)
-    x = network_input(tiny, fill[np.newaxis], mask[np.newaxis])[0]
+    x = network_input(tiny, fill, mask)
     options, rng = SpikingOptions(), np.random.default_rng(0)
     features = model.features(x, options, rng)
     spikes = model.fire(features, options, rng)
-    restored = model.restore(fill, spikes.rates)
+    restored = model.decode(fill, spikes.rates)
 
     stages = stages_of(data)
     assert ("fold" in stages) == (tiny.fold > 1)
@@ -127,7 +128,8 @@ def test_spikes_are_the_closed_form_s():
     z = np.random.default_rng(0).uniform(-0.2, 1.2, (3, 3, 6))
     trains = architecture.spike_trains(model, z)
     features = np.sort(z[1, 1])[np.linspace(0, 5, 8).astype(int)]
-    for train, current in zip(trains, architecture.encode(features), strict=True):
+    currents = LIFUnit(model.lif).currents(features)
+    for train, current in zip(trains, currents, strict=True):
         np.testing.assert_allclose(train, spike_times(current, 50.0), atol=6e-4)
 
 

@@ -17,7 +17,7 @@ from bio_scnn.data.masks import MASK_KINDS
 from bio_scnn.network.architecture import Architecture
 from bio_scnn.network.checkpoint import model_path
 from bio_scnn.network.conv2d import conv2d
-from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.network.options import SpikingOptions
 from bio_scnn.neuron.closed_form import spike_times
 from bio_scnn.restoration.methods import network
 from bio_scnn.restoration.metrics import evaluate, hole_psnr

@@ -11,7 +11,7 @@ from bio_scnn.data.masks import MASK_KINDS, make_mask
 from bio_scnn.network.architecture import Architecture
 from bio_scnn.network.cnn import ConvLayer
 from bio_scnn.network.fills import biharmonic_fill, harmonic_fill
-from bio_scnn.network.hybrid import SpikingOptions, spiking_options
+from bio_scnn.network.options import SpikingOptions, spiking_options
 from bio_scnn.restoration.metrics import hole_psnr
 
 CLOSED = SpikingOptions(engine="closed-form")

@@ -15,7 +15,7 @@ from bio_scnn.data.masks import make_mask
 from bio_scnn.network import fills
 from bio_scnn.network.architecture import Architecture
 from bio_scnn.network.fills import biharmonic_fill, fill, harmonic_fill, mean_fill, zero_values
-from bio_scnn.network.hybrid import SpikingOptions
+from bio_scnn.network.options import SpikingOptions
 from bio_scnn.restoration.picture import UnitPicture, unit_range
 from bio_scnn.restoration.tiling import orientations
 

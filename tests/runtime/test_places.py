@@ -19,14 +19,14 @@ from waiting import alive, wait_for
 from bio_scnn import InputError, __version__, train, validate
 from bio_scnn.data.images import write_image
 from bio_scnn.network.checkpoint import load_model, save_model
+from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.neuron.parameters import TABLE_1
 from bio_scnn.run_inpaint import main
 from bio_scnn.runtime import places as engines
 from bio_scnn.runtime.places import Failure, Here, engine
 from bio_scnn.runtime.processes import threads
-from bio_scnn.training import loop as training
 from bio_scnn.training.batches import batch_of
-from bio_scnn.training.loop import shard_gradients
+from bio_scnn.training.loop import fit, shard_gradients
 from bio_scnn.training.settings import TrainingSettings
 from bio_scnn.training.state import initial_state
 
@@ -302,7 +302,7 @@ def test_training_on_a_cluster_is_training_here(address, tmp_path):
 
 
 def learning_case(shards, dtype=np.float32, size=64, **changes):
-    """Six steps on six patches: what `training.fit` needs but for the engine."""
+    """Six steps on six patches: what `fit` needs but for the engine."""
     rng = np.random.default_rng(3)
     truth = np.stack([photograph(size, size + 16 * n)[:, -size:] for n in range(6)]) / 255
     mask = rng.random((6, size // 4, size // 4)).repeat(4, 1).repeat(4, 2) < 0.2
@@ -314,7 +314,7 @@ def learning_case(shards, dtype=np.float32, size=64, **changes):
 def learn(state, batch, settings, **where):
     """Losses of every step, and the last state."""
     losses = []
-    end = training.fit(
+    end = fit(
         state,
         iter([batch] * settings.steps),
         SMALL,
@@ -370,7 +370,7 @@ def test_a_shard_that_fails_ends_the_training(address):
         with pytest.raises(InputError, match="a task on the cluster failed: ValueError"):
             learn(state, broken, settings, cluster=cluster)
         shards = [(part, batch.shard(part, 2)) for part in range(2)]
-        shared = (state.params, SMALL, TABLE_1, settings, 0)
+        shared = (HybridSCNN(SMALL, state.params), settings, 0)
         assert len(cluster.all(shard_gradients, shards, *shared)) == 2
 
 

@@ -51,4 +51,4 @@ def random_model(architecture=SMALL, seed=0, last="conv6"):
     params = init_params(architecture, rng)
     kernel = params[f"{last}.weight"]  # zero at the start of training if a residual is learnt
     kernel[:] = rng.standard_normal(kernel.shape) * np.sqrt(2 / kernel[..., 0].size)
-    return HybridSCNN(architecture, scale_features(params, architecture, batch))
+    return scale_features(HybridSCNN(architecture, params), batch)

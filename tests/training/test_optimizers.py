@@ -1,11 +1,11 @@
-"""Muon against the singular value decomposition, and against PyTorch's."""
+"""Muon against the singular value decomposition and PyTorch's, and the learning rate."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 
-from bio_scnn.training.optimizers import muon, orthogonalise
+from bio_scnn.training.optimizers import learning_rate, muon, orthogonalise
 from bio_scnn.training.settings import TrainingSettings
 from bio_scnn.training.state import TrainingState, descend
 
@@ -89,3 +89,13 @@ def test_muon_agrees_with_pytorch():
     moved = np.linalg.norm(ours - start)
     off = np.linalg.norm(ours - theirs.detach().numpy())
     assert off < 0.02 * moved  # theirs iterates in bfloat16, of 8 bits
+
+
+def test_schedule():
+    settings = TrainingSettings(steps=1100, warmup=100, learning_rate=2e-3)
+    assert learning_rate(settings, 0) == pytest.approx(2e-5)
+    assert learning_rate(settings, 99) == pytest.approx(2e-3)
+    assert learning_rate(settings, 600) == pytest.approx(1e-3)
+    assert learning_rate(settings, 1099) < 1e-8
+    constant = dataclasses.replace(settings, schedule="constant")
+    assert learning_rate(constant, 1099) == 2e-3

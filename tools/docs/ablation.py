@@ -23,11 +23,11 @@ from tqdm import tqdm
 from bio_scnn.commands.options import run
 from bio_scnn.data.datasets import find_images
 from bio_scnn.data.masks import MASK_KINDS
-from bio_scnn.network.architecture import network_input
 from bio_scnn.network.checkpoint import config_path, load_model
 from bio_scnn.network.cnn import ConvLayer
 from bio_scnn.network.fills import biharmonic_fill, harmonic_fill
-from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions
+from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.network.options import SpikingOptions
 from bio_scnn.restoration.metrics import hole_psnr
 from bio_scnn.runtime.config import from_table, read_toml, to_table
 from bio_scnn.runtime.files import write_whole
@@ -129,7 +129,7 @@ def scores(
         "": exact,
         "noise": dataclasses.replace(exact, feature_noise=NOISE),
     }
-    if model.architecture.neurons == "lif":
+    if model.unit.simulated:
         ways["count"] = dataclasses.replace(exact, readout="count")
     means: dict[str, float] = {}
     for way, options in tqdm(ways.items(), desc="measure", disable=None, leave=False):
@@ -138,9 +138,7 @@ def scores(
             found = []
             fills = validation.fills[kind][..., shown]
             for truth, mask, guess in zip(validation.truth, masks, fills, strict=True):
-                x = network_input(model.architecture, guess[np.newaxis], mask[np.newaxis])
-                z = model.features(x[0], options, rng)
-                restored = model.restore(guess, model.fire(z, options, rng).rates)
+                restored = model.forward(guess, mask, options, rng)
                 found.append(hole_psnr(np.clip(restored, 0, 1), truth, mask))
             means[f"{kind} {way}".strip()] = float(np.mean(found))
     return means

@@ -17,7 +17,7 @@ from pathlib import Path
 from bio_scnn.commands.options import run
 from bio_scnn.data.datasets import find_images
 from bio_scnn.errors import InputError
-from bio_scnn.network.hybrid import ENGINES
+from bio_scnn.network.options import ENGINES
 from bio_scnn.runtime.files import write_whole
 from tools.docs import DOCS
 from tools.docs._restoration_cases import Restorer, Scores, cases, measure

@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from bio_scnn.crossval.networks.readout import RatesOf
 from bio_scnn.data.images import to_float
 from bio_scnn.errors import InputError
-from bio_scnn.network import cnn
 from bio_scnn.network.architecture import network_input
-from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions
-from bio_scnn.network.units import encode, normalise
+from bio_scnn.network.cnn import LayerTape, layer_names
+from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.network.options import SpikingOptions
+from bio_scnn.network.units import LIFUnit
 from bio_scnn.restoration.metrics import hole_psnr
 
 
@@ -101,7 +101,7 @@ class ExactRun(NamedTuple):
 def exact_run(image: NDArray, mask: NDArray[np.bool_], model: HybridSCNN) -> ExactRun:
     """Run the network with every spike simulated in Brian2; parameters as `compare_network`."""
     truth, a = to_float(np.asarray(image)), model.architecture
-    a.require_lif("the comparison")
+    model.unit.require_lif("the comparison")
     mask = np.asarray(mask, dtype=bool)
     if truth.ndim != 3 or truth.shape[2] != 3 or mask.shape != truth.shape[:2]:
         raise InputError(
@@ -116,13 +116,11 @@ def exact_run(image: NDArray, mask: NDArray[np.bool_], model: HybridSCNN) -> Exa
     if not mask.any() or mask.all():
         raise InputError("the mask must have missing pixels (True), and others")
     fill = a.guess(np.where(mask[..., None], 0.0, truth), mask)
-    x = network_input(a, fill[np.newaxis], mask[np.newaxis])[0]
-    options, rng = SpikingOptions(), np.random.default_rng(0)
-    z = model.features(x, options, rng)
-    rates = model.fire(z, options, rng).rates
+    x = network_input(a, fill, mask)
+    z = model.features(x)
+    rates = model.fire(z, SpikingOptions(engine="brian2"), np.random.default_rng(0)).rates
     layers, restored = _behind(model, fill, rates)
-    band = model.lif.rate_max_hz - model.lif.rate_min_hz
-    rate_hz = model.lif.rate_min_hz + band * rates
+    rate_hz = LIFUnit(model.lif).rate_hz(rates)
     return ExactRun(model, truth, mask, fill, x, z, rate_hz, layers, restored)
 
 
@@ -166,20 +164,20 @@ def compare_network(
         If picture and mask do not suit the network, or rates have another shape or are NaN.
     """
     exact = exact_run(image, mask, model) if exact is None else exact
-    z = exact.z
+    z, neuron = exact.z, LIFUnit(model.lif)
     if features_of is not None:
         z = np.asarray(features_of(exact.x), dtype=np.float64)
         if z.shape != exact.z.shape:
             raise InputError(f"the features have shape {z.shape}; it must be {exact.z.shape}")
     started = time.perf_counter()
-    rate_hz = np.asarray(rates_of(encode(z, model.lif).ravel()), dtype=np.float64)
+    rate_hz = np.asarray(rates_of(neuron.currents(z).ravel()), dtype=np.float64)
     seconds = time.perf_counter() - started
     if rate_hz.shape != (z.size,):
         raise InputError(f"the rates have shape {rate_hz.shape}; it must be {(z.size,)}")
     if bad := np.count_nonzero(~np.isfinite(rate_hz)):
         raise InputError(f"{bad} of {z.size} rates are NaN or infinite; a silent neuron's is 0")
     rate_hz = rate_hz.reshape(z.shape)
-    layers, restored = _behind(model, exact.fill, normalise(rate_hz, model.lif))
+    layers, restored = _behind(model, exact.fill, neuron.normalise(rate_hz))
     off = rate_hz - exact.rate_hz
     return NetworkComparison(
         name=name,
@@ -205,15 +203,11 @@ def _behind(
     model: HybridSCNN, fill: NDArray, rates: NDArray
 ) -> tuple[dict[str, NDArray], NDArray]:
     """Outputs of the layers behind the neurons, by name, and the restored image in [0, 1]."""
-    a = model.architecture
-    dtype = model.params["snn.weight"].dtype
-    with threadpool_limits(1, user_api="blas"):
-        output, traces = cnn.forward(
-            a.layers, model.params, rates[np.newaxis].astype(dtype), keep=True
-        )
-    names = cnn.layer_names(a.layers)
-    layers = {name: trace.y for name, trace in zip(names, traces, strict=True)}
-    return layers, np.clip(np.asarray(a.compose(fill, output[0]), dtype=np.float64), 0, 1)
+    tapes: list[LayerTape] = []
+    restored = model.decode(fill, rates, tapes)
+    names = layer_names(model.architecture.layers)
+    layers = {name: tape.y for name, tape in zip(names, tapes, strict=True)}
+    return layers, np.clip(np.asarray(restored, dtype=np.float64), 0, 1)
 
 
 def _relative_rms(found: NDArray, expected: NDArray) -> float:

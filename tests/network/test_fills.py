@@ -1,88 +1,12 @@
-"""Fill, convolution and encoder: the stages in front of the neurons and behind them."""
+"""First guesses for the holes: the equations they solve, and scikit-image's."""
 
 import numpy as np
 import pytest
 from helpers import photograph
-from scipy import ndimage
 from skimage.restoration import inpaint_biharmonic
 
-from bio_scnn import TABLE_1, current_for_rate, firing_rate
 from bio_scnn.data.masks import MASK_KINDS, make_mask
-from bio_scnn.network.conv2d import conv2d
-from bio_scnn.network.fft_convolution import feature_maps
 from bio_scnn.network.fills import biharmonic_fill, fill, harmonic_fill, mean_fill, zero_values
-from bio_scnn.network.units import current_band, encode, encoder_backward, normalise
-
-
-@pytest.mark.parametrize("kernel", [1, 3, 7])
-@pytest.mark.parametrize("shape", [(1, 1), (14, 9), (70, 45)])  # less than a block, and several
-def test_convolution_agrees_with_the_direct_sum_and_with_matrix_products(shape, kernel):
-    rng = np.random.default_rng(1)
-    x = rng.standard_normal((*shape, 4))
-    weight, bias = rng.standard_normal((kernel, kernel, 4, 6)), rng.standard_normal(6)
-    z = feature_maps(x, weight, bias)
-    for c_out in range(6):
-        direct = bias[c_out] + sum(
-            ndimage.correlate(x[..., c_in], weight[..., c_in, c_out], mode="constant")
-            for c_in in range(4)
-        )
-        np.testing.assert_allclose(z[..., c_out], direct, rtol=0, atol=1e-13 * kernel)
-    np.testing.assert_allclose(z, conv2d(x[np.newaxis], weight, bias)[0], rtol=0, atol=1e-12)
-    # The negative: a convolution in the mathematical sense turns its kernel round.
-    if kernel > 1 and shape > (1, 1):
-        assert np.abs(feature_maps(x, weight[::-1, ::-1], bias) - z).max() > 1
-
-
-def test_band_ends_are_table_1_rates():
-    low, high = current_band()
-    assert TABLE_1.R * low == pytest.approx(4.963, abs=1e-3)
-    assert TABLE_1.R * high == pytest.approx(10.508, abs=1e-3)
-    np.testing.assert_allclose(firing_rate(np.array([low, high])), [100, 200], rtol=1e-14)
-
-
-def test_encoder_clips_and_spans_the_band():
-    low, high = current_band()
-    np.testing.assert_allclose(
-        encode(np.array([-3, 0, 0.5, 1, 7.0])),
-        [low, low, (low + high) / 2, high, high],
-        rtol=1e-15,
-    )
-    u = normalise(firing_rate(encode(np.linspace(0, 1, 101))))
-    assert abs(u[0]) < 1e-12
-    assert abs(u[-1] - 1) < 1e-12
-    assert (np.diff(u) > 0).all()
-    assert (u[1:-1] > np.linspace(0, 1, 101)[1:-1]).all()  # concave
-
-
-def test_encoder_gradient_agrees_with_central_differences():
-    rng = np.random.default_rng(2)
-    z = rng.uniform(0.01, 0.99, (5, 7))
-    du, step = rng.standard_normal(z.shape), 1e-6
-
-    def u(z):
-        return normalise(firing_rate(encode(z)))
-
-    numeric = du * (u(z + step) - u(z - step)) / (2 * step)
-    np.testing.assert_allclose(encoder_backward(z, du), numeric, rtol=1e-6)
-
-
-def test_clipped_features_get_the_slope_asked_for():
-    z = np.array([-0.5, 0.0, 1.0, 1.5])
-    exact = encoder_backward(z, np.ones(4))
-    assert exact[[0, 3]].tolist() == [0, 0]
-    leaky = encoder_backward(z, np.ones(4), clip_slope=0.1)
-    np.testing.assert_allclose(leaky, [0.1 * exact[1], exact[1], exact[2], 0.1 * exact[2]])
-
-
-def test_encoding_keeps_single_precision():
-    z = np.random.default_rng(3).random((4, 4)).astype(np.float32)
-    u = normalise(firing_rate(encode(z)))
-    assert encode(z).dtype == u.dtype == encoder_backward(z, u).dtype == np.float32
-
-
-def test_currents_invert_rates():
-    rates = np.linspace(100, 200, 11)
-    np.testing.assert_allclose(firing_rate(current_for_rate(rates)), rates, rtol=1e-13)
 
 
 @pytest.mark.parametrize("kind", MASK_KINDS)
