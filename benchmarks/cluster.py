@@ -33,17 +33,18 @@ from tqdm import tqdm
 from bio_scnn import restore
 from bio_scnn.commands.batch import outcomes
 from bio_scnn.commands.options import run
-from bio_scnn.data.datasets import embedded_images, read_rgb
-from bio_scnn.data.images import image_file, write_image
+from bio_scnn.data.datasets import embedded_images
+from bio_scnn.data.images import image_file, read_rgb, write_image
 from bio_scnn.data.masks import make_mask
 from bio_scnn.data.sampler import PatchSampler
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import config_path
-from bio_scnn.run_inpaint import parser as inpaint_parser
+from bio_scnn.restoration.request import Request
+from bio_scnn.runtime.cluster import Cluster, connected
 from bio_scnn.runtime.config import from_table, read_toml
 from bio_scnn.runtime.memory import keep_freed_memory
-from bio_scnn.runtime.places import Cluster, Task, attempt, engine
 from bio_scnn.runtime.processes import begin
+from bio_scnn.runtime.tasks import Task, attempt
 from bio_scnn.training import loop as training
 from bio_scnn.training.batches import make_batch, prepare
 from bio_scnn.training.settings import Config
@@ -114,7 +115,7 @@ def dask(workers: int) -> Iterator[str]:
             *("worker", address, "--nworkers", str(workers), "--nthreads", "1"),
             *("--no-dashboard", "--local-directory", folder),
         )
-        with engine(scheduler=address) as cluster:
+        with connected(address) as cluster:
             cluster.client.wait_for_workers(workers, timeout=60)
         yield address
 
@@ -163,11 +164,9 @@ class Started(NamedTuple):
 def restore_all(folder: Path, output: Path, where: Started | Cluster) -> float:
     """Seconds of all pictures of a folder."""
     images = sorted(folder.iterdir())
-    args = inpaint_parser().parse_args(
-        [str(folder), "--mask-kind", KIND, "-o", str(output), "--quiet"]
-    )
+    request = Request(mask_kind=KIND, output=output, report="none")
     start = time.perf_counter()
-    for outcome in outcomes(images, args, where):
+    for outcome in outcomes(images, request, where):
         if outcome.error:
             raise RuntimeError(outcome.error)
     return time.perf_counter() - start
@@ -325,8 +324,7 @@ def measure(quick: bool, workers: int = 2) -> dict[str, Any]:
         If Dask is not installed.
     """
     keep_freed_memory()
-    with dask(workers) as address, engine(scheduler=address) as cluster:
-        assert isinstance(cluster, Cluster)
+    with dask(workers) as address, connected(address) as cluster:
         found = {
             "pictures": measure_pictures(cluster, workers, quick),
             "tasks": measure_tasks(cluster, quick),

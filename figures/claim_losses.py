@@ -21,13 +21,13 @@ from common import BLUE, GREEN, ORANGE, VERMILION
 
 from bio_scnn.commands.options import run
 from bio_scnn.network.checkpoint import config_path
-from bio_scnn.network.fills import harmonic_fill, mean_fill
+from bio_scnn.network.fills import harmonic_values, mean_values
 from bio_scnn.restoration.methods import classical
 from bio_scnn.restoration.metrics import mse
 
 # Sanaullah et al., abstract.
 PUBLISHED = {"training": 0.015, "validation": 0.0017}
-FILLS = {"harmonic": harmonic_fill, "mean of known pixels": mean_fill}
+FILLS = {"harmonic": harmonic_values, "mean of known pixels": mean_values}
 
 
 def log_of(model: str) -> dict[str, list[tuple[int, float]]]:

@@ -13,8 +13,9 @@ from pathlib import Path, PurePath
 import numpy as np
 from tqdm import tqdm
 
-from bio_scnn.data.datasets import DataSettings, read_rgb, resize
+from bio_scnn.data.datasets import DataSettings, resize
 from bio_scnn.data.dead_leaves import dead_leaves
+from bio_scnn.data.images import read_rgb, to_float
 from bio_scnn.errors import InputError
 
 
@@ -123,7 +124,7 @@ class PatchSampler:
             photograph = None
             if self.photographs and rng.random() < self.settings.dead_leaves_from_photographs:
                 source = int(rng.integers(len(self.photographs)))
-                photograph = self._photograph(source, side // 2, rng.random()) / np.float32(255)
+                photograph = to_float(self._photograph(source, side // 2, rng.random()))
             image = dead_leaves((side, side), rng, photograph=photograph)
             return np.rint(image * 255).astype(np.uint8)
 

@@ -10,11 +10,12 @@ from scipy import stats
 from bio_scnn import InputError
 from bio_scnn.data.images import write_image
 from bio_scnn.data.masks import DEFAULT_COVERAGE, MASK_KINDS, make_mask
-from bio_scnn.evaluate import main, score, summary
+from bio_scnn.evaluate import main
 from bio_scnn.network.checkpoint import save_model
-from bio_scnn.network.fills import mean_fill
+from bio_scnn.network.fills import mean_values
+from bio_scnn.restoration.evaluation import bootstrap, score, summary
 from bio_scnn.restoration.methods import classical
-from bio_scnn.restoration.metrics import bootstrap, hole_psnr
+from bio_scnn.restoration.metrics import hole_psnr
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def words(tmp_path):
 
 def test_scores_are_those_of_the_mask_of_the_seed():
     pictures = [photograph(), photograph()[::-1]]
-    rows = list(score({"mean": classical(mean_fill)}, pictures, "boxes", 3))
+    rows = list(score({"mean": classical(mean_values)}, pictures, "boxes", 3))
     for number, (picture, (name, row)) in enumerate(zip(pictures, rows, strict=True)):
         rng = np.random.default_rng([3, MASK_KINDS.index("boxes"), number])
         mask = make_mask("boxes", picture.shape[:2], rng)

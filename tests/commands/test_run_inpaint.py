@@ -12,10 +12,10 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from bio_scnn import InputError
-from bio_scnn.commands import batch
-from bio_scnn.commands import report as inpaint_report
+from bio_scnn.commands import report
 from bio_scnn.data.images import read_image, write_image
 from bio_scnn.network.checkpoint import save_model
+from bio_scnn.restoration import job
 from bio_scnn.restoration.panel import draw_panel
 from bio_scnn.run_inpaint import main
 
@@ -82,7 +82,7 @@ def test_panel_can_be_left_out(folder, capsys):
 
 
 def test_quiet_compares_with_no_other_fill(folder, capsys, monkeypatch):
-    monkeypatch.setattr(inpaint_report, "baselines", lambda job: pytest.fail("were compared"))
+    monkeypatch.setattr(report, "baselines", lambda job: pytest.fail("were compared"))
     main(call(folder, "truth.png", "--mask-kind", "boxes", "--quiet"))
     assert not capsys.readouterr().out
     assert (folder / "out" / "truth_restored.png").is_file()
@@ -91,7 +91,7 @@ def test_quiet_compares_with_no_other_fill(folder, capsys, monkeypatch):
 
 
 def test_nothing_is_measured_that_nobody_reads_of(folder, monkeypatch):
-    monkeypatch.setattr(batch, "measure", lambda *words: pytest.fail("was measured"))
+    monkeypatch.setattr(job, "measure", lambda *words: pytest.fail("was measured"))
     words = ["truth.png", "--mask-kind", "boxes", "--no-panel"]
     main(call(folder, *words, "--quiet"))
     assert (folder / "out" / "truth_restored.png").is_file()

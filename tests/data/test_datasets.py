@@ -17,13 +17,13 @@ from bio_scnn.data.datasets import (
     DataSettings,
     embedded_images,
     find_images,
-    read_rgb,
     resize,
     split,
     validation_crops,
 )
-from bio_scnn.data.dead_leaves import _gaussian_texture, dead_leaves, paper_over
-from bio_scnn.data.images import write_image
+from bio_scnn.data.dead_leaves import dead_leaves
+from bio_scnn.data.images import read_rgb, write_image
+from bio_scnn.data.leaf_textures import _gaussian_texture, paper_over
 from bio_scnn.data.sampler import PatchSampler
 from bio_scnn.errors import InputError
 

@@ -16,8 +16,8 @@ from bio_scnn import TABLE_1, InputError, firing_rate
 from bio_scnn.data.images import write_image
 from bio_scnn.explore import main
 from bio_scnn.explorer.deviation import COINCIDENCE_MS, membrane_deviation, spike_deviation_ms
-from bio_scnn.explorer.page import LEVELS
-from bio_scnn.explorer.window import place, record_window
+from bio_scnn.explorer.page_data import LEVELS
+from bio_scnn.explorer.window import View, choose_corner, record_window
 from bio_scnn.network.architecture import network_input
 from bio_scnn.network.checkpoint import save_model
 from bio_scnn.network.hybrid import SpikingOptions
@@ -129,7 +129,7 @@ def test_the_neurons_are_those_of_the_restoration(centre):
     network, image, mask = random_model(), photograph()[:95], hole()[:95]
     options = SpikingOptions(dt_ms=0.5)
     where = (min(centre[0], 94), centre[1])
-    window = record_window(image, mask, network, options, size=10, maps=2, centre=where)
+    window = record_window(image, mask, network, options, View(10, 2, where))
     architecture = network.architecture
     fill = architecture.guess(np.where(mask[..., np.newaxis], 0, image / 255), mask)
     pad = [(0, -n % architecture.multiple) for n in mask.shape]
@@ -157,10 +157,10 @@ def test_the_window_is_put_across_a_hole():
     detailed = flat.copy()
     detailed[30:, ::3] = 1
     for brightness in (flat, detailed):
-        top, left = place(mask, brightness, 2, 8)
+        top, left = choose_corner(mask, brightness, 2, 8)
         missing = mask[2 * top : 2 * top + 16, 2 * left : 2 * left + 16].mean()
         assert 0.2 < missing < 0.6
-    assert place(mask, flat, 2, 1000) == (0, 0)
+    assert choose_corner(mask, flat, 2, 1000) == (0, 0)
 
 
 def test_page_needs_nothing_else_and_tells_nothing_of_the_machine(page, folder):

@@ -8,8 +8,8 @@ import threading
 import time
 from pathlib import Path
 
-import engine_tasks as tasks
 import numpy as np
+import place_tasks as tasks
 import pytest
 from dask_processes import scheduler, workers
 from helpers import SMALL, hole, photograph, random_model
@@ -21,9 +21,9 @@ from bio_scnn.data.images import write_image
 from bio_scnn.network.checkpoint import load_model, save_model
 from bio_scnn.neuron.parameters import TABLE_1
 from bio_scnn.run_inpaint import main
-from bio_scnn.runtime import places as engines
-from bio_scnn.runtime.places import Failure, Here, engine
+from bio_scnn.runtime.places import Here, open_place
 from bio_scnn.runtime.processes import threads
+from bio_scnn.runtime.tasks import Failure
 from bio_scnn.training import loop as training
 from bio_scnn.training.batches import batch_of
 from bio_scnn.training.loop import shard_gradients
@@ -44,7 +44,7 @@ def address(tmp_path_factory):
 @pytest.fixture(params=["one after the other", "two processes", "cluster"])
 def where(request):
     if request.param == "cluster":
-        with engine(scheduler=request.getfixturevalue("address")) as cluster:
+        with open_place(scheduler=request.getfixturevalue("address")) as cluster:
             yield cluster
     else:
         yield Here(1 if request.param == "one after the other" else 2)
@@ -91,10 +91,10 @@ def test_processes_share_the_cores(monkeypatch):
 def test_no_process_outlives_the_command(tmp_path, number, code):
     (notes := tmp_path / "notes").mkdir()
     script = (
-        "import pathlib, engine_tasks\n"
+        "import pathlib, place_tasks\n"
         "from bio_scnn.commands.options import run\n"
         "from bio_scnn.runtime.places import Here\n"
-        f"each = Here(2).each(engine_tasks.noted, range(9), pathlib.Path({str(notes)!r}), 60)\n"
+        f"each = Here(2).each(place_tasks.noted, range(9), pathlib.Path({str(notes)!r}), 60)\n"
         "run(lambda: list(each))\n"
     )
     process = subprocess.Popen(
@@ -121,7 +121,7 @@ def test_no_process_outlives_the_command(tmp_path, number, code):
 
 @pytest.mark.slow
 def test_a_task_that_ends_every_worker_is_given_up(address):
-    with engine(scheduler=address) as cluster:
+    with open_place(scheduler=address) as cluster:
         found = dict(cluster.each(tasks.deadly, range(6), 2))
     assert found.pop(2) == Failure("several workers died of it, as for lack of memory")
     assert found == {n: n**2 for n in range(6) if n != 2}
@@ -135,7 +135,7 @@ def test_items_are_asked_for_when_they_are_needed(address):
             asked.append(number)
             yield number
 
-    with engine(scheduler=address) as cluster:
+    with open_place(scheduler=address) as cluster:
         results = cluster.each(tasks.sometimes, items(), -9)
         next(results)
         assert len(asked) < 20  # which is what a cluster's memory depends on
@@ -143,7 +143,7 @@ def test_items_are_asked_for_when_they_are_needed(address):
 
 
 def test_a_killed_worker_costs_only_time(address, tmp_path):
-    with engine(scheduler=address) as cluster:
+    with open_place(scheduler=address) as cluster:
         results = cluster.each(tasks.noted, range(12), tmp_path, 0.4)
         found = dict([next(results)])
         number, pid, _ = sorted(tmp_path.iterdir(), key=lambda path: path.stat().st_mtime_ns)[
@@ -164,7 +164,7 @@ def test_workers_may_come_late(tmp_path):
     with (
         scheduler(tmp_path) as address,
         workers(address, tmp_path, number=1),
-        engine(scheduler=address) as cluster,
+        open_place(scheduler=address) as cluster,
     ):
         results = cluster.each(tasks.noted, range(30), notes, 0.3)
         found = dict([next(results)])
@@ -232,7 +232,7 @@ def test_a_worker_killed_while_it_restores(address, photos):
     words = ["--mask-kind", "strokes", "--readout", "count", "--duration", "400"]
     main(call(photos, *words, "-o", str(photos / "here"), "--quiet"))
     there = call(photos, *words, "-o", str(photos / "there"), "--quiet", "--scheduler", address)
-    with engine(scheduler=address) as cluster:
+    with open_place(scheduler=address) as cluster:
         pids = cluster.client.run(os.getpid)
         process = subprocess.Popen([sys.executable, "-m", "bio_scnn.run_inpaint", *there])
         busy = wait_for(lambda: [w for w, t in cluster.client.processing().items() if t])[0]
@@ -254,7 +254,7 @@ def test_ctrl_c_leaves_a_free_cluster(address, photos):
         stderr=subprocess.PIPE,
         text=True,
     )
-    with engine(scheduler=address) as cluster:
+    with open_place(scheduler=address) as cluster:
         wait_for(lambda: any(cluster.client.processing().values()))
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=60)
@@ -302,7 +302,7 @@ def test_training_on_a_cluster_is_training_here(address, tmp_path):
 
 
 def learning_case(shards, dtype=np.float32, size=64, **changes):
-    """Six steps on six patches: what `training.fit` needs but for the engine."""
+    """Six steps on six patches: what `training.fit` needs but for the place."""
     rng = np.random.default_rng(3)
     truth = np.stack([photograph(size, size + 16 * n)[:, -size:] for n in range(6)]) / 255
     mask = rng.random((6, size // 4, size // 4)).repeat(4, 1).repeat(4, 2) < 0.2
@@ -330,7 +330,7 @@ def test_a_worker_killed_in_training_costs_only_time(address):
     case = learning_case(shards=3, size=128, feature_noise=(0.0, 0.1))
     losses, end = learn(*case)
     killed = []
-    with engine(scheduler=address) as cluster:
+    with open_place(scheduler=address) as cluster:
         client = cluster.client
         pids = client.run(os.getpid)
 
@@ -366,7 +366,7 @@ def test_shards_are_one_batch(shards, dtype, rtol):
 def test_a_shard_that_fails_ends_the_training(address):
     state, batch, settings = learning_case(2)
     broken = batch._replace(weight=batch.weight[:, :8])
-    with engine(scheduler=address) as cluster:
+    with open_place(scheduler=address) as cluster:
         with pytest.raises(InputError, match="a task on the cluster failed: ValueError"):
             learn(state, broken, settings, cluster=cluster)
         shards = [(part, batch.shard(part, 2)) for part in range(2)]
@@ -391,30 +391,27 @@ def test_validation_of_files_stays_here():
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense", "tcp://", "127.0.0.1:x"])
-def test_a_bad_address_is_one_line(address, monkeypatch):
-    monkeypatch.setattr(engines, "PATIENCE_S", 0.5)
+def test_a_bad_address_is_one_line(address):
     with (
         pytest.raises(InputError, match="no Dask scheduler answers at") as error,
-        engine(scheduler=address),
+        open_place(scheduler=address, patience_s=0.5),
     ):
         pass
     assert "\n" not in str(error.value)
 
 
-def test_a_scheduler_without_workers(tmp_path, monkeypatch):
+def test_a_scheduler_without_workers(tmp_path):
     with scheduler(tmp_path) as address:
-        monkeypatch.setattr(engines, "PATIENCE_S", 1)
         message = f"{address} has no worker; start some: dask worker"
-        with pytest.raises(InputError, match=message), engine(scheduler=address):
+        with pytest.raises(InputError, match=message), open_place(scheduler=address, patience_s=1):
             pass
 
 
-def test_a_scheduler_that_dies(tmp_path, monkeypatch):
-    monkeypatch.setattr(engines, "PATIENCE_S", 3)
+def test_a_scheduler_that_dies(tmp_path):
     with (
         scheduler(tmp_path) as address,
         workers(address, tmp_path, number=1),
-        engine(scheduler=address) as cluster,
+        open_place(scheduler=address, patience_s=3) as cluster,
     ):
         pid = cluster.client.run_on_scheduler(os.getpid)
         results = cluster.each(tasks.noted, range(20), tmp_path, 0.2)
@@ -449,7 +446,7 @@ def test_unfit_workers_are_refused(tmp_path, threads, line, message):
         scheduler(tmp_path) as address,
         workers(address, tmp_path, *words, number=1, threads=threads),
         pytest.raises(InputError, match=message),
-        engine(scheduler=address),
+        open_place(scheduler=address),
     ):
         pass
 
@@ -461,7 +458,7 @@ def test_an_unfit_worker_that_joins_late_spoils_nothing(tmp_path, capsys):
     with (
         scheduler(tmp_path) as address,
         workers(address, tmp_path, number=1),
-        engine(scheduler=address) as cluster,
+        open_place(scheduler=address) as cluster,
         workers(address, tmp_path, "--preload", str(preload), number=1),
     ):
         cluster.client.wait_for_workers(2, timeout=20)
