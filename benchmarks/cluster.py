@@ -39,7 +39,7 @@ from bio_scnn.data.masks import make_mask
 from bio_scnn.data.sampler import PatchSampler
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import config_path
-from bio_scnn.restoration.request import Request
+from bio_scnn.restoration.job import Request
 from bio_scnn.runtime.cluster import Cluster, connected
 from bio_scnn.runtime.config import from_table, read_toml
 from bio_scnn.runtime.memory import keep_freed_memory

@@ -16,7 +16,7 @@ from bio_scnn.commands.options import (
     neuron_options,
     run,
 )
-from bio_scnn.commands.scores import table_text
+from bio_scnn.commands.report import scores_text
 from bio_scnn.data.masks import DEFAULT_COVERAGE, MASK_KINDS
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import load_model, model_path
@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"95 % intervals over {photograph.max() + 1} photographs"
     )
     for kind, table in report.items():
-        print(f"\n{table_text(kind, table)}")
+        print(f"\n{scores_text(kind, table)}")
 
 
 if __name__ == "__main__":

@@ -24,8 +24,7 @@ from bio_scnn.explorer.page import explore_page
 from bio_scnn.explorer.window import View
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import SpikingOptions
-from bio_scnn.restoration.job import prepare
-from bio_scnn.restoration.request import Request
+from bio_scnn.restoration.job import Request, prepare
 from bio_scnn.runtime.files import write_whole
 
 EPILOG = """\

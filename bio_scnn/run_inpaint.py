@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bio_scnn.commands.batch import model_of, outcomes
+from bio_scnn.commands.batch import check_results, find_pictures, model_of, outcomes
 from bio_scnn.commands.options import (
     add_hole_options,
     add_model_option,
@@ -20,11 +20,10 @@ from bio_scnn.commands.options import (
     neuron_options,
     run,
 )
-from bio_scnn.commands.pictures import check_results, find_pictures
 from bio_scnn.data.images import output_path_for
 from bio_scnn.data.masks import MASK_KINDS
 from bio_scnn.errors import InputError
-from bio_scnn.restoration.request import Request
+from bio_scnn.restoration.job import Request
 from bio_scnn.runtime.places import open_place
 
 EPILOG = """\

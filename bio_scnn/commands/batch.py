@@ -1,4 +1,4 @@
-"""Many pictures, restored one after the other, in several processes, or on a cluster.
+"""Many pictures: found, and restored one by one, in several processes, or on a cluster.
 
 Apart from the command line itself, since other processes import this module by its name.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +18,13 @@ from tqdm import tqdm
 
 from bio_scnn.commands.options import picture_bar
 from bio_scnn.commands.report import report_on
+from bio_scnn.data.datasets import embedded_images, find_images
+from bio_scnn.data.images import output_path_for
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.neuron._brian2 import load_brian2_meanwhile
-from bio_scnn.restoration.job import perform, prepare
-from bio_scnn.restoration.request import Request
+from bio_scnn.restoration.job import Request, perform, prepare
 from bio_scnn.runtime.cluster import Cluster
 from bio_scnn.runtime.files import write_whole
 from bio_scnn.runtime.places import Here, Place
@@ -30,7 +32,7 @@ from bio_scnn.runtime.tasks import Failure
 
 
 class Outcome(NamedTuple):
-    """What became of one image: a report and files, or the one line that says why there are none.
+    """Outcome of one image: a report and files, or the one line that says why there are none.
 
     The files are not written yet; they are in the order in which they have to be.
     """
@@ -46,6 +48,38 @@ class Sent(NamedTuple):
 
     paths: dict[str, Path]  # of the image and, where given, the mask and the truth
     contents: dict[str, bytes]  # of those that could be read
+
+
+def find_pictures(paths: Sequence[Path], mask: Path | None) -> list[Path]:
+    """Images to restore: files, those of folders but for the mask, or that of the demo."""
+    if not paths:
+        return [embedded_images()[0]]
+    found: list[Path] = []
+    for path in paths:
+        found += find_images(path) if path.is_dir() else [path]
+    return [path for path in found if mask is None or path.resolve() != mask.resolve()]
+
+
+def check_results(images: Sequence[Path], output: Path, others: Sequence[Path | None]) -> None:
+    """Refuse an output folder in which a result would replace an input or another result.
+
+    Parameters
+    ----------
+    images : sequence of Path
+    output : Path
+        Folder of the results.
+    others : sequence of Path or None
+        Further inputs.
+    """
+    inputs = {path.resolve() for path in (*images, *others) if path is not None}
+    for path in images:
+        if output_path_for(path, output).resolve() in inputs:
+            raise InputError(f"the result of {path} would replace an input; use another --output")
+    if output.exists() and not output.is_dir():
+        raise InputError(f"--output {output} is a file; it must be a folder")
+    names = Counter(path.stem for path in images)
+    if twice := [name for name, times in names.items() if times > 1]:
+        raise InputError(f"several images would be saved as {twice[0]}_restored")
 
 
 def outcomes(images: Sequence[Path], request: Request, where: Place) -> Iterator[Outcome]:

@@ -1,17 +1,19 @@
-"""Report on one restored picture, for people and for programs."""
+"""Reports on restored pictures and on methods compared, for people and for programs."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
 from bio_scnn.network.architecture import Architecture
-from bio_scnn.restoration.job import Done, Job, measure
+from bio_scnn.restoration.job import Done, Job, Request, measure
 from bio_scnn.restoration.methods import CLASSICAL, REFERENCE, filled, holes_of
 from bio_scnn.restoration.metrics import Evaluation
-from bio_scnn.restoration.request import Request
 
 # The sparse solve of the biharmonic equation takes ten seconds for these, and 2 GB if they are one
 # hole.
@@ -48,7 +50,7 @@ def report_json(done: Done, quality: str, engine: str) -> str:
 
 
 def report_text(done: Done, request: Request) -> str:
-    """What a person wants to know about one image."""
+    """Report on one image, for a person."""
     job, result = done.job, done.result
     height, width = job.mask.shape
     lines = [f"{job.name}: {height} x {width}, {job.holes}, {100 * job.mask.mean():.1f} % missing"]
@@ -85,8 +87,34 @@ def baselines(job: Job) -> dict[str, Evaluation]:
 
 
 def _table(rows: dict[str, Evaluation]) -> list[str]:
-    header = f"  {'':28}{'hole PSNR':>10}{'SSIM':>8}{'MSE':>10}{'hole MSE':>10}"
-    return [header] + [
-        f"  {name:28}{row.hole_psnr:7.2f} dB{row.ssim:8.4f}{row.mse:10.6f}{row.hole_mse:10.5f}"
-        for name, row in rows.items()
-    ]
+    header = f"  {'':28}{'hole PSNR':>10}{_HEADER}"
+    return [header] + [f"  {name:28}{_cells(asdict(row))}" for name, row in rows.items()]
+
+
+def scores_text(kind: str, table: dict[str, dict[str, Any]]) -> str:
+    """Mean scores of one kind of mask, a row for each method.
+
+    Parameters
+    ----------
+    kind : str
+    table : dict
+        As `bio_scnn.restoration.evaluation.summary` returns it.
+    """
+    between = f"{'95 % interval':>17}{'over biharmonic':>26}"
+    lines = [f"{kind:32}{'hole PSNR':>10}{between}{_HEADER}"]
+    for name, row in table.items():
+        spread = "{:.2f} to {:.2f}".format(*row["hole_psnr_interval"])
+        gain = "{:+.2f} ({:+.2f} to {:+.2f})".format(
+            row["over_biharmonic"], *row["over_biharmonic_interval"]
+        )
+        between = f"{spread:>17}{'' if name == REFERENCE else gain:>26}"
+        lines.append(f"{name:32}{_cells(row, between)}")
+    return "\n".join(lines)
+
+
+_HEADER = f"{'SSIM':>8}{'MSE':>10}{'hole MSE':>10}"
+
+
+def _cells(row: Mapping[str, float], between: str = "") -> str:
+    psnr = f"{row['hole_psnr']:7.2f} dB{between}"
+    return f"{psnr}{row['ssim']:8.4f}{row['mse']:10.6f}{row['hole_mse']:10.5f}"

@@ -13,8 +13,7 @@ from bio_scnn.network.architecture import IMAGE_CHANNELS, network_input
 from bio_scnn.network.hybrid import HybridSCNN, SpikingOptions
 from bio_scnn.restoration.orientation import Orientation
 from bio_scnn.restoration.picture import UnitPicture
-from bio_scnn.restoration.rate_maps import SHOWN_MAPS, seen_whole
-from bio_scnn.restoration.result import Restoration
+from bio_scnn.restoration.result import SHOWN_MAPS, Restoration, seen_whole
 from bio_scnn.restoration.tiling import Rectangle, Tile, Tiling, runs_of, tiles
 from bio_scnn.runtime.pipeline import pipelined
 

@@ -22,8 +22,7 @@ from bio_scnn.network.hybrid import (
 from bio_scnn.restoration.colour import ColourRestoration
 from bio_scnn.restoration.orientation import orientations
 from bio_scnn.restoration.picture import UnitPicture, check_picture, colour_groups, scale_of
-from bio_scnn.restoration.rate_maps import empty_rate_maps
-from bio_scnn.restoration.result import Restoration
+from bio_scnn.restoration.result import SHOWN_MAPS, RateMaps, Restoration
 from bio_scnn.restoration.tiling import DEFAULT_TILING, Tiling
 
 
@@ -153,7 +152,8 @@ def restore(
     channels = image[..., np.newaxis] if image.ndim == 2 else image
     scale = scale_of(channels, mask)
     own = overwrite and image.flags.writeable
-    rates = empty_rate_maps(mask.shape, network.architecture.fold, rates_every)
+    rows, columns = (-(-side // (network.architecture.fold * rates_every)) for side in mask.shape)
+    rates = RateMaps((rows, columns, SHOWN_MAPS), rates_every)
     result = Restoration(image if own else image.copy(), rates=rates)
     restored = np.empty((np.count_nonzero(mask), channels.shape[-1]))
     groups = colour_groups(channels.shape[-1])

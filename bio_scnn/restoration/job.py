@@ -4,22 +4,63 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.data.images import image_file, output_path_for, read_image, read_mask
-from bio_scnn.data.masks import make_mask
+from bio_scnn.data.masks import MASK_KINDS, make_mask
 from bio_scnn.errors import InputError
-from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.network.hybrid import HybridSCNN, Quality, SpikingOptions
 from bio_scnn.restoration.inpainting import restore
 from bio_scnn.restoration.metrics import Evaluation, evaluate
 from bio_scnn.restoration.panel import draw_panel, shown_step
 from bio_scnn.restoration.picture import scale_of
-from bio_scnn.restoration.request import Request
 from bio_scnn.restoration.result import Restoration
+
+
+@dataclass(frozen=True)
+class Request:
+    """Request for restored pictures, apart from any command line; it can be sent elsewhere.
+
+    Attributes
+    ----------
+    mask : Path, optional
+        Image of the missing pixels; without it, holes are made.
+    truth : Path, optional
+        The undamaged image of the mask's, to measure against.
+    mask_kind : str
+        One of `MASK_KINDS`: the holes to make.
+    coverage : float, optional
+        Fraction of missing pixels of such holes; by default the kind's.
+    seed : int
+        Of holes and noise.
+    model : str
+        A shipped model's name, or a file.
+    options : SpikingOptions
+    quality : {'fast', 'default', 'best'}
+    output : Path
+        Folder of the results.
+    panel : bool
+        Also draw what was done.
+    report : {'text', 'json', 'none'}
+        What is said of a restored picture.
+    """
+
+    mask: Path | None = None
+    truth: Path | None = None
+    mask_kind: str = MASK_KINDS[0]
+    coverage: float | None = None
+    seed: int = 0
+    model: str = "inpaint"
+    options: SpikingOptions = field(default_factory=SpikingOptions)
+    quality: Quality = "default"
+    output: Path = Path("restored")
+    panel: bool = True
+    report: Literal["text", "json", "none"] = "text"
 
 
 class Job(NamedTuple):
