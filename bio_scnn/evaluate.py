@@ -10,12 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bio_scnn.commands.options import (
-    add_coverage_option,
-    add_neuron_options,
-    neuron_options,
-    run,
-)
+from bio_scnn.commands.options import add_coverage_option, add_neuron_options, neuron_options, run
 from bio_scnn.commands.report import scores_text
 from bio_scnn.data.masks import DEFAULT_COVERAGE, MASK_KINDS
 from bio_scnn.errors import InputError

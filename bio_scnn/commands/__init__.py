@@ -1,4 +1,4 @@
-"""What the command lines share: their options, many pictures at a time, what is said of them."""
+"""Parts that command lines share: options, many pictures at a time, reports."""
 
 from bio_scnn.commands.options import (
     add_hole_options,

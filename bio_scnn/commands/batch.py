@@ -44,7 +44,7 @@ class Outcome(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """The files of one restoration, for a machine that does not see ours."""
+    """Files of one restoration, for a machine that does not see ours."""
 
     paths: dict[str, Path]  # of the image and, where given, the mask and the truth
     contents: dict[str, bytes]  # of those that could be read
@@ -83,7 +83,7 @@ def check_results(images: Sequence[Path], output: Path, others: Sequence[Path | 
 
 
 def outcomes(images: Sequence[Path], request: Request, where: Place) -> Iterator[Outcome]:
-    """Restore images wherever they shall be, and yield their outcomes as they are done.
+    """Outcomes of images, restored at a place, as they are done.
 
     Every image has generators of its own, seeded alike, so that nothing depends on where it is
     restored or on the order.

@@ -115,8 +115,7 @@ def add_neuron_options(group: argparse._ActionsContainer) -> None:
 
 
 def add_scheduler_option(
-    group: argparse._ActionsContainer,
-    needs: str = "nothing but the same bio_scnn",
+    group: argparse._ActionsContainer, needs: str = "nothing but the same bio_scnn"
 ) -> None:
     """Add the option that names a cluster, whose workers need what is said."""
     group.add_argument(

@@ -21,7 +21,7 @@ BIHARMONIC_LIMIT = 1_000_000
 
 
 def report_on(done: Done, request: Request, architecture: Architecture) -> str:
-    """The report that was requested; empty if none was."""
+    """Report on one image, of the kind requested; empty for none."""
     if request.report == "json":
         engine = request.options.engine if architecture.neurons == "lif" else architecture.neurons
         return report_json(done, request.quality, engine)
@@ -30,7 +30,7 @@ def report_on(done: Done, request: Request, architecture: Architecture) -> str:
 
 
 def report_json(done: Done, quality: str, engine: str) -> str:
-    """One line of JSON; what cannot be measured without a truth is null."""
+    """Report on one image as a line of JSON; what cannot be measured is null."""
     job, result = done.job, done.result
     row: dict[str, object] = {"name": job.name}
     for key in ("hole_psnr", "hole_mse", "mse", "ssim"):
@@ -75,7 +75,7 @@ def report_text(done: Done, request: Request) -> str:
 
 
 def baselines(job: Job) -> dict[str, Evaluation]:
-    """Errors of classical fills on the same hole, which must not be too large for the last."""
+    """Errors of the classical fills on the same hole; on a large one not of the biharmonic."""
     fills = dict(CLASSICAL)
     if np.count_nonzero(job.mask) > BIHARMONIC_LIMIT:
         del fills[REFERENCE]

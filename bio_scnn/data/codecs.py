@@ -1,4 +1,4 @@
-"""Image files to arrays and back, without losing depth.
+"""Image file formats: files to arrays and back, without losing depth.
 
 Pillow does most of the work. It reads 16-bit colour PNG files as 8-bit and has no 16-bit colour
 mode to write from, so those go through its public ``zip`` decoder twice (high and low bytes) and
@@ -96,7 +96,7 @@ def load_pixels(path: Path, strip: int = 2**20) -> np.ndarray:
 
 
 def _pixels(image: Image.Image, strip: int) -> np.ndarray:
-    """An image as an array, in strips: `np.array` holds a large one three times meanwhile."""
+    """Array of an image, copied in strips: `np.array` holds a large one three times meanwhile."""
     width, height = image.size
     one = np.asarray(image.crop((0, 0, 1, 1)))
     pixels = np.empty((height, width, *one.shape[2:]), one.dtype)

@@ -34,7 +34,7 @@ _EMBEDDED = (
 
 @dataclass(frozen=True)
 class DataSettings:
-    """Where training patches come from; every field may stand in a configuration's data table.
+    """Sources of training patches; every field may stand in a configuration's data table.
 
     Attributes
     ----------
@@ -152,7 +152,7 @@ def find_images(folder: str | os.PathLike) -> list[Path]:
 
 
 def _leads_back(folder: Path) -> bool:
-    """Whether a folder is a link to one that it lies in, which would be walked forever."""
+    """True of a link to a folder that it lies in, which would be walked forever."""
     return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
 
 
@@ -230,7 +230,7 @@ def validation_crops(
     seed: int,
     skipped: list[tuple[Path, str]] | None = None,
 ) -> np.ndarray:
-    """Cut the same crops every time, for comparing one model with another.
+    """Square crops of photographs, the same every time, to compare models on.
 
     The shorter side of each image is first downscaled to twice the size of a crop, so that a crop
     shows a good part of the scene, sharply. Crops are taken from the images in turn.

@@ -1,8 +1,8 @@
 """Dead leaves: generated images of occluding shapes, whose statistics are those of photographs."""
 
 import numpy as np
+import scipy  # whose parts load when they are first used
 from PIL import Image, ImageDraw
-from scipy import ndimage
 
 from bio_scnn.data.leaf_textures import made_up_texture, natural_colours, paper_over
 from bio_scnn.data.mask_elements import font_of
@@ -84,10 +84,10 @@ def dead_leaves(
         # What is out of focus: the distance, or what is near, together with its outline.
         blur = float(np.exp(rng.uniform(np.log(0.7), np.log(4.0))))
         if rng.random() < 0.6:
-            image = ndimage.gaussian_filter(image, (blur, blur, 0))
+            image = scipy.ndimage.gaussian_filter(image, (blur, blur, 0))
         else:
-            near = ndimage.gaussian_filter(near * covered[..., None], (blur, blur, 0))
-            covered = ndimage.gaussian_filter(covered, blur)
+            near = scipy.ndimage.gaussian_filter(near * covered[..., None], (blur, blur, 0))
+            covered = scipy.ndimage.gaussian_filter(covered, blur)
             near /= np.maximum(covered, 1e-3)[..., None]
         image += covered[..., None] * (near - image)
     return np.clip(_blur(image, rng.uniform(0.0, 0.2)), 0.0, 1.0)

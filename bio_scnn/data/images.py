@@ -1,4 +1,4 @@
-"""Images and masks as the rest of the package sees them: read, written, and scaled to [0, 1].
+"""Images and masks as the rest of the package sees them: read, written, scaled to [0, 1].
 
 `codecs` knows the file formats; what cannot be used is refused here, by name.
 """
@@ -102,7 +102,7 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
 
 
 def image_file(path: str | os.PathLike, image: np.ndarray) -> bytes:
-    """The contents of the file that `write_image` writes, with its parameters and errors."""
+    """Bytes of the file that `write_image` writes, with its parameters and errors."""
     path, image = Path(path), np.asarray(image)
     suffix = path.suffix.lower()
     if suffix not in _WRITABLE:
@@ -130,7 +130,7 @@ def image_file(path: str | os.PathLike, image: np.ndarray) -> bytes:
 
 
 def output_path_for(source: str | os.PathLike, folder: str | os.PathLike | None = None) -> Path:
-    """Where the restored version of an image goes by default.
+    """Default path of the restored version of an image.
 
     Parameters
     ----------

@@ -45,11 +45,7 @@ def made_up_texture(leaf: np.ndarray, n: int, rng: np.random.Generator) -> np.nd
 
 
 def paper_over(
-    image: np.ndarray,
-    leaf: np.ndarray,
-    n: int,
-    photograph: np.ndarray,
-    rng: np.random.Generator,
+    image: np.ndarray, leaf: np.ndarray, n: int, photograph: np.ndarray, rng: np.random.Generator
 ) -> None:
     """Give some leaves a texture from a photograph, in place.
 

@@ -196,6 +196,7 @@ class _Cache:
         self._arrays: OrderedDict[tuple, np.ndarray] = OrderedDict()
 
     def get(self, key: tuple, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """The array of a key, made if it is not held."""
         if key in self._arrays:
             self._arrays.move_to_end(key)
             return self._arrays[key]

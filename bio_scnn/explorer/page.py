@@ -54,7 +54,7 @@ class Picture:
     spikes: int
 
     def views(self) -> dict[str, NDArray[np.float64]]:
-        """What there is to see, by name: each (H, W, 3) in [0, 1]."""
+        """Pictures to look at, by name: each (H, W, 3) in [0, 1]."""
         shown = {"masked": marked(self.image, self.mask), "restored": rgb(self.restored)}
         if self.truth is not None:
             shown["original"] = rgb(self.truth)

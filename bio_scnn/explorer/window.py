@@ -28,7 +28,7 @@ from bio_scnn.restoration.picture import UnitPicture, scale_of
 
 @dataclass(frozen=True)
 class View:
-    """What of the neurons is looked at.
+    """Choice of the neurons to look at.
 
     Attributes
     ----------
@@ -189,7 +189,7 @@ def choose_corner(
     height, width = (n + after for n, (_, after) in zip(mask.shape, pad, strict=True))
 
     def means(values: NDArray) -> NDArray[np.float64]:
-        """Of every window that lies inside."""
+        """Mean of values (H, W) over every window that lies inside."""
         blocks = np.pad(values.astype(float), pad, mode="edge")
         blocks = blocks.reshape(height // fold, fold, width // fold, fold).mean(axis=(1, 3))
         for axis, length in enumerate(blocks.shape):

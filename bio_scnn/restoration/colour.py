@@ -79,6 +79,8 @@ class ColourRestoration:
         Their places in the flattened mask.
     shown : int array, optional
         Numbers of the feature maps whose rates are kept; chosen with the first of them.
+    finished : int
+        Parts whose answers are there.
     """
 
     image: UnitPicture
@@ -94,6 +96,7 @@ class ColourRestoration:
     answers: NDArray[np.float64] = field(init=False)
     missing: NDArray[np.intp] = field(init=False)
     shown: NDArray[np.intp] | None = field(init=False, default=None)
+    finished: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         architecture, mask = self.network.architecture, self.image.mask
@@ -101,39 +104,30 @@ class ColourRestoration:
             self.guesses = architecture.guess_missing(self.image, mask)
         self.answers = np.zeros((len(self.guesses), IMAGE_CHANNELS))
         self.missing = np.flatnonzero(mask)
-        found = [
-            (turn, tile)
-            for turn in self.turns
-            for tile in tiles(
-                turn.view(mask), architecture.reach, architecture.multiple, self.tiling
-            )
-        ]
-        per_pixel = architecture.fold**2
+        found = []
+        for turn in self.turns:
+            multiple, reach = architecture.multiple, architecture.reach
+            for tile in tiles(turn.view(mask), reach, multiple, self.tiling):
+                found.append((turn, tile, tile.pixels // architecture.fold**2))
         self.parts = [
-            Part(
-                turn,
-                tile,
-                tile.pixels // per_pixel * architecture.channels,
-                np.random.default_rng(child),
-            )
-            for (turn, tile), child in zip(found, self.seed.spawn(len(found)), strict=True)
+            Part(turn, tile, pixels * architecture.channels, np.random.default_rng(child))
+            for (turn, tile, pixels), child in zip(found, self.seed.spawn(len(found)), strict=True)
         ]
 
     def run(self, progress: Callable[[float], None]) -> NDArray[np.float64]:
         """Values of the missing pixels, (n, 3); `progress` is told the fraction done."""
-        done = iter(range(1, len(self.parts) + 1))
 
         def finish(convolved: Convolved, fired: list[NDArray]) -> None:
             for part, fill, rates in zip(convolved.parts, convolved.fills, fired, strict=True):
                 self.finish(part, fill, rates)
-                progress(next(done) / len(self.parts))
+                progress(self.finished / len(self.parts))
 
         runs = runs_of([part.neurons for part in self.parts], self.tiling.together)
         pipelined([self.parts[run] for run in runs], self.prepare, self.fire, finish)
         return self.answers / len(self.turns)
 
     def prepare(self, parts: Sequence[Part]) -> Convolved:
-        """Fill parts and convolve them."""
+        """Fills and features of parts."""
         architecture = self.network.architecture
         fills, features = [], []
         for turn, tile, _, rng in parts:
@@ -162,6 +156,7 @@ class ColourRestoration:
 
     def finish(self, part: Part, fill: NDArray, rates: NDArray) -> None:
         """Add the network's answer at the missing pixels of a part."""
+        self.finished += 1
         turn, tile = part.turn, part.tile
         with self.result.timed("cnn"):
             answer = self.network.restore(fill, rates)

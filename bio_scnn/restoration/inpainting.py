@@ -1,4 +1,4 @@
-"""Restore the missing pixels of an image with a trained network, its neurons simulated."""
+"""Inpainting: missing pixels of an image from a trained network, its neurons simulated."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Request:
 
 
 class Job(NamedTuple):
-    """One image to restore; the truth, where it is known."""
+    """An image to restore, with its mask and, where it is known, the truth."""
 
     name: str
     image: NDArray
@@ -131,7 +131,7 @@ def perform(
     network: HybridSCNN,
     progress: Callable[[float], None] | None = None,
 ) -> Done:
-    """Restore and measure one image, and make the files to be saved."""
+    """Restore a job and measure it, and make the files to be saved."""
     start = time.perf_counter()
     step = shown_step(job.mask.shape)
     result = restore(

@@ -1,4 +1,4 @@
-"""Methods that fill missing pixels, side by side: the network, classical fills, OpenCV's."""
+"""Inpainting methods to compare: the network, classical fills, OpenCV's."""
 
 from __future__ import annotations
 

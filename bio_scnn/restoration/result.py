@@ -84,7 +84,7 @@ class Restoration:
         return self.rates.whole()
 
     def add(self, fired: SpikingResult) -> None:
-        """Count what was simulated at once."""
+        """Add the numbers of one simulation."""
         self.neurons += fired.neurons
         self.spikes += fired.spikes
         if fired.engine not in self.engine:  # a few neurons may be run on another target

@@ -19,7 +19,7 @@ Rectangle = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Tiling:
-    """How a picture is divided. Without noise no choice changes the result, but for its last bits.
+    """Limits by which a picture is divided; without noise they change its last bits at most.
 
     Attributes
     ----------

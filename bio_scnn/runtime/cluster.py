@@ -118,13 +118,7 @@ class Cluster:
             # Dask would rather have a task read files itself; ours need no files.
             warnings.filterwarnings("ignore", "Sending large graph")
             return self.client.submit(
-                _attempt_there,
-                _version.__version__,
-                task,
-                item,
-                shared,
-                pure=False,
-                workers=fit,
+                _attempt_there, _version.__version__, task, item, shared, pure=False, workers=fit
             )
 
     def _others(self, unfit: set[str]) -> list[str]:

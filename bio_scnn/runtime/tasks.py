@@ -1,4 +1,4 @@
-"""Tasks that know nothing of one another: functions of a module, run alike wherever they run."""
+"""Tasks: functions of a module that know nothing of one another, and run alike anywhere."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy
 from PIL import Image
 
-import bio_scnn.data.dead_leaves
 import bio_scnn.data.sampler
 from bio_scnn.data.datasets import (
     DataSettings,
@@ -271,9 +271,7 @@ def test_some_images_are_partly_out_of_focus(monkeypatch):
         return np.mean(np.diff(image, axis=1) ** 2)
 
     seen = images()
-    monkeypatch.setattr(
-        bio_scnn.data.dead_leaves.ndimage, "gaussian_filter", lambda image, sigma: image
-    )
+    monkeypatch.setattr(scipy.ndimage, "gaussian_filter", lambda image, sigma: image)
     in_focus = images()
     changed = [(a, b) for a, b in zip(seen, in_focus, strict=True) if (a != b).any()]
     assert 10 < len(changed) < 30
