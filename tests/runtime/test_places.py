@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -411,8 +412,9 @@ def test_a_scheduler_that_dies(tmp_path):
     with (
         scheduler(tmp_path) as address,
         workers(address, tmp_path, number=1),
-        open_place(scheduler=address, patience_s=3) as cluster,
+        open_place(scheduler=address) as cluster,
     ):
+        cluster = replace(cluster, patience_s=3)
         pid = cluster.client.run_on_scheduler(os.getpid)
         results = cluster.each(tasks.noted, range(20), tmp_path, 0.2)
         next(results)
