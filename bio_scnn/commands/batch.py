@@ -135,7 +135,7 @@ def restored(path: Path, request: Request, network: HybridSCNN, quiet: bool) -> 
             done = perform(job, request, network, lambda fraction: bar.update(fraction - bar.n))
     except InputError as error:
         return Outcome(path, error=_line(path, str(error)))
-    return Outcome(path, report_on(done, request, network.architecture), done.files)
+    return Outcome(path, report_on(done, request, network), done.files)
 
 
 def saved(outcome: Outcome) -> Outcome:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bio_scnn.network.architecture import Architecture
+from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.restoration.job import Done, Job, Request, measure
 from bio_scnn.restoration.methods import CLASSICAL, REFERENCE, filled, holes_of
 from bio_scnn.restoration.metrics import Evaluation
@@ -20,10 +20,11 @@ from bio_scnn.restoration.metrics import Evaluation
 BIHARMONIC_LIMIT = 1_000_000
 
 
-def report_on(done: Done, request: Request, architecture: Architecture) -> str:
+def report_on(done: Done, request: Request, network: HybridSCNN) -> str:
     """Report on one image, of the kind requested; empty for none."""
     if request.report == "json":
-        engine = request.options.engine if architecture.neurons == "lif" else architecture.neurons
+        neurons = network.architecture.neurons
+        engine = request.options.engine if neurons == "lif" else neurons
         return report_json(done, request.quality, engine)
     # Comparing with the classical fills takes a third as long as restoring.
     return report_text(done, request) if request.report == "text" else ""
