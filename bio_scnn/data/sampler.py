@@ -126,6 +126,7 @@ class PatchSampler:
                 source = int(rng.integers(len(self.photographs)))
                 photograph = to_float(self._photograph(source, side // 2, rng.random()))
             image = dead_leaves((side, side), rng, photograph=photograph)
+            # In single precision, unlike `from_float`: the bits of trained models depend on it.
             return np.rint(image * 255).astype(np.uint8)
 
         return self._cache.get(("dead leaves", index, 1.0), generate)

@@ -54,9 +54,8 @@ def test_a_mask_with_its_truth(request_of, tmp_path):
     assert [path.name for path in done.files] == ["holed_panel.png", "holed_restored.png"]
     assert done.measured.coverage == hole().mean()
     without = replace(request, truth=None)
-    assert (
-        perform(prepare(tmp_path / "holed.png", without), without, random_model()).measured is None
-    )
+    job = prepare(tmp_path / "holed.png", without)
+    assert perform(job, without, random_model()).measured is None
 
 
 def test_files_that_do_not_go_together_are_refused(request_of, tmp_path):
