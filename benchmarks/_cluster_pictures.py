@@ -19,9 +19,10 @@ from bio_scnn import restore
 from bio_scnn.commands.batch import outcomes
 from bio_scnn.data.images import image_file, write_image
 from bio_scnn.data.masks import make_mask
-from bio_scnn.run_inpaint import parser as inpaint_parser
-from bio_scnn.runtime.places import Cluster, Task, attempt
+from bio_scnn.restoration.job import Request
+from bio_scnn.runtime.cluster import Cluster
 from bio_scnn.runtime.processes import begin
+from bio_scnn.runtime.tasks import Task, attempt
 
 PLACES = ("processes", "cluster")
 KIND = "strokes"
@@ -66,11 +67,9 @@ class Started(NamedTuple):
 def restore_all(folder: Path, output: Path, where: Any) -> float:
     """Seconds of all pictures of a folder."""
     images = sorted(folder.iterdir())
-    args = inpaint_parser().parse_args(
-        [str(folder), "--mask-kind", KIND, "-o", str(output), "--quiet"]
-    )
+    request = Request(mask_kind=KIND, output=output, report="none")
     start = time.perf_counter()
-    for outcome in outcomes(images, args, where):
+    for outcome in outcomes(images, request, where):
         if outcome.error:
             raise RuntimeError(outcome.error)
     return time.perf_counter() - start

@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks import _bench
 from bio_scnn import restore
 from bio_scnn.errors import InputError
-from bio_scnn.runtime.places import Cluster, engine
+from bio_scnn.runtime.cluster import connected
 from bio_scnn.training.loop import shard_gradients
 
 
@@ -79,8 +79,7 @@ def dask(workers: int) -> Iterator[str]:
             *("worker", address, "--nworkers", str(workers), "--nthreads", "1"),
             *("--no-dashboard", "--local-directory", folder),
         )
-        with engine(scheduler=address) as cluster:
-            assert isinstance(cluster, Cluster)
+        with connected(address) as cluster:
             cluster.client.wait_for_workers(workers, timeout=60)
         yield address
 

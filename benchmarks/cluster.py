@@ -25,15 +25,16 @@ from benchmarks import _bench
 from benchmarks._cluster_pictures import KIND, PLACES, measure_pictures, megapixel
 from benchmarks._dask import dask, echo, echo_weights, seconds_of, timed_restore, timed_shard
 from bio_scnn.commands.options import run
-from bio_scnn.data.datasets import embedded_images, read_rgb
+from bio_scnn.data.datasets import embedded_images
+from bio_scnn.data.images import read_rgb
 from bio_scnn.data.masks import make_mask
 from bio_scnn.data.sampler import PatchSampler
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import config_path
 from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.runtime.cluster import Cluster, connected
 from bio_scnn.runtime.config import from_table, read_toml
 from bio_scnn.runtime.memory import keep_freed_memory
-from bio_scnn.runtime.places import Cluster, engine
 from bio_scnn.training.batches import make_batch, prepare
 from bio_scnn.training.loop import shard_gradients
 from bio_scnn.training.settings import Config
@@ -159,8 +160,7 @@ def measure(quick: bool, workers: int = 2) -> dict[str, Any]:
         If Dask is not installed.
     """
     keep_freed_memory()
-    with dask(workers) as address, engine(scheduler=address) as cluster:
-        assert isinstance(cluster, Cluster)
+    with dask(workers) as address, connected(address) as cluster:
         found = {
             "pictures": measure_pictures(cluster, workers, quick),
             "tasks": measure_tasks(cluster, quick),

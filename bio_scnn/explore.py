@@ -5,23 +5,27 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from bio_scnn.commands.options import add_hole_options, check_holes, picture_bar, run
+from bio_scnn.commands.options import (
+    add_hole_options,
+    add_model_option,
+    check_holes,
+    check_least,
+    picture_bar,
+    run,
+)
 from bio_scnn.data.datasets import embedded_images
 from bio_scnn.data.masks import MASK_KINDS
 from bio_scnn.errors import InputError
-from bio_scnn.explorer.page import Picture, explore_page
-from bio_scnn.explorer.window import Window, record_window
-from bio_scnn.network.architecture import Architecture
+from bio_scnn.explorer.exploration import check_size, explore, summary
+from bio_scnn.explorer.page import explore_page
+from bio_scnn.explorer.window import View
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.options import SpikingOptions
-from bio_scnn.restoration.inpainting import restore
-from bio_scnn.restoration.job import known_only, prepare, scaler
-from bio_scnn.restoration.metrics import evaluate
+from bio_scnn.restoration.job import Request, prepare
 from bio_scnn.runtime.files import write_whole
-
-LARGEST = 32e6  # bytes of traces in a page; a browser would take long over more
 
 EPILOG = """\
 examples:
@@ -49,9 +53,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("image", nargs="?", type=Path, metavar="IMAGE", help="image to restore")
     add_hole_options(p.add_argument_group("holes"))
     net = p.add_argument_group("network and neurons")
-    net.add_argument(
-        "--model", default="inpaint", help="a shipped model's name or a file (default: inpaint)"
-    )
+    add_model_option(net)
     net.add_argument(
         "--duration", type=float, default=25.0, metavar="MS", help="biological time (default: 25)"
     )
@@ -85,12 +87,10 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def checked(args: argparse.Namespace) -> tuple[Path, Path]:
+def paths_of(args: argparse.Namespace) -> tuple[Path, Path]:
     """Paths of the image and of the page; what cannot be meant is refused."""
     check_holes(args, given=args.image is not None)
-    for name, least in (("seed", 0), ("window", 1), ("maps", 1)):
-        if getattr(args, name) < least:
-            raise InputError(f"--{name} is {getattr(args, name)}; it must be at least {least}")
+    check_least(args, seed=0, window=1, maps=1)
     image = args.image or embedded_images()[0]
     page = args.output or Path("restored", f"{image.stem}_neurons.html")
     if page.is_dir():
@@ -100,99 +100,34 @@ def checked(args: argparse.Namespace) -> tuple[Path, Path]:
     return image, page
 
 
-def check_size(
-    args: argparse.Namespace, shape: tuple[int, ...], architecture: Architecture
-) -> None:
-    """Refuse what would make a page that no browser likes."""
-    rows, columns = (min(args.window, -(-side // architecture.fold)) for side in shape)
-    neurons = rows * columns * min(args.maps, architecture.channels)
-    # A sample of V and of I takes 16 bits; the rest is about as much as 2 bytes a millisecond for
-    # the spikes, and 32.
-    size = neurons * (4 * args.duration / args.dt + 2 * args.duration + 32)
-    if size > LARGEST:
-        raise InputError(
-            f"the traces would make a page of about {size / 1e6:,.0f} MB; choose a smaller "
-            "--window, fewer --maps, a shorter --duration or a longer --dt"
-        )
-
-
-def summary(picture: Picture, window: Window, page: Path, size: int, seconds: float) -> str:
-    """What was simulated and written, for a person."""
-    rows, columns, maps = window.z.shape
-    psnr = "" if picture.hole_psnr is None else f"; hole PSNR {picture.hole_psnr:.2f} dB"
-    spikes = window.recording.total_spikes
-    lines = [
-        f"{picture.name}: {picture.holes}, {100 * picture.mask.mean():.1f} % missing{psnr}",
-        f"  {rows} x {columns} neurons of {maps} feature maps to look at, {spikes:,} spikes",
-    ]
-    if not window.noise_std:
-        lines.append(
-            f"  largest deviation from the closed form: {window.deviation_V.max():.1e} of V, "
-            f"{window.deviation_ms.max():.1e} ms of a spike"
-        )
-    lines.append(f"  {seconds:.1f} s; saved {page} ({size / 1e6:.1f} MB)")
-    return "\n".join(lines)
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Restore the picture, record a window of its neurons, write the page."""
     args = parser().parse_args(argv)
     start = time.perf_counter()
-    path, page = checked(args)
-    if args.mask is None and args.mask_kind is None:
-        args.mask_kind = MASK_KINDS[0]
-    traced = SpikingOptions(duration_ms=args.duration, dt_ms=args.dt, current_noise=args.noise)
-    network, _ = load_model(model_path(args.model))
-    network.unit.require_lif("a page of neurons")
-    job = prepare(
-        path,
-        page.parent,
-        mask_path=args.mask,
-        mask_kind=args.mask_kind,
+    path, page = paths_of(args)
+    options = SpikingOptions(duration_ms=args.duration, dt_ms=args.dt, current_noise=args.noise)
+    request = Request(
+        mask=args.mask,
+        mask_kind=args.mask_kind or MASK_KINDS[0],
         coverage=args.coverage,
         seed=args.seed,
+        options=replace(options, dt_ms=None),
     )
-    check_size(args, job.mask.shape, network.architecture)
-    # The restoration needs no traces, so it takes the longer step; the spikes are the same.
-    options = SpikingOptions(duration_ms=args.duration, current_noise=args.noise)
+    view = View(args.window, args.maps, None if args.at is None else tuple(args.at))
+    network, _ = load_model(model_path(args.model))
+    network.unit.require_lif("a page of neurons")
+    job = prepare(path, request)
+    check_size(view, job.mask.shape, network, args.duration, args.dt)
     with picture_bar(job.name, quiet=args.quiet) as bar:
-        restored = restore(
-            job.image,
-            job.mask,
-            model=network,
-            options=options,
-            seed=args.seed,
-            progress=lambda fraction: bar.update(0.9 * fraction - bar.n),
+        picture, window = explore(
+            job, request, network, view, args.dt, lambda fraction: bar.update(fraction - bar.n)
         )
-        window = record_window(
-            job.image,
-            job.mask,
-            network,
-            traced,
-            size=args.window,
-            maps=args.maps,
-            centre=None if args.at is None else tuple(args.at),
-            seed=args.seed,
-            progress=lambda fraction: bar.update(0.9 + 0.1 * fraction - bar.n),
-        )
-    unit = scaler(job)
-    truth = None if job.truth is None else unit(job.truth)
-    result = unit(restored.image)
-    picture = Picture(
-        name=job.name,
-        holes=job.holes,
-        mask=job.mask,
-        known=known_only(unit(job.image), job.mask),
-        restored=result,
-        truth=truth,
-        hole_psnr=None if truth is None else evaluate(result, truth, job.mask).hole_psnr,
-        neurons=restored.neurons,
-        spikes=restored.spikes,
-    )
     data = explore_page(picture, window, network.lif).encode(errors="replace")
     write_whole(page, data)
     if not args.quiet:
-        print(summary(picture, window, page, len(data), time.perf_counter() - start))
+        seconds = time.perf_counter() - start
+        print("\n".join(summary(picture, window)))
+        print(f"  {seconds:.1f} s; saved {page} ({len(data) / 1e6:.1f} MB)")
 
 
 if __name__ == "__main__":

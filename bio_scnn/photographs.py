@@ -28,18 +28,23 @@ examples:
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse, fetch, write."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
         prog="python -m bio_scnn.photographs",
         description="Assemble the photographs that the shipped models were trained on.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--val", action="store_true", help="those that only measure instead")
-    parser.add_argument("--packages", type=Path, metavar="FOLDER", help="packages at hand")
-    args = parser.parse_args(arguments)
+    p.add_argument("-o", "--output", type=Path, required=True, help="folder to write to")
+    p.add_argument("--val", action="store_true", help="those that only measure instead")
+    p.add_argument("--packages", type=Path, metavar="FOLDER", help="packages at hand")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse the command line, fetch, write."""
+    args = parser().parse_args(argv)
     manifest = read_manifest()
     photographs = manifest.val if args.val else manifest.train
     needed = {photograph.package for photograph in photographs}

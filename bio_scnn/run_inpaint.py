@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from bio_scnn.commands.batch import model_of, outcomes
+from bio_scnn.commands.batch import check_results, find_pictures, model_of, outcomes
 from bio_scnn.commands.options import (
     add_hole_options,
+    add_model_option,
     add_neuron_options,
     add_scheduler_option,
     check_holes,
+    check_least,
     neuron_options,
     run,
 )
-from bio_scnn.data.datasets import embedded_images, find_images
 from bio_scnn.data.images import output_path_for
 from bio_scnn.data.masks import MASK_KINDS
 from bio_scnn.errors import InputError
-from bio_scnn.runtime.places import engine
+from bio_scnn.restoration.job import Request
+from bio_scnn.runtime.places import open_place
 
 EPILOG = """\
 examples:
@@ -68,9 +69,7 @@ def parser() -> argparse.ArgumentParser:
         "--truth", type=Path, metavar="IMAGE", help="the undamaged image, to measure against"
     )
     net = p.add_argument_group("network and neurons")
-    net.add_argument(
-        "--model", default="inpaint", help="a shipped model's name or a file (default: inpaint)"
-    )
+    add_model_option(net)
     add_neuron_options(net)
     out = p.add_argument_group("output")
     out.add_argument(
@@ -96,14 +95,21 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def find(args: argparse.Namespace) -> list[Path]:
-    """The images to restore: files, those of folders, or without any that of the demo."""
-    if not args.images:
-        return [embedded_images()[0]]
-    found: list[Path] = []
-    for path in args.images:
-        found += find_images(path) if path.is_dir() else [path]
-    return [path for path in found if args.mask is None or path.resolve() != args.mask.resolve()]
+def request_of(args: argparse.Namespace) -> Request:
+    """The request that a command line makes."""
+    return Request(
+        mask=args.mask,
+        truth=args.truth,
+        mask_kind=args.mask_kind or MASK_KINDS[0],
+        coverage=args.coverage,
+        seed=args.seed,
+        model=args.model,
+        options=neuron_options(args),
+        quality=args.quality,
+        output=args.output,
+        panel=args.panel,
+        report="json" if args.json else "none" if args.quiet else "text",
+    )
 
 
 def check(args: argparse.Namespace, images: Sequence[Path]) -> None:
@@ -113,43 +119,31 @@ def check(args: argparse.Namespace, images: Sequence[Path]) -> None:
     if args.truth is not None and len(images) != 1:
         raise InputError("--truth goes with exactly one image")
     check_holes(args, given=bool(args.images))
-    for name, least in (("seed", 0), ("jobs", 1)):
-        if getattr(args, name) < least:
-            raise InputError(f"--{name} is {getattr(args, name)}; it must be at least {least}")
-    inputs = {p.resolve() for p in (*images, args.mask, args.truth) if p is not None}
-    for path in images:
-        if output_path_for(path, args.output).resolve() in inputs:
-            raise InputError(f"the result of {path} would replace an input; use another --output")
-    if args.output.exists() and not args.output.is_dir():
-        raise InputError(f"--output {args.output} is a file; it must be a folder")
-    names = Counter(path.stem for path in images)
-    if twice := [name for name, times in names.items() if times > 1]:
-        raise InputError(f"several images would be saved as {twice[0]}_restored")
+    check_least(args, seed=0, jobs=1)
+    check_results(images, args.output, [args.mask, args.truth])
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse the command line and restore every image; errors of one do not stop the others."""
     args = parser().parse_args(argv)
-    images = find(args)
+    images = find_pictures(args.images, args.mask)
     check(args, images)
-    if args.mask is None and args.mask_kind is None:
-        args.mask_kind = MASK_KINDS[0]
-    neuron_options(args)  # what is wrong with these or the model is wrong for all images
-    model_of(args.model)
+    request = request_of(args)
+    model_of(request.model)  # what is wrong with it is wrong for all images
     todo = images
     if args.skip_done:
         todo = [path for path in images if not output_path_for(path, args.output).is_file()]
         if not args.quiet and len(todo) < len(images):
             print(f"{len(images) - len(todo)} of {len(images)} are done", file=sys.stderr)
     failed = 0
-    with engine(args.jobs, args.scheduler) as where:
-        for outcome in outcomes(todo, args, where):
+    with open_place(args.jobs, args.scheduler) as where:
+        for outcome in outcomes(todo, request, where):
             if outcome.error:
                 if len(images) == 1:
                     raise InputError(outcome.error)
                 failed += 1
                 tqdm.write(f"error: {outcome.error}", file=sys.stderr)
-            elif args.json or not args.quiet:
+            elif request.report != "none":
                 tqdm.write(outcome.report)
                 sys.stdout.flush()
     if failed:

@@ -15,7 +15,7 @@ from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import config_path
 from bio_scnn.runtime.config import from_table, read_toml
 from bio_scnn.runtime.memory import keep_freed_memory
-from bio_scnn.runtime.places import engine
+from bio_scnn.runtime.places import open_place
 from bio_scnn.training.run import train
 from bio_scnn.training.run_files import RunFiles
 from bio_scnn.training.settings import Config
@@ -106,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for word in (sys.argv[1:] if argv is None else argv)
     ]
     command = shlex.join(["python", "-m", "bio_scnn.train", *words])
-    with engine(args.jobs or config.training.shards, args.scheduler) as where:
+    with open_place(args.jobs or config.training.shards, args.scheduler) as where:
         train(
             config,
             files,

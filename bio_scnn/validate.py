@@ -15,7 +15,7 @@ from bio_scnn.crossval.report.publish import _check_outputs, _width, publish
 from bio_scnn.crossval.workers.isolation import check_all, check_all_there
 from bio_scnn.crossval.workers.targets import checks_to_run, find_targets, listing
 from bio_scnn.errors import InputError
-from bio_scnn.runtime.places import Cluster, engine
+from bio_scnn.runtime.cluster import connected
 
 EPILOG = """\
 examples:
@@ -134,8 +134,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.scheduler is None:
         reports = check_all(targets, checks, args.dt, args.time_limit, args.jobs)
     else:
-        with engine(scheduler=args.scheduler) as cluster:
-            assert isinstance(cluster, Cluster)
+        with connected(args.scheduler) as cluster:
             reports = check_all_there(targets, checks, args.dt, args.time_limit, cluster)
     if args.check_vectors is not None:
         from bio_scnn.crossval.vectors import check_vectors

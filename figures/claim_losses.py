@@ -19,7 +19,7 @@ import numpy as np
 
 from bio_scnn.commands.options import run
 from bio_scnn.network.checkpoint import config_path
-from bio_scnn.network.fills import harmonic_fill, mean_fill
+from bio_scnn.network.fills import harmonic_values, mean_values
 from bio_scnn.restoration.methods import classical
 from bio_scnn.restoration.metrics import mse
 from figures import common
@@ -28,7 +28,7 @@ from tools.drawing import BLUE, GREEN, ORANGE, VERMILION, styled
 
 # Sanaullah et al., abstract.
 PUBLISHED = {"training": 0.015, "validation": 0.0017}
-FILLS = {"harmonic": harmonic_fill, "mean of known pixels": mean_fill}
+FILLS = {"harmonic": harmonic_values, "mean of known pixels": mean_values}
 
 
 def log_of(model: str) -> dict[str, list[tuple[int, float]]]:

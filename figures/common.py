@@ -10,15 +10,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.data.datasets import find_images, read_rgb, validation_crops
+from bio_scnn.data.datasets import find_images, validation_crops
 from bio_scnn.data.debian import read_manifest
-from bio_scnn.data.images import from_float, to_float
+from bio_scnn.data.images import from_float, read_rgb, to_float
 from bio_scnn.data.masks import MASK_KINDS, make_mask
 from bio_scnn.network.architecture import Architecture
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.network.options import SpikingOptions
 from bio_scnn.photographs import main as fetch_photographs
-from bio_scnn.restoration.metrics import bootstrap, hole_psnr
+from bio_scnn.restoration.evaluation import bootstrap
+from bio_scnn.restoration.metrics import hole_psnr
 from tools import scripts
 from tools.drawing import FORMATS
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bio_scnn.commands.options import run
-from bio_scnn.data.datasets import embedded_images, read_rgb
+from bio_scnn.data.datasets import embedded_images
+from bio_scnn.data.images import read_rgb
 from bio_scnn.data.masks import make_mask
 from bio_scnn.network.architecture import network_input
 from bio_scnn.network.checkpoint import load_model, model_path

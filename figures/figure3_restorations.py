@@ -20,7 +20,7 @@ from tqdm import tqdm
 from bio_scnn.commands.options import run
 from bio_scnn.data.masks import MASK_KINDS, make_mask
 from bio_scnn.network.checkpoint import load_model, model_path
-from bio_scnn.network.fills import biharmonic_fill
+from bio_scnn.network.fills import biharmonic_values
 from bio_scnn.network.options import SpikingOptions
 from bio_scnn.restoration.methods import classical, network
 from bio_scnn.restoration.metrics import hole_psnr
@@ -35,7 +35,7 @@ TITLES |= {"inpaint": "bio_scnn", "truth": "truth"}
 
 def measure(photographs: Sequence[Path]) -> list[dict[str, Any]]:
     """A case for each kind of holes: pictures ``(SIZE, SIZE, 3)`` uint8, hole PSNR in dB."""
-    methods = {"biharmonic": classical(biharmonic_fill)}
+    methods = {"biharmonic": classical(biharmonic_values)}
     for name in ("cnn_twin", "inpaint"):
         model, _ = load_model(model_path(name))
         methods[name] = network(model, SpikingOptions(), "default")

@@ -20,11 +20,10 @@ from tqdm import tqdm
 
 from bio_scnn.commands.options import run
 from bio_scnn.data.masks import MASK_KINDS
-from bio_scnn.evaluate import COLUMNS, score
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.options import SpikingOptions
+from bio_scnn.restoration.evaluation import COLUMNS, bootstrap, score
 from bio_scnn.restoration.methods import network, peers
-from bio_scnn.restoration.metrics import bootstrap
 from figures import common
 from tools import drawing
 from tools.drawing import styled, table_figure

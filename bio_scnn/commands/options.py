@@ -1,4 +1,4 @@
-"""What the command lines share."""
+"""Options that several command lines have, and how a command line is run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bio_scnn.network.options import (
 )
 
 
-def add_hole_options(group: argparse._ArgumentGroup) -> None:
+def add_hole_options(group: argparse._ActionsContainer) -> None:
     """Add the options that say which pixels are missing."""
     group.add_argument(
         "--mask", type=Path, metavar="MASK", help="an image: non-zero where a pixel is missing"
@@ -31,11 +31,23 @@ def add_hole_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--mask-kind", choices=MASK_KINDS, help="make holes of this kind instead of --mask"
     )
+    add_coverage_option(group)
+    group.add_argument("--seed", type=int, default=0, help="of mask and noise (default: 0)")
+
+
+def add_coverage_option(group: argparse._ActionsContainer) -> None:
+    """Add the option that says how much is missing."""
     usual = ", ".join(f"{k} {v}" for k, v in DEFAULT_COVERAGE.items())
     group.add_argument(
         "--coverage", type=float, help=f"fraction of missing pixels (default: {usual})"
     )
-    group.add_argument("--seed", type=int, default=0, help="of mask and noise (default: 0)")
+
+
+def add_model_option(group: argparse._ActionsContainer) -> None:
+    """Add the option that names one model."""
+    group.add_argument(
+        "--model", default="inpaint", help="a shipped model's name or a file (default: inpaint)"
+    )
 
 
 def check_holes(args: argparse.Namespace, *, given: bool) -> None:
@@ -49,13 +61,20 @@ def check_holes(args: argparse.Namespace, *, given: bool) -> None:
         )
 
 
+def check_least(args: argparse.Namespace, **least: int) -> None:
+    """Refuse numbers that are too small."""
+    for name, smallest in least.items():
+        if getattr(args, name) < smallest:
+            raise InputError(f"--{name} is {getattr(args, name)}; it must be at least {smallest}")
+
+
 def picture_bar(name: str, *, quiet: bool) -> tqdm:
     """A progress bar for one picture, from 0 to 1; only where somebody watches."""
     bar_format = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
     return tqdm(total=1.0, desc=name, leave=False, disable=quiet or None, bar_format=bar_format)
 
 
-def add_neuron_options(group: argparse._ArgumentGroup) -> None:
+def add_neuron_options(group: argparse._ActionsContainer) -> None:
     """Add the options that say how the neurons are run, and how often."""
     group.add_argument(
         "--quality",
@@ -102,8 +121,7 @@ def add_neuron_options(group: argparse._ArgumentGroup) -> None:
 
 
 def add_scheduler_option(
-    group: argparse._ArgumentGroup | argparse.ArgumentParser,
-    needs: str = "nothing but the same bio_scnn",
+    group: argparse._ActionsContainer, needs: str = "nothing but the same bio_scnn"
 ) -> None:
     """Add the option that names a cluster, whose workers need what is said."""
     group.add_argument(
@@ -116,7 +134,7 @@ def add_scheduler_option(
 
 
 def neuron_options(args: argparse.Namespace) -> SpikingOptions:
-    """What `add_neuron_options` was given."""
+    """`SpikingOptions` that a command line with `add_neuron_options` was given."""
     return spiking_options(
         args.quality,
         args.engine,

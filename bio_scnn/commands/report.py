@@ -1,43 +1,47 @@
-"""What the command line says of one restored picture, to people and to programs."""
+"""Reports on restored pictures and on methods compared, for people and for programs."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
-from bio_scnn.data.images import from_float
-from bio_scnn.network.fills import Holes, Values, biharmonic_values, harmonic_values, mean_values
-from bio_scnn.network.options import SpikingOptions
-from bio_scnn.restoration.job import Job, measure
+from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.restoration.job import Done, Job, Request, measure
+from bio_scnn.restoration.methods import CLASSICAL, REFERENCE, filled, holes_of
 from bio_scnn.restoration.metrics import Evaluation
-from bio_scnn.restoration.picture import UnitPicture, unit_range
-from bio_scnn.restoration.result import Restoration
 
 # The sparse solve of the biharmonic equation takes ten seconds for these, and 2 GB if they are one
 # hole.
 BIHARMONIC_LIMIT = 1_000_000
 
 
-def report_json(
-    job: Job,
-    result: Restoration,
-    measured: Evaluation | None,
-    seconds: float,
-    quality: str,
-    engine: str,
-) -> str:
-    """One line of JSON; what cannot be measured without a truth is null."""
+def report_on(done: Done, request: Request, network: HybridSCNN) -> str:
+    """Report on one image, of the kind requested; empty for none."""
+    if request.report == "json":
+        unit = network.unit
+        engine = request.options.engine if unit.simulated else unit.name
+        return report_json(done, request.quality, engine)
+    # Comparing with the classical fills takes a third as long as restoring.
+    return report_text(done, request) if request.report == "text" else ""
+
+
+def report_json(done: Done, quality: str, engine: str) -> str:
+    """Report on one image as a line of JSON; what cannot be measured is null."""
+    job, result = done.job, done.result
     row: dict[str, object] = {"name": job.name}
     for key in ("hole_psnr", "hole_mse", "mse", "ssim"):
-        value = None if measured is None else getattr(measured, key)
+        value = None if done.measured is None else getattr(done.measured, key)
         row[key] = value if value is None or math.isfinite(value) else None
     row |= {
         "coverage": float(job.mask.mean()),
         "neurons": result.neurons,
         "spikes": result.spikes,
-        "seconds": round(seconds, 3),
+        "seconds": round(done.seconds, 3),
         "quality": quality,
         "engine": engine,
         "stages": {stage: round(spent, 3) for stage, spent in result.seconds.items()},
@@ -46,61 +50,72 @@ def report_json(
     return json.dumps(row)
 
 
-def report_text(
-    job: Job,
-    result: Restoration,
-    measured: Evaluation | None,
-    seconds: float,
-    quality: str,
-    options: SpikingOptions,
-    *,
-    panel: bool,
-) -> str:
-    """What a person wants to know about one image."""
+def report_text(done: Done, request: Request) -> str:
+    """Report on one image, for a person."""
+    job, result = done.job, done.result
     height, width = job.mask.shape
     lines = [f"{job.name}: {height} x {width}, {job.holes}, {100 * job.mask.mean():.1f} % missing"]
-    if measured is not None and job.truth is not None:
-        rows = {**baselines(job), "bio_scnn": measured}
-        lines.append(f"  {'':28}{'hole PSNR':>10}{'SSIM':>8}{'MSE':>10}{'hole MSE':>10}")
-        for name, row in rows.items():
-            lines.append(
-                f"  {name:28}{row.hole_psnr:7.2f} dB{row.ssim:8.4f}{row.mse:10.6f}"
-                f"{row.hole_mse:10.5f}"
-            )
+    if done.measured is not None:
+        lines += _table({**baselines(job), "bio_scnn": done.measured})
         if np.count_nonzero(job.mask) > BIHARMONIC_LIMIT:
             lines.append(f"  (biharmonic left out: over {BIHARMONIC_LIMIT:,} missing pixels)")
-    if quality == "best":
+    if request.quality == "best":
         lines.append("  mean of the picture's eight flips and rotations")
     if result.neurons:
         lines.append(
-            f"  simulated {result.neurons:,} neurons for {options.simulated_ms:g} ms: "
+            f"  simulated {result.neurons:,} neurons for {request.options.simulated_ms:g} ms: "
             f"{result.spikes:,} spikes; engine {result.engine}"
         )
     else:
         lines.append(f"  nothing simulated: {result.engine}")
     stages = ", ".join(f"{stage} {spent:.2f}" for stage, spent in result.seconds.items())
-    lines.append(f"  {seconds:.2f} s: {stages}")
-    also = f" and {job.panel.name}" if panel else ""
+    lines.append(f"  {done.seconds:.2f} s: {stages}")
+    also = f" and {job.panel.name}" if request.panel else ""
     lines.append(f"  saved {job.restored}{also}")
     return "\n".join(lines)
 
 
 def baselines(job: Job) -> dict[str, Evaluation]:
-    """What classical fills reach on the same hole."""
-    fills: dict[str, Values] = {
-        "mean of known pixels": mean_values,
-        "harmonic": harmonic_values,
+    """Errors of the classical fills on the same hole; on a large one not of the biharmonic."""
+    fills = dict(CLASSICAL)
+    if np.count_nonzero(job.mask) > BIHARMONIC_LIMIT:
+        del fills[REFERENCE]
+    holes = holes_of(job.image, job.mask)
+    return {
+        name: measure(job, filled(job.image, job.mask, values(holes)))
+        for name, values in fills.items()
     }
-    if np.count_nonzero(job.mask) <= BIHARMONIC_LIMIT:
-        fills["biharmonic (scikit-image)"] = biharmonic_values
-    low, span = unit_range(job.image, job.mask)
-    channels = job.image.reshape(*job.mask.shape, -1)
-    holes = Holes(UnitPicture(channels, job.mask, low, span), job.mask)
-    rows = {}
-    for name, values in fills.items():
-        found = np.clip(values(holes), 0, 1)
-        whole = job.image.dtype.kind == "u"
-        filled = channels.copy()
-        filled[job.mask] = from_float(found, filled.dtype) if whole else low + span * found
-        rows[name] = measure(job, filled.reshape(job.image.shape))
-    return rows
+
+
+def _table(rows: dict[str, Evaluation]) -> list[str]:
+    header = f"  {'':28}{'hole PSNR':>10}{_HEADER}"
+    return [header] + [f"  {name:28}{_cells(asdict(row))}" for name, row in rows.items()]
+
+
+def scores_text(kind: str, table: dict[str, dict[str, Any]]) -> str:
+    """Mean scores of one kind of mask, a row for each method.
+
+    Parameters
+    ----------
+    kind : str
+    table : dict
+        As `bio_scnn.restoration.evaluation.summary` returns it.
+    """
+    between = f"{'95 % interval':>17}{'over biharmonic':>26}"
+    lines = [f"{kind:32}{'hole PSNR':>10}{between}{_HEADER}"]
+    for name, row in table.items():
+        spread = "{:.2f} to {:.2f}".format(*row["hole_psnr_interval"])
+        gain = "{:+.2f} ({:+.2f} to {:+.2f})".format(
+            row["over_biharmonic"], *row["over_biharmonic_interval"]
+        )
+        between = f"{spread:>17}{'' if name == REFERENCE else gain:>26}"
+        lines.append(f"{name:32}{_cells(row, between)}")
+    return "\n".join(lines)
+
+
+_HEADER = f"{'SSIM':>8}{'MSE':>10}{'hole MSE':>10}"
+
+
+def _cells(row: Mapping[str, float], between: str = "") -> str:
+    psnr = f"{row['hole_psnr']:7.2f} dB{between}"
+    return f"{psnr}{row['ssim']:8.4f}{row['mse']:10.6f}{row['hole_mse']:10.5f}"

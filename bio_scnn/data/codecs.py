@@ -1,4 +1,4 @@
-"""Image files to arrays and back, without losing depth.
+"""Image file formats: files to arrays and back, without losing depth.
 
 Pillow does most of the work. It reads 16-bit colour PNG files as 8-bit and has no 16-bit colour
 mode to write from, so those go through its public ``zip`` decoder twice (high and low bytes) and
@@ -25,7 +25,6 @@ from bio_scnn.errors import InputError
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR_TYPE = {1: 0, 3: 2, 2: 4, 4: 6}  # channels -> colour type
-_STRIP = 2**20  # pixels
 _ORIENTATION = 274  # the EXIF and TIFF tag
 _TIFFFILE_DECODES = (1, 8, 32946, 34925)  # none, two codes of zlib, LZMA; without further packages
 
@@ -44,13 +43,15 @@ def _quiet() -> Iterator[None]:
 
 
 @_quiet()
-def decode(path: Path) -> np.ndarray:
-    """Decode an image file, whatever its format, in the depth it is stored in.
+def load_pixels(path: Path, strip: int = 2**20) -> np.ndarray:
+    """Pixels of an image file, whatever its format, in the depth it is stored in.
 
     Parameters
     ----------
     path : Path
         An existing file.
+    strip : int
+        Pixels that are copied at a time, so that a large image is not held twice.
 
     Returns
     -------
@@ -91,18 +92,18 @@ def decode(path: Path) -> np.ndarray:
             image = image.convert("RGB")
         if image.mode == "1":
             image = image.convert("L")
-        return _pixels(image)
+        return _pixels(image, strip)
 
 
-def _pixels(image: Image.Image) -> np.ndarray:
-    """An image as an array, in strips: `np.array` holds a large one three times meanwhile."""
+def _pixels(image: Image.Image, strip: int) -> np.ndarray:
+    """Array of an image, copied in strips: `np.array` holds a large one three times meanwhile."""
     width, height = image.size
     one = np.asarray(image.crop((0, 0, 1, 1)))
     pixels = np.empty((height, width, *one.shape[2:]), one.dtype)
-    rows = max(_STRIP // max(width, 1), 1)
+    rows = max(strip // max(width, 1), 1)
     for top in range(0, height, rows):
-        strip = pixels[top : top + rows]
-        strip[:] = np.asarray(image.crop((0, top, width, top + len(strip))))
+        part = pixels[top : top + rows]
+        part[:] = np.asarray(image.crop((0, top, width, top + len(part))))
     return pixels
 
 
@@ -221,8 +222,8 @@ def _upright(image: np.ndarray, orientation: int) -> np.ndarray:
     return image
 
 
-def encode(image: np.ndarray, channels: int, suffix: str) -> bytes:
-    """Encode an image.
+def dump_pixels(image: np.ndarray, channels: int, suffix: str) -> bytes:
+    """Bytes of an image file of a format.
 
     Parameters
     ----------
@@ -236,7 +237,6 @@ def encode(image: np.ndarray, channels: int, suffix: str) -> bytes:
     Returns
     -------
     data : bytes
-        The contents of the file.
     """
     height, width = image.shape[:2]
     if suffix in (".ppm", ".pgm"):
@@ -244,7 +244,7 @@ def encode(image: np.ndarray, channels: int, suffix: str) -> bytes:
         header = f"P{5 if channels == 1 else 6}\n{width} {height}\n{white}\n".encode()
         return header + image.astype(image.dtype.newbyteorder(">")).tobytes()
     if suffix == ".png" and image.dtype == np.uint16:
-        return _encode_png16(image, channels)
+        return _dump_png16(image, channels)
     buffer = io.BytesIO()
     if suffix in (".tif", ".tiff"):
         tifffile.imwrite(
@@ -266,7 +266,7 @@ def encode(image: np.ndarray, channels: int, suffix: str) -> bytes:
     return buffer.getvalue()
 
 
-def _encode_png16(image: np.ndarray, channels: int) -> bytes:
+def _dump_png16(image: np.ndarray, channels: int) -> bytes:
     height, width = image.shape[:2]
     rows = image.astype(">u2").reshape(height, -1).view(np.uint8)
     # Filter 1: each byte less the one a pixel before it, which compresses photographs well.

@@ -1,4 +1,4 @@
-"""The images to train and validate on: found, divided, and read as 8-bit RGB.
+"""Images to train and validate on: found, divided, and cut into crops for validation.
 
 `sampler` cuts training patches from them.
 """
@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from PIL import Image
 
-from bio_scnn.data.images import IMAGE_SUFFIXES, read_image
+from bio_scnn.data.images import IMAGE_SUFFIXES, read_rgb, to_float
 from bio_scnn.errors import InputError
 
 # Photographs that are part of the scikit-image package itself, so need no network.
@@ -34,7 +34,7 @@ _EMBEDDED = (
 
 @dataclass(frozen=True)
 class DataSettings:
-    """Where training patches come from; every field may stand in a configuration's data table.
+    """Sources of training patches; every field may stand in a configuration's data table.
 
     Attributes
     ----------
@@ -152,7 +152,7 @@ def find_images(folder: str | os.PathLike) -> list[Path]:
 
 
 def _leads_back(folder: Path) -> bool:
-    """Whether a folder is a link to one that it lies in, which would be walked forever."""
+    """True of a link to a folder that it lies in, which would be walked forever."""
     return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
 
 
@@ -215,19 +215,6 @@ def embedded_images() -> list[Path]:
     return found
 
 
-def read_rgb(path: str | os.PathLike) -> np.ndarray:
-    """Read an image as (H, W, 3) uint8: grey is repeated, alpha dropped, depth reduced."""
-    image = read_image(path)
-    if image.ndim == 3 and image.shape[2] in (2, 4):
-        image = image[..., :-1]
-    if image.ndim == 2 or image.shape[2] == 1:
-        image = np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
-    if image.dtype == np.uint8:
-        return image
-    scale = 255.0 if image.dtype.kind == "f" else 255.0 / 65535.0
-    return np.rint(np.clip(np.nan_to_num(image) * scale, 0, 255)).astype(np.uint8)
-
-
 def resize(image: np.ndarray, factor: float, at_least: int = 1) -> np.ndarray:
     """Downscale (H, W, 3) uint8 by `factor` with an antialiasing filter; below 1 it enlarges."""
     size = [max(round(side / factor), at_least) for side in image.shape[1::-1]]
@@ -243,7 +230,7 @@ def validation_crops(
     seed: int,
     skipped: list[tuple[Path, str]] | None = None,
 ) -> np.ndarray:
-    """Cut the same crops every time, for comparing one model with another.
+    """Square crops of photographs, the same every time, to compare models on.
 
     The shorter side of each image is first downscaled to twice the size of a crop, so that a crop
     shows a good part of the scene, sharply. Crops are taken from the images in turn.
@@ -292,5 +279,5 @@ def validation_crops(
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(i,)))
         row = int(rng.integers(pixels.shape[0] - size, endpoint=True))
         column = int(rng.integers(pixels.shape[1] - size, endpoint=True))
-        np.divide(pixels[row : row + size, column : column + size], 255, out=crop)
+        crop[:] = to_float(pixels[row : row + size, column : column + size])
     return crops

@@ -51,7 +51,7 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What to fetch: versions of packages, and photographs to train and to measure on."""
+    """Versions of packages to fetch, and their photographs to train and to measure on."""
 
     packages: dict[str, str]
     train: tuple[Photograph, ...]
@@ -74,11 +74,7 @@ def read_manifest(path: Path | None = None) -> Manifest:
     return manifest
 
 
-def assemble(
-    photographs: Sequence[Photograph],
-    packages: Iterable[Path],
-    folder: Path,
-) -> None:
+def assemble(photographs: Sequence[Photograph], packages: Iterable[Path], folder: Path) -> None:
     """Write photographs as JPEG of at most 1,600 pixels, and ``ATTRIBUTION.md`` beside them.
 
     Parameters

@@ -1,6 +1,6 @@
-"""Images and masks as the rest of the package sees them: read, written, and scaled to [0, 1].
+"""Images and masks as the rest of the package sees them: read, written, scaled to [0, 1].
 
-`image_codecs` knows the file formats; what cannot be used is refused here, by name.
+`codecs` knows the file formats; what cannot be used is refused here, by name.
 """
 
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from bio_scnn.data.codecs import decode, encode
+from bio_scnn.data.codecs import dump_pixels, load_pixels
 from bio_scnn.errors import InputError
 from bio_scnn.runtime.files import write_whole
 from bio_scnn.runtime.memory import give_back_freed_memory
@@ -60,7 +60,7 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the path of one image")
     try:
-        image = decode(path)
+        image = load_pixels(path)
     except InputError:
         raise
     except Image.DecompressionBombError as error:
@@ -102,7 +102,7 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
 
 
 def image_file(path: str | os.PathLike, image: np.ndarray) -> bytes:
-    """The contents of the file that `write_image` writes, with its parameters and errors."""
+    """Bytes of the file that `write_image` writes, with its parameters and errors."""
     path, image = Path(path), np.asarray(image)
     suffix = path.suffix.lower()
     if suffix not in _WRITABLE:
@@ -124,13 +124,13 @@ def image_file(path: str | os.PathLike, image: np.ndarray) -> bytes:
         )
     give_back_freed_memory(image.nbytes)  # an encoder, too
     try:
-        return encode(np.ascontiguousarray(image), channels, suffix)
+        return dump_pixels(np.ascontiguousarray(image), channels, suffix)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be written ({error})") from error
 
 
 def output_path_for(source: str | os.PathLike, folder: str | os.PathLike | None = None) -> Path:
-    """Where the restored version of an image goes by default.
+    """Default path of the restored version of an image.
 
     Parameters
     ----------
@@ -207,6 +207,19 @@ def from_float(image: np.ndarray, dtype: np.typing.DTypeLike) -> np.ndarray:
     if dtype not in (_EIGHT, _SIXTEEN):
         raise InputError(f"cannot turn an image into {dtype}; give uint8, uint16 or a float type")
     return np.rint(clipped * np.iinfo(dtype).max).astype(dtype)
+
+
+def read_rgb(path: str | os.PathLike) -> np.ndarray:
+    """Read an image as (H, W, 3) uint8: grey is repeated, alpha dropped, depth reduced."""
+    image = read_image(path)
+    if image.ndim == 3 and image.shape[2] in (2, 4):
+        image = image[..., :-1]
+    if image.ndim == 2 or image.shape[2] == 1:
+        image = np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
+    if image.dtype == np.uint8:
+        return image
+    scale = 255.0 if image.dtype.kind == "f" else 255.0 / 65535.0
+    return np.rint(np.clip(np.nan_to_num(image) * scale, 0, 255)).astype(np.uint8)
 
 
 def read_mask(path: str | os.PathLike) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What masks are made of: strokes, boxes, scratches, text, and more shapes for training.
+"""Elements of masks: strokes, boxes, scratches, text, and more shapes for training.
 
 Each element is drawn with Pillow or NumPy on a small canvas of its own: the row and column of its
 upper left corner, and which pixels from there on it covers.
@@ -42,7 +42,7 @@ def _draw_polygon(shape: tuple[int, int], points: np.ndarray) -> Element:
 def _canvas(
     shape: tuple[int, int], points: np.ndarray, reach: float
 ) -> tuple[int, int, Image.Image]:
-    """Row and column of the corner of an empty canvas, that shows what of `points` is inside."""
+    """Corner (row, column) and canvas, still empty, around what of `points` is inside."""
     top, left = np.clip(np.floor(points.min(axis=0) - reach), 0, np.array(shape) - 1).astype(int)
     bottom, right = np.clip(np.ceil(points.max(axis=0) + reach), 1, shape).astype(int)
     size = (max(right - left, 1), max(bottom - top, 1))
@@ -74,6 +74,7 @@ def _walk(
 
 
 def stroke(shape: tuple[int, int], sizes: Sizes, rng: np.random.Generator) -> Element:
+    """Draw a free-form brush stroke."""
     width = _integer(sizes.stroke_width, rng, at_most=min(shape) // 2)
     n_steps = int(rng.integers(2, 9))
     steps = rng.uniform(0.5, 1.5, n_steps) * min(28.0, max(shape) / 4)
@@ -83,6 +84,7 @@ def stroke(shape: tuple[int, int], sizes: Sizes, rng: np.random.Generator) -> El
 
 
 def box(shape: tuple[int, int], sizes: Sizes, rng: np.random.Generator) -> Element:
+    """Draw an upright rectangle inside the image."""
     height = _integer(sizes.box_side, rng, at_most=shape[0] // 2)
     width = _integer(sizes.box_side, rng, at_most=shape[1] // 2)
     row = int(rng.integers(0, shape[0] - height, endpoint=True))
@@ -91,10 +93,12 @@ def box(shape: tuple[int, int], sizes: Sizes, rng: np.random.Generator) -> Eleme
 
 
 def scratch_or_text(shape: tuple[int, int], sizes: Sizes, rng: np.random.Generator) -> Element:
+    """Draw a scratch, or in two cases of five a line of text."""
     return (text if rng.random() < 0.4 else scratch)(shape, sizes, rng)
 
 
 def scratch(shape: tuple[int, int], sizes: Sizes, rng: np.random.Generator) -> Element:
+    """Draw a long thin curve."""
     width = _integer(sizes.scratch_width, rng, at_most=max(min(shape) // 8, 1))
     length = rng.uniform(0.4, 1.5) * min(256, max(shape))
     n_steps = 12
@@ -105,6 +109,7 @@ def scratch(shape: tuple[int, int], sizes: Sizes, rng: np.random.Generator) -> E
 
 
 def text(shape: tuple[int, int], sizes: Sizes, rng: np.random.Generator) -> Element:
+    """Write a line of random letters, which may run out of the image."""
     height = _integer(sizes.text_height, rng, at_most=max(min(shape) // 3, 6))
     letters = rng.choice(_LETTERS, int(rng.integers(6, 25)))
     letters[rng.random(letters.size) < 0.15] = " "

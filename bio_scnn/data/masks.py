@@ -1,4 +1,4 @@
-"""Which pixels are missing: strokes, boxes and scratches, drawn until a coverage is reached.
+"""Masks of missing pixels: strokes, boxes and scratches, drawn until a coverage is reached.
 
 A mask is built from elements (a brush stroke, a box, a scratch, a line of text), see
 `mask_elements`. The last one is cut off where the requested coverage is reached, so the realised
@@ -148,11 +148,7 @@ def _n_missing(mask: np.ndarray, coverage: float) -> int:
 
 
 def _fill_up(
-    mask: np.ndarray,
-    coverage: float,
-    draw: Draw,
-    sizes: Sizes,
-    rng: np.random.Generator,
+    mask: np.ndarray, coverage: float, draw: Draw, sizes: Sizes, rng: np.random.Generator
 ) -> None:
     """Add elements to the mask in place until `coverage` of it is missing, exactly."""
     wanted = _n_missing(mask, coverage) - int(np.count_nonzero(mask))

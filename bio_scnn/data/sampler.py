@@ -13,8 +13,9 @@ from pathlib import Path, PurePath
 import numpy as np
 from tqdm import tqdm
 
-from bio_scnn.data.datasets import DataSettings, read_rgb, resize
+from bio_scnn.data.datasets import DataSettings, resize
 from bio_scnn.data.dead_leaves import dead_leaves
+from bio_scnn.data.images import read_rgb, to_float
 from bio_scnn.errors import InputError
 
 
@@ -123,8 +124,9 @@ class PatchSampler:
             photograph = None
             if self.photographs and rng.random() < self.settings.dead_leaves_from_photographs:
                 source = int(rng.integers(len(self.photographs)))
-                photograph = self._photograph(source, side // 2, rng.random()) / np.float32(255)
+                photograph = to_float(self._photograph(source, side // 2, rng.random()))
             image = dead_leaves((side, side), rng, photograph=photograph)
+            # In single precision, unlike `from_float`: the bits of trained models depend on it.
             return np.rint(image * 255).astype(np.uint8)
 
         return self._cache.get(("dead leaves", index, 1.0), generate)
@@ -195,6 +197,7 @@ class _Cache:
         self._arrays: OrderedDict[tuple, np.ndarray] = OrderedDict()
 
     def get(self, key: tuple, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """The array of a key, made if it is not held."""
         if key in self._arrays:
             self._arrays.move_to_end(key)
             return self._arrays[key]

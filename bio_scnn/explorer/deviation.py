@@ -1,4 +1,4 @@
-"""How far recorded neurons are from the closed form of eq. 1, in double precision."""
+"""Deviation of recorded neurons from the closed form of eq. 1, in double precision."""
 
 from __future__ import annotations
 

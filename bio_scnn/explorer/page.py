@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bio_scnn.data.images import from_float
+from bio_scnn.explorer.page_data import LEVELS, value_range, window_data
 from bio_scnn.explorer.window import Window
 from bio_scnn.network.units import LIFUnit
 from bio_scnn.neuron.parameters import LIFParameters
@@ -33,8 +35,8 @@ class Picture:
         Of the file, and what made pixels missing.
     mask : bool array, shape (H, W)
         True where a pixel is missing.
-    known, restored, truth : array, shape (H, W) or (H, W, C), in [0, 1]
-        The truth is None where nobody knows it.
+    image, restored, truth : array, shape (H, W) or (H, W, C), in [0, 1]
+        The image may hold anything where it is missing; the truth is None where nobody knows it.
     hole_psnr : float, optional
         In dB; None without a truth.
     neurons, spikes : int
@@ -44,7 +46,7 @@ class Picture:
     name: str
     holes: str
     mask: NDArray[np.bool_]
-    known: NDArray
+    image: NDArray
     restored: NDArray
     truth: NDArray | None
     hole_psnr: float | None
@@ -52,8 +54,8 @@ class Picture:
     spikes: int
 
     def views(self) -> dict[str, NDArray[np.float64]]:
-        """What there is to see, by name: each (H, W, 3) in [0, 1]."""
-        shown = {"masked": marked(self.known, self.mask), "restored": rgb(self.restored)}
+        """Pictures to look at, by name: each (H, W, 3) in [0, 1]."""
+        shown = {"masked": marked(self.image, self.mask), "restored": rgb(self.restored)}
         if self.truth is not None:
             shown["original"] = rgb(self.truth)
         return {name: np.clip(view, 0, 1) for name, view in shown.items()}
@@ -216,74 +218,10 @@ def _png(view: NDArray) -> str:
 
 
 def _pillow(view: NDArray) -> Image.Image:
-    return Image.fromarray(np.rint(255 * view).astype(np.uint8))
+    return Image.fromarray(from_float(view, np.uint8))
 
 
 def _data_url(image: Image.Image, kind: str, **options: Any) -> str:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-LEVELS = 2**16 - 1
-
-
-def window_data(window: Window, params: LIFParameters) -> dict[str, Any]:
-    """What the page's script reads, ready for JSON.
-
-    Arrays over neurons are in the order of ``window.current.ravel()``; traces follow each other,
-    neuron by neuron.
-    """
-    recording = window.recording
-    counts = [len(train) for train in recording.spike_trains_ms]
-    # NumPy's concatenate wants at least one array.
-    spikes = np.concatenate([np.empty(0), *recording.spike_trains_ms])
-    V_range = value_range(recording.membrane, params.V_reset, params.V_th)
-    data: dict[str, Any] = {
-        "top": window.top,
-        "left": window.left,
-        "fold": window.fold,
-        "rows": window.z.shape[0],
-        "columns": window.z.shape[1],
-        "maps": window.maps.tolist(),
-        "V_th": params.V_th,
-        "V_reset": params.V_reset,
-        "t_ref": params.t_ref_ms,
-        "tau": params.tau_ms,
-        "R": params.R,
-        "band": LIFUnit(params).band,
-        "rates": [params.rate_min_hz, params.rate_max_hz],
-        "dt": recording.dt_ms,
-        "duration": recording.duration_ms,
-        "steps": len(recording.t_ms) - 1,
-        "noise": window.noise_std,
-        "missing": base64_of(window.missing, "<u2"),
-        "z": base64_of(window.z, "<f4"),
-        "current": base64_of(window.current, "<f8"),
-        "counts": base64_of(np.array(counts), "<u4"),
-        "spikes": base64_of(spikes, "<f8"),
-        "V_range": V_range,
-        "V": base64_of(to_levels(recording.membrane, *V_range), "<u2"),
-    }
-    if window.noise_std:
-        data["I_range"] = value_range(recording.current, *LIFUnit(params).band)
-        data["I"] = base64_of(to_levels(recording.current, *data["I_range"]), "<u2")
-    else:
-        data["deviation_V"] = base64_of(window.deviation_V, "<f4")
-        data["deviation_ms"] = base64_of(window.deviation_ms, "<f4")
-    return data
-
-
-def to_levels(values: NDArray, low: float, high: float) -> NDArray[np.uint16]:
-    """Round values in [low, high] to `LEVELS` equal steps."""
-    return np.rint((values - low) * (LEVELS / (high - low))).astype(np.uint16)
-
-
-def base64_of(values: NDArray, dtype: str) -> str:
-    """Base64 of an array, raveled, in a little-endian type."""
-    return base64.b64encode(np.ascontiguousarray(values, dtype).tobytes()).decode()
-
-
-def value_range(values: NDArray, low: float, high: float) -> list[float]:
-    """Lowest and highest of the values and of two more, so that these can be drawn as well."""
-    return [min(low, float(values.min())), max(high, float(values.max()))]

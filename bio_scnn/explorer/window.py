@@ -2,7 +2,7 @@
 
 ::
 
-    image + mask -> place     where the window lies: across a hole, where there is detail
+    image + mask -> corner    where the window lies: across a hole, where there is detail
                  -> features  of the window, the same as in the restoration of the whole picture
                  -> simulate  every neuron of a few maps, V, I and spike trains recorded
                  -> deviation from the closed form, before anything is rounded for a page
@@ -23,7 +23,26 @@ from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.network.options import SpikingOptions
 from bio_scnn.network.units import LIFUnit
 from bio_scnn.neuron.simulation import Recording, simulate
-from bio_scnn.restoration.picture import UnitPicture, unit_range
+from bio_scnn.restoration.picture import UnitPicture, scale_of
+
+
+@dataclass(frozen=True)
+class View:
+    """Choice of the neurons to look at.
+
+    Attributes
+    ----------
+    size : int
+        Rows and columns of the window in feature-map pixels; fewer if the picture has fewer.
+    maps : int
+        How many feature maps: those whose rates vary most within the window.
+    centre : (row, column), optional
+        Pixel of the picture in the middle of the window; by default `choose_corner` chooses.
+    """
+
+    size: int = 32
+    maps: int = 8
+    centre: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +99,8 @@ def record_window(
     mask: NDArray[np.bool_],
     network: HybridSCNN,
     options: SpikingOptions,
+    view: View,
     *,
-    size: int,
-    maps: int,
-    centre: tuple[int, int] | None = None,
     seed: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Window:
@@ -100,12 +117,7 @@ def record_window(
         With LIF neurons.
     options : SpikingOptions
         Of which the duration, the time step and the current noise are used.
-    size : int
-        Rows and columns of the window in feature-map pixels; fewer if the picture has fewer.
-    maps : int
-        How many feature maps: those whose rates vary most within the window.
-    centre : (row, column), optional
-        Pixel of the picture in the middle of the window; by default `place` chooses.
+    view : View
     seed : int, optional
         Of the noise.
     progress : callable, optional
@@ -118,22 +130,23 @@ def record_window(
     """
     architecture = network.architecture
     network.unit.require_lif("a window of neurons")
-    neuron = LIFUnit(network.lif)
     fold = architecture.fold
     colour = _unit_colour(image, mask)
     fill = architecture.guess(colour, mask)
-    if centre is None:
-        top, left = place(mask, fill[..., :IMAGE_CHANNELS].mean(axis=-1), fold, size)
+    if view.centre is None:
+        brightness = fill[..., :IMAGE_CHANNELS].mean(axis=-1)
+        top, left = choose_corner(mask, brightness, fold, view.size)
     else:
-        top, left = _around(centre, mask.shape, fold, size)
+        top, left = _around(view.centre, mask.shape, fold, view.size)
     rows, columns = (
-        min(size, -(-n // fold) - start) for n, start in zip(mask.shape, (top, left), strict=True)
+        min(view.size, -(-n // fold) - start)
+        for n, start in zip(mask.shape, (top, left), strict=True)
     )
     inside, z = _features(network, fill, mask, (top, left), (rows, columns))
     variation = network.fire(z).rates.std(axis=(0, 1))
-    chosen = np.argsort(-variation, kind="stable")[:maps]
+    chosen = np.argsort(-variation, kind="stable")[: view.maps]
     z = np.ascontiguousarray(z[..., chosen])
-    current = neuron.currents(z)
+    current = LIFUnit(network.lif).currents(z)
     recording = simulate(
         current.ravel(),
         network.lif,
@@ -164,7 +177,7 @@ def record_window(
     )
 
 
-def place(
+def choose_corner(
     mask: NDArray[np.bool_], brightness: NDArray[np.float64], fold: int, size: int
 ) -> tuple[int, int]:
     """First row and column, in feature-map pixels, of the window that has most to show.
@@ -176,7 +189,7 @@ def place(
     height, width = (n + after for n, (_, after) in zip(mask.shape, pad, strict=True))
 
     def means(values: NDArray) -> NDArray[np.float64]:
-        """Of every window that lies inside."""
+        """Mean of values (H, W) over every window that lies inside."""
         blocks = np.pad(values.astype(float), pad, mode="edge")
         blocks = blocks.reshape(height // fold, fold, width // fold, fold).mean(axis=(1, 3))
         for axis, length in enumerate(blocks.shape):
@@ -199,7 +212,7 @@ def _unit_colour(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]
     """The colour (H, W, 3) in [0, 1] that the network restores first, dark where missing."""
     channels = image[..., np.newaxis] if image.ndim == 2 else image
     first = channels[..., : IMAGE_CHANNELS if channels.shape[-1] >= IMAGE_CHANNELS else 1]
-    scaled = UnitPicture(first, mask, *unit_range(channels, mask))[:]
+    scaled = UnitPicture(first, mask, scale_of(channels, mask))[:]
     return np.broadcast_to(scaled, (*mask.shape, IMAGE_CHANNELS))
 
 

@@ -1,6 +1,24 @@
-"""A picture and its mask become a restored picture, and a measure of how good it is."""
+"""A picture and its mask become a restored picture, whose errors are measured.
+
+Files (`job`), methods side by side (`methods`) and their scores (`evaluation`) load more, and so
+stand in modules of their own.
+"""
 
 from bio_scnn.restoration.inpainting import inpaint, restore
-from bio_scnn.restoration.result import Restoration
+from bio_scnn.restoration.metrics import Evaluation, evaluate, hole_mse, hole_psnr, mse, ssim
+from bio_scnn.restoration.result import RateMaps, Restoration
+from bio_scnn.restoration.tiling import Tiling
 
-__all__ = ["Restoration", "inpaint", "restore"]
+__all__ = [
+    "Evaluation",
+    "RateMaps",
+    "Restoration",
+    "Tiling",
+    "evaluate",
+    "hole_mse",
+    "hole_psnr",
+    "inpaint",
+    "mse",
+    "restore",
+    "ssim",
+]

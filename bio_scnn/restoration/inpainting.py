@@ -1,4 +1,4 @@
-"""Restore the missing pixels of an image with a trained network, its neurons simulated."""
+"""Inpainting: missing pixels of an image from a trained network, its neurons simulated."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from bio_scnn.network.architecture import IMAGE_CHANNELS
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.network.options import Quality, SpikingOptions, check_quality, spiking_options
-from bio_scnn.restoration.colour import _restore_colour
-from bio_scnn.restoration.picture import UnitPicture, _check, _colour_groups, unit_range
-from bio_scnn.restoration.result import _SHOWN_MAPS, RateMaps, Restoration
-from bio_scnn.restoration.tiling import orientations
+from bio_scnn.restoration.colour import ColourRestoration
+from bio_scnn.restoration.orientation import orientations
+from bio_scnn.restoration.picture import UnitPicture, check_picture, colour_groups, scale_of
+from bio_scnn.restoration.result import SHOWN_MAPS, RateMaps, Restoration
+from bio_scnn.restoration.tiling import DEFAULT_TILING, Tiling
 
 
 def inpaint(
@@ -107,7 +108,8 @@ def restore(
     progress: Callable[[float], None] | None = None,
     rates_every: int = 1,
     overwrite: bool = False,
-) -> Restoration:
+    tiling: Tiling = DEFAULT_TILING,
+) -> Restoration:  # of ten arguments, as all that can be chosen is chosen here
     """Restore missing pixels, and report what was simulated.
 
     Parameters
@@ -125,24 +127,31 @@ def restore(
         large picture.
     overwrite : bool
         Put the result into the image's own memory, if that can be written to.
+    tiling : Tiling
+        How a large picture is divided.
 
     Returns
     -------
     Restoration
+
+    Raises
+    ------
+    InputError
+        As for `inpaint`.
     """
     image, mask = np.asarray(image), np.asarray(mask).astype(bool, copy=False)
-    _check(image, mask)
+    check_picture(image, mask)
     options = spiking_options(quality) if options is None else options
     check_quality(quality, options.engine)
     network = model if isinstance(model, HybridSCNN) else load_model(model_path(str(model)))[0]
     channels = image[..., np.newaxis] if image.ndim == 2 else image
-    low, span = unit_range(channels, mask)
-    rows, columns = (-(-side // (network.architecture.fold * rates_every)) for side in mask.shape)
-    shown = RateMaps((rows, columns, _SHOWN_MAPS), rates_every)
+    scale = scale_of(channels, mask)
     own = overwrite and image.flags.writeable
-    result = Restoration(image if own else image.copy(), rates=shown)
+    rows, columns = (-(-side // (network.architecture.fold * rates_every)) for side in mask.shape)
+    rates = RateMaps((rows, columns, SHOWN_MAPS), rates_every)
+    result = Restoration(image if own else image.copy(), rates=rates)
     restored = np.empty((np.count_nonzero(mask), channels.shape[-1]))
-    groups = _colour_groups(channels.shape[-1])
+    groups = colour_groups(channels.shape[-1])
     seeds = np.random.SeedSequence(seed).spawn(len(groups))
     for number, (group, group_seed) in enumerate(zip(groups, seeds, strict=True)):
 
@@ -151,18 +160,14 @@ def restore(
                 progress((number + fraction) / len(groups))
 
         colour = channels[..., group[0] : group[-1] + 1]
-        colour = np.broadcast_to(colour, (*mask.shape, IMAGE_CHANNELS))
-        picture = UnitPicture(colour, mask, low, span)
-        kept = shown if number == 0 else None
-        output = _restore_colour(
-            picture, network, options, orientations(quality), group_seed, result, report, kept
-        )
+        picture = UnitPicture(np.broadcast_to(colour, (*mask.shape, IMAGE_CHANNELS)), mask, scale)
+        turns = orientations(quality)
+        output = ColourRestoration(
+            picture, network, options, turns, group_seed, result, number == 0, tiling
+        ).run(report)
         if len(group) == 1:  # a single channel was shown three times
             output = output.mean(axis=-1, keepdims=True)
         restored[:, group] = np.clip(output, 0, 1)
-    values = low + span * restored
-    if image.dtype.kind in "ub":
-        values = np.rint(values)
     view = result.image[..., np.newaxis] if image.ndim == 2 else result.image
-    view[mask] = values.astype(image.dtype)
+    view[mask] = scale.from_unit(restored, image.dtype)
     return result

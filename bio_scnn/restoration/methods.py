@@ -1,4 +1,4 @@
-"""Methods that fill missing pixels, side by side: the network, classical fills, OpenCV's."""
+"""Inpainting methods to compare: the network, classical fills, OpenCV's."""
 
 from __future__ import annotations
 
@@ -8,30 +8,46 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.data.images import from_float, to_float
-from bio_scnn.network.fills import biharmonic_fill, harmonic_fill, mean_fill
+from bio_scnn.network.fills import Holes, Values, biharmonic_values, harmonic_values, mean_values
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.network.options import Quality, SpikingOptions
 from bio_scnn.restoration.inpainting import restore
+from bio_scnn.restoration.picture import UnitPicture, scale_of
 
 Method = Callable[[NDArray, NDArray[np.bool_]], NDArray]
+"""From an image and its mask, True where a pixel is missing, to the image with those filled."""
 
 REFERENCE = "biharmonic (scikit-image)"
 
-
-def classical(fill: Callable[[NDArray, NDArray[np.bool_]], NDArray]) -> Method:
-    """A fill of float images as one of 8-bit images."""
-
-    def method(image: NDArray, mask: NDArray[np.bool_]) -> NDArray:
-        channels = to_float(image).reshape(*mask.shape, -1)
-        return from_float(fill(channels, mask).reshape(image.shape), image.dtype)
-
-    return method
+CLASSICAL: dict[str, Values] = {
+    "mean of known pixels": mean_values,
+    "harmonic": harmonic_values,
+    REFERENCE: biharmonic_values,
+}
 
 
-def mean_of_fills(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The mean of the harmonic and the biharmonic fill: the network before it learns."""
-    return (harmonic_fill(image, mask) + biharmonic_fill(image, mask)) / 2
+def holes_of(image: NDArray, mask: NDArray[np.bool_]) -> Holes:
+    """Holes of an image, scaled to [0, 1], whose equations several fills can share."""
+    channels = image.reshape(*mask.shape, -1)
+    return Holes(UnitPicture(channels, mask, scale_of(image, mask)), mask)
+
+
+def filled(image: NDArray, mask: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray:
+    """Copy of an image with values in [0, 1], (missing pixels, C), put into its holes."""
+    whole = image.copy()
+    scaled = scale_of(image, mask).from_unit(np.clip(values, 0, 1), image.dtype)
+    whole.reshape(*mask.shape, -1)[mask] = scaled
+    return whole
+
+
+def classical(values: Values) -> Method:
+    """A classical fill as one of the methods."""
+    return lambda image, mask: filled(image, mask, values(holes_of(image, mask)))
+
+
+def mean_of_fills(holes: Holes) -> NDArray[np.float64]:
+    """Mean of the harmonic and the biharmonic fill: the network before it learns."""
+    return (harmonic_values(holes) + biharmonic_values(holes)) / 2
 
 
 def opencv(name: str) -> Method:
@@ -56,13 +72,9 @@ def network(model: HybridSCNN, options: SpikingOptions, quality: Quality) -> Met
 
 
 def peers() -> dict[str, Method]:
-    """The classical fills that are installed."""
-    methods = {
-        "mean of known pixels": classical(mean_fill),
-        "harmonic": classical(harmonic_fill),
-        REFERENCE: classical(biharmonic_fill),
-        "mean of harmonic and biharmonic": classical(mean_of_fills),
-    }
+    """The classical fills that are installed, by name."""
+    methods = {name: classical(values) for name, values in CLASSICAL.items()}
+    methods["mean of harmonic and biharmonic"] = classical(mean_of_fills)
     try:
         methods["Telea (OpenCV)"] = opencv("telea")
         methods["Navier-Stokes (OpenCV)"] = opencv("navier-stokes")

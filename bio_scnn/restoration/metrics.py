@@ -1,4 +1,4 @@
-"""How far a restored image is from the truth: over the whole image and over the hole alone.
+"""Errors of a restored image against the truth: over the whole image and over the hole alone.
 
 Known pixels are kept by the network, so whole-image numbers mostly tell how small the hole was;
 those of the hole tell how well it was filled.
@@ -8,17 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from skimage.metrics import structural_similarity
 
 from bio_scnn.errors import InputError
+from bio_scnn.restoration.picture import type_scale
 
-_STRIP = 2**22  # values that are scaled to float64 at a time: a large picture's would take long
+STRIP = 2**22  # values that are scaled to float64 at a time: a large picture's would take long
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Errors and likeness of one restored image.
+    """Errors of one restored image.
 
     Attributes
     ----------
@@ -39,13 +38,15 @@ class Evaluation:
     coverage: float
 
 
-def mse(a: np.ndarray, b: np.ndarray) -> float:
+def mse(a: np.ndarray, b: np.ndarray, *, strip: int = STRIP) -> float:
     """Mean squared error over all pixels and channels.
 
     Parameters
     ----------
     a, b : ndarray, shape (H, W) or (H, W, C)
         Floats in [0, 1], or integers, which are divided by the largest of their type.
+    strip : int
+        Values that are scaled to float64 at a time.
 
     Returns
     -------
@@ -53,7 +54,7 @@ def mse(a: np.ndarray, b: np.ndarray) -> float:
         Of intensities in [0, 1].
     """
     a, b = _comparable(a, b)
-    squares = (np.sum((_scaled(a[rows]) - _scaled(b[rows])) ** 2) for rows in _strips(a))
+    squares = (np.sum((_scaled(a[rows]) - _scaled(b[rows])) ** 2) for rows in strips(a, strip))
     return float(sum(squares) / a.size)
 
 
@@ -101,7 +102,7 @@ def hole_psnr(a: np.ndarray, b: np.ndarray, mask: np.ndarray) -> float:
     return float("inf") if error == 0.0 else float(-10 * np.log10(error))
 
 
-def ssim(a: np.ndarray, b: np.ndarray) -> float:
+def ssim(a: np.ndarray, b: np.ndarray, *, strip: int = STRIP) -> float:
     """Mean structural similarity in 7 x 7 windows, averaged over the channels.
 
     Images less than 7 pixels wide or high get the largest odd window that fits.
@@ -110,6 +111,8 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     ----------
     a, b : ndarray, shape (H, W) or (H, W, C)
         Images as in `mse`, at least 3 pixels wide and high.
+    strip : int
+        As in `mse`.
 
     Returns
     -------
@@ -121,13 +124,15 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     .. [1] Z. Wang et al., "Image quality assessment: from error visibility to structural
        similarity", IEEE Transactions on Image Processing, 2004.
     """
+    from skimage.metrics import structural_similarity  # is slow to load
+
     a, b = _comparable(a, b)
     shorter = min(a.shape[:2])
     if shorter < 3:
         raise InputError(f"image of shape {a.shape} is too small for SSIM; give 3 x 3 or more")
     window = min(7, shorter - 1 + shorter % 2)
     found, weights = [], []
-    for rows in _strips(a, window - 1):
+    for rows in strips(a, strip, window - 1):
         similarity = structural_similarity(
             _scaled(a[rows]),
             _scaled(b[rows]),
@@ -140,7 +145,9 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.average(found, weights=weights))
 
 
-def evaluate(restored: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> Evaluation:
+def evaluate(
+    restored: np.ndarray, truth: np.ndarray, mask: np.ndarray, *, strip: int = STRIP
+) -> Evaluation:
     """Measure a restored image in every way of this module.
 
     Parameters
@@ -149,6 +156,8 @@ def evaluate(restored: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> Evalu
         Images as in `mse`; one may have integers and the other floats.
     mask : ndarray of bool, shape (H, W)
         True = missing.
+    strip : int
+        As in `mse`.
 
     Returns
     -------
@@ -156,10 +165,10 @@ def evaluate(restored: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> Evalu
         Turn it into a dict with `dataclasses.asdict`.
     """
     return Evaluation(
-        mse=mse(restored, truth),
+        mse=mse(restored, truth, strip=strip),
         hole_mse=hole_mse(restored, truth, mask),
         hole_psnr=hole_psnr(restored, truth, mask),
-        ssim=ssim(restored, truth) if min(mask.shape) >= 3 else float("nan"),
+        ssim=ssim(restored, truth, strip=strip) if min(mask.shape) >= 3 else float("nan"),
         coverage=float(np.mean(mask)),
     )
 
@@ -180,50 +189,13 @@ def _comparable(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _scaled(image: np.ndarray) -> np.ndarray:
     if image.dtype.kind == "u":
-        return image / np.float64(np.iinfo(image.dtype).max)
+        return type_scale(image.dtype).to_unit(image)
     return image.astype(np.float64)
 
 
-def _strips(image: np.ndarray, overlap: int = 0) -> Iterator[slice]:
-    """Some rows of an image at a time; neighbouring strips share `overlap` of them."""
+def strips(image: np.ndarray, values: int, overlap: int = 0) -> Iterator[slice]:
+    """Rows of an image, about so many values at a time; neighbours share `overlap` rows."""
     own = len(image) - overlap
-    each = max(_STRIP // (image.size // len(image)), 1)
+    each = max(values // (image.size // len(image)), 1)
     for top in range(0, own, each):
         yield slice(top, min(top + each, own) + overlap)
-
-
-RESAMPLES = 9999
-
-
-def bootstrap(
-    values: NDArray[np.float64], photograph: NDArray[np.intp], seed: int = 0
-) -> tuple[float, float]:
-    """The 95 % interval of a mean, by resampling photographs.
-
-    Crops of one photograph are alike, so they are drawn or left out together.
-
-    Parameters
-    ----------
-    values : array, shape (pictures,)
-    photograph : array of int, shape (pictures,)
-        The number of the photograph a picture was cut from; every number up to the largest.
-    seed : int
-
-    Returns
-    -------
-    low, high : float
-        The 2.5 % and 97.5 % quantiles of the means of the resampled photographs [1]_; NaN if
-        there is only one photograph, or some value is not finite. With few photographs they
-        are too close: of 8 normal values they hold the true mean nine times in ten.
-
-    References
-    ----------
-    .. [1] B. Efron, R. J. Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13.
-    """
-    counts = np.bincount(photograph)
-    if len(counts) < 2 or not np.isfinite(values).all():
-        return float("nan"), float("nan")
-    sums = np.bincount(photograph, weights=values)
-    drawn = np.random.default_rng(seed).integers(len(counts), size=(RESAMPLES, len(counts)))
-    low, high = np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [0.025, 0.975])
-    return float(low), float(high)

@@ -1,4 +1,4 @@
-"""One picture of a restoration: before, spikes, after, error."""
+"""Panel: one picture of a restoration, with what was before, the rates, the result, its error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST = 1024  # pixels of an image in the panel; more cannot be seen at its s
 
 
 def shown_step(shape: tuple[int, ...]) -> int:
-    """Which pixels of a picture a panel needs: all, or every second, third, ... of large ones."""
+    """Step between the rows and columns of a picture that its panel shows; 1 for all."""
     return -(-max(shape[:2]) // _LONGEST)
 
 
@@ -121,7 +121,7 @@ def _show(axes: Axes, picture: NDArray, name: str) -> None:
 
 
 def _montage(maps: NDArray) -> NDArray:
-    """Lay maps out in two columns."""
+    """Maps laid out in two columns."""
     maps = np.moveaxis(maps, -1, 0)
     if len(maps) % 2:
         maps = np.concatenate([maps, np.full_like(maps[:1], np.nan)])

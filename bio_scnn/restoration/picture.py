@@ -3,14 +3,57 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.errors import InputError
 from bio_scnn.network.architecture import IMAGE_CHANNELS
-from bio_scnn.restoration.tiling import Orientation
+from bio_scnn.restoration.orientation import Orientation
+
+
+class Scale(NamedTuple):
+    """Linear map of a picture's values to [0, 1]: of `low` to 0 and of ``low + span`` to 1."""
+
+    low: float = 0.0
+    span: float = 1.0
+
+    def to_unit(self, values: NDArray) -> NDArray:
+        """Values mapped to [0, 1]: float64 for integers, otherwise in their own precision."""
+        scaled = values - self.low
+        scaled /= self.span
+        return scaled
+
+    def from_unit(self, values: NDArray, dtype: np.typing.DTypeLike) -> NDArray:
+        """Values of [0, 1] mapped back to a type, rounded for integers."""
+        scaled = self.low + self.span * values
+        if np.dtype(dtype).kind in "ub":
+            scaled = np.rint(scaled)
+        return scaled.astype(dtype)
+
+
+def type_scale(dtype: np.dtype) -> Scale:
+    """`Scale` of a type: unsigned integers use their whole range, floats [0, 1]."""
+    return Scale(0.0, float(np.iinfo(dtype).max)) if dtype.kind == "u" else Scale()
+
+
+def scale_of(image: NDArray, mask: NDArray[np.bool_]) -> Scale:
+    """`Scale` of an image: its type's, or the range of its known floats if they leave [0, 1].
+
+    Parameters
+    ----------
+    image : array, shape (H, W) or (H, W, C)
+    mask : bool array, shape (H, W)
+        True where a pixel is missing.
+    """
+    if image.dtype.kind == "f":
+        known = ~mask.reshape(*mask.shape, *[1] * (image.ndim - mask.ndim))
+        low = float(np.min(image, where=known, initial=np.inf))
+        high = float(np.max(image, where=known, initial=-np.inf))
+        if low < 0 or high > 1:
+            return Scale(low, high - low or 1.0)
+    return type_scale(image.dtype)
 
 
 @dataclass(frozen=True)
@@ -23,33 +66,38 @@ class UnitPicture:
     ----------
     channels : array, shape (H, W, C)
     mask : bool array, shape (H, W)
-    low, span : float
-        Of `unit_range`.
+        True where a pixel is missing.
+    scale : Scale
     """
 
     channels: NDArray
     mask: NDArray[np.bool_]
-    low: float
-    span: float
+    scale: Scale
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Shape of the channels, (H, W, C)."""
         return self.channels.shape
 
     def __getitem__(self, where: Any, /) -> NDArray[np.float64]:
         """The values of some pixels, chosen by rows or by rows and columns."""
-        scaled = self.channels[where].astype(np.float64)
-        scaled[self.mask[where]] = self.low  # may hold anything, which might overflow
-        scaled -= self.low
-        scaled /= self.span
-        return scaled
+        values = self.channels[where].astype(np.float64)
+        values[self.mask[where]] = self.scale.low  # may hold anything, which might overflow
+        return self.scale.to_unit(values)
 
     def turned(self, turn: Orientation) -> UnitPicture:
         """A view of the picture in another orientation."""
         return replace(self, channels=turn.view(self.channels), mask=turn.view(self.mask))
 
 
-def _check(image: NDArray, mask: NDArray[np.bool_]) -> None:
+def check_picture(image: NDArray, mask: NDArray[np.bool_]) -> None:
+    """Refuse an image or a mask that cannot be restored from.
+
+    Raises
+    ------
+    InputError
+        On a wrong shape or type, an empty or a full mask, or known values that are not finite.
+    """
     if image.ndim not in (2, 3) or 0 in image.shape:
         raise InputError(f"the image has shape {image.shape}; it must be (H, W) or (H, W, C)")
     if image.dtype.kind not in "ubf" or image.dtype == np.uint64:
@@ -75,25 +123,8 @@ def _check(image: NDArray, mask: NDArray[np.bool_]) -> None:
             )
 
 
-def unit_range(image: NDArray, mask: NDArray[np.bool_]) -> tuple[float, float]:
-    """Offset and span of the values that are mapped to [0, 1].
-
-    Integers use the range of their type. So do floats, [0, 1], unless known values leave it:
-    then their own range is used.
-    """
-    if image.dtype.kind == "u":
-        return 0.0, float(np.iinfo(image.dtype).max)
-    if image.dtype.kind == "f":
-        known = ~mask.reshape(*mask.shape, *[1] * (image.ndim - mask.ndim))
-        low = float(np.min(image, where=known, initial=np.inf))
-        high = float(np.max(image, where=known, initial=-np.inf))
-        if low < 0 or high > 1:
-            return low, high - low or 1.0
-    return 0.0, 1.0
-
-
-def _colour_groups(channels: int) -> list[list[int]]:
-    """Which channels are restored together: colours as one, alpha and others on their own."""
+def colour_groups(channels: int) -> list[list[int]]:
+    """Numbers of channels that are restored together: colours as one, all others alone."""
     if channels in (IMAGE_CHANNELS, IMAGE_CHANNELS + 1):
         rest = range(IMAGE_CHANNELS, channels)
         return [list(range(IMAGE_CHANNELS)), *([c] for c in rest)]

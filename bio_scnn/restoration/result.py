@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.network.architecture import Architecture
+from bio_scnn.network.units import SpikingResult
 from bio_scnn.restoration.tiling import Rectangle
 
-_SHOWN_MAPS = 4  # two by two make a picture of the image's shape
+SHOWN_MAPS = 4  # two by two make a picture of the image's shape
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,13 @@ class Restoration:
         """`rates` as one array; ``(H / fold, W / fold, 4)`` if all are kept."""
         return self.rates.whole()
 
+    def add(self, fired: SpikingResult) -> None:
+        """Add the numbers of one simulation."""
+        self.neurons += fired.neurons
+        self.spikes += fired.spikes
+        if fired.engine not in self.engine:  # a few neurons may be run on another target
+            self.engine += f" and {fired.engine}" if self.engine else fired.engine
+
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         """Add the time spent in the block to a stage."""
@@ -90,12 +98,15 @@ class Restoration:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
 
 
-def _seen_whole(
+def seen_whole(
     margin: Rectangle, shape: tuple[int, ...], architecture: Architecture
 ) -> tuple[Rectangle, Rectangle]:
     """Neurons of a rectangle whose kernels lie within it or end with the picture.
 
-    In the picture's feature maps, and in the rectangle's own.
+    Returns
+    -------
+    in_picture, in_rectangle : Rectangle
+        The same neurons in the picture's feature maps, and in the rectangle's own.
     """
     fold, half = architecture.fold, architecture.kernel // 2
     here, there = [], []

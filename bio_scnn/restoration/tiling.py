@@ -1,4 +1,4 @@
-"""Which parts of a picture are computed: rectangles around its holes, and margins around those.
+"""Rectangles around the holes of a picture, which are all that is computed of it.
 
 The network's answer at a pixel depends on what lies within its reach, and only missing pixels
 need an answer. So work follows the holes, and a rectangle with a margin of that reach gives what
@@ -7,18 +7,37 @@ the whole picture would.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.network.options import Quality
-
-LARGEST = 512  # pixels; bounds what a rectangle's convolutions and neurons need in memory
-# What a rectangle costs apart from its pixels, in pixels.
-OVERHEAD = 64**2
-
 Rectangle = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Limits by which a picture is divided; without noise they change its last bits at most.
+
+    Attributes
+    ----------
+    largest : int
+        Longest side of a rectangle in pixels, which bounds what its convolutions and neurons
+        need in memory.
+    overhead : int
+        What a rectangle costs apart from its pixels, in pixels.
+    together : int
+        Neurons of small rectangles in one simulation, at most: a simulation has its price.
+    """
+
+    largest: int = 512
+    overhead: int = 64**2
+    together: int = 2**21
+
+
+DEFAULT_TILING = Tiling()
 
 
 class Tile(NamedTuple):
@@ -36,8 +55,16 @@ class Tile(NamedTuple):
         )
         return rows, columns
 
+    @property
+    def pixels(self) -> int:
+        """Pixels that are computed, those of the margin included."""
+        rows, columns = self.margin
+        return (rows.stop - rows.start) * (columns.stop - columns.start)
 
-def tiles(mask: NDArray[np.bool_], reach: int, multiple: int) -> list[Tile]:
+
+def tiles(
+    mask: NDArray[np.bool_], reach: int, multiple: int, tiling: Tiling = DEFAULT_TILING
+) -> list[Tile]:
     """Rectangles that hold all holes and do not overlap, each with its margin.
 
     A rectangle is the smallest around the holes in it. It is halved as long as it is too large,
@@ -51,73 +78,79 @@ def tiles(mask: NDArray[np.bool_], reach: int, multiple: int) -> list[Tile]:
         Width of the margins in pixels, a multiple of `multiple`; they end with the picture.
     multiple : int
         Rectangles start at multiples of this many pixels, and end there or with the picture.
+    tiling : Tiling
 
     Returns
     -------
     list of Tile
         In the order of their halving; the same for the same mask.
     """
-    largest = max(LARGEST // multiple * multiple, multiple)
+    whole = slice(0, mask.shape[0]), slice(0, mask.shape[1])
+    return _Division(mask, reach, multiple, tiling).of(whole)
 
-    def shrunk(rectangle: Rectangle) -> Rectangle | None:
-        inside = mask[rectangle]
-        ends = []
-        for axis, side in enumerate(mask.shape):
-            found = np.flatnonzero(inside.any(axis=1 - axis)) + rectangle[axis].start
-            if not found.size:
-                return None
-            first, last = found[0] // multiple, found[-1] // multiple + 1
-            ends.append(slice(int(first) * multiple, min(int(last) * multiple, side)))
-        return ends[0], ends[1]
 
-    def with_margin(core: Rectangle) -> Tile:
-        rows, columns = (
-            slice(max(s.start - reach, 0), min(s.stop + reach, side))
-            for s, side in zip(core, mask.shape, strict=True)
-        )
-        return Tile(core, (rows, columns))
+@dataclass(frozen=True)
+class _Division:
+    """Arguments of `tiles`, and its steps."""
 
-    def cost(found: list[Tile]) -> int:
-        return sum(
-            (rows.stop - rows.start) * (columns.stop - columns.start) + OVERHEAD
-            for _, (rows, columns) in found
-        )
+    mask: NDArray[np.bool_]
+    reach: int
+    multiple: int
+    tiling: Tiling
 
-    def divide(rectangle: Rectangle) -> list[Tile]:
-        core = shrunk(rectangle)
+    def of(self, rectangle: Rectangle) -> list[Tile]:
+        """Tiles of one rectangle."""
+        core = self.shrunk(rectangle)
         if core is None:
             return []
-        whole = [with_margin(core)]
+        whole = [self.with_margin(core)]
+        largest = max(self.tiling.largest // self.multiple * self.multiple, self.multiple)
         sides = [s.stop - s.start for s in core]
         # Below half the reach margins are most of a rectangle: its halves need more than it does.
-        if max(sides) <= max(min(reach // 2, largest), multiple):
+        if max(sides) <= max(min(self.reach // 2, largest), self.multiple):
             return whole
         axis = int(np.argmax(sides))
-        middle = core[axis].start + max(sides[axis] // 2 // multiple, 1) * multiple
+        half = max(sides[axis] // 2 // self.multiple, 1) * self.multiple
+        middle = core[axis].start + half
         halves = []
-        for half in (slice(core[axis].start, middle), slice(middle, core[axis].stop)):
-            halves += divide((half, core[1]) if axis == 0 else (core[0], half))
-        if max(sides) > largest or cost(halves) < cost(whole):
+        for part in (slice(core[axis].start, middle), slice(middle, core[axis].stop)):
+            halves += self.of((part, core[1]) if axis == 0 else (core[0], part))
+        if max(sides) > largest or self.cost(halves) < self.cost(whole):
             return halves
         return whole
 
-    return divide((slice(0, mask.shape[0]), slice(0, mask.shape[1])))
+    def shrunk(self, rectangle: Rectangle) -> Rectangle | None:
+        """The smallest rectangle around the holes in one; None if there are none."""
+        inside = self.mask[rectangle]
+        ends = []
+        for axis, side in enumerate(self.mask.shape):
+            found = np.flatnonzero(inside.any(axis=1 - axis)) + rectangle[axis].start
+            if not found.size:
+                return None
+            first, last = found[0] // self.multiple, found[-1] // self.multiple + 1
+            ends.append(slice(int(first) * self.multiple, min(int(last) * self.multiple, side)))
+        return ends[0], ends[1]
+
+    def with_margin(self, core: Rectangle) -> Tile:
+        """The tile of a core; its margin ends with the picture."""
+        rows, columns = (
+            slice(max(s.start - self.reach, 0), min(s.stop + self.reach, side))
+            for s, side in zip(core, self.mask.shape, strict=True)
+        )
+        return Tile(core, (rows, columns))
+
+    def cost(self, found: list[Tile]) -> int:
+        """Cost of tiles in pixels."""
+        return sum(tile.pixels + self.tiling.overhead for tile in found)
 
 
-class Orientation(NamedTuple):
-    """A symmetry of the grid of pixels: quarter turns, and whether a reflection follows."""
-
-    quarter_turns: int = 0
-    mirrored: bool = False
-
-    def view(self, image: NDArray) -> NDArray:
-        """Turn an image ``(H, W, ...)``. Being a view, what is written to it is turned back."""
-        rotated = np.rot90(image, self.quarter_turns)
-        return rotated[:, ::-1] if self.mirrored else rotated
-
-
-def orientations(quality: Quality) -> list[Orientation]:
-    """The orientations that are restored and averaged, the picture's own first."""
-    if quality != "best":
-        return [Orientation()]
-    return [Orientation(turns, mirrored) for mirrored in (False, True) for turns in range(4)]
+def runs_of(sizes: Sequence[int], most: int) -> Iterator[slice]:
+    """Runs of neighbours whose sizes add up to no more than `most`, or of a single one."""
+    start = gathered = 0
+    for number, size in enumerate(sizes):
+        if number > start and gathered + size > most:
+            yield slice(start, number)
+            start, gathered = number, 0
+        gathered += size
+    if sizes:
+        yield slice(start, len(sizes))

@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one, and what may stand in JSON."""
+"""Files that nobody ever sees half of, and numbers that may stand in JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps memory from growing, and what keeps it from being cleared over and over."""
+"""Memory kept from growing, and from being cleared over and over."""
 
 from __future__ import annotations
 

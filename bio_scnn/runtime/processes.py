@@ -15,7 +15,7 @@ _THREADS = "OMP_NUM_THREADS"  # which numerical libraries read, Dask's workers a
 
 
 def threads() -> int:
-    """How many threads arithmetic may use: ``$OMP_NUM_THREADS``, or as many as there are cores."""
+    """Number of threads for arithmetic: ``$OMP_NUM_THREADS``, or as many as there are cores."""
     said = os.environ.get(_THREADS, "").partition(",")[0].strip()
     if said.isdecimal() and int(said) > 0:
         return int(said)
@@ -25,7 +25,7 @@ def threads() -> int:
 
 
 def begin(share: int) -> None:
-    """What a process of ours does first.
+    """Set up a process of ours, as the first thing that it does.
 
     It ends, wherever it is, when the one that started it is killed.
 

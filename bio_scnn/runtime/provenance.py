@@ -1,4 +1,4 @@
-"""Where and when a report was made."""
+"""Provenance of a report: machine, versions, date."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ def _system() -> str:
 
 
 def installed_version(distribution: str) -> str:
+    """Version of an installed distribution; empty if there is none."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:

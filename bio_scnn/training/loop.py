@@ -18,7 +18,7 @@ from bio_scnn.network.architecture import Architecture
 from bio_scnn.network.cnn import Params
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.neuron.parameters import LIFParameters
-from bio_scnn.runtime.places import Cluster
+from bio_scnn.runtime.cluster import Cluster
 from bio_scnn.training.batches import Batch
 from bio_scnn.training.gradients import feature_noise, loss_and_grads
 from bio_scnn.training.settings import TrainingSettings

@@ -13,7 +13,8 @@ from bio_scnn.data.sampler import PatchSampler
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import save_model
 from bio_scnn.network.hybrid import HybridSCNN
-from bio_scnn.runtime.places import Cluster, Engine, Here
+from bio_scnn.runtime.cluster import Cluster
+from bio_scnn.runtime.places import Here, Place
 from bio_scnn.training.batches import batches, make_batch, prepare
 from bio_scnn.training.loop import fit
 from bio_scnn.training.progress import Progress
@@ -30,7 +31,7 @@ def train(
     resume: bool,
     quiet: bool,
     command: str,
-    where: Engine | None = None,
+    where: Place | None = None,
 ) -> None:
     """Run a training from its first, or its last saved, step to the end.
 

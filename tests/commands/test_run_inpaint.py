@@ -1,6 +1,5 @@
 """The command line, run in its own process as people do, and in this one for its errors."""
 
-import gc
 import json
 import subprocess
 import sys
@@ -8,15 +7,12 @@ import sys
 import numpy as np
 import pytest
 from helpers import hole, photograph, random_model
-from matplotlib import rc_context
-from matplotlib.figure import Figure
 
 from bio_scnn import InputError
-from bio_scnn.commands import batch
-from bio_scnn.commands import report as inpaint_report
+from bio_scnn.commands import report
 from bio_scnn.data.images import read_image, write_image
 from bio_scnn.network.checkpoint import save_model
-from bio_scnn.restoration.panel import draw_panel
+from bio_scnn.restoration import job
 from bio_scnn.run_inpaint import main
 
 KEYS = {
@@ -82,7 +78,7 @@ def test_panel_can_be_left_out(folder, capsys):
 
 
 def test_quiet_compares_with_no_other_fill(folder, capsys, monkeypatch):
-    monkeypatch.setattr(inpaint_report, "baselines", lambda job: pytest.fail("were compared"))
+    monkeypatch.setattr(report, "baselines", lambda job: pytest.fail("were compared"))
     main(call(folder, "truth.png", "--mask-kind", "boxes", "--quiet"))
     assert not capsys.readouterr().out
     assert (folder / "out" / "truth_restored.png").is_file()
@@ -91,7 +87,7 @@ def test_quiet_compares_with_no_other_fill(folder, capsys, monkeypatch):
 
 
 def test_nothing_is_measured_that_nobody_reads_of(folder, monkeypatch):
-    monkeypatch.setattr(batch, "measure", lambda *words: pytest.fail("was measured"))
+    monkeypatch.setattr(job, "measure", lambda *words: pytest.fail("was measured"))
     words = ["truth.png", "--mask-kind", "boxes", "--no-panel"]
     main(call(folder, *words, "--quiet"))
     assert (folder / "out" / "truth_restored.png").is_file()
@@ -339,30 +335,3 @@ def test_what_is_done_is_not_done_again(many, capsys):
 def test_jobs_are_counted_from_one(folder):
     with pytest.raises(InputError, match=r"--jobs is 0; it must be at least 1"):
         main(call(folder, "truth.png", "--mask-kind", "boxes", "--jobs", "0"))
-
-
-def test_a_panel_is_the_same_whoever_draws_it():
-    maps = np.random.default_rng(0).random((48, 40, 4))
-    expected = draw_panel(photograph(), hole(), photograph(), maps)
-    with rc_context({"font.size": 20, "figure.facecolor": "red", "savefig.dpi": 30}):
-        assert draw_panel(photograph(), hole(), photograph(), maps) == expected
-
-
-def test_pictures_leave_no_figures_behind():
-    """They hold megabytes each, in reference cycles that Python may not collect for long."""
-
-    def figures():
-        return sum(isinstance(found, Figure) for found in gc.get_objects())
-
-    maps = np.random.default_rng(0).random((48, 40, 4))
-    gc.collect()
-    gc.disable()
-    try:
-        before = figures()  # of other tests
-        for _ in range(2):
-            assert draw_panel(photograph(), hole(), photograph(), maps)
-            assert figures() == before
-        Figure()
-        assert figures() == before + 1  # a figure has cycles: one that is not collected is seen
-    finally:
-        gc.enable()

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bio_scnn.data.datasets import find_images, read_rgb
+from bio_scnn.data.datasets import find_images
 from bio_scnn.data.debian import (
     Manifest,
     Photograph,
@@ -27,6 +27,7 @@ from bio_scnn.data.debian import (
     qt_resource,
     read_manifest,
 )
+from bio_scnn.data.images import read_rgb
 from bio_scnn.errors import InputError
 from bio_scnn.photographs import main
 

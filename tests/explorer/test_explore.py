@@ -5,23 +5,18 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from browser import CHROMIUM, browser
 from helpers import PLAIN, hole, photograph, random_model
 
-from bio_scnn import TABLE_1, InputError, firing_rate
+from bio_scnn import InputError, firing_rate
 from bio_scnn.data.images import write_image
 from bio_scnn.explore import main
-from bio_scnn.explorer.deviation import COINCIDENCE_MS, membrane_deviation, spike_deviation_ms
-from bio_scnn.explorer.page import LEVELS
-from bio_scnn.explorer.window import place, record_window
-from bio_scnn.network.architecture import network_input
+from bio_scnn.explorer.deviation import COINCIDENCE_MS
+from bio_scnn.explorer.page_data import LEVELS
 from bio_scnn.network.checkpoint import save_model
-from bio_scnn.network.options import SpikingOptions
-from bio_scnn.network.units import LIFUnit
 from bio_scnn.neuron.closed_form import first_spike_ms, membrane, spike_times
 from bio_scnn.neuron.simulation import simulate
 
@@ -94,73 +89,6 @@ def test_stated_deviations(page):
     for neuron, step in np.argwhere(off):  # only where rounding decides on the side of a jump
         distance = np.abs(data["trains"][neuron] - 0.5 * step).min()
         assert distance < COINCIDENCE_MS
-
-
-def test_deviations_are_found():
-    current = np.array([9.93, 12.3, 21.0])
-    recording = simulate(current, duration_ms=30, dt_ms=0.5, record=range(3))
-
-    def found(**changes):
-        changed = replace(recording, **changes)
-        return (
-            membrane_deviation(changed, current, TABLE_1),
-            spike_deviation_ms(changed, current, TABLE_1),
-        )
-
-    V, ms = found()
-    assert max(V.max(), ms.max()) < 1e-11
-    wrong = recording.membrane.copy()
-    wrong[1, 7] += 1e-6
-    assert found(membrane=wrong)[0] == pytest.approx([0, 1e-6, 0], abs=1e-10)
-    trains = list(recording.spike_trains_ms)
-    trains[2] = trains[2] + 1e-6
-    assert found(spike_trains_ms=tuple(trains))[1] == pytest.approx([0, 0, 1e-6], abs=1e-10)
-    trains[2] = recording.spike_trains_ms[2][:-1]
-    fewer = replace(recording, count=recording.count - [0, 0, 1], spike_trains_ms=tuple(trains))
-    missed = 30 - recording.spike_trains_ms[2][-1]
-    assert spike_deviation_ms(fewer, current, TABLE_1)[2] == pytest.approx(missed)
-    # The neuron that fires at 200 Hz does so on the grid, where either end of the jump is right.
-    on_grid = simulate([firing := 21.01666389], duration_ms=25, dt_ms=0.5, record=[0])
-    assert membrane_deviation(on_grid, np.array([firing]), TABLE_1).max() < 1e-8
-
-
-@pytest.mark.parametrize("centre", [(0, 0), (95, 79), (40, 33)])
-def test_the_neurons_are_those_of_the_restoration(centre):
-    network, image, mask = random_model(), photograph()[:95], hole()[:95]
-    options = SpikingOptions(dt_ms=0.5)
-    where = (min(centre[0], 94), centre[1])
-    window = record_window(image, mask, network, options, size=10, maps=2, centre=where)
-    architecture = network.architecture
-    fill = architecture.guess(np.where(mask[..., np.newaxis], 0, image / 255), mask)
-    pad = [(0, -n % architecture.multiple) for n in mask.shape]
-    fill, padded = np.pad(fill, [*pad, (0, 0)], mode="edge"), np.pad(mask, pad)
-    x = network_input(architecture, fill, padded)
-    z = network.features(x, options, np.random.default_rng(0))
-    rows = slice(window.top, window.top + 10)
-    columns = slice(window.left, window.left + 10)
-    np.testing.assert_allclose(window.z, z[rows, columns][..., window.maps], atol=1e-12)
-    rates = network.fire(z, SpikingOptions(), np.random.default_rng(0)).rates
-    mine = window.recording.rate_hz("isi").reshape(window.z.shape)
-    theirs = 100 + 100 * rates[rows, columns][..., window.maps]
-    np.testing.assert_allclose(mine, theirs, rtol=1e-11)
-    spread = rates[rows, columns].std(axis=(0, 1))
-    assert set(window.maps) == set(np.argsort(-spread)[:2])
-    np.testing.assert_array_equal(window.current, LIFUnit().currents(window.z))
-    blocks = padded.reshape(padded.shape[0] // 2, 2, -1, 2).sum(axis=(1, 3))
-    np.testing.assert_array_equal(window.missing, blocks[rows, columns])
-
-
-def test_the_window_is_put_across_a_hole():
-    mask = np.zeros((60, 91), bool)
-    mask[40:48, 60:70] = True
-    flat = np.zeros(mask.shape)
-    detailed = flat.copy()
-    detailed[30:, ::3] = 1
-    for brightness in (flat, detailed):
-        top, left = place(mask, brightness, 2, 8)
-        missing = mask[2 * top : 2 * top + 16, 2 * left : 2 * left + 16].mean()
-        assert 0.2 < missing < 0.6
-    assert place(mask, flat, 2, 1000) == (0, 0)
 
 
 def test_page_needs_nothing_else_and_tells_nothing_of_the_machine(page, folder):

@@ -13,6 +13,7 @@ from bio_scnn.network.cnn import ConvLayer
 from bio_scnn.network.fills import biharmonic_fill, harmonic_fill
 from bio_scnn.network.options import SpikingOptions, spiking_options
 from bio_scnn.restoration.metrics import hole_psnr
+from bio_scnn.restoration.tiling import Tiling
 
 CLOSED = SpikingOptions(engine="closed-form")
 
@@ -89,18 +90,18 @@ def test_tiles_do_not_show(model, monkeypatch):
         row, col = rng.integers(0, 160, 2)
         mask[row : row + 12, col : col + 20] = True
     whole = restore(image, mask, model=model, options=CLOSED)
-    monkeypatch.setattr("bio_scnn.restoration.tiling.LARGEST", 64)
-    for neurons in (2**21, 1):  # all tiles at once, and one after the other
-        monkeypatch.setattr("bio_scnn.restoration.colour._TOGETHER", neurons)
-        done = []
-        tiled = restore(image, mask, model=model, options=CLOSED, progress=done.append)
+    for together in (2**21, 1):  # all tiles at once, and one after the other
+        tiling, done = Tiling(largest=64, together=together), []
+        tiled = restore(
+            image, mask, model=model, options=CLOSED, progress=done.append, tiling=tiling
+        )
         np.testing.assert_allclose(tiled.image, whole.image, rtol=0, atol=1e-12)
         assert len(done) >= 4
         assert done == sorted(done)
         assert done[-1] == 1
     # The negative: without their margins the tiles would show.
     monkeypatch.setattr(type(SMALL), "reach", 0)
-    seamed = restore(image, mask, model=model, options=CLOSED)
+    seamed = restore(image, mask, model=model, options=CLOSED, tiling=tiling)
     assert np.abs(seamed.image - whole.image).max() > 1e-4
 
 
@@ -164,16 +165,15 @@ def test_best_simulates_every_orientation(model):
 def test_tiles_do_not_show_in_the_best(model, monkeypatch):
     image, mask = np.tile(photograph() / 255, (2, 2, 1))[:131, :150], hole(131, 150)
 
-    def best():
-        return inpaint(
-            image, mask, channel_axis=-1, model=model, engine="closed-form", quality="best"
-        )
+    def best(tiling):
+        return restore(
+            image, mask, model=model, options=CLOSED, quality="best", tiling=tiling
+        ).image
 
-    whole = best()
-    monkeypatch.setattr("bio_scnn.restoration.tiling.LARGEST", 64)
-    np.testing.assert_allclose(best(), whole, rtol=0, atol=1e-12)
+    whole, small = best(Tiling()), Tiling(largest=64)
+    np.testing.assert_allclose(best(small), whole, rtol=0, atol=1e-12)
     monkeypatch.setattr(type(SMALL), "reach", 0)
-    assert np.abs(best() - whole).max() > 1e-4
+    assert np.abs(best(small) - whole).max() > 1e-4
 
 
 def test_fast_is_the_simulated_result(model):
@@ -224,11 +224,10 @@ def test_best_is_better_with_the_shipped_model():
     assert np.mean(gain) > 0
 
 
-def test_tiles_without_holes_are_passed_over(model, monkeypatch):
-    monkeypatch.setattr("bio_scnn.restoration.tiling.LARGEST", 64)
+def test_tiles_without_holes_are_passed_over(model):
     image, mask = np.tile(photograph(), (3, 3, 1)), np.zeros((288, 240), bool)
     mask[10:14, 10:14] = True
-    result = restore(image, mask, model=model, options=CLOSED)
+    result = restore(image, mask, model=model, options=CLOSED, tiling=Tiling(largest=64))
     assert np.isnan(result.rate_maps[100:]).all()
     assert np.isfinite(result.rate_maps[:32, :32]).all()
 
@@ -247,13 +246,12 @@ def test_overwriting(model):
     assert (result[mask] != photograph()[mask]).any()
 
 
-def test_rate_maps_are_those_of_the_whole_picture(monkeypatch):
+def test_rate_maps_are_those_of_the_whole_picture():
     model = random_model(dataclasses.replace(SMALL, channels=4))
     image, mask = np.tile(photograph(), (2, 2, 1))[:151, :133], np.zeros((151, 133), bool)
     mask[10:14, 10:14] = mask[140:144, 100:110] = True
     whole = restore(image, mask, model=model, options=CLOSED).rate_maps
-    monkeypatch.setattr("bio_scnn.restoration.tiling.OVERHEAD", 0)
-    parts = restore(image, mask, model=model, options=CLOSED).rate_maps
+    parts = restore(image, mask, model=model, options=CLOSED, tiling=Tiling(overhead=0)).rate_maps
     seen = np.isfinite(parts[..., 0])
     assert 0.2 < seen.mean() < 0.9
     for number in range(4):  # which may be in another order
@@ -319,15 +317,15 @@ def test_neurons_that_show_no_interval_are_an_error(model):
         restore(photograph(), hole(), model=model, options=options)
 
 
-def test_tiles_fit_any_fold(monkeypatch):
+def test_tiles_fit_any_fold():
     layers = (ConvLayer(27, upsample=3, relu=False),)
     architecture = Architecture(("harmonic",), fold=3, channels=5, layers=layers)
     model = random_model(architecture, last="conv2")
     image, mask = np.tile(photograph(30, 80), (1, 3, 1)), np.zeros((30, 240), bool)
     mask[10:14, 100:230] = True
     whole = restore(image, mask, model=model, options=CLOSED).image
-    monkeypatch.setattr("bio_scnn.restoration.tiling.LARGEST", 64)
-    np.testing.assert_array_equal(restore(image, mask, model=model, options=CLOSED).image, whole)
+    tiled = restore(image, mask, model=model, options=CLOSED, tiling=Tiling(largest=64)).image
+    np.testing.assert_array_equal(tiled, whole)
 
 
 def test_nan_in_the_hole_is_fine(model):

@@ -1,35 +1,19 @@
 """Large pictures: nothing of their size is made but the result, and the result is the same."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from helpers import hole, photograph, random_model
-from PIL import Image
+from peak_memory import peak_bytes
 from skimage.restoration import inpaint_biharmonic
 
 from bio_scnn import restore
-from bio_scnn.data import codecs as image_codecs
-from bio_scnn.data.images import read_image
 from bio_scnn.data.masks import make_mask
 from bio_scnn.network import fills
 from bio_scnn.network.architecture import Architecture
 from bio_scnn.network.fills import biharmonic_fill, fill, harmonic_fill, mean_fill, zero_values
 from bio_scnn.network.options import SpikingOptions
-from bio_scnn.restoration.picture import UnitPicture, unit_range
-from bio_scnn.restoration.tiling import orientations
 
 CLOSED = SpikingOptions(engine="closed-form")
-
-
-def peak_bytes(work):
-    """Largest sum of what Python and NumPy hold at a time while something is done."""
-    tracemalloc.start()
-    try:
-        work()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
@@ -53,64 +37,6 @@ def test_memory_follows_the_holes(dtype, result, others):
         assert np.isfinite(done[0].rate_maps).any()
     each = (peaks[1] - peaks[0]) / (sizes[1] - sizes[0])
     assert result <= each < result + others  # scaled to float64, the picture alone would take 24
-
-
-def test_reading_needs_little_more_than_the_picture(tmp_path, monkeypatch):
-    path = tmp_path / "large.png"
-    Image.fromarray(np.tile(photograph(100, 100), (20, 30, 1))).save(path)
-    monkeypatch.setattr(image_codecs, "_STRIP", 2**16)
-    read = []
-    assert peak_bytes(lambda: read.append(read_image(path))) < 1.2 * read[0].nbytes
-    with Image.open(path) as opened:
-        np.testing.assert_array_equal(read[0], np.array(opened))
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
-@pytest.mark.parametrize("orientation", [1, 6])
-def test_strips_do_not_show(tmp_path, monkeypatch, mode, orientation):
-    path = tmp_path / ("picture.jpg" if mode == "CMYK" else "picture.png")
-    exif = Image.Exif()
-    exif[274] = orientation
-    Image.fromarray(photograph(37, 23)).convert(mode).save(path, exif=exif)
-    whole = read_image(path)
-    assert whole.shape[:2] == ((37, 23) if orientation == 1 else (23, 37))
-    monkeypatch.setattr(image_codecs, "_STRIP", 100)
-    strips = read_image(path)
-    assert strips.dtype == whole.dtype
-    np.testing.assert_array_equal(strips, whole)
-
-
-def test_scaled_where_looked_at():
-    image, mask = np.float32(1000) * photograph(40, 30) - 7, hole(40, 30)
-    image[mask] = np.nan
-    low, span = unit_range(image, mask)
-    assert (low, low + span) == (image[~mask].min(), image[~mask].max())
-    expected = (image.astype(float) - low) / span
-    expected[mask] = 0
-    picture = UnitPicture(image, mask, low, span)
-    assert picture.shape == image.shape
-    rows, columns = np.nonzero(mask | ~mask)
-    for where in (slice(3, 30), (slice(5, 9), slice(20)), (rows[::7], columns[::7])):
-        np.testing.assert_array_equal(picture[where], expected[where])
-    for turn in orientations("best"):
-        np.testing.assert_array_equal(
-            picture.turned(turn)[4:20, 3:11], turn.view(expected)[4:20, 3:11]
-        )
-
-
-@pytest.mark.parametrize("step", [2, 3, 7, 64, 1000])
-def test_thinned_rate_maps(monkeypatch, step):
-    monkeypatch.setattr("bio_scnn.restoration.tiling.OVERHEAD", 0)
-    image, mask = np.tile(photograph(), (2, 3, 1)), np.zeros((192, 240), bool)
-    mask[10:14, 10:14] = mask[150:163, 141:170] = True
-    result = restore(image, mask, model=random_model(), options=CLOSED)
-    maps = result.rate_maps
-    assert maps.shape == (96, 120, 4)
-    assert len(result.rates.parts) == 2
-    assert 0 < np.isnan(maps).mean() < 0.9
-    thinned = restore(image, mask, model=random_model(), options=CLOSED, rates_every=step)
-    assert sum(part.size for _, part in thinned.rates.parts) <= maps.size / step
-    np.testing.assert_array_equal(thinned.rate_maps, maps[::step, ::step])
 
 
 @pytest.fixture

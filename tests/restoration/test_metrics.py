@@ -7,8 +7,7 @@ import pytest
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
 from bio_scnn.errors import InputError
-from bio_scnn.restoration import metrics
-from bio_scnn.restoration.metrics import evaluate, hole_mse, hole_psnr, mse, ssim
+from bio_scnn.restoration.metrics import evaluate, hole_mse, hole_psnr, mse, ssim, strips
 
 
 @pytest.fixture
@@ -86,17 +85,17 @@ def test_ssim_of_small_images_uses_the_window_that_fits(side, window):
 
 
 @pytest.mark.parametrize("shape", [(41, 24, 3), (41, 24), (7, 9)])
-def test_large_images_are_measured_in_strips(shape, monkeypatch):
+def test_large_images_are_measured_in_strips(shape):
     rng = np.random.default_rng(2)
     a, b = rng.integers(0, 256, (2, *shape), np.uint8)
     mask = rng.random(shape[:2]) < 0.3
     whole = evaluate(a, b, mask)
     assert 0 < abs(whole.ssim) < 0.9
-    monkeypatch.setattr(metrics, "_STRIP", 10 * a[0].size)
-    strips = evaluate(a, b, mask)
+    strip = 10 * a[0].size
+    in_strips = evaluate(a, b, mask, strip=strip)
     for name, value in dataclasses.asdict(whole).items():
-        assert getattr(strips, name) == pytest.approx(value, rel=1e-12), name
-    assert len(list(metrics._strips(a, 6))) == -(-(shape[0] - 6) // 10)
+        assert getattr(in_strips, name) == pytest.approx(value, rel=1e-12), name
+    assert len(list(strips(a, strip, 6))) == -(-(shape[0] - 6) // 10)
 
 
 def test_wrong_arguments_are_refused(pair):

@@ -4,25 +4,21 @@ import numpy as np
 import pytest
 
 from bio_scnn.data.masks import MASK_KINDS, make_mask
-from bio_scnn.restoration import tiling
-from bio_scnn.restoration.tiling import tiles
+from bio_scnn.restoration.tiling import Tiling, runs_of, tiles
 
 
 def computed(found):
     """Pixels that are computed."""
-    return sum(
-        (rows.stop - rows.start) * (columns.stop - columns.start) for _, (rows, columns) in found
-    )
+    return sum(tile.pixels for tile in found)
 
 
 @pytest.mark.parametrize("kind", MASK_KINDS)
 @pytest.mark.parametrize(("shape", "multiple"), [((200, 317), 4), ((97, 450), 6), ((64, 64), 1)])
-def test_every_hole_is_in_one_rectangle(monkeypatch, kind, shape, multiple):
-    monkeypatch.setattr(tiling, "LARGEST", 100)
+def test_every_hole_is_in_one_rectangle(kind, shape, multiple):
     reach = 12
     mask = make_mask(kind, shape, np.random.default_rng(1), 0.03)
     times = np.zeros(shape, int)
-    found = tiles(mask, reach, multiple)
+    found = tiles(mask, reach, multiple, Tiling(largest=100))
     assert found
     for tile in found:
         times[tile.core] += 1
@@ -60,3 +56,17 @@ def test_what_lies_close_is_computed_together():
     mask[100:110, 100:110] = mask[100:110, 140:150] = True
     (tile,) = tiles(mask, 56, 4)
     assert tile.core == (slice(100, 112), slice(100, 152))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "most", "expected"),
+    [
+        ([], 5, []),
+        ([9], 5, [[9]]),
+        ([2, 3, 1, 9, 4, 1], 5, [[2, 3], [1], [9], [4, 1]]),
+        ([1, 1, 1], 0, [[1], [1], [1]]),
+        ([1, 2, 3], 6, [[1, 2, 3]]),
+    ],
+)
+def test_runs_are_as_long_as_they_may_be(sizes, most, expected):
+    assert [sizes[run] for run in runs_of(sizes, most)] == expected

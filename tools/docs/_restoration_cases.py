@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from bio_scnn.data.datasets import read_rgb, resize
+from bio_scnn.data.datasets import resize
+from bio_scnn.data.images import read_rgb
 from bio_scnn.data.mask_elements import Sizes, box
 from bio_scnn.data.masks import MASK_KINDS, make_mask
 from bio_scnn.network.checkpoint import load_model, model_path
-from bio_scnn.network.fills import biharmonic_fill, harmonic_fill
+from bio_scnn.network.fills import biharmonic_values, harmonic_values
 from bio_scnn.network.options import spiking_options
 from bio_scnn.restoration.methods import classical, network
 from bio_scnn.restoration.metrics import hole_psnr
@@ -90,9 +91,8 @@ class Restorer:
         options = spiking_options("default", args.engine)
         model, _ = load_model(path)
         ours = network(model, options, args.quality)
-        self.methods = dict(
-            zip(METHODS, (ours, classical(harmonic_fill), classical(biharmonic_fill)), strict=True)
-        )
+        fills = classical(harmonic_values), classical(biharmonic_values)
+        self.methods = dict(zip(METHODS, (ours, *fills), strict=True))
         checksum = hashlib.sha256(path.read_bytes()).hexdigest()
         self.settings = {"model": path.stem, "sha256": checksum, "engine": args.engine}
         self.settings["quality"] = args.quality

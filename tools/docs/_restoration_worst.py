@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 from tqdm import tqdm
 
-from bio_scnn.data.datasets import read_rgb
+from bio_scnn.data.images import read_rgb
 from tools.docs._restoration_cases import METHODS, Case, Restorer, Scores, difference
 
 SHOWN = 20

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.networks import NetworkComparison, compare_network, exact_run
 from bio_scnn.crossval.networks.readout import RatesOf, adapter_rates, with_refractory
 from bio_scnn.crossval.protocol import Adapter
-from bio_scnn.data.datasets import embedded_images, read_rgb
+from bio_scnn.data.datasets import embedded_images
+from bio_scnn.data.images import read_rgb
 from bio_scnn.data.masks import make_mask
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import load_model, model_path

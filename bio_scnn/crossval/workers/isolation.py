@@ -20,8 +20,9 @@ from bio_scnn.crossval.results import CheckResult, Portrait, Report
 from bio_scnn.crossval.workers.process import Stopped, WorkerProcess
 from bio_scnn.crossval.workers.worker import BUILD, LIKENESS, LOAD, PORTRAIT, RUN
 from bio_scnn.errors import InputError
+from bio_scnn.runtime.cluster import Cluster
 from bio_scnn.runtime.config import from_table
-from bio_scnn.runtime.places import Cluster, Failure
+from bio_scnn.runtime.tasks import Failure
 
 __all__ = ["Stopped", "Target", "check_apart"]
 

@@ -1,4 +1,4 @@
-"""Tasks that tests give to an engine, in a module that other processes can import."""
+"""Tasks that tests give to a place, in a module that other processes can import."""
 
 import os
 import time

@@ -1,0 +1,12 @@
+"""A cluster that the tests of a process share."""
+
+import pytest
+from dask_processes import scheduler, workers
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory):
+    """Of a scheduler with two workers."""
+    folder = tmp_path_factory.mktemp("dask")
+    with scheduler(folder) as address, workers(address, folder):
+        yield address
