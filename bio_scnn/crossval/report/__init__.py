@@ -1,1 +1,1 @@
-"""A report for people and machines: text, page, plots, JUnit."""
+"""What was found out about implementations, as text, HTML, JUnit XML and curves."""
