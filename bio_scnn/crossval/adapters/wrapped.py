@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.adapters._support import tensor
 from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import LIFParameters
@@ -48,11 +49,8 @@ class _ModuleAdapter(Adapter):
         import torch
 
         own = _tensors(self._module)
-        inputs = torch.tensor(  # a copy: the module may write to it
-            current,
-            dtype=getattr(torch, self._setup.dtype),
-            device=own[0].device if own else None,
-        )
+        # A copy: the module may write to it.
+        inputs = tensor(current, self._setup, device=own[0].device if own else None)
         with torch.no_grad():
             answer = self._module(inputs)
         return _trace(answer, current.shape, self._setup, self.capabilities)
