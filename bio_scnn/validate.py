@@ -42,7 +42,7 @@ exit code: 0 if nothing failed but what was declared to, 1 otherwise, 2 for bad 
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:  # long, because there are as many options
     """The command line."""
     p = argparse.ArgumentParser(
         prog="python -m bio_scnn.validate",

@@ -117,7 +117,7 @@ def export_nir(
 def not_in_nir(
     architecture: Architecture, lif: LIFParameters, part: Literal["all", "spiking"] = "all"
 ) -> list[str]:
-    """What of a network, or of its spiking part, NIR has no words for."""
+    """Parts of a network, or of its spiking part, that NIR has no words for."""
     folding = " and the folding of pixels into channels" if architecture.fold > 1 else ""
     lost = [
         f"the fills{folding} before the first convolution",

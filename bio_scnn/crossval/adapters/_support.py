@@ -1,4 +1,4 @@
-"""What adapters of several frameworks share: refusals, versions, PyTorch's loop over steps."""
+"""Base classes of the frameworks' adapters, PyTorch's loop over steps, quiet imports."""
 
 from __future__ import annotations
 

@@ -26,18 +26,18 @@ _TORCH_DEFAULT = Capabilities(membrane="none", dtypes=("float32",))
 
 
 def is_module(thing: Any) -> bool:
-    """Whether it is a torch.nn.Module."""
+    """True for a torch.nn.Module."""
     torch = sys.modules.get("torch")  # whoever has a module has imported it
     return torch is not None and isinstance(thing, torch.nn.Module)
 
 
 def kind(thing: Any) -> str:
-    """What it is, for error messages."""
+    """Type of a thing in words, for error messages."""
     return repr(thing)[:60] if isinstance(thing, str) else f"a {type(thing).__name__}"
 
 
 class _ModuleAdapter(Adapter):
-    """What a fixed module and a factory of modules have in common."""
+    """Run and reset of a PyTorch module, which subclasses build."""
 
     _setup: Setup
     _module: Any

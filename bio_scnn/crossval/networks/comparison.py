@@ -28,7 +28,7 @@ from bio_scnn.restoration.metrics import hole_psnr
 
 @dataclass(frozen=True)
 class NetworkComparison:
-    """How far a network with other neurons is from the one with exact neurons.
+    """Differences between a network with other neurons and the one with exact neurons.
 
     Attributes
     ----------

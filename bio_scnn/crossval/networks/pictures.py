@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,19 +32,8 @@ MODEL = "inpaint"
 MASK_KIND = "strokes"
 
 
-@dataclass(frozen=True)
-class OnPicture:
-    """Comparisons on one picture.
-
-    Attributes
-    ----------
-    image : str
-        Name of its file.
-    size : (int, int)
-        Rows and columns of the part that was restored.
-    found : tuple of NetworkComparison
-        In the order of the implementations.
-    """
+class OnPicture(NamedTuple):
+    """Comparisons on one picture, of so many rows and columns."""
 
     image: str
     size: tuple[int, int]
@@ -69,16 +58,16 @@ class OnPictures:
 
     def to_json(self) -> dict[str, Any]:
         """As plain tables that `json` can write."""
-        images = [
-            {
-                "image": one.image,
-                "size": list(one.size),
-                "found": [comparison.to_json() for comparison in one.found],
-            }
-            for one in self.pictures
-        ]
-        about = {"model": MODEL, "dt_ms": self.dt_ms, "mask": MASK_KIND}
-        return {**about, "images": images, "failures": self.failures}
+        return {
+            "model": MODEL,
+            "dt_ms": self.dt_ms,
+            "mask": MASK_KIND,
+            "images": [
+                one._asdict() | {"found": [comparison.to_json() for comparison in one.found]}
+                for one in self.pictures
+            ],
+            "failures": self.failures,
+        }
 
 
 def compare_by_name(

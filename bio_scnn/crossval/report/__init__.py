@@ -1,1 +1,1 @@
-"""What was found out about implementations, as text, HTML, JUnit XML and curves."""
+"""Reports on implementations as text, HTML, JUnit XML and curves."""

@@ -71,7 +71,7 @@ class _Page:
                 self._wrap(like, "    ")
 
     def failures(self, report: Report) -> None:
-        """What went wrong, what is behind it as a whole, and each failure."""
+        """Unexpected failures of an implementation, and the cause behind them as a whole."""
         if report.nothing:
             self.lines.append("")
             self._heading(f"{report.name}: {report.nothing}", "failed")
@@ -117,7 +117,7 @@ class _Page:
                 self._wrap(row, "  ", "    ")
 
     def skipped(self, reports: Sequence[Report]) -> None:
-        """Why what was skipped, in one line for each implementation."""
+        """Reasons for skipped checks, in one line for each implementation."""
         rows = []
         for report in reports:
             reasons = _by_reason(report, "skipped").items()

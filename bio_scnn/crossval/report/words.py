@@ -17,7 +17,7 @@ def title(report: Report) -> str:
 
 
 def problem(report: Report) -> str:
-    """Why an implementation could not be run, or no check of it; empty if one was."""
+    """Reason that an implementation, or every check of it, could not be run; empty without."""
     return report.error or report.nothing
 
 
@@ -27,7 +27,7 @@ def first_line(text: str) -> str:
 
 
 def headline(result: CheckResult) -> str:
-    """What was observed in a check, or why nothing was, in one line."""
+    """Observation of a check, or the reason that there is none, in one line."""
     return first_line(result.observed or result.reason)
 
 

@@ -24,7 +24,7 @@ OnEvent = Callable[[str, Any], None]
 
 @dataclass(frozen=True)
 class Target:
-    """What to check, and where.
+    """An implementation to be checked, and the interpreter that runs it.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Limits:
-    """How long an implementation may take, and how often it may crash.
+    """Time limits of an implementation, and how often it may crash.
 
     Attributes
     ----------

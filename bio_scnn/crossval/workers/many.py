@@ -52,15 +52,22 @@ def check_all(
     InputError
         If the only target does not exist.
     """
-    stop = threading.Event()
-    count = _Count(len(targets) * len(checks), progress)
+    stop, lock = threading.Event(), threading.Lock()
+    finished: list[str] = []  # checks of all targets
+    total = len(targets) * len(checks)
 
     def check(target: Target) -> Report:
+        def tell(what: str, *done: str) -> None:
+            with lock:
+                finished.extend(done)
+                if progress is not None:
+                    progress(f"{target.name}: {what}", len(finished) / total)
+
         def follow(kind: str, content: Any) -> None:
             if kind == "start":
-                count.begin(f"{target.name}: {content}")
+                tell(content)
             else:
-                count.finish()
+                tell(content.check, content.check)
 
         try:
             report = check_apart(
@@ -68,7 +75,7 @@ def check_all(
             )
         except InputError as error:
             report = _not_run(target, dt_ms, str(error), alone=len(targets) == 1)
-        count.finish(len(checks) - len(report.results))
+        tell("done", *checks[len(report.results) :])
         return report
 
     with ThreadPoolExecutor(jobs) as pool:
@@ -114,26 +121,3 @@ def _not_run(target: Target, dt_ms: float, why: str, *, alone: bool) -> Report:
     if alone:
         raise InputError(why)
     return Report(name=target.name, dt_ms=dt_ms, error=why)
-
-
-class _Count:
-    """Checks that are finished, counted by several threads."""
-
-    def __init__(self, total: int, progress: Progress | None):
-        self._total, self._progress = total, progress
-        self._lock = threading.Lock()
-        self._done, self._what = 0, ""
-
-    def begin(self, what: str) -> None:
-        with self._lock:
-            self._what = what
-            self._tell()
-
-    def finish(self, checks: int = 1) -> None:
-        with self._lock:
-            self._done += checks
-            self._tell()
-
-    def _tell(self) -> None:
-        if self._progress is not None:
-            self._progress(self._what, self._done / self._total)
