@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 from bio_scnn.commands.options import add_scheduler_option, run
-from bio_scnn.crossval.report.publish import _check_outputs, _width, publish
-from bio_scnn.crossval.workers.isolation import check_all, check_all_there
+from bio_scnn.crossval.report.publish import check_outputs, publish
+from bio_scnn.crossval.report.words import terminal_width
+from bio_scnn.crossval.workers.isolation import Limits
+from bio_scnn.crossval.workers.many import check_all, check_all_on_cluster
 from bio_scnn.crossval.workers.targets import checks_to_run, find_targets, listing
 from bio_scnn.errors import InputError
 from bio_scnn.runtime.cluster import connected
@@ -39,7 +42,7 @@ exit code: 0 if nothing failed but what was declared to, 1 otherwise, 2 for bad 
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:  # long, because there are as many options
     """The command line."""
     p = argparse.ArgumentParser(
         prog="python -m bio_scnn.validate",
@@ -89,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--time-limit",
         type=float,
-        default=60.0,
+        default=Limits.check_s,
         metavar="S",
         help="for each check, in seconds (default: 60); loading may take 10 at least",
     )
@@ -119,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "--scheduler goes with names and modules that are installed on the workers; "
             "--command, --nir and --python mean files of this machine"
         )
-    _check_outputs(args)
+    check_outputs(args.report, args.junit)
     if args.export_vectors is not None:
         return export(args.export_vectors)
     if args.network is not None:
@@ -129,54 +132,67 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.list or not (targets or args.check_vectors):
         if not args.list and (args.report or args.junit or args.json):
             raise InputError("nothing to report on: name implementations, or give --all")
-        print(listing(_width()))
+        print(listing(terminal_width()))
         return
+    how = {"dt_ms": args.dt, "limits": Limits(check_s=args.time_limit)}
     if args.scheduler is None:
-        reports = check_all(targets, checks, args.dt, args.time_limit, args.jobs)
+        with progress_bar(len(targets) * len(checks), "check") as follow:
+            reports = check_all(targets, checks, **how, jobs=args.jobs, progress=follow)
     else:
         with connected(args.scheduler) as cluster:
-            reports = check_all_there(targets, checks, args.dt, args.time_limit, cluster)
+            with progress_bar(len(targets), "target") as follow:
+                reports = check_all_on_cluster(targets, checks, cluster, **how, progress=follow)
     if args.check_vectors is not None:
         from bio_scnn.crossval.vectors import check_vectors
 
         reports.append(check_vectors(args.check_vectors))
-    publish(reports, args, shlex.join(["python", "-m", "bio_scnn.validate", *argv]))
+    publish(
+        reports,
+        command=shlex.join(["python", "-m", "bio_scnn.validate", *argv]),
+        folder=args.report,
+        junit=args.junit,
+        as_json=args.json,
+        nir_files=args.nir,
+    )
     if not all(report.ok for report in reports):
         sys.exit(1)
 
 
 def export(directory: Path) -> None:
-    """Write the test vectors, with a progress bar."""
+    """Write the test vectors."""
     from bio_scnn.crossval.vectors import export_vectors
 
-    with tqdm(total=100, leave=False, disable=None, unit="%") as bar:
-        export_vectors(directory, progress=lambda done: bar.update(round(100 * done) - bar.n))
+    with progress_bar(100, "%") as follow:
+        export_vectors(directory, progress=lambda done: follow("", done))
     print(f"wrote {directory}; its README.md says what to do with it")
 
 
 def network(args: argparse.Namespace) -> None:
-    """Compare whole networks, with a progress bar."""
-    from bio_scnn.crossval.networks.report import validate_network
+    """Compare whole networks."""
+    from bio_scnn.crossval.networks.pictures import compare_by_name
+    from bio_scnn.crossval.networks.report import publish_networks
 
     if args.all or args.command or args.nir or args.python or args.check_vectors or args.scheduler:
         raise InputError("--network goes with names only; it runs them in this environment")
-    with tqdm(total=100, leave=False, disable=None, unit="%") as bar:
+    images = [Path(args.network)] if args.network else []
+    with progress_bar(100, "%") as follow:
+        found = compare_by_name(args.names, images, dt_ms=args.dt, progress=follow)
+    publish_networks(found, folder=args.report, as_json=args.json)
+    if found.failures:
+        sys.exit(1)
+
+
+@contextlib.contextmanager
+def progress_bar(total: int, unit: str) -> Iterator[Callable[[str, float], None]]:
+    """A bar where somebody watches; it is told what is done now, and the fraction finished."""
+    with tqdm(total=total, leave=False, disable=None, unit=unit) as bar:
 
         def follow(what: str, done: float) -> None:
             bar.set_postfix_str(what, refresh=False)
-            bar.n = round(100 * done)
+            bar.n = round(total * done)
             bar.refresh()
 
-        ran = validate_network(
-            args.names,
-            args.dt,
-            [args.network] if args.network else [],
-            report=args.report,
-            as_json=args.json,
-            progress=follow,
-        )
-    if not ran:
-        sys.exit(1)
+        yield follow
 
 
 if __name__ == "__main__":

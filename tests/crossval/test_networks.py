@@ -9,10 +9,15 @@ from helpers import PLAIN, SMALL, hole, photograph, random_model
 
 from bio_scnn import TABLE_1, InputError, firing_rate
 from bio_scnn.crossval.adapters import ENTRIES
-from bio_scnn.crossval.networks import compare_network, exact_run
-from bio_scnn.crossval.networks import report as network_report
-from bio_scnn.crossval.networks.readout import adapter_rates, with_refractory
-from bio_scnn.crossval.networks.report import draw, middle, table_of, validate_network
+from bio_scnn.crossval.networks import (
+    adapter_rates,
+    compare_network,
+    exact_run,
+    pictures,
+    with_refractory,
+)
+from bio_scnn.crossval.networks.pictures import compare_by_name, compare_on_pictures, middle
+from bio_scnn.crossval.networks.report import draw, publish_networks, table_of
 from bio_scnn.crossval.protocol import Adapter, Capabilities
 from bio_scnn.data.images import write_image
 from bio_scnn.network.conv2d import conv2d
@@ -27,14 +32,7 @@ SIZE = (32, 24)
 
 @pytest.fixture(scope="module")
 def small():
-    model = random_model(SMALL)
-    picture, mask = photograph(*SIZE), hole(*SIZE)
-    return model, picture, mask, exact_run(picture, mask, model)
-
-
-def compare(rates_of, small, **options):
-    model, picture, mask, exact = small
-    return compare_network(rates_of, picture, mask, model, exact=exact, **options)
+    return exact_run(photograph(*SIZE), hole(*SIZE), random_model(SMALL))
 
 
 class GridNeuron(Adapter):
@@ -75,7 +73,7 @@ def test_a_network_without_lif_neurons_is_refused():
 
 
 def test_exact_rates_make_no_difference(small):
-    found = compare(firing_rate, small, name="closed form")
+    found = compare_network(firing_rate, small, name="closed form")
     assert found.neurons == 6 * 16 * 12
     assert found.rate_max_hz < 1e-9
     assert found.exact_rate_hz.std() > 5  # the neurons did differ
@@ -90,36 +88,37 @@ def test_exact_rates_make_no_difference(small):
 
 
 def test_a_mutated_neuron_shows_in_every_number(small):
-    late = compare(lambda current: 1 / (1 / firing_rate(current) + 1e-4), small)  # one step late
+    # Each interval one step too long, and then ten.
+    late = compare_network(lambda current: 1 / (1 / firing_rate(current) + 1e-4), small)
     assert 0.5 < late.rate_rms_hz < late.rate_max_hz < 5
     assert late.rate_mean_hz < -0.5  # it fires less often
     assert min(late.channel_rms_hz) > 0
     assert max(late.channel_max_hz) == late.rate_max_hz
     assert min(late.layers.values()) > 1e-3
     assert 10 < late.psnr_to_exact < 100
-    worse = compare(lambda current: 1 / (1 / firing_rate(current) + 1e-3), small)
+    worse = compare_network(lambda current: 1 / (1 / firing_rate(current) + 1e-3), small)
     assert worse.rate_max_hz > 5 * late.rate_max_hz
     assert worse.layers["conv2"] > 3 * late.layers["conv2"]
     assert worse.psnr_to_exact < late.psnr_to_exact - 10
 
 
 def test_the_exact_network_is_the_one_that_restores(small):
-    model, picture, mask, exact = small
-    restored = restore(picture, mask, model=model, options=SpikingOptions()).image / 255
-    assert hole_psnr(restored, exact.restored, mask) > 50  # but for rounding to 8 bits
-    found = compare(firing_rate, small)
+    picture, mask = photograph(*SIZE), hole(*SIZE)
+    restored = restore(picture, mask, model=small.model, options=SpikingOptions()).image / 255
+    assert hole_psnr(restored, small.restored, mask) > 50  # but for rounding to 8 bits
+    found = compare_network(firing_rate, small)
     assert found.exact_hole_psnr == pytest.approx(hole_psnr(restored, picture, mask), abs=0.1)
-    np.testing.assert_allclose(exact.rate_hz.ravel(), found.rate_hz.ravel(), atol=1e-9)
+    np.testing.assert_allclose(small.rate_hz.ravel(), found.rate_hz.ravel(), atol=1e-9)
 
 
 def test_without_residual_and_in_single_precision():
     model = random_model(PLAIN).astype(np.float32)
-    picture, mask = photograph(24, 24), hole(24, 24)
-    found = compare_network(firing_rate, picture, mask, model)
+    exact = exact_run(photograph(24, 24), hole(24, 24), model)
+    found = compare_network(firing_rate, exact)
     assert found.neurons == 4 * 24 * 24
     assert found.rate_max_hz < 1e-9
     assert max(found.layers.values()) < 1e-5
-    off = compare_network(lambda current: firing_rate(current) + 1, picture, mask, model)
+    off = compare_network(lambda current: firing_rate(current) + 1, exact)
     assert min(off.layers.values()) > 1e-3
     assert off.rate_mean_hz == pytest.approx(1)
 
@@ -130,28 +129,27 @@ def test_one_map_that_is_off_is_found(small):
         rates[:, 2] += 3
         return rates.ravel()
 
-    found = compare(one_off, small)
+    found = compare_network(one_off, small)
     np.testing.assert_allclose(found.channel_max_hz, [0, 0, 3, 0, 0, 0], atol=1e-9)
     np.testing.assert_allclose(found.channel_rms_hz, [0, 0, 3, 0, 0, 0], atol=1e-9)
 
 
 def test_another_convolution_is_compared(small):
-    model = small[0]
-    kernel, bias = model.params["snn.weight"], model.params["snn.bias"]
+    kernel, bias = small.model.params["snn.weight"], small.model.params["snn.bias"]
 
     def matrices(x, bias=bias):
         return conv2d(x[np.newaxis], kernel, bias)[0]
 
-    assert compare(firing_rate, small, features_of=matrices).features_rms < 1e-13
-    off = compare(firing_rate, small, features_of=lambda x: matrices(x, bias + 0.01))
+    assert compare_network(firing_rate, small, features_of=matrices).features_rms < 1e-13
+    off = compare_network(firing_rate, small, features_of=lambda x: matrices(x, bias + 0.01))
     assert off.features_rms > 1e-3
     assert off.rate_max_hz > 0.1
     with pytest.raises(InputError, match="the features have shape"):
-        compare(firing_rate, small, features_of=lambda x: x)
+        compare_network(firing_rate, small, features_of=lambda x: x)
 
 
 def test_silent_neurons_are_counted(small):
-    found = compare(lambda current: np.where(np.arange(len(current)) < 7, 0, 150.0), small)
+    found = compare_network(lambda current: np.where(np.arange(len(current)) < 7, 0, 150.0), small)
     assert found.silent == 7
 
 
@@ -165,7 +163,7 @@ def test_silent_neurons_are_counted(small):
 )
 def test_bad_rates_are_refused(small, rates_of, message):
     with pytest.raises(InputError, match=message):
-        compare(rates_of, small)
+        compare_network(rates_of, small)
 
 
 @pytest.mark.parametrize(
@@ -180,11 +178,11 @@ def test_bad_rates_are_refused(small, rates_of, message):
 )
 def test_bad_pictures_are_refused(picture, mask, message):
     with pytest.raises(InputError, match=message):
-        compare_network(firing_rate, picture, mask, random_model())
+        exact_run(picture, mask, random_model())
 
 
 def test_comparison_as_json(small):
-    table = json.loads(json.dumps(compare(firing_rate, small).to_json(), allow_nan=False))
+    table = json.loads(json.dumps(compare_network(firing_rate, small).to_json(), allow_nan=False))
     assert table["neurons"] == 1152
     assert len(table["channel_rms_hz"]) == 6
     assert "rate_hz" not in table
@@ -194,22 +192,22 @@ def test_comparison_as_json(small):
 
 
 def test_a_grid_neuron_is_off_by_no_more_than_its_grid(small):
-    exact = compare(adapter_rates(ENTRIES["closed-form"].load(), dt_ms=0.1), small)
+    exact = compare_network(adapter_rates(ENTRIES["closed-form"].load(), dt_ms=0.1), small)
     assert exact.rate_max_hz < 1e-8
     adapter = GridNeuron()
-    grid = compare(adapter_rates(adapter, dt_ms=0.1), small)
+    grid = compare_network(adapter_rates(adapter, dt_ms=0.1), small)
     interval, shortest = 1e3 / grid.rate_hz, 1e3 / grid.exact_rate_hz
     assert ((interval > shortest - 1e-8) & (interval < shortest + 0.1 + 1e-8)).all()
     assert grid.rate_rms_hz > 0.1
-    slow = compare(adapter_rates(GridNeuron(slow=1), dt_ms=0.1), small)
+    slow = compare_network(adapter_rates(GridNeuron(slow=1), dt_ms=0.1), small)
     assert slow.rate_mean_hz < grid.rate_mean_hz - 0.5
 
 
-def test_neurons_are_run_in_chunks(small, monkeypatch):
-    whole = compare(adapter_rates(GridNeuron(), dt_ms=0.5), small)
-    monkeypatch.setattr("bio_scnn.crossval.networks.readout._CHUNK", 500)
+def test_neurons_are_run_in_chunks(small):
+    whole = compare_network(adapter_rates(GridNeuron(), dt_ms=0.5), small)
     adapter, told = GridNeuron(), []
-    chunked = compare(adapter_rates(adapter, dt_ms=0.5, progress=told.append), small)
+    rates_of = adapter_rates(adapter, dt_ms=0.5, together=500, progress=told.append)
+    chunked = compare_network(rates_of, small)
     assert adapter.built == [500, 500, 152]
     np.testing.assert_array_equal(chunked.rate_hz, whole.rate_hz)
     assert told == sorted(told)
@@ -254,21 +252,14 @@ class Broken(GridNeuron):
         raise RuntimeError("no such\nkernel")
 
 
-def test_table_json_and_figure(tmp_path, capsys, monkeypatch):
-    model = random_model(SMALL)
-    monkeypatch.setattr(network_report, "load_model", lambda path: (model, {}))
+def test_table_json_and_figure(tmp_path, capsys):
     write_image(tmp_path / "a.png", photograph(50, 60))
     write_image(tmp_path / "b.png", photograph(40, 30))
-    adapters = {
-        "exact": ENTRIES["closed-form"].load(),
-        "mine": GridNeuron(refractory=False),
-        "broken": Broken(),
-        "deaf": Deaf(),
-    }
-    monkeypatch.setattr("bio_scnn.crossval.resolve.resolve", lambda name, dt_ms: adapters[name])
+    adapters = {"exact": ENTRIES["closed-form"].load(), "mine": GridNeuron(refractory=False)}
     images = [tmp_path / "a.png", tmp_path / "b.png"]
-    ran = validate_network(["exact", "mine"], 0.25, images, size=32, report=tmp_path / "out")
-    assert ran
+    compared = compare_on_pictures(adapters, images, random_model(SMALL), dt_ms=0.25, size=32)
+    assert not compared.failures
+    publish_networks(compared, folder=tmp_path / "out")
     printed = capsys.readouterr().out
     assert "inpaint on a.png, 32 x 32, dt = 0.25 ms" in printed
     assert "inpaint on b.png, 32 x 28" in printed
@@ -283,34 +274,46 @@ def test_table_json_and_figure(tmp_path, capsys, monkeypatch):
     assert rows["exact"]["rate_max_hz"] < 1e-8
     assert rows["mine"]["rate_mean_hz"] > 5 > abs(rows["mine + t_ref"]["rate_mean_hz"])
     assert rows["mine"]["layers"]["conv2"] > 2 * rows["mine + t_ref"]["layers"]["conv2"]
+    # An interval becomes longer by t_ref, and by nothing else.
+    mine, lengthened = (compared.pictures[0].found[n].rate_hz for n in (1, 2))
+    np.testing.assert_allclose(1e3 / lengthened, 1e3 / mine + TABLE_1.t_ref_ms, rtol=1e-12)
+
+
+def test_one_that_cannot_be_run_costs_no_other(tmp_path, capsys):
+    write_image(tmp_path / "a.png", photograph(32, 32))
+    adapters = {"broken": Broken(), "deaf": Deaf(), "exact": ENTRIES["closed-form"].load()}
     told = []
-    ran = validate_network(
-        ["broken", "deaf", "exact"],
-        0.5,
-        images[:1],
-        size=32,
-        as_json=True,
+    compared = compare_on_pictures(
+        adapters,
+        [tmp_path / "a.png"],
+        random_model(SMALL),
+        dt_ms=0.5,
         progress=lambda what, done: told.append(what),
     )
-    assert not ran
+    publish_networks(compared, as_json=True)
     table = json.loads(capsys.readouterr().out)
     assert table["failures"]["broken"] == "RuntimeError: no such kernel"
     assert "returned spike trains of 0 neurons" in table["failures"]["deaf"]
     assert [row["name"] for row in table["images"][0]["found"]] == ["exact"]
     assert "a.png: exact" in told
+    publish_networks(compared)
+    assert "broken could not be run: RuntimeError: no such kernel\n" in capsys.readouterr().out
     assert "nothing could be run" in table_of([])
 
 
 def test_the_figure_shows_what_is_off(small):
-    exact, off = compare(firing_rate, small, name="exact"), compare(lambda c: 0 * c, small)
+    exact, off = (
+        compare_network(firing_rate, small, name="exact"),
+        compare_network(lambda c: 0 * c, small),
+    )
     assert draw([exact]) != draw([replace(off, name="exact")])
 
 
 def test_what_the_command_cannot_use_is_refused(tmp_path):
     with pytest.raises(InputError, match="name the implementations"):
-        validate_network([])
+        compare_by_name([])
     with pytest.raises(InputError, match="there is no implementation 'nets'"):
-        validate_network(["nets"])
+        compare_by_name(["nets"])
     with pytest.raises(InputError, match="at least 8 x 8"):
         middle(photograph(6, 50), 32, 4)
     assert middle(photograph(50, 61), 30, 4).shape == (28, 28, 3)
@@ -322,7 +325,7 @@ def test_what_the_command_cannot_use_is_refused(tmp_path):
 def test_the_command_line(tmp_path, capsys, monkeypatch):
     from bio_scnn.validate import main
 
-    monkeypatch.setattr(network_report, "load_model", lambda path: (random_model(SMALL), {}))
+    monkeypatch.setattr(pictures, "load_model", lambda path: (random_model(SMALL), {}))
     write_image(tmp_path / "a.png", photograph(32, 32))
     main(["closed-form", "--network", str(tmp_path / "a.png"), "--dt", "1", "--json"])
     (image,) = json.loads(capsys.readouterr().out)["images"]
@@ -343,6 +346,6 @@ def test_the_command_line(tmp_path, capsys, monkeypatch):
 @pytest.mark.peer
 def test_a_framework_in_the_networks_place(small):
     pytest.importorskip("norse")
-    found = compare(adapter_rates(ENTRIES["norse-refractory"].load(), dt_ms=0.1), small)
+    found = compare_network(adapter_rates(ENTRIES["norse-refractory"].load(), dt_ms=0.1), small)
     assert 0.1 < found.rate_rms_hz < 3
     assert 20 < found.psnr_to_exact < 100

@@ -6,7 +6,6 @@ Each module holds the adapters of one framework and imports it only when a layer
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 from dataclasses import dataclass
 
 from bio_scnn.crossval.protocol import Adapter

@@ -1,18 +1,142 @@
-"""What several simulators' adapters need: a quiet import, and spikes sorted by neuron."""
+"""Base classes of the frameworks' adapters, PyTorch's loop over steps, quiet imports."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
 import io
+import math
 import os
 import sys
 import warnings
+from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Setup
+from bio_scnn.neuron.trace import Trace
+from bio_scnn.runtime import provenance
+
+
+class Framework(Adapter):
+    """An adapter of installed packages; it refuses what its capabilities and itself rule out.
+
+    Attributes
+    ----------
+    distributions : tuple of str
+        The packages that do the work, as the package index names them.
+    resets_to_rest : bool
+        The reset potential is the resting potential, 0 in eq. 1, and no other.
+    setup : Setup
+        The layer that was built last.
+    """
+
+    distributions: tuple[str, ...] = ()
+    resets_to_rest: bool = False
+    setup: Setup
+
+    def versions(self) -> dict[str, str]:
+        return provenance.versions(*self.distributions)
+
+    def build(self, setup: Setup) -> None:
+        p = setup.params
+        if self.capabilities.refractory == "none" and p.t_ref_ms:
+            raise CannotRepresent(f"a refractory period (t_ref_ms={p.t_ref_ms:g} ms): it has none")
+        if self.resets_to_rest and p.V_reset:
+            raise CannotRepresent(
+                f"a reset potential (V_reset={p.V_reset:g}) other than the resting potential 0"
+            )
+        self.setup = setup
+        self.make(setup)
+
+    def make(self, setup: Setup) -> None:
+        """Make the layer, every neuron at V_reset; nothing where each run makes its own.
+
+        Raises
+        ------
+        CannotRepresent
+            If the framework has no such neuron.
+        """
+
+
+class TorchLayer(Framework):
+    """A PyTorch neuron that is called once, with the inputs of all steps."""
+
+    def scale(self, current: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The framework's input for a current: ``RI``, where V goes while I is held."""
+        return self.setup.params.R * current
+
+    @abstractmethod
+    def call(self, inputs: Any) -> tuple[Any, Any]:
+        """Spikes and V, tensors or arrays of ``(steps, neurons)`` as the inputs are."""
+
+    def run(self, current: NDArray[np.float64]) -> Trace:
+        import torch
+
+        with torch.no_grad():
+            spikes, V = self.call(tensor(self.scale(current), self.setup))
+        return Trace.from_raster(
+            np.asarray(spikes),
+            self.setup.dt_ms,
+            np.asarray(V),
+            label=self.capabilities.spike_label,
+        )
+
+
+class TorchSteps(TorchLayer):
+    """A PyTorch neuron that its users call once per time step, in a loop of their own."""
+
+    @abstractmethod
+    def step(self, x: Any) -> tuple[Any, Any]:
+        """Spikes and V, tensors of ``(neurons,)``, after one step with the input `x`."""
+
+    def call(self, inputs: Any) -> tuple[Any, Any]:
+        return over_steps(self.step, inputs)
+
+
+def over_steps(
+    step: Callable[[Any], tuple[Any, Any]], inputs: Any
+) -> tuple[NDArray[np.bool_], NDArray]:
+    """Raster and V of a PyTorch neuron that is called once per time step.
+
+    Parameters
+    ----------
+    step : callable
+        Input to spikes and V, all tensors of one shape.
+    inputs : tensor, shape (steps, ...)
+
+    Returns
+    -------
+    raster : bool array
+    membrane : array
+        Both of the shape of the inputs, `membrane` of their type.
+    """
+    import torch
+
+    shape = tuple(inputs.shape)
+    raster = np.zeros(shape, dtype=bool)
+    membrane = np.empty(shape, dtype=str(inputs.dtype).removeprefix("torch."))
+    with torch.no_grad():
+        for n, x in enumerate(inputs):
+            spikes, V = step(x)
+            raster[n], membrane[n] = spikes.numpy() != 0, V.numpy()
+    return raster, membrane
+
+
+def tensor(values: ArrayLike, setup: Setup, device: Any = None) -> Any:
+    """A PyTorch tensor of its own memory, of the type that a layer is built with."""
+    import torch
+
+    return torch.tensor(values, dtype=getattr(torch, setup.dtype), device=device)
+
+
+def approach(setup: Setup) -> float:
+    """``1 - exp(-dt/tau)``: the part of the way to RI that V goes in a step, by eq. 1."""
+    return -math.expm1(-setup.dt_ms / setup.params.tau_ms)
 
 
 def quiet_import(name: str, **environment: str) -> Any:

@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters._support import quiet_import, split_by_neuron
-from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup
+from bio_scnn.crossval.adapters._support import Framework, quiet_import, split_by_neuron
+from bio_scnn.crossval.protocol import Capabilities, Setup
 from bio_scnn.neuron.trace import Trace
-from bio_scnn.runtime.provenance import versions
 
 # An event that comes just when a refractory period ends stands for the current of a step in which
 # the cell was refractory, yet Arbor adds it. So refractory periods end this part of a step later.
 _LATER = 1e-6
 
 
-class ArborLIF(Adapter):
+class ArborLIF(Framework):
     """`arbor.lif_cell`; what a current adds in a step arrives as one event at the step's end.
 
     The weight ``C R I (1 - exp(-dt/tau))`` makes V at the ends of the steps that of eq. 1.
     """
 
     name = "arbor"
+    distributions = ("arbor",)
     capabilities = Capabilities(refractory="steps", drive="events")
     cannot = (
         "a current: one event per step stands in for it",
@@ -34,12 +34,8 @@ class ArborLIF(Adapter):
         {"state_reset": "simulation.reset leaves V of LIF cells as it is, and takes no samples"}
     )
 
-    def versions(self) -> dict[str, str]:
-        return versions("arbor")
-
-    def build(self, setup: Setup) -> None:
+    def make(self, setup: Setup) -> None:
         arbor = quiet_import("arbor")
-        self.setup = setup
         self._simulation: Any = arbor.simulation(_recipe(arbor, setup, None))
         # Not `all`, which keeps only spikes that travel to other processes.
         self._simulation.record(arbor.spike_recording.local)

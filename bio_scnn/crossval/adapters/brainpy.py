@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters._support import quiet_import
-from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup
+from bio_scnn.crossval.adapters._support import Framework, quiet_import
+from bio_scnn.crossval.protocol import Capabilities, Setup
 from bio_scnn.neuron.trace import Trace
-from bio_scnn.runtime.provenance import versions
 
 _PARAMETERS = ("tau", "R", "V_th", "V_reset", "tau_ref")
 
 
-class BrainPyLIF(Adapter):
+class BrainPyLIF(Framework):
     """`brainpy.dyn.LifRef`, its `update` called in a compiled loop over the steps.
 
     BrainPy's own runner does the same, but compiles for a second whenever a parameter changes.
@@ -26,6 +25,7 @@ class BrainPyLIF(Adapter):
     """
 
     name = "brainpy"
+    distributions = ("brainpy", "jax", "jaxlib")
     capabilities = Capabilities(
         refractory="steps", spike_label="start", dtypes=("float64", "float32")
     )
@@ -52,11 +52,7 @@ class BrainPyLIF(Adapter):
     def __init__(self) -> None:
         self._layers: dict[tuple[int, str], tuple[Any, Callable]] = {}
 
-    def versions(self) -> dict[str, str]:
-        return versions("brainpy", "jax", "jaxlib")
-
-    def build(self, setup: Setup) -> None:
-        self.setup = setup
+    def make(self, setup: Setup) -> None:
         key = setup.neurons, setup.dtype
         with _environment(setup) as brainpy:
             if key not in self._layers:

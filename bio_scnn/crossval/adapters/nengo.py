@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters._support import quiet_import, split_by_neuron
-from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup
+from bio_scnn.crossval.adapters._support import Framework, quiet_import, split_by_neuron
+from bio_scnn.crossval.protocol import CannotRepresent, Capabilities, Setup
 from bio_scnn.neuron.trace import Trace
-from bio_scnn.runtime.provenance import versions
 
 
-class NengoLIF(Adapter):
+class NengoLIF(Framework):
     """`nengo.LIF` in a `nengo.Simulator`, its currents fed to the neurons directly.
 
     Nengo fixes threshold and reset at 1 and 0; the gain and the bias that each of its neurons has
@@ -26,6 +25,7 @@ class NengoLIF(Adapter):
     """
 
     name = "nengo"
+    distributions = ("nengo", "numpy")
     capabilities = Capabilities(
         refractory="time", precise=True, fires_at_threshold=False, spike_label="exact"
     )
@@ -35,10 +35,7 @@ class NengoLIF(Adapter):
 
     _close: Callable[[], object] = staticmethod(lambda: None)
 
-    def versions(self) -> dict[str, str]:
-        return versions("nengo", "numpy")
-
-    def build(self, setup: Setup) -> None:
+    def make(self, setup: Setup) -> None:
         p = setup.params
         if p.t_ref_ms < setup.dt_ms * (1 - 1e-9):
             # Nengo's issue 1427: it accepts this, and fires on the time grid.
@@ -47,7 +44,6 @@ class NengoLIF(Adapter):
                 f"({setup.dt_ms:g} ms): what is left of the step with the spike would be lost"
             )
         nengo = quiet_import("nengo")
-        self.setup = setup
         jump = p.V_th - p.V_reset
         self._held = held = [np.zeros((1, setup.neurons))]
         neuron_type = nengo.LIF(

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters._support import quiet_import, split_by_neuron
-from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup
+from bio_scnn.crossval.adapters._support import Framework, quiet_import, split_by_neuron
+from bio_scnn.crossval.protocol import CannotRepresent, Capabilities, Setup
 from bio_scnn.neuron.trace import Trace
-from bio_scnn.runtime.provenance import versions
 
 # A step current generator takes effect one step after the time that its amplitude is set for, and
 # its connection adds the shortest delay there is, one step; time 0 cannot be set at all.
@@ -22,19 +21,16 @@ _LATENCY = 2
 _ROUNDED = "a refractory period that is not a whole number of steps: it is rounded up"
 
 
-class _Nest(Adapter):
+class _Nest(Framework):
     """A model whose parameters are those of eq. 1, driven by one step current generator each.
 
     NEST has one network per process: building a layer deletes whatever network there was.
     """
 
+    distributions = ("nest-simulator",)
     model: str
 
-    def versions(self) -> dict[str, str]:
-        return versions("nest-simulator")
-
-    def build(self, setup: Setup) -> None:
-        self.setup = setup
+    def make(self, setup: Setup) -> None:
         with _kernel(setup) as nest:
             self._neurons(nest)  # NEST says here what it cannot represent
 

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters._support import quiet_import
-from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup
+from bio_scnn.crossval.adapters._support import Framework, quiet_import
+from bio_scnn.crossval.protocol import Capabilities, Setup
 from bio_scnn.neuron.trace import Trace
-from bio_scnn.runtime.provenance import versions
 
 _NEVER = 1e9
 # Interpolating V linearly over a step h puts a spike up to h**2/(8 tau) late, 8e-6 ms for Table 1.
@@ -21,20 +20,17 @@ _LONGEST_STEP_MS = 0.05
 _AREA_UM2 = 100.0  # 1 nA is 1 mA/cm2
 
 
-class _Neuron(Adapter):
+class _Neuron(Framework):
     """Eq. 1 as a passive membrane, in units of 1e-3 mA/cm2: cm is C, g_pas is 1e-3/R.
 
     NEURON has one model per process. A run makes its sections and removes them.
     """
 
+    distributions = ("neuron",)
     adaptive: bool
 
-    def versions(self) -> dict[str, str]:
-        return versions("neuron")
-
-    def build(self, setup: Setup) -> None:
+    def make(self, setup: Setup) -> None:
         quiet_import("neuron", NEURON_MODULE_OPTIONS="-nogui")
-        self.setup = setup
 
     def run(self, current: NDArray[np.float64]) -> Trace:
         neuron = quiet_import("neuron", NEURON_MODULE_OPTIONS="-nogui")

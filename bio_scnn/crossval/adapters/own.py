@@ -5,33 +5,30 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup
+from bio_scnn.crossval.adapters._support import Framework
+from bio_scnn.crossval.protocol import CannotRepresent, Capabilities, Setup
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.events import exact_trace
 from bio_scnn.neuron.simulation import simulate
 from bio_scnn.neuron.time_grid import time_grid
 from bio_scnn.neuron.trace import Trace
-from bio_scnn.runtime.provenance import versions
 
 
-class Exact(Adapter):
+class Exact(Framework):
     """`bio_scnn.simulate` in its exact mode."""
 
     name = "exact"
+    distributions = ("bio_scnn", "brian2")
     capabilities = Capabilities(
         refractory="steps", precise=True, spike_label="exact", own_noise=True
     )
     cannot = ("a refractory period shorter than dt, or not a whole number of steps",)
 
-    def versions(self) -> dict[str, str]:
-        return versions("bio_scnn", "brian2")
-
-    def build(self, setup: Setup) -> None:
+    def make(self, setup: Setup) -> None:
         try:
             time_grid(setup.dt_ms, setup.dt_ms, "exact", setup.params)
         except InputError as error:
             raise CannotRepresent(str(error)) from None
-        self.setup = setup
 
     def run(self, current: NDArray[np.float64]) -> Trace:
         setup = self.setup
@@ -50,17 +47,12 @@ class Exact(Adapter):
         """Nothing to do: every run starts anew."""
 
 
-class ClosedForm(Adapter):
+class ClosedForm(Framework):
     """The event-driven solution of eq. 1 between changes of the current."""
 
     name = "closed-form"
+    distributions = ("bio_scnn", "numpy")
     capabilities = Capabilities(refractory="time", precise=True, spike_label="exact")
-
-    def versions(self) -> dict[str, str]:
-        return versions("bio_scnn", "numpy")
-
-    def build(self, setup: Setup) -> None:
-        self.setup = setup
 
     def run(self, current: NDArray[np.float64]) -> Trace:
         return exact_trace(current, self.setup.dt_ms, self.setup.params)

@@ -7,16 +7,16 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup
+from bio_scnn.crossval.adapters._support import Framework
+from bio_scnn.crossval.protocol import CannotRepresent, Capabilities, Setup
 from bio_scnn.neuron.parameters import NOISE_STD
 from bio_scnn.neuron.trace import Trace
-from bio_scnn.runtime.provenance import versions
 
 _NOISE = "every step adds its own 0.1 N(0, 1) to the current"
 _PLACE = "the noise of a neuron depends on its place in the layer and on the layer's size"
 
 
-class ForwardMethod(Adapter):
+class ForwardMethod(Framework):
     """Add noise, accumulate, leak, compare, spike: one call of the layer is one step.
 
     Notes
@@ -37,6 +37,7 @@ class ForwardMethod(Adapter):
     """
 
     name = "paper-one-step"
+    distributions = ("bio_scnn", "numpy")
     capabilities = Capabilities(refractory="none", integrator="forward Euler")
     cannot = (
         "a refractory period: the forward method has none, though Table 1 lists 1 ms",
@@ -61,20 +62,12 @@ class ForwardMethod(Adapter):
         }
     )
 
-    def versions(self) -> dict[str, str]:
-        return versions("bio_scnn", "numpy")
-
-    def build(self, setup: Setup) -> None:
-        if setup.params.t_ref_ms:
-            raise CannotRepresent(
-                f"a refractory period (t_ref_ms={setup.params.t_ref_ms:g} ms): it has none"
-            )
+    def make(self, setup: Setup) -> None:
         if setup.params.V_reset <= -setup.params.V_th:
             raise CannotRepresent(
                 f"V_reset (={setup.params.V_reset:g}) at or below -V_th: it would fire negative "
                 "spikes at rest"
             )
-        self.setup = setup
         self.reset()
 
     def run(self, current: NDArray[np.float64]) -> Trace:

@@ -107,7 +107,7 @@ class CommandAdapter(Adapter):
         raise CannotRepresent(f"{self.name} has nothing to reset: every run is a new process")
 
     def _ask(self) -> Capabilities:
-        """What the program says of itself when it is run on one silent neuron."""
+        """Capabilities that the program declares when it is run on one silent neuron."""
         self.setup = Setup(self.params, dt_ms=self.fixed_dt_ms or Setup.dt_ms)
         current = np.zeros((1, 1))
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -183,7 +183,7 @@ def _name(words: list[str]) -> str:
 
 
 def _answer(directory: Path, shape: tuple[int, ...], dt_ms: float, claims: Capabilities) -> Trace:
-    """What the program wrote."""
+    """Spikes and V from the files that the program wrote."""
     steps, neurons = shape
     path = exchange.find(directory, "spikes")
     if path is None:

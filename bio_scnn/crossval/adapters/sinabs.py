@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
-from bio_scnn.crossval.adapters.torch_layers import refuse_refractory, refuse_reset_value
-from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup
-from bio_scnn.neuron.trace import Trace
-from bio_scnn.runtime.provenance import versions
+from bio_scnn.crossval.adapters._support import TorchLayer
+from bio_scnn.crossval.protocol import Capabilities, Setup
 
 
-class LIF(Adapter):
+class LIF(TorchLayer):
     """``V = alpha V + (1 - alpha) x`` with ``alpha = exp(-1/tau_mem)``, then ``V >= threshold``.
 
     ``tau_mem`` counts steps: tau/dt. By default the layer may fire several times in a step and
@@ -19,6 +16,8 @@ class LIF(Adapter):
     """
 
     name = "sinabs"
+    distributions = ("sinabs", "torch")
+    resets_to_rest = True
     capabilities = Capabilities(refractory="none", dtypes=("float64", "float32"))
     cannot = (
         "a refractory period",
@@ -26,17 +25,11 @@ class LIF(Adapter):
         "reset_value in every step, with or without a spike",
     )
 
-    def versions(self) -> dict[str, str]:
-        return versions("sinabs", "torch")
-
-    def build(self, setup: Setup) -> None:
+    def make(self, setup: Setup) -> None:
         import torch
         from sinabs.activation import MembraneReset, SingleSpike
         from sinabs.layers import LIF as Layer
 
-        refuse_refractory(setup)
-        refuse_reset_value(setup)
-        self.setup = setup
         tau_steps = setup.params.tau_ms / setup.dt_ms
         self.layer = Layer(
             tau_mem=tau_steps,
@@ -48,16 +41,9 @@ class LIF(Adapter):
         # The constructor rounds tau to float32, whatever the layer is converted to later.
         self.layer.tau_mem.data.fill_(tau_steps)
 
-    def run(self, current: NDArray[np.float64]) -> Trace:
-        import torch
-
-        inputs = torch.as_tensor(
-            self.setup.params.R * current, dtype=getattr(torch, self.setup.dtype)
-        )
-        with torch.no_grad():
-            spikes = self.layer(inputs[None])[0]
-        V = self.layer.recordings["v_mem"][0]
-        return Trace.from_raster(spikes.numpy(), self.setup.dt_ms, V.numpy())
+    def call(self, inputs: Any) -> tuple[Any, Any]:
+        spikes = self.layer(inputs[None])[0]
+        return spikes, self.layer.recordings["v_mem"][0]
 
     def reset(self) -> None:
         """`reset_states`."""

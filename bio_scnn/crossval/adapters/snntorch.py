@@ -8,13 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters.torch_layers import (
-    TorchSteps,
-    refuse_refractory,
-    refuse_reset_value,
-)
+from bio_scnn.crossval.adapters._support import TorchSteps, approach, tensor
 from bio_scnn.crossval.protocol import Capabilities, Setup
-from bio_scnn.runtime.provenance import versions
 
 
 class Leaky(TorchSteps):
@@ -24,6 +19,8 @@ class Leaky(TorchSteps):
     """
 
     name = "snntorch"
+    distributions = ("snntorch", "torch")
+    resets_to_rest = True
     capabilities = Capabilities(
         refractory="none",
         fires_at_threshold=False,
@@ -38,27 +35,18 @@ class Leaky(TorchSteps):
 
     V: Any
 
-    def versions(self) -> dict[str, str]:
-        return versions("snntorch", "torch")
-
-    def build(self, setup: Setup) -> None:
+    def make(self, setup: Setup) -> None:
         import snntorch
-        import torch
 
-        refuse_refractory(setup)
-        refuse_reset_value(setup)
-        self.setup = setup
-        dtype = getattr(torch, setup.dtype)
         self.layer = snntorch.Leaky(
-            beta=torch.tensor(math.exp(-setup.dt_ms / setup.params.tau_ms), dtype=dtype),
-            threshold=torch.tensor(setup.params.V_th, dtype=dtype),
+            beta=tensor(math.exp(-setup.dt_ms / setup.params.tau_ms), setup),
+            threshold=tensor(setup.params.V_th, setup),
             reset_mechanism="zero",
         )
         self.reset()
 
     def scale(self, current: NDArray[np.float64]) -> NDArray[np.float64]:
-        params = self.setup.params
-        return params.R * current * -math.expm1(-self.setup.dt_ms / params.tau_ms)
+        return self.setup.params.R * current * approach(self.setup)
 
     def step(self, x: Any) -> tuple[Any, Any]:
         spikes, self.V = self.layer(x, self.V)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters.torch_layers import TorchSteps, refuse_refractory
+from bio_scnn.crossval.adapters._support import TorchSteps, approach
 from bio_scnn.crossval.protocol import Capabilities, Setup
-from bio_scnn.runtime.provenance import versions
 
 
 class LIFNode(TorchSteps):
@@ -22,19 +20,15 @@ class LIFNode(TorchSteps):
     """
 
     name = "spikingjelly"
+    distributions = ("spikingjelly", "torch")
     capabilities = Capabilities(refractory="none", dtypes=("float64", "float32"))
     cannot = ("a refractory period",)
 
-    def versions(self) -> dict[str, str]:
-        return versions("spikingjelly", "torch")
-
-    def build(self, setup: Setup) -> None:
+    def make(self, setup: Setup) -> None:
         from spikingjelly.activation_based import neuron
 
-        refuse_refractory(setup)
-        self.setup = setup
         self.node = neuron.LIFNode(
-            tau=-1 / math.expm1(-setup.dt_ms / setup.params.tau_ms),
+            tau=1 / approach(setup),
             v_threshold=setup.params.V_th,
             v_reset=setup.params.V_reset,
         )

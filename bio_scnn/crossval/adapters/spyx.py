@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters._support import quiet_import
-from bio_scnn.crossval.adapters.torch_layers import refuse_refractory, refuse_reset_value
-from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup
+from bio_scnn.crossval.adapters._support import Framework, quiet_import
+from bio_scnn.crossval.protocol import Capabilities, Setup
 from bio_scnn.neuron.trace import Trace
-from bio_scnn.runtime.provenance import versions
 
 
-class SpyxLIF(Adapter):
+class SpyxLIF(Framework):
     """`spyx.nn.LIF` with a fixed beta, in a compiled loop over the steps.
 
     ``beta = exp(-dt/tau)`` and the input ``RI (1 - beta)`` make the update of V that of eq. 1.
     """
 
     name = "spyx"
+    distributions = ("spyx", "jax", "jaxlib")
+    resets_to_rest = True
     capabilities = Capabilities(
         refractory="none",
         reset="subtract",
@@ -48,13 +48,7 @@ class SpyxLIF(Adapter):
         self._loop: Callable | None = None
         self._V: Any = None
 
-    def versions(self) -> dict[str, str]:
-        return versions("spyx", "jax", "jaxlib")
-
-    def build(self, setup: Setup) -> None:
-        refuse_refractory(setup)
-        refuse_reset_value(setup)
-        self.setup = setup
+    def make(self, setup: Setup) -> None:
         if self._loop is None:
             self._loop = _compiled_loop()
         self.reset()

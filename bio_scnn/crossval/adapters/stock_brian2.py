@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters._support import split_by_neuron
-from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup
+from bio_scnn.crossval.adapters._support import Framework, split_by_neuron
+from bio_scnn.crossval.protocol import Capabilities, Setup
 from bio_scnn.neuron._brian2 import brian2_settings
 from bio_scnn.neuron.trace import Trace
-from bio_scnn.runtime.provenance import versions
 
 _EQUATIONS = """
 dV/dt = (I - V/R)/C : 1 (unless refractory)
@@ -39,19 +38,17 @@ _FAILED_BY_REFRACTORINESS = (
 )
 
 
-class StockBrian2(Adapter):
+class StockBrian2(Framework):
     """Equations, `threshold`, `reset` and `refractory`, and nothing else."""
 
     name = "brian2-stock"
+    distributions = ("brian2", "numpy")
     capabilities = Capabilities(refractory="steps", spike_label="start")
     cannot = ("a spike or a release inside a step",)
     expected_failures = MappingProxyType(dict.fromkeys(_FAILED_BY_REFRACTORINESS, _REFRACTORINESS))
 
-    def versions(self) -> dict[str, str]:
-        return versions("brian2", "numpy")
-
-    def build(self, setup: Setup) -> None:
-        self.setup, p = setup, setup.params
+    def make(self, setup: Setup) -> None:
+        p = setup.params
         with brian2_settings("numpy") as b2:
             ms, clock = b2.ms, b2.Clock(setup.dt_ms * b2.ms, name="stock_clock")
             namespace = {

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.adapters._support import tensor
 from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import LIFParameters
@@ -25,18 +26,18 @@ _TORCH_DEFAULT = Capabilities(membrane="none", dtypes=("float32",))
 
 
 def is_module(thing: Any) -> bool:
-    """Whether it is a torch.nn.Module."""
+    """True for a torch.nn.Module."""
     torch = sys.modules.get("torch")  # whoever has a module has imported it
     return torch is not None and isinstance(thing, torch.nn.Module)
 
 
 def kind(thing: Any) -> str:
-    """What it is, for error messages."""
+    """Type of a thing in words, for error messages."""
     return repr(thing)[:60] if isinstance(thing, str) else f"a {type(thing).__name__}"
 
 
 class _ModuleAdapter(Adapter):
-    """What a fixed module and a factory of modules have in common."""
+    """Run and reset of a PyTorch module, which subclasses build."""
 
     _setup: Setup
     _module: Any
@@ -48,11 +49,8 @@ class _ModuleAdapter(Adapter):
         import torch
 
         own = _tensors(self._module)
-        inputs = torch.tensor(  # a copy: the module may write to it
-            current,
-            dtype=getattr(torch, self._setup.dtype),
-            device=own[0].device if own else None,
-        )
+        # A copy: the module may write to it.
+        inputs = tensor(current, self._setup, device=own[0].device if own else None)
         with torch.no_grad():
             answer = self._module(inputs)
         return _trace(answer, current.shape, self._setup, self.capabilities)

@@ -1,4 +1,4 @@
-"""Any adapter's neurons as a function from currents to firing rates."""
+"""Firing rates of an adapter's neurons, as a function of their currents."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from bio_scnn.neuron.trace import mean_rate_hz
 RatesOf = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Currents, dimensionless, ``(neurons,)`` to firing rates in Hz, ``(neurons,)``."""
 
-_CHUNK = 4096  # neurons that are run at once; bounds the memory of their currents
-
 
 def adapter_rates(
     adapter: Adapter,
@@ -27,6 +25,7 @@ def adapter_rates(
     dt_ms: float = 0.1,
     duration_ms: float = 50.0,
     readout: Literal["isi", "count"] = "isi",
+    together: int = 4096,
     progress: Callable[[float], None] | None = None,
 ) -> RatesOf:
     """An adapter's neurons as the function that `networks.compare_network` takes.
@@ -40,8 +39,19 @@ def adapter_rates(
     readout : {"isi", "count"}
         Rate from the mean inter-spike interval, or the number of spikes over the duration, which
         is biased low.
+    together : int
+        Neurons that are run at once; bounds the memory of their currents.
     progress : callable, optional
         Told the fraction of the neurons done.
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used.
     """
     if readout not in ("isi", "count"):
         raise InputError(f"readout {readout!r} is unknown; choose from isi, count")
@@ -54,23 +64,25 @@ def adapter_rates(
 
     def rates_of(current: NDArray[np.float64]) -> NDArray[np.float64]:
         rates = np.empty(len(current))
-        for start in range(0, len(current), _CHUNK):
-            part = current[start : start + _CHUNK]
-            trace = subject.run(np.tile(part, (steps, 1)))
+        for start in range(0, len(current), together):
+            part = slice(start, start + together)
+            trace = subject.run(np.tile(current[part], (steps, 1)))
             if readout == "isi":
-                rates[start : start + _CHUNK] = mean_rate_hz(trace)
+                rates[part] = mean_rate_hz(trace)
             else:
                 counts = [len(train) for train in trace.spike_times_ms]
-                rates[start : start + _CHUNK] = np.array(counts) * (1e3 / (steps * dt_ms))
+                rates[part] = np.array(counts) * (1e3 / (steps * dt_ms))
             if progress is not None:
-                progress(min(1.0, (start + _CHUNK) / len(current)))
+                progress(min(1.0, part.stop / len(current)))
         return rates
 
     return rates_of
 
 
 def with_refractory(rate_hz: NDArray[np.float64], t_ref_ms: float) -> NDArray[np.float64]:
-    """Rates of neurons without refractory period, as if each interval were `t_ref_ms` longer.
+    """Firing rates corrected for a refractory period that the neurons lacked.
+
+    Each interval becomes `t_ref_ms` longer.
 
     For constant currents that is what a refractory period does; silent neurons stay silent.
     """

@@ -1,145 +1,55 @@
-"""Whole networks with the neurons of other implementations: run by name, print, draw."""
+"""Comparisons of whole networks as text, JSON and figures."""
 
 from __future__ import annotations
 
 import io
 import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bio_scnn.crossval.networks import NetworkComparison, compare_network, exact_run
-from bio_scnn.crossval.networks.readout import RatesOf, adapter_rates, with_refractory
-from bio_scnn.crossval.protocol import Adapter
-from bio_scnn.data.datasets import embedded_images
-from bio_scnn.data.images import read_rgb
-from bio_scnn.data.masks import make_mask
-from bio_scnn.errors import InputError
-from bio_scnn.network.checkpoint import load_model, model_path
+from bio_scnn.crossval.networks.comparison import NetworkComparison
+from bio_scnn.crossval.networks.pictures import MODEL, OnPictures
 from bio_scnn.runtime.files import write_whole
 
 _MAPS = 4  # feature maps in the figure
 
 
-def validate_network(
-    names: Sequence[str],
-    dt_ms: float = 0.1,
-    images: Sequence[str | Path] = (),
-    *,
-    model: str = "inpaint",
-    mask_kind: str = "strokes",
-    size: int = 96,
-    seed: int = 0,
-    report: Path | None = None,
-    as_json: bool = False,
-    progress: Callable[[str, float], None] | None = None,
-) -> bool:
-    """Put implementations in place of a network's neurons, and print what that changes.
+def publish_networks(
+    compared: OnPictures, *, folder: Path | None = None, as_json: bool = False
+) -> None:
+    """Print comparisons, and write them where that is asked for.
 
     Parameters
     ----------
-    names : sequence of str
-        As `bio_scnn.crossval.resolve.resolve` takes them.
-    dt_ms : float, ms
-    images : sequence of path
-        Pictures of which the middle is restored; by default one that comes with scikit-image.
-    model : str
-        Name or file of a model.
-    mask_kind, seed
-        As for `bio_scnn.data.masks.make_mask`.
-    size : int, pixels
-        Side of the middle.
-    report : Path, optional
-        Folder for ``network-PICTURE.png`` and ``network.json``.
+    compared : OnPictures
+    folder : Path, optional
+        Where ``network.json`` and a ``network-PICTURE.png`` each are written.
     as_json : bool
-        Print one JSON object instead of tables.
-    progress : callable, optional
-        Told what is run, and the fraction done.
-
-    Returns
-    -------
-    bool
-        Whether every implementation could be run. How far off is too far is not decided here.
+        Print one JSON object in place of tables.
 
     Raises
     ------
     InputError
-        If a name, picture or model cannot be used.
+        If something cannot be written.
     """
-    from bio_scnn.crossval.resolve import resolve
-
-    if not names:
-        raise InputError("name the implementations that shall take the neurons' place")
-    network, _ = load_model(model_path(model))
-    adapters = [resolve(name, dt_ms=dt_ms) for name in names]
-    tables, failures = [], {}
-    for path in map(Path, images or embedded_images()[:1]):
-        picture = middle(read_rgb(path), size, network.architecture.multiple, path)
-        mask = make_mask(mask_kind, picture.shape[:2], np.random.default_rng(seed))
-        exact = exact_run(picture, mask, network)
-        found: list[NetworkComparison] = []
-        for name, adapter in zip(names, adapters, strict=True):
-
-            def tell(done: float, name: str = name, path: Path = path) -> None:
-                if progress is not None:
-                    progress(f"{path.name}: {name}", done)
-
-            rates = _remembered(adapter_rates(adapter, network.lif, dt_ms=dt_ms, progress=tell))
-            try:
-                first = compare_network(rates, picture, mask, network, name=name, exact=exact)
-            except Exception as error:  # whatever a framework raises is about that framework
-                failures[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
-                continue
-            found.append(first)
-            if lengthened := _with_refractory(adapter, rates, network.lif.t_ref_ms):
-                label = f"{name} + t_ref"
-                second = compare_network(
-                    lengthened, picture, mask, network, name=label, exact=exact
-                )
-                found.append(replace(second, seconds=first.seconds))
-        if report is not None and found:
-            write_whole(report / f"network-{path.stem}.png", draw(found))
-        tables.append({"image": path.name, "size": list(mask.shape), "found": found})
-    result = {
-        "model": model,
-        "dt_ms": dt_ms,
-        "mask": mask_kind,
-        "images": [
-            table | {"found": [one.to_json() for one in table["found"]]} for table in tables
-        ],
-        "failures": failures,
-    }
-    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    if report is not None:
-        write_whole(report / "network.json", text.encode())
+    text = json.dumps(compared.to_json(), indent=1, ensure_ascii=False) + "\n"
+    if folder is not None:
+        for one in compared.pictures:
+            if one.found:
+                write_whole(folder / f"network-{Path(one.image).stem}.png", draw(one.found))
+        write_whole(folder / "network.json", text.encode())
     if as_json:
         sys.stdout.write(text)
-    else:
-        for table in tables:
-            height, width = table["size"]
-            print(f"{model} on {table['image']}, {height} x {width}, dt = {dt_ms:g} ms")
-            print(table_of(table["found"]))
-        for name, why in failures.items():
-            print(f"{name} could not be run: {why}")
-    return not failures
-
-
-def middle(
-    picture: NDArray, size: int, multiple: int, path: str | Path = "the picture"
-) -> NDArray:
-    """The middle of a picture, as large as `size` and the network's `multiple` allow."""
-    sides = [min(size, side) // multiple * multiple for side in picture.shape[:2]]
-    if min(sides) < 8:
-        raise InputError(
-            f"{path}: {picture.shape[0]} x {picture.shape[1]} pixels, of which {size} x {size} "
-            "are asked for; at least 8 x 8 are needed"
-        )
-    top, left = ((side - kept) // 2 for side, kept in zip(picture.shape[:2], sides, strict=True))
-    return picture[top : top + sides[0], left : left + sides[1]]
+        return
+    for one in compared.pictures:
+        height, width = one.size
+        print(f"{MODEL} on {one.image}, {height} x {width}, dt = {compared.dt_ms:g} ms")
+        print(table_of(one.found))
+    for name, why in compared.failures.items():
+        print(f"{name} could not be run: {why}")
 
 
 def table_of(found: Sequence[NetworkComparison]) -> str:
@@ -202,22 +112,3 @@ def draw(found: Sequence[NetworkComparison]) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
-
-
-def _remembered(rates_of: RatesOf) -> RatesOf:
-    """The same, but the last answer is kept: the neurons are what takes the time."""
-    last: list[tuple[NDArray, NDArray]] = []
-
-    def remembered(current: NDArray[np.float64]) -> NDArray[np.float64]:
-        if not last or not np.array_equal(last[0][0], current):
-            last[:] = [(current, rates_of(current))]
-        return last[0][1]
-
-    return remembered
-
-
-def _with_refractory(adapter: Adapter, rates: RatesOf, t_ref_ms: float) -> RatesOf | None:
-    """For neurons without a refractory period, rates as a user would correct them."""
-    if adapter.capabilities.refractory != "none" or not t_ref_ms:
-        return None
-    return lambda current: with_refractory(rates(current), t_ref_ms)

@@ -102,7 +102,7 @@ def _is_node(kind: str) -> bool:
 
 
 def _check_fields(name: str, node: dict[str, Any], path: Path) -> None:
-    """That the parameters are there, are numbers, agree in shape, and make a neuron."""
+    """Refuse parameters that are missing, no numbers, of different shapes, or make no neuron."""
     here = f"{path}: LIF node {name!r}"
     if missing := [field for field in _LIF_FIELDS if field not in node]:
         raise InputError(f"{here} lacks {' and '.join(missing)}")

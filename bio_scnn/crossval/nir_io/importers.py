@@ -1,4 +1,4 @@
-"""What the frameworks make of a NIR graph's LIF node, by their own import functions.
+"""LIF nodes of NIR graphs in the frameworks, by the frameworks' own import functions.
 
 A graph of one node, with as many neurons as are asked for, is built from the node's parameters,
 handed to the framework, and driven. An import that fails, or a neuron that is not the file's, is
@@ -19,11 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters._support import quiet_import
+from bio_scnn.crossval.adapters._support import Framework, over_steps, quiet_import, tensor
 from bio_scnn.crossval.nir_io.neuron import NIRNeuron
-from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup
+from bio_scnn.crossval.protocol import CannotRepresent, Capabilities, Setup
 from bio_scnn.neuron.trace import Trace
-from bio_scnn.runtime.provenance import versions
 
 
 class NIRImportFailed(ImportError):
@@ -33,18 +32,20 @@ class NIRImportFailed(ImportError):
     """
 
 
-class NIRAdapter(Adapter):
-    """A LIF node as a framework imports it."""
+class NIRAdapter(Framework):
+    """A LIF node as a framework imports it.
+
+    Attributes
+    ----------
+    framework : str
+        The package, as it is named in the index.
+    """
 
     framework: str = ""
-    distributions: tuple[str, ...] = ()
 
     def __init__(self, neuron: NIRNeuron, label: str):
         self.neuron, self.params = neuron, neuron.params
         self.name = f"{label} in {self.framework}"
-
-    def versions(self) -> dict[str, str]:
-        return versions(self.framework, "nir", *self.distributions)
 
     def build(self, setup: Setup) -> None:
         given = replace(self.params, t_ref_ms=0.0)
@@ -79,25 +80,17 @@ class NIRAdapter(Adapter):
     def run(self, current: NDArray[np.float64]) -> Trace:
         spikes, membrane = self.drive(current)
         if membrane is not None:
-            membrane = membrane - self.neuron.v_leak
+            membrane = membrane.astype(np.float64) - self.neuron.v_leak
         return Trace.from_raster(spikes, self.setup.dt_ms, membrane)
 
 
 class _Torch(NIRAdapter):
-    """Modules that are called once per step."""
+    """A PyTorch module that is called once per step."""
 
     def drive(self, current: NDArray[np.float64]) -> tuple[NDArray, NDArray | None]:
-        import torch
-
-        dtype = getattr(torch, self.setup.dtype)
-        raster = np.zeros(current.shape, dtype=bool)
-        membrane = np.empty(current.shape)
         self.restart()
-        with torch.no_grad():
-            for n, held in enumerate(torch.as_tensor(current, dtype=dtype)):
-                spikes, V = self.step(held[None])
-                raster[n], membrane[n] = spikes[0].numpy() != 0, V[0].numpy()
-        return raster, membrane
+        raster, membrane = over_steps(self.step, tensor(current, self.setup)[:, None])
+        return raster[:, 0], membrane[:, 0]
 
     def restart(self) -> None:
         """Forget the state; where the caller keeps it, that is all there is to do."""
@@ -115,7 +108,7 @@ class Norse(_Torch):
     """`norse.torch.from_nir`, told the time step."""
 
     framework = "norse"
-    distributions = ("nirtorch", "torch")
+    distributions = ("norse", "nir", "nirtorch", "torch")
     capabilities = Capabilities(
         refractory="none",
         integrator="forward Euler",
@@ -142,7 +135,7 @@ class SnnTorch(_Torch):
     """
 
     framework = "snntorch"
-    distributions = ("nirtorch", "torch")
+    distributions = ("snntorch", "nir", "nirtorch", "torch")
     capabilities = Capabilities(
         refractory="none",
         integrator="forward Euler",
@@ -179,7 +172,7 @@ class SpikingJelly(_Torch):
     """`spikingjelly.activation_based.nir_exchange.import_from_nir`, told the time step."""
 
     framework = "spikingjelly"
-    distributions = ("nirtorch", "torch")
+    distributions = ("spikingjelly", "nir", "nirtorch", "torch")
     capabilities = Capabilities(refractory="none", integrator="forward Euler")
     cannot = ("a refractory period", "a resistance other than 1 and tau/dt")
 
@@ -199,7 +192,7 @@ class Spyx(NIRAdapter):
     """`spyx.nir.from_nir`, told the time step."""
 
     framework = "spyx"
-    distributions = ("jax", "flax")
+    distributions = ("spyx", "nir", "jax", "flax")
     capabilities = Capabilities(
         refractory="none",
         reset="subtract",
@@ -232,7 +225,7 @@ class Rockpool(NIRAdapter):
     """`rockpool.nn.modules.torch.nir.from_nir`."""
 
     framework = "rockpool"
-    distributions = ("nirtorch", "torch")
+    distributions = ("rockpool", "nir", "nirtorch", "torch")
     capabilities = Capabilities(
         refractory="none", reset="subtract", membrane="none", dtypes=("float32",)
     )

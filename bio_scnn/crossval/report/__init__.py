@@ -1,1 +1,1 @@
-"""A report for people and machines: text, page, plots, JUnit."""
+"""Reports on implementations as text, HTML, JUnit XML and curves."""

@@ -5,12 +5,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
-from bio_scnn.crossval.report.style import SCRIPT, STYLE
 from bio_scnn.crossval.report.svg import fi_curve_svg, membrane_svg
-from bio_scnn.crossval.report.text import STATUSES, title
+from bio_scnn.crossval.report.words import (
+    STATUSES,
+    decimal,
+    details,
+    first_line,
+    headline,
+    plural,
+    problem,
+    title,
+)
 from bio_scnn.crossval.results import CheckResult, Report
 from bio_scnn.runtime import provenance
 from bio_scnn.runtime.files import write_whole
@@ -78,13 +87,16 @@ def write_html(
 def html_page(
     reports: Sequence[Report], command: str, machine: Mapping[str, str], date: str
 ) -> str:
-    """The page as text."""
+    """The page as text; parameters as those of `write_html`."""
     bad = sum(not report.ok for report in reports)
     verdict = f"{bad} of {len(reports)} with unexpected failures" if bad else "nothing unexpected"
     checks = _in_order(result.check for report in reports for result in report.results)
+    style, script = (
+        files(__package__).joinpath(name).read_text("utf-8") for name in ("page.css", "page.js")
+    )
     body = [
         f"<h1>{HEADING}</h1>",
-        f"<p><strong>{_plural(len(reports), 'implementation')}: {verdict}.</strong> {INTRODUCTION}"
+        f"<p><strong>{plural(len(reports), 'implementation')}: {verdict}.</strong> {INTRODUCTION}"
         f'</p><p class="soft">{escape(date)}</p>',
         _legend(reports),
         _matrix(reports, checks),
@@ -101,9 +113,9 @@ def html_page(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<link rel="icon" href="data:,">'
-        f"<title>{HEADING}</title><style>{STYLE}</style></head>\n<body>\n"
+        f"<title>{HEADING}</title><style>{style}</style></head>\n<body>\n"
         + "\n".join(body)
-        + f"\n<script>{SCRIPT}</script>\n</body></html>\n"
+        + f"\n<script>{script}</script>\n</body></html>\n"
     )
 
 
@@ -144,17 +156,18 @@ def _target(reports: Sequence[Report]) -> str:
 
 
 def _conclusion(report: Report) -> str:
-    if why := report.error or report.nothing:
-        return _mark("error") + escape(why.partition("\n")[0])
+    if why := problem(report):
+        return _mark("error") + escape(first_line(why))
     return escape(report.behaves_like)
 
 
 def _cell(number: int, report: Report, result: CheckResult | None) -> str:
     if result is None:
         return "<td></td>"
-    said = result.observed or result.reason.partition("\n")[0]
     text = f"{report.name}, {result.check}: {MEANINGS[result.status]}"
-    text = escape(f"{text}. {said}" if said else text)
+    if said := result.observed or first_line(result.reason):
+        text += f". {said}"
+    text = escape(text)
     return (
         f'<td class="cell"><a class="{result.status}" href="#{_anchor(number, result)}" '
         f'title="{text}">{SYMBOLS[result.status]}</a></td>'
@@ -179,7 +192,7 @@ def _section(number: int, report: Report) -> str:
     parts = [f'<section><h2 id="i{number}">{escape(title(report))}</h2>']
     if report.summary:
         parts.append(f'<p class="soft">{escape(report.summary)}</p>')
-    if why := report.error or report.nothing:
+    if why := problem(report):
         parts.append(f'<p class="problem">{escape(why)}</p>')
     parts.append(_facts({name: text for name, text in facts.items() if text}))
     parts.append(_plots(report))
@@ -210,19 +223,14 @@ def _plots(report: Report) -> str:
 
 
 def _check(number: int, result: CheckResult) -> str:
-    facts = {
-        name: getattr(result, name)
-        for name in ("observed", "expected", "cause", "effect", "reason")
-        if getattr(result, name)
-    }
+    facts = details(result)
     if result.values:
-        facts["measured"] = "\n".join(f"{n} = {_number(v)}" for n, v in result.values.items())
+        facts["measured"] = "\n".join(f"{n} = {decimal(v, 4)}" for n, v in result.values.items())
     facts["time"] = f"{result.seconds:.2f} s"
-    said = (result.observed or result.reason).partition("\n")[0]
     return (
         f'<details id="{_anchor(number, result)}"><summary>{_mark(result.status)}'
-        f"<strong>{escape(result.check)}</strong> {MEANINGS[result.status]}: {escape(said)}"
-        f"</summary>{_facts(facts)}</details>"
+        f"<strong>{escape(result.check)}</strong> {MEANINGS[result.status]}: "
+        f"{escape(headline(result))}</summary>{_facts(facts)}</details>"
     )
 
 
@@ -238,7 +246,7 @@ def _deviations(reports: Sequence[Report]) -> str:
     head = "".join(f"<th>{escape(report.name)}</th>" for report in reports)
     rows = []
     for key in _in_order(key for values in measured for key in values):
-        cells = (_number(values[key]) if key in values else "" for values in measured)
+        cells = (decimal(values[key], 4) if key in values else "" for values in measured)
         row = "".join(f'<td class="num">{cell}</td>' for cell in cells)
         rows.append(f'<tr><th scope="row">{escape(": ".join(key))}</th>{row}</tr>')
     return (
@@ -276,15 +284,7 @@ def _in_order(items: Iterable[T]) -> list[T]:
     return list(dict.fromkeys(items))
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}".replace("-", "−")
-
-
 def _said(claim: object) -> str:
     if isinstance(claim, bool):
         return "yes" if claim else "no"
     return ", ".join(claim) if isinstance(claim, tuple) else str(claim)
-
-
-def _plural(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

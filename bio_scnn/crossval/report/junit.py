@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
+from bio_scnn.crossval.report.words import details, headline, problem
 from bio_scnn.crossval.results import CheckResult, Report
 
 # What XML 1.0 cannot hold, not even escaped.
@@ -44,7 +45,7 @@ def _suite(report: Report) -> ET.Element:
     for name, value in known.items():
         ET.SubElement(properties, "property", name=_clean(name), value=_clean(value))
     cases = [_case(report, result) for result in report.results]
-    if why := report.error or report.nothing:
+    if why := problem(report):
         cases.append(_case(report, CheckResult("(run)", "error", reason=why)))
     suite.extend(cases)
     suite.set("tests", str(len(cases)))
@@ -60,24 +61,17 @@ def _case(report: Report, result: CheckResult) -> ET.Element:
         name=_clean(result.check),
         time=f"{result.seconds:.3f}",
     )
-    lines = [
-        f"{name}: {value}"
-        for name in ("observed", "expected", "cause", "effect", "reason")
-        if (value := getattr(result, name))
-    ]
-    text = _clean("\n".join(lines))
-    first = _clean((result.observed or result.reason).partition("\n")[0])
-    if result.status == "failed":
-        ET.SubElement(case, "failure", message=first, type="failed").text = text
-    elif result.status == "error":
-        ET.SubElement(case, "error", message=first, type="error").text = text
+    text = _clean("\n".join(f"{name}: {value}" for name, value in details(result).items()))
+    if tag := {"failed": "failure", "error": "error"}.get(result.status):
+        first = _clean(headline(result))
+        ET.SubElement(case, tag, message=first, type=result.status).text = text
     elif result.status == "xfail":
         ET.SubElement(case, "skipped", message=_clean(f"expected failure: {result.reason}"))
     elif result.status == "skipped":
         ET.SubElement(case, "skipped", message=_clean(result.reason))
     if result.status == "xpass":
         text = f"passed, though declared to fail\n{text}"
-    if text and result.status not in ("failed", "error"):
+    if text and not tag:
         ET.SubElement(case, "system-out").text = text
     return case
 

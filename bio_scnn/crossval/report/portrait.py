@@ -1,4 +1,4 @@
-"""What an implementation makes of a neuron that shall fire at 150 Hz, in words and as curves."""
+"""Rate, f-I curve and V of an implementation's neuron that shall fire at 150 Hz."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _effect(subject: Subject) -> str:
 
 
 def target_rate(subject: Subject) -> float | None:
-    """What a neuron fires at that shall fire at the target rate, Hz; None if it cannot be run."""
+    """Measured rate of a neuron that shall fire at the target rate, Hz; None if it cannot run."""
     try:
         return subject.rate_at_target()
     except (Exception, SystemExit):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from bio_scnn.crossval.report.words import decimal
 from bio_scnn.crossval.results import Portrait
 
 WIDTH = 440
@@ -93,15 +94,14 @@ class _Panel:
             y = self.py(value)
             parts.append(f'<path class="grid" d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}"/>')
             parts.append(
-                f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" class="end">{_number(value)}</text>'
+                f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" class="end">{decimal(value, 6)}</text>'
             )
         for value in _ticks(*self.x, 7):
             x = self.px(value)
             parts.append(f'<path class="grid" d="M{x:.1f} {self.top}V{bottom}"/>')
             if labels:
-                parts.append(
-                    f'<text x="{x:.1f}" y="{bottom + 15}" class="middle">{_number(value)}</text>'
-                )
+                at = f'x="{x:.1f}" y="{bottom + 15}"'
+                parts.append(f'<text {at} class="middle">{decimal(value, 6)}</text>')
         middle = self.top + self.height / 2
         parts.append(
             f'<text x="13" y="{middle}" class="middle" transform="rotate(-90 13 {middle})">'
@@ -183,7 +183,3 @@ def _ticks(low: float, high: float, most: int) -> list[float]:
     step *= next(m for m in (1, 2, 5, 10) if (high - low) / (m * step) <= most)
     first = math.ceil(low / step)
     return [n * step for n in range(first, math.floor(high / step + 1e-9) + 1)]
-
-
-def _number(value: float) -> str:
-    return f"{value:.6g}".replace("-", "−")

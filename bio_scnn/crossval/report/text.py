@@ -6,9 +6,9 @@ import re
 import textwrap
 from collections.abc import Sequence
 
+from bio_scnn.crossval.report.words import STATUSES, first_line, plural, problem, title
 from bio_scnn.crossval.results import UNEXPECTED, CheckResult, Report, Status
 
-STATUSES: tuple[Status, ...] = ("passed", "failed", "xfail", "xpass", "skipped", "error")
 _COLOURS = {"passed": "32", "failed": "1;31", "error": "1;31", "xpass": "33", "xfail": "36"}
 _DECLARED = {"xfail": "expected", "xpass": "passed, though declared to fail"}
 _NARROW = 30  # columns below which a text gets lines of its own
@@ -39,13 +39,6 @@ def text_report(reports: Sequence[Report], width: int = 100, colour: bool = Fals
     return "\n".join(page.lines)
 
 
-def title(report: Report) -> str:
-    """Name of an implementation with the version of what carries it."""
-    # Of test vectors it says in words what the versions belong to.
-    version = next((v for name, v in report.versions.items() if " " not in name), "")
-    return f"{report.name} {version}".strip()
-
-
 class _Page:
     def __init__(self, width: int, colour: bool):
         self.width = width
@@ -68,7 +61,7 @@ class _Page:
             rate = report.rate_at_150_hz
             cells.append(f"{rate:9.2f} Hz" if rate is not None else f"{'-':>12}")
             row = " ".join([name.ljust(first), *cells])
-            like = (report.error or report.nothing).partition("\n")[0] or report.behaves_like
+            like = first_line(problem(report)) or report.behaves_like
             if beside:
                 pieces = textwrap.wrap(like, room) or [""]
                 self.lines.append(f"{row}  {pieces[0]}".rstrip())
@@ -78,7 +71,7 @@ class _Page:
                 self._wrap(like, "    ")
 
     def failures(self, report: Report) -> None:
-        """What went wrong, what is behind it as a whole, and each failure."""
+        """Unexpected failures of an implementation, and the cause behind them as a whole."""
         if report.nothing:
             self.lines.append("")
             self._heading(f"{report.name}: {report.nothing}", "failed")
@@ -87,7 +80,7 @@ class _Page:
         errors: dict[str, list[CheckResult]] = {}
         for result in report.results:
             if result.status == "error":
-                errors.setdefault(result.reason.partition("\n")[0], []).append(result)
+                errors.setdefault(first_line(result.reason), []).append(result)
         bad = len(failed) + report.count("error") + bool(report.error)
         if not bad:
             return
@@ -124,7 +117,7 @@ class _Page:
                 self._wrap(row, "  ", "    ")
 
     def skipped(self, reports: Sequence[Report]) -> None:
-        """Why what was skipped, in one line for each implementation."""
+        """Reasons for skipped checks, in one line for each implementation."""
         rows = []
         for report in reports:
             reasons = _by_reason(report, "skipped").items()
@@ -142,9 +135,9 @@ class _Page:
         """The whole in one line."""
         results = [result for report in reports for result in report.results]
         bad = sum(result.status in UNEXPECTED for result in results)
-        bad += sum(bool(report.error or report.nothing) for report in reports)
+        bad += sum(bool(problem(report)) for report in reports)
         what = f"{bad} unexpected" if bad else "nothing unexpected"
-        many = f"{_plural(len(reports), 'implementation')}, {_plural(len(results), 'check')}"
+        many = f"{plural(len(reports), 'implementation')}, {plural(len(results), 'check')}"
         self.lines.append("")
         self._heading(f"{many}: {what}", "failed" if bad else "passed")
 
@@ -182,10 +175,6 @@ def _by_reason(report: Report, status: str) -> dict[str, list[str]]:
         if result.status == status:
             found.setdefault(result.reason, []).append(result.check)
     return found
-
-
-def _plural(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Each implementation in a process of its own, so that no crash or hang costs a result.
+"""Checks of one implementation in a process of its own, so that no crash or hang costs a result.
 
 A step that ends its worker, or exceeds the time limit, becomes that check's ``error``; the
 remaining ones are taken by a new worker.
@@ -10,32 +10,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tqdm import tqdm
-
 from bio_scnn.crossval.results import CheckResult, Portrait, Report
-from bio_scnn.crossval.workers.process import Stopped, WorkerProcess
+from bio_scnn.crossval.workers.process import WorkerProcess
 from bio_scnn.crossval.workers.worker import BUILD, LIKENESS, LOAD, PORTRAIT, RUN
 from bio_scnn.errors import InputError
-from bio_scnn.runtime.cluster import Cluster
 from bio_scnn.runtime.config import from_table
-from bio_scnn.runtime.tasks import Failure
-
-__all__ = ["Stopped", "Target", "check_apart"]
 
 OnEvent = Callable[[str, Any], None]
-
-# A framework that dies this often in a row will go on to do so.
-CRASHES_IN_A_ROW = 3
-SECONDS_TO_LOAD = 10.0  # at least; imports and compilers are slow the first time
 
 
 @dataclass(frozen=True)
 class Target:
-    """What to check, and where.
+    """An implementation to be checked, and the interpreter that runs it.
 
     Attributes
     ----------
@@ -52,12 +41,38 @@ class Target:
     python: str = sys.executable
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Time limits of an implementation, and how often it may crash.
+
+    Attributes
+    ----------
+    check_s : float, s
+        For each check.
+    load_s : float, s
+        For loading, building, and running the first time each, if that is more than `check_s`:
+        imports and compilers are slow the first time.
+    end_s : float, s
+        For its process to end by itself when it is done.
+    crashes : int
+        In a row. A framework that dies so often will go on to do so, and is given up.
+    """
+
+    check_s: float = 60.0
+    load_s: float = 10.0
+    end_s: float = 5.0
+    crashes: int = 3
+
+
+DEFAULT_LIMITS = Limits()
+
+
 def check_apart(
     target: Target,
     checks: Sequence[str],
     *,
     dt_ms: float = 0.1,
-    time_limit_s: float = 60.0,
+    limits: Limits = DEFAULT_LIMITS,
     on_event: OnEvent | None = None,
     stop: threading.Event | None = None,
 ) -> Report:
@@ -69,8 +84,7 @@ def check_apart(
     checks : sequence of str
         Their names.
     dt_ms : float, ms
-    time_limit_s : float, s
-        For each check; for loading, building and running the first time each, but 10 s at least.
+    limits : Limits
     on_event : callable, optional
         Called with ``("start", check)`` before and ``("result", CheckResult)`` after each check.
     stop : threading.Event, optional
@@ -97,13 +111,13 @@ def check_apart(
         job = {
             "recipe": target.recipe,
             "dt_ms": dt_ms,
-            "time_limit_s": time_limit_s,
+            "time_limit_s": limits.check_s,
             "trials": trials,
             "steps": state.left,
         }
         before = len(state.left)
-        with WorkerProcess(target.python, job, stop) as process:
-            step, why = state.follow(process, time_limit_s)
+        with WorkerProcess(target.python, job, stop, limits.end_s) as process:
+            step, why = state.follow(process, limits)
         if step == LOAD:
             state.give_up(why)
         elif step in trials and why:
@@ -113,14 +127,14 @@ def check_apart(
             # Progress between two crashes means that only single checks are at fault.
             crashes = crashes + 1 if len(state.left) == before else 1
             state.crashed(step, why)
-            if crashes == CRASHES_IN_A_ROW and state.left:
+            if crashes == limits.crashes and state.left:
                 how = why.partition("\n")[0]
                 state.give_up(f"given up after {crashes} crashes in a row; the last: {how}")
     return replace(state.report, seconds=time.monotonic() - began)
 
 
 class _State:
-    """What is known of an implementation, and what is left to do."""
+    """The report on an implementation so far, and the steps that are left."""
 
     def __init__(self, target: Target, checks: Sequence[str], dt_ms: float, tell: OnEvent):
         self.report = Report(name=target.name, dt_ms=dt_ms)
@@ -130,12 +144,12 @@ class _State:
         self._loaded = False
         self._since = 0.0
 
-    def follow(self, process: WorkerProcess, time_limit_s: float) -> tuple[str, str]:
-        """Until its end; the step at which it ended, and why, if it was not finished."""
+    def follow(self, process: WorkerProcess, limits: Limits) -> tuple[str, str]:
+        """Take in a worker's events: the step at which it ended, and why, if unfinished."""
         step = LOAD
         while True:
             slow = step in (LOAD, BUILD, RUN)
-            limit = max(time_limit_s, SECONDS_TO_LOAD) if slow else time_limit_s
+            limit = max(limits.check_s, limits.load_s) if slow else limits.check_s
             event, content = process.next(limit)
             if event == "start":
                 step, self._since = content, time.monotonic()
@@ -186,67 +200,3 @@ class _State:
     def _add(self, result: CheckResult) -> None:
         self.report = replace(self.report, results=(*self.report.results, result))
         self._tell("result", result)
-
-
-def check_all(
-    targets: Sequence[Target], checks: Sequence[str], dt_ms: float, limit_s: float, jobs: int
-) -> list[Report]:
-    """Check every target in a process of its own, with a progress bar; in the order given."""
-    stop = threading.Event()
-    with (
-        tqdm(total=len(targets) * len(checks), leave=False, disable=None, unit="check") as bar,
-        ThreadPoolExecutor(jobs) as pool,
-    ):
-
-        def one(target: Target) -> Report:
-            def follow(kind: str, content: Any) -> None:
-                if kind == "start":
-                    bar.set_postfix_str(f"{target.name}: {content}")
-                else:
-                    bar.update()
-
-            try:
-                report = check_apart(
-                    target, checks, dt_ms=dt_ms, time_limit_s=limit_s, on_event=follow, stop=stop
-                )
-            except InputError as error:
-                if len(targets) == 1:
-                    raise
-                # The others' results are worth more than an early end.
-                report = Report(name=target.name, dt_ms=dt_ms, error=str(error))
-            bar.update(len(checks) - len(report.results))
-            return report
-
-        running = [pool.submit(one, target) for target in targets]
-        try:
-            return [future.result() for future in running]
-        except BaseException:  # Ctrl-C as well: no worker may outlive us
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-def check_all_there(
-    targets: Sequence[Target],
-    checks: Sequence[str],
-    dt_ms: float,
-    limit_s: float,
-    cluster: Cluster,
-) -> list[Report]:
-    """Check every target on a worker of a cluster, with a progress bar; in the order given."""
-    reports = {}
-    results = cluster.each(_check_there, targets, checks, dt_ms, limit_s)
-    with tqdm(results, total=len(targets), leave=False, disable=None, unit="target") as bar:
-        for index, found in bar:
-            if isinstance(found, Failure):
-                if len(targets) == 1:
-                    raise InputError(found.reason)
-                found = Report(name=targets[index].name, dt_ms=dt_ms, error=found.reason)
-            reports[index] = found
-    return [reports[index] for index in range(len(targets))]
-
-
-def _check_there(target: Target, checks: Sequence[str], dt_ms: float, limit_s: float) -> Report:
-    """Check one with the worker's own interpreter."""
-    target = replace(target, python=sys.executable)
-    return check_apart(target, checks, dt_ms=dt_ms, time_limit_s=limit_s)

@@ -15,8 +15,7 @@ from typing import IO, Any
 
 from bio_scnn.errors import InputError
 
-SECONDS_TO_END = 5.0
-LINES_OF_STDERR = 8
+_LINES_OF_STDERR = 8
 
 # Layers of a few neurons gain nothing from threads, and checks at the same time would lose.
 _THREADS = {
@@ -39,6 +38,8 @@ class WorkerProcess:
         As `worker.Worker.run` takes it.
     stop : threading.Event
         Once it is set, `next` raises `Stopped`.
+    end_s : float, s
+        Time to end by itself.
 
     Raises
     ------
@@ -46,8 +47,8 @@ class WorkerProcess:
         If the interpreter cannot be run.
     """
 
-    def __init__(self, python: str, job: dict[str, Any], stop: threading.Event):
-        self._stop = stop
+    def __init__(self, python: str, job: dict[str, Any], stop: threading.Event, end_s: float):
+        self._stop, self._end_s = stop, end_s
         try:
             self._process = subprocess.Popen(
                 [python, "-m", "bio_scnn.crossval.workers.worker"],
@@ -111,7 +112,7 @@ class WorkerProcess:
 
     def let_end(self) -> None:
         """Give it time to end by itself: caches are written then."""
-        deadline = time.monotonic() + SECONDS_TO_END
+        deadline = time.monotonic() + self._end_s
         while not self._has_ended() and time.monotonic() < deadline:
             time.sleep(0.01)
 
@@ -158,8 +159,8 @@ class WorkerProcess:
         for number, line in enumerate(lines):
             if line.startswith(("Fatal Python error", "Stack (most recent call first)")):
                 # The innermost call comes first; what was said before may tell more.
-                return lines[max(0, number - 3) : number + LINES_OF_STDERR]
-        return lines[-LINES_OF_STDERR:]
+                return lines[max(0, number - 3) : number + _LINES_OF_STDERR]
+        return lines[-_LINES_OF_STDERR:]
 
     def _read_events(self, pipe: IO[bytes]) -> None:
         with pipe:

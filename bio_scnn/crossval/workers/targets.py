@@ -1,4 +1,4 @@
-"""From the words of a command line to what shall be checked, and the list of what can be."""
+"""Targets and checks from the words of a command line, and the list of what there is."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def find_targets(
     *,
     everything: bool,
 ) -> list[Target]:
-    """What shall be checked, in the order given.
+    """Targets that the words of a command line name, in the order given.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def find_targets(
 
 
 def listing(width: int) -> str:
-    """What is known, what is installed, how to get the rest, the checks, and how to go on."""
+    """List of the known implementations, installed or not, of the checks, and how to go on."""
     from bio_scnn.crossval.suite import check_names, describe
 
     present = [entry for entry in ENTRIES.values() if not entry.missing()]

@@ -31,7 +31,7 @@ PORTRAIT, LIKENESS = "(portrait)", "(behaves like)"
 """Steps after the checks."""
 
 
-def make_adapter(recipe: dict[str, Any], dt_ms: float, time_limit_s: float = 60.0) -> Adapter:
+def make_adapter(recipe: dict[str, Any], dt_ms: float, time_limit_s: float) -> Adapter:
     """The adapter that a recipe describes.
 
     Parameters
