@@ -139,9 +139,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         with progress_bar(len(targets) * len(checks), "check") as follow:
             reports = check_all(targets, checks, **how, jobs=args.jobs, progress=follow)
     else:
-        with connected(args.scheduler) as cluster:
-            with progress_bar(len(targets), "target") as follow:
-                reports = check_all_on_cluster(targets, checks, cluster, **how, progress=follow)
+        bar = progress_bar(len(targets), "target")
+        with connected(args.scheduler) as cluster, bar as follow:
+            reports = check_all_on_cluster(targets, checks, cluster, **how, progress=follow)
     if args.check_vectors is not None:
         from bio_scnn.crossval.vectors import check_vectors
 
