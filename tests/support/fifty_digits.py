@@ -20,8 +20,12 @@ Term = tuple[mp.mpf, int, mp.mpf]
 
 @dataclass
 class Solution:
-    """Spike times (ms), and V, S and w at the ends of the steps, of one neuron."""
+    """Spike times (ms), and V, S and w at the ends of the steps, of one neuron.
 
+    `largest` is the largest ``|V|`` at those ends and at arrivals.
+    """
+
+    largest: mp.mpf = field(default_factory=lambda: mp.mpf(0))
     spikes: list[mp.mpf] = field(default_factory=list)
     V: list[mp.mpf] = field(default_factory=list)
     S: list[mp.mpf] = field(default_factory=list)
@@ -75,7 +79,9 @@ class _Neuron:
         arrivals: dict[mp.mpf, list[mp.mpf]] = {}
         for column, rows in enumerate((impulses, events)):
             for time, size in rows:
-                pair = arrivals.setdefault(mp.mpf(time), [mp.mpf(0), mp.mpf(0)])
+                n = round(time / dt_ms)  # a rounded start of a step is the start of that step
+                exact = n * mp.mpf(dt_ms) if time == n * dt_ms else mp.mpf(time)
+                pair = arrivals.setdefault(exact, [mp.mpf(0), mp.mpf(0)])
                 pair[column] += mp.mpf(size)
         due = sorted(arrivals)
         for n, value in enumerate(current):
@@ -97,6 +103,7 @@ class _Neuron:
             self.S += self.weight * charge * self.syn
         elif self.release <= self.t:
             self.V += self.gain * charge
+        self.found.largest = max(self.found.largest, abs(self.V))
 
     def go(self, drive: mp.mpf, end: mp.mpf) -> None:
         """To a time, without arrivals."""
@@ -116,6 +123,7 @@ class _Neuron:
             wait = self.crossing(V, end - self.t)
             if wait is None:
                 self.V = value(V, end - self.t)
+                self.found.largest = max(self.found.largest, abs(self.V))
                 self.others(drive, end - self.t)
                 self.t = end
                 return
@@ -220,3 +228,74 @@ def zero(terms: list[Term], low: mp.mpf, high: mp.mpf) -> mp.mpf:
             return new
         s = new
     raise AssertionError("no convergence")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How a neuron compares with its solution at 50 digits.
+
+    Attributes
+    ----------
+    spikes : number of spikes
+    tie : rounding decides how often it fires, or when
+    time_error_ms : largest error of a spike time; of those only where no tie is
+    V_error : largest error of V at the end of a step, relative to the largest V
+    strain : largest error relative to what is allowed
+    """
+
+    spikes: int
+    tie: bool
+    time_error_ms: float
+    V_error: float
+    strain: float
+
+
+def agree(
+    times: Sequence[float],
+    V: Sequence[float],
+    params,
+    current: Sequence[float],
+    dt_ms: float,
+    impulses: Sequence[tuple[float, float]] = (),
+    events: Sequence[tuple[float, float]] = (),
+    *,
+    rounding: float = 1e-14,
+) -> Agreement:
+    """Compare spike times and V with the solution; raise AssertionError where they differ.
+
+    The rule: a spike time may be off by 8 units in the last place of the run's length, V by
+    `rounding` relative to the largest V in the run (threshold, reset and rest included), and by
+    4e-16 more for each spike. Beyond that, both may be off as far as moving the threshold up or
+    down by as much moves them. Where that changes the number of spikes, it is a tie.
+    """
+    rounding += 4e-16 * len(times)
+
+    def solved(raised: float) -> Solution:
+        return solve(params, current, dt_ms, impulses, events, raised)
+
+    right = solved(0.0)
+    fixed = [getattr(params, name, 0.0) for name in ("V_th", "V_reset", "V_rest")]
+    scale = float(max(right.largest, *(abs(x) for x in fixed)))
+    ulp = float(mp.mpf(2) ** -52 * len(current) * dt_ms)
+    same = len(times) == len(right.spikes)
+    if same:
+        late = [float(abs(mp.mpf(float(t)) - s)) for t, s in zip(times, right.spikes, strict=True)]
+        off = [float(abs(mp.mpf(float(v)) - u)) for v, u in zip(V, right.V, strict=True)]
+        worst_V = max(off) / scale if scale else max(off)
+        strain = max([worst_V / rounding, *(x / (8 * ulp) for x in late)])
+        if strain <= 1:
+            return Agreement(len(times), False, max(late, default=0.0), worst_V, strain)
+    sides = [solved(side * rounding * scale) for side in (-1, 1)]
+    counts = [len(side.spikes) for side in sides]
+    if counts[0] != counts[1] or counts[0] != len(right.spikes):
+        return Agreement(len(times), True, 0.0, 0.0, 0.0)
+    assert same, f"{len(times)} spikes instead of {len(right.spikes)}: {params}"
+    strain = 0.0
+    for error, right_ones, which in ((late, right.spikes, "spikes"), (off, right.V, "V")):
+        floor = 8 * ulp if which == "spikes" else rounding * scale
+        ends = zip(*(getattr(side, which) for side in sides), strict=True)
+        for x, middle, (low, high) in zip(error, right_ones, ends, strict=True):
+            allowed = floor + float(max(abs(low - middle), abs(high - middle)))
+            assert x <= allowed, f"{which} off by {x:.3g}, {allowed:.3g} allowed: {params}"
+            strain = max(strain, x / allowed)
+    return Agreement(len(times), False, max(late, default=0.0), worst_V, strain)
