@@ -1,20 +1,19 @@
-"""The exact neuron under currents held over steps, from event to event: an oracle without a grid.
+"""Exact solution of a layer of neurons, from event to event: an oracle without a grid.
 
-Eq. 1 has a closed solution while the current is constant, so crossings and releases can be
-computed one after the other. Neither Brian2 nor a time step enters; the steps are only where the
-current changes.
+Neither Brian2 nor a time step enters; the steps are only where the current changes.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.errors import InputError
+from bio_scnn.neuron.hybrid_system import NO_ARRIVALS, run
+from bio_scnn.neuron.models import CubaLIFParameters, NeuronParameters, hybrid_system
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.trace import Trace
-
-_SHORTEST = 1e-5  # of a step: shorter intervals than this would take forever
+from bio_scnn.neuron.units import strip_unit, to_number
 
 
 def exact_trace(current: NDArray, dt_ms: float, params: LIFParameters) -> Trace:
@@ -41,45 +40,108 @@ def exact_trace(current: NDArray, dt_ms: float, params: LIFParameters) -> Trace:
 
     Notes
     -----
-    ``s = tau ln((RI - V)/(RI - V_th))`` after a moment with potential V, a constant current
-    brings V to the threshold. V relaxes as ``RI + (V - RI) exp(-s/tau)``.
+    ``s = tau ln((V_inf - V)/(V_inf - V_th))`` after a moment with potential V, a constant current
+    brings V to the threshold, with ``V_inf = V_rest + R I``. V relaxes as
+    ``V_inf + (V - V_inf) exp(-s/tau)``.
     """
-    steps, neurons = current.shape
-    V = np.full(neurons, params.V_reset)
-    membrane = np.empty((steps, neurons))
-    release = np.zeros(neurons)  # when the refractory period ends
-    trains: list[list[float]] = [[] for _ in range(neurons)]
-    for n in range(steps):
-        V_inf = params.R * np.asarray(current[n], dtype=np.float64)
-        end = (n + 1) * dt_ms
-        # Several spikes may fall into one step; only neurons that fired stay in the loop.
-        start = np.maximum(n * dt_ms, release)
-        moving = np.flatnonzero(start < end)
-        while moving.size:
-            gap = V_inf[moving] - params.V_th
-            with np.errstate(divide="ignore", invalid="ignore"):
-                latency = params.tau_ms * np.log1p((params.V_th - V[moving]) / gap)
-            left = end - start[moving]
-            # An infinite current would fire without end, and a NaN has no crossing.
-            fires = (gap > 0) & (latency <= left) & np.isfinite(gap)
-            rest, fired = moving[~fires], moving[fires]
-            with np.errstate(invalid="ignore"):
-                V[rest] = V_inf[rest] - (V_inf[rest] - V[rest]) * np.exp(
-                    -(end - start[rest]) / params.tau_ms
-                )
-            times = start[fired] + latency[fires]
-            jump = params.V_th - params.V_reset
-            isi = params.t_ref_ms + params.tau_ms * np.log1p(jump / gap[fires])
-            if np.any(isi < _SHORTEST * dt_ms):
-                raise InputError(
-                    f"the current ({current[n][fired].max():g}) makes a neuron without a "
-                    f"refractory period fire over {1 / _SHORTEST:,.0f} times in a step"
-                )
-            for neuron, time in zip(fired, times, strict=True):
-                trains[neuron].append(float(time))
-            V[fired] = params.V_reset
-            release[fired] = times + params.t_ref_ms
-            start[fired] = release[fired]
-            moving = fired[start[fired] < end]
-        membrane[n] = V
-    return Trace(tuple(np.array(train) for train in trains), membrane)
+    return run(hybrid_system(params), np.asarray(current, dtype=np.float64), dt_ms)
+
+
+def solve(
+    params: NeuronParameters,
+    current: ArrayLike,
+    *,
+    dt_ms: float,
+    impulses: ArrayLike = NO_ARRIVALS,
+    events: ArrayLike = NO_ARRIVALS,
+) -> Trace:
+    """Exact spike times and states of a layer of LIF, IF, LI, CubaLIF or adaptive LIF neurons.
+
+    Parameters
+    ----------
+    params : LIFParameters, IFParameters, LIParameters, CubaLIFParameters or AdaptiveLIFParameters
+        The neuron; the equation stands in the class's docstring.
+    current : (steps, neurons) or (steps,) array_like, dimensionless
+        Held over [n dt, (n + 1) dt); the second shape is that of one neuron.
+    dt_ms : float or Quantity, ms
+        How long a current is held. It has no other meaning: it is no time step of a method.
+    impulses : (arrivals, 3) array_like
+        Rows ``(time in ms, index of the neuron, charge)``: a charge is a current times ms, and
+        adds ``R charge / tau`` to V at once (to S, in a CubaLIF). One that carries V to V_th or
+        over it makes the neuron fire at that time. While V is held, it is lost.
+    events : (arrivals, 3) array_like
+        Rows ``(time in ms, index of the neuron, amount)``: presynaptic spikes, which add an
+        amount to the synaptic current S, also while V is held.
+
+    Returns
+    -------
+    Trace
+        Spike times; V and the other variables at the ends of the steps, after what happens there.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used, or a neuron fires some 100,000 times in a step.
+
+    Notes
+    -----
+    What arrives at one neuron at one time adds up. A neuron fires when V reaches V_th. It never
+    does at or below rheobase, where V only tends to V_th. `docs/neurons.md` has the errors that
+    were measured.
+
+    Examples
+    --------
+    >>> trace = solve(LIFParameters(), [3.0] * 100, dt_ms=0.5)
+    >>> trace.spike_times_ms[0].round(6)
+    array([43.944492])
+    """
+    dt = to_number(dt_ms, "dt_ms", "ms")
+    if dt <= 0:
+        raise InputError(f"dt_ms (={dt:g} ms) must be greater than 0 ms")
+    drive = _numbers(strip_unit(current, "current", "dimensionless"), "current")
+    if drive.ndim == 1:
+        drive = drive[:, np.newaxis]
+    if drive.ndim != 2 or not drive.size:
+        raise InputError(f"current (shape {drive.shape}) must have shape (steps, neurons)")
+    sent = _arrivals(impulses, "impulses", drive.shape, dt)
+    received = _arrivals(events, "events", drive.shape, dt)
+    synapse = len(received) > 0 or isinstance(params, CubaLIFParameters)
+    return run(hybrid_system(params, synapse=synapse), drive, dt, sent, received)
+
+
+def _numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be an array of numbers") from None
+    if not np.isfinite(array).all():
+        raise InputError(f"{name} contains NaN or infinity: give finite numbers")
+    return array
+
+
+def _arrivals(
+    rows: ArrayLike, name: str, shape: tuple[int, ...], dt_ms: float
+) -> NDArray[np.float64]:
+    """Rows of impulses or events, checked."""
+    array = _numbers(rows, name)
+    if not array.size:
+        return NO_ARRIVALS
+    if array.ndim != 2 or array.shape[1] != 3:
+        raise InputError(
+            f"{name} (shape {array.shape}) must have rows (time in ms, index of the neuron, size)"
+        )
+    steps, neurons = shape
+    time, neuron = array[:, 0], array[:, 1]
+    outside = (time < 0) | (time >= steps * dt_ms)
+    if outside.any():
+        raise InputError(
+            f"{name} has a time (={time[outside][0]:g} ms) outside the run: it must be at least "
+            f"0 ms and below {steps * dt_ms:g} ms"
+        )
+    unknown = (neuron < 0) | (neuron >= neurons) | (neuron != np.rint(neuron))
+    if unknown.any():
+        raise InputError(
+            f"{name} has a neuron (={neuron[unknown][0]:g}) that is no index from 0 to "
+            f"{neurons - 1}"
+        )
+    return array

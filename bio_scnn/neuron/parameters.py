@@ -102,7 +102,7 @@ class LIFParameters:
         for field in fields(self):
             name, value = field.name, getattr(self, field.name)
             if name != "reset" and not (value is None and name in ("C_ms", "R")):
-                self._set(name, _checked(value, name))
+                self._set(name, checked(value, name))
         self._derive()
         if self.V_reset >= self.V_th:
             raise InputError(
@@ -173,8 +173,8 @@ class LIFParameters:
             raise InputError(
                 f"decay (={decay:g}) must be between 0 and 1: V <- decay V + x leaks a part of V"
             )
-        tau = -_checked(dt_ms, "dt_ms") / math.log(decay)
-        R = _checked(gain, "gain") / (1 - decay)
+        tau = -checked(dt_ms, "dt_ms") / math.log(decay)
+        R = checked(gain, "gain") / (1 - decay)
         return cls(tau_ms=tau, R=R, t_ref_ms=t_ref_ms, **others)
 
     @property
@@ -183,7 +183,7 @@ class LIFParameters:
         return 1e3 / self.t_ref_ms if self.t_ref_ms else math.inf
 
 
-def _checked(value: Any, name: str) -> float:
+def checked(value: Any, name: str) -> float:
     """The value of a parameter as a number in the unit of its name, positive where it must be."""
     unit = {"_ms": "ms", "_hz": "Hz"}.get(name[-3:], "dimensionless")
     number = to_number(value, name, unit)

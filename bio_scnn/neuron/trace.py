@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -24,10 +24,13 @@ class Trace:
         One per neuron, ascending, from the start of the run, as the implementation labels them.
     membrane : (steps, neurons) array or None, dimensionless
         V at the ends of the steps.
+    variables : mapping of str to (steps, neurons) arrays
+        The neuron's other variables by name, at the ends of the steps.
     """
 
     spike_times_ms: tuple[NDArray[np.float64], ...]
     membrane: NDArray | None = None
+    variables: Mapping[str, NDArray] = field(default_factory=dict)
 
     @classmethod
     def from_raster(
