@@ -26,7 +26,13 @@ _MOST_TIMES = 10**9  # spike times in one train: 8 GB
 
 
 def rheobase(params: LIFParameters = TABLE_1) -> float:
-    """Largest constant current that never makes the neuron fire, ``(V_th - V_rest)/R``."""
+    """Rheobase: the largest constant current that never makes the neuron fire.
+
+    Examples
+    --------
+    >>> rheobase()  # (V_th - V_rest)/R
+    2.0
+    """
     return (params.V_th - params.V_rest) / params.R
 
 
@@ -134,7 +140,7 @@ def current_for_latency(latency_ms: ArrayLike, params: LIFParameters = TABLE_1) 
     latency = to_array(latency_ms, "latency_ms", "ms")
     if not np.all(latency > 0):
         raise InputError(
-            f"latency_ms (={_first(latency, ~(latency > 0)):g} ms) must be above 0 ms"
+            f"latency_ms (={_first(latency, ~(latency > 0)):g} ms) must be greater than 0 ms"
         )
     with np.errstate(divide="ignore", over="ignore", under="ignore"):
         growth = np.expm1(latency / params.tau_ms)
@@ -266,6 +272,11 @@ def spike_times(
     --------
     first_spike_ms, firing_rate, spike_count : the same for arrays of currents. The n-th spike
         comes ``(n - 1)`` inter-spike intervals after the first.
+
+    Examples
+    --------
+    >>> spike_times(current_for_rate(100.0), 30).round(9)
+    array([ 9., 19., 29.])
     """
     values = to_array(current, "current", "dimensionless")
     if values.ndim:

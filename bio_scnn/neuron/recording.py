@@ -116,6 +116,13 @@ class Recording:
         ------
         InputError
             If no neuron was recorded.
+
+        Examples
+        --------
+        >>> from bio_scnn import simulate
+        >>> i, t_ms = simulate([9.0, 20.0], duration_ms=12, record=[0, 1]).spike_arrays()
+        >>> i.tolist(), t_ms.round(3).tolist()
+        ([1, 1, 0], [4.214, 9.429, 10.053])
         """
         self._require_recorded()
         i = np.repeat(np.array(self.record, np.int64), [len(t) for t in self.spike_trains_ms])
