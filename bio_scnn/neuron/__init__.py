@@ -18,7 +18,7 @@ from bio_scnn.neuron.parameters import NOISE_STD, TABLE_1, LIFParameters
 from bio_scnn.neuron.recording import Recording
 from bio_scnn.neuron.simulation import simulate
 from bio_scnn.neuron.synapse import presynaptic_events
-from bio_scnn.neuron.trace import Trace
+from bio_scnn.neuron.trace import Trace, isi_rate_hz
 
 __all__ = [
     "NOISE_STD",
@@ -30,6 +30,7 @@ __all__ = [
     "exact_trace",
     "firing_rate",
     "first_spike_ms",
+    "isi_rate_hz",
     "membrane",
     "presynaptic_events",
     "rate_derivative",

@@ -36,7 +36,7 @@ from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.neuron.recording import Recording
 from bio_scnn.neuron.synapse import presynaptic_events
 from bio_scnn.neuron.time_grid import is_long, time_grid
-from bio_scnn.neuron.units import one_of, strip_unit, to_number
+from bio_scnn.neuron.units import one_of, to_array, to_number
 
 __all__ = ["EQUATIONS", "Recording", "presynaptic_events", "simulate"]
 
@@ -234,19 +234,11 @@ def _throttled(progress: Callable[[float], None]) -> Callable[[float], None]:
 
 def drive(values: ArrayLike, name: str) -> NDArray[Any]:
     """A (neurons,) or (steps, neurons) array; float32 stays as it is, to save memory."""
-    values = strip_unit(values, name, "dimensionless")
-    try:
-        array = np.asarray(values)
-        if array.dtype not in (np.float32, np.float64):
-            array = array.astype(np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be an array of real numbers") from None
+    array = to_array(values, name, "dimensionless", finite=True)
     if array.ndim not in (1, 2) or array.size == 0:
         raise InputError(
             f"{name} (shape {array.shape}) must have shape (neurons,) or (steps, neurons)"
         )
-    if not np.isfinite(array).all():
-        raise InputError(f"{name} contains NaN or infinity: give finite numbers")
     return array
 
 

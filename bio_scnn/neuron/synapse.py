@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.errors import InputError
-from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
-from bio_scnn.neuron.units import one_of, strip_unit, to_number
+from bio_scnn.neuron.units import one_of, to_array, to_count, to_number
 
 
 def presynaptic_events(
@@ -18,15 +19,15 @@ def presynaptic_events(
     dt_ms: float = 1.0,
     weight: float = 1.0,
     kind: str = "regular",
+    n_presynaptic: int = 1,
     rng: np.random.Generator,
-    params: LIFParameters = TABLE_1,
 ) -> NDArray[np.float64]:
-    """Increments of the synaptic current from one presynaptic neuron per neuron.
+    """Presynaptic spike trains, regular or Poisson, as increments of the synaptic current.
 
     Parameters
     ----------
     rate_hz : float or (n,) array_like or Quantity, Hz
-        Presynaptic rates, in the band [rate_min, rate_max] of Table 1.
+        Rate of each presynaptic neuron, at least 0; several spikes may fall into a step.
     n_steps, n : int
         Numbers of steps and of neurons.
     dt_ms : float or Quantity, ms
@@ -34,9 +35,10 @@ def presynaptic_events(
         Current that one presynaptic spike adds.
     kind : {"regular", "poisson"}
         Evenly spaced spikes with a random phase, or independent ones.
+    n_presynaptic : int
+        Presynaptic neurons of each neuron, independent and of the same rate.
     rng : numpy.random.Generator
         Draws the phases or the spikes.
-    params : LIFParameters
 
     Returns
     -------
@@ -47,27 +49,38 @@ def presynaptic_events(
     Raises
     ------
     InputError
-        If a rate lies outside the band, or another argument cannot be used.
+        If a rate is negative or not finite, or another argument cannot be used.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> presynaptic_events([40.0, 3000.0], 50, 2, rng=rng).sum(axis=0)
+    array([  2., 150.])
     """
     one_of("kind", kind, ("regular", "poisson"))
     dt = to_number(dt_ms, "dt_ms", "ms")
+    if dt <= 0:
+        raise InputError(f"dt_ms (={dt:g} ms) must be greater than 0 ms")
     weight = to_number(weight, "weight", "dimensionless")
-    if dt <= 0 or n_steps < 1 or n < 1:
+    shape = to_count(n_steps, "n_steps"), to_count(n, "n")
+    n_presynaptic = to_count(n_presynaptic, "n_presynaptic")
+    if not isinstance(rng, np.random.Generator):
         raise InputError(
-            f"dt_ms (={dt:g} ms), n_steps (={n_steps}) and n (={n}) must be greater than 0"
+            f"rng (a {type(rng).__name__}) must be a generator: numpy.random.default_rng(seed)"
         )
-    rate = np.asarray(strip_unit(rate_hz, "rate_hz", "Hz"), dtype=float)
-    if rate.shape not in ((), (n,)):
+    rate = to_array(rate_hz, "rate_hz", "Hz", finite=True).astype(np.float64)
+    if rate.shape not in ((), shape[1:]):
         raise InputError(f"rate_hz (shape {rate.shape}) must be one rate or have shape {(n,)}")
-    inside = (rate >= params.rate_min_hz) & (rate <= params.rate_max_hz)
-    if not inside.all():
-        raise InputError(
-            f"rate_hz (={rate[~inside].flat[0]:g} Hz) must lie between rate_min_hz "
-            f"(={params.rate_min_hz:g} Hz) and rate_max_hz (={params.rate_max_hz:g} Hz)"
-        )
+    if np.any(rate < 0):
+        raise InputError(f"rate_hz (={rate.min():g} Hz) must be at least 0 Hz")
     per_step = rate * (dt * 1e-3)
+    if np.max(per_step) * shape[0] * n_presynaptic >= 2.0**53:
+        raise InputError(f"rate_hz (={rate.max():g} Hz) makes more spikes than a float counts")
     if kind == "poisson":
-        return weight * rng.poisson(per_step, (n_steps, n)).astype(np.float64)
-    spikes_before = np.arange(n_steps + 1)[:, np.newaxis] * per_step + rng.random(n)
-    spikes: NDArray[np.float64] = np.diff(np.floor(spikes_before), axis=0)
+        spikes: NDArray[Any] = rng.poisson(n_presynaptic * per_step, shape).astype(np.float64)
+    else:
+        step = np.arange(shape[0] + 1)[:, np.newaxis]
+        spikes = np.zeros(shape)
+        for _ in range(n_presynaptic):
+            spikes += np.diff(np.floor(step * per_step + rng.random(n)), axis=0)
     return weight * spikes

@@ -1,4 +1,4 @@
-"""Trace of a layer of neurons: spike times, and V where it is shown."""
+"""Spike times of a layer of neurons, V where it is shown, and the rates that they tell."""
 
 from __future__ import annotations
 
@@ -74,11 +74,38 @@ class Trace:
         )
 
 
+def isi_rate_hz(
+    count: ArrayLike, first_ms: ArrayLike, last_ms: ArrayLike, *, single: float
+) -> NDArray[np.float64]:
+    """Firing rate of each neuron: the inverse of its mean inter-spike interval.
+
+    Parameters
+    ----------
+    count : (neurons,) array_like of int
+        Spikes of each neuron.
+    first_ms, last_ms : (neurons,) array_like, ms
+        Times of its first and its last spike; anything where there is none.
+    single : float, Hz
+        Rate of a neuron whose spikes show no interval: a single one, or all at one time.
+
+    Returns
+    -------
+    (neurons,) array, Hz
+        0 for no spike.
+
+    Examples
+    --------
+    >>> isi_rate_hz([0, 1, 3], [0, 9, 9], [0, 9, 29], single=float("nan"))
+    array([  0.,  nan, 100.])
+    """
+    count = np.asarray(count)
+    elapsed = np.subtract(last_ms, first_ms, dtype=np.float64)
+    rate = np.where(count == 0, 0.0, single)
+    return np.divide(1e3 * (count - 1), elapsed, out=rate, where=(count > 1) & (elapsed > 0))
+
+
 def mean_rate_hz(trace: Trace) -> NDArray[np.float64]:
-    """Rate from the mean inter-spike interval of each neuron; 0 with fewer than two spikes."""
-    return np.array(
-        [
-            1e3 * (len(t) - 1) / (t[-1] - t[0]) if len(t) > 1 and t[-1] > t[0] else 0.0
-            for t in trace.spike_times_ms
-        ]
-    )
+    """Firing rate of each neuron of a trace by `isi_rate_hz`; 0 for a single spike."""
+    trains = trace.spike_times_ms
+    first, last = ([t[end] if len(t) else 0.0 for t in trains] for end in (0, -1))
+    return isi_rate_hz([len(t) for t in trains], first, last, single=0.0)

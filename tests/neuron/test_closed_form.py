@@ -6,6 +6,7 @@ from scipy.integrate import solve_ivp
 
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.closed_form import (
+    current_for_latency,
     current_for_rate,
     firing_rate,
     first_spike_ms,
@@ -20,7 +21,13 @@ from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 OTHER = LIFParameters(
     V_th=-0.3, V_reset=-1.2, t_ref_ms=0.5, tau_ms=17.0, C_ms=5.0, rate_min_hz=10, rate_max_hz=900
 )
-BOTH = pytest.mark.parametrize("params", [TABLE_1, OTHER], ids=["table1", "other"])
+# As users have them: millivolts, R given, no refractory period, reset by subtraction.
+MILLIVOLTS = LIFParameters(
+    V_th=-50, V_reset=-65, V_rest=-70, R=2.0, tau_ms=20, t_ref_ms=0, reset="subtract"
+)
+BOTH = pytest.mark.parametrize(
+    "params", [TABLE_1, OTHER, MILLIVOLTS], ids=["table1", "other", "millivolts"]
+)
 
 
 def test_known_values():
@@ -34,7 +41,7 @@ def test_latency_is_that_of_the_integrated_equation(params):
     for current in rheobase(params) + np.array([0.5, 3.0, 20.0]):
 
         def slope(t, V, current=current):
-            return (current - V / params.R) / params.C_ms
+            return (current - (V - params.V_rest) / params.R) / params.C_ms
 
         def crossing(t, V):
             return V[0] - params.V_th
@@ -81,7 +88,8 @@ def test_edges_without_warnings(params, dtype):
         assert np.all(rate[quiet] == 0)
         assert np.all(slope[quiet] == 0)
     assert np.all(rate[4:6] == dtype(params.rate_limit_hz))
-    assert np.all(slope[4:6] == 0)
+    limit = 0 if params.t_ref_ms else 1e3 * params.R / params.tau_ms / 15
+    np.testing.assert_allclose(slope[4:6], dtype(limit), rtol=1e-6)
     assert np.isnan(rate[6])
     assert np.isnan(slope[6])
 
@@ -154,7 +162,7 @@ def test_membrane_follows_the_equation(params):
     assert np.all(V[clear & refractory] == params.V_reset)
     assert np.max(V) <= params.V_th
     slope = np.gradient(V, t)[1:-1]
-    expected = ((current - V / params.R) / params.C_ms)[1:-1]
+    expected = ((current - (V - params.V_rest) / params.R) / params.C_ms)[1:-1]
     edge_free = np.min(np.abs(t[:, None] - edges), axis=1)[1:-1] > 0.0021
     smooth = edge_free & ~refractory[1:-1]
     np.testing.assert_allclose(slope[smooth], expected[smooth], atol=1e-7)
@@ -191,3 +199,129 @@ def test_without_a_refractory_period_the_rate_is_one_over_the_latency():
         2 / -np.expm1(-np.array([100.0, 0.2]) / 40),
         rtol=1e-12,
     )
+
+
+def test_one_formula_gives_the_current_for_a_latency_and_for_a_rate():
+    for params in (TABLE_1, OTHER, MILLIVOLTS):
+        latency = np.array([0.01, 0.5, 7.0, 300.0])
+        current = current_for_latency(latency, params)
+        np.testing.assert_allclose(first_spike_ms(current, params), latency, rtol=1e-8)
+        same = current_for_rate(1e3 / (latency + params.t_ref_ms), params)
+        np.testing.assert_allclose(same, current, rtol=1e-12)
+        assert current_for_latency(np.inf, params) == rheobase(params)
+    for bad in (0.0, -1.0, np.nan):
+        with pytest.raises(InputError, match="must be greater than 0 ms"):
+            current_for_latency([1.0, bad])
+
+
+def test_reset_by_subtraction_is_the_same_under_a_constant_current():
+    value, subtract = (LIFParameters(reset=reset) for reset in ("value", "subtract"))
+    current, t = np.linspace(0, 30, 31), np.linspace(0, 50, 101)[:, np.newaxis]
+    for function in (firing_rate, rate_derivative, first_spike_ms):
+        np.testing.assert_array_equal(function(current, value), function(current, subtract))
+    np.testing.assert_array_equal(membrane(t, current, value), membrane(t, current, subtract))
+    np.testing.assert_array_equal(
+        spike_count(current, 50, value), spike_count(current, 50, subtract)
+    )
+
+
+# --- extreme arguments -------------------------------------------------------------------------
+
+HUGE, TINY = np.finfo(float).max, np.finfo(float).smallest_subnormal
+NO_REFRACTORY = LIFParameters(t_ref_ms=0)
+# V_inf comes as close to the threshold as floats go where threshold and rest are one.
+AT_REST = LIFParameters(V_th=0.0, V_reset=-1.0)
+EXTREME = [0.0, TINY, 1e-300, 1e-30, 1.0, 2.0, 1e30, 1e155, 1e300, HUGE]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [TABLE_1, NO_REFRACTORY, AT_REST, MILLIVOLTS, LIFParameters(R=1e10, t_ref_ms=0)],
+    ids=["table1", "no_refractory", "at_rest", "millivolts", "large_R"],
+)
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("size", EXTREME)
+def test_extreme_currents_give_numbers_or_a_clear_error(size, sign, params):
+    current = sign * size
+    latency = first_spike_ms(current, params)
+    rate = firing_rate(current, params)
+    slope = rate_derivative(current, params)
+    assert latency >= 0
+    with np.errstate(over="ignore"):
+        silent = params.R * current <= params.V_th - params.V_rest
+    assert (latency == np.inf) == silent == (rate == 0)
+    assert slope >= 0
+    assert rate <= params.rate_limit_hz
+    for duration in (0.0, TINY, 100.0, HUGE):
+        for function, says in ((spike_count, "more spikes"), (spike_times, "spikes")):
+            found = outcome(function, current, duration, params)
+            if isinstance(found, InputError):
+                assert says in str(found)
+                assert not silent
+            else:
+                assert np.all(found >= 0)
+                assert np.all(np.isfinite(found))
+        V = outcome(membrane, duration, current, params)
+        if isinstance(V, InputError):
+            assert "is too large" in str(V)
+            assert size >= 1e300
+        else:
+            assert np.isfinite(V)
+            assert V <= params.V_th + 1e-9 * abs(params.V_th)
+
+
+def outcome(function, *arguments):
+    """What it returns, or the error that a user would see."""
+    try:
+        return function(*arguments)
+    except InputError as error:
+        return error
+
+
+def test_currents_next_to_a_threshold_at_rest():
+    # log1p(1/x) = -ln x to rounding, also where 1/x is beyond the largest float.
+    for gap in (1e-300, 1e-310, 4.94e-324):
+        current = np.float64(gap) / AT_REST.R
+        expected = -AT_REST.tau_ms * (np.log(current * AT_REST.R))
+        assert first_spike_ms(current, AT_REST) == pytest.approx(expected, rel=1e-12)
+        assert firing_rate(current, AT_REST) == pytest.approx(1e3 / (expected + 1), rel=1e-12)
+
+
+def test_the_derivative_without_a_refractory_period_keeps_its_limit():
+    free = LIFParameters(V_th=3.0, V_reset=-1.0, t_ref_ms=0, tau_ms=10.0, R=2.0)
+    limit = 1e3 * 2.0 / (10.0 * 4.0)
+    for current in (1e4, 1e100, 1e160, 1e300, HUGE, np.inf):
+        assert rate_derivative(current, free) == pytest.approx(limit, rel=1e-3)
+    assert np.isnan(rate_derivative(np.nan, free))
+    current = rheobase(free) + np.array([0.5, 5.0, 50.0])
+    numeric = (firing_rate(current + 1e-5, free) - firing_rate(current - 1e-5, free)) / 2e-5
+    np.testing.assert_allclose(rate_derivative(current, free), numeric, rtol=1e-6)
+
+
+def test_extreme_rates_give_currents_or_a_clear_error():
+    for rate in (TINY, 1e-300, 1e300):
+        current = current_for_rate(rate, NO_REFRACTORY)
+        assert np.isfinite(current)
+        assert current >= rheobase()
+    assert firing_rate(current, NO_REFRACTORY) == pytest.approx(1e300, rel=1e-12)
+    small_R = LIFParameters(R=1e-9, t_ref_ms=0)
+    with pytest.raises(InputError, match="would take a current beyond the largest float64"):
+        current_for_rate(1e305, small_R)
+    with pytest.raises(InputError, match="would take a current beyond the largest float32"):
+        current_for_rate(np.float32([1e38]), small_R)
+    for rate in (np.nextafter(1000.0, 0), 1000 - 1e-9):
+        assert np.isfinite(current_for_rate(rate))
+
+
+def test_counts_beyond_64_bits_are_refused():
+    for current, duration, params in (
+        (9.0, 1e300, TABLE_1),
+        (1e300, 100.0, NO_REFRACTORY),
+        ([3.0, HUGE], 1.0, NO_REFRACTORY),
+    ):
+        with pytest.raises(InputError, match="than a 64-bit integer counts"):
+            spike_count(current, duration, params)
+    assert spike_count(9.0, 1e15) == pytest.approx(1e15 / (1e3 / firing_rate(9.0)), rel=1e-12)
+    with pytest.raises(InputError, match="spike_times lists 1e\\+09 at most"):
+        spike_times(9.0, 1e15)
+    assert spike_count(1.0, 1e300) == 0

@@ -9,7 +9,7 @@ import pytest
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.closed_form import current_for_rate, firing_rate, membrane, rheobase
 from bio_scnn.neuron.parameters import NOISE_STD, TABLE_1, LIFParameters
-from bio_scnn.neuron.units import strip_unit, to_number
+from bio_scnn.neuron.units import to_array, to_number
 
 
 def test_defaults_are_the_printed_rows():
@@ -123,7 +123,7 @@ def test_quantities_are_converted_and_wrong_units_refused():
     time = np.array(0.04).view(_Quantity)
     assert LIFParameters(tau_ms=time).tau_ms == pytest.approx(40.0, rel=1e-15)
     np.testing.assert_allclose(
-        strip_unit(np.array([0.001, 0.002]).view(_Quantity), "t", "ms"), [1.0, 2.0], rtol=1e-15
+        to_array(np.array([0.001, 0.002]).view(_Quantity), "t", "ms"), [1.0, 2.0], rtol=1e-15
     )
     with pytest.raises(InputError, match="wrong unit: it must be in Hz"):
         to_number(time, "rate", "Hz")

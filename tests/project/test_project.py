@@ -27,7 +27,7 @@ PROJECT = PYPROJECT["project"]
 PYTHONS = re.findall(r"Python :: (3\.\d+)", "\n".join(PROJECT["classifiers"]))
 
 # Names on conda-forge that differ from those on PyPI, and what has no counterpart there.
-CONDA_NAMES = {"matplotlib-base": "matplotlib", "python-build": "build"}
+CONDA_NAMES = {"matplotlib-base": "matplotlib", "python-build": "build", "python-neo": "neo"}
 CONDA_ONLY = {"python", "pip", "cxx-compiler"}
 
 
