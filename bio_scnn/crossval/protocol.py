@@ -54,6 +54,12 @@ def time_step(dt_ms: Any) -> float:
     return number
 
 
+def whole_steps(span_ms: float, dt_ms: float) -> int | None:
+    """Number of steps that a time makes on a grid; None if it is no whole number."""
+    steps = round(span_ms / dt_ms)
+    return steps if abs(span_ms / dt_ms - steps) <= 1e-6 else None
+
+
 class CannotRepresent(Exception):
     """Raised by `Adapter.build`: the implementation has no such neuron. The message says why."""
 

@@ -1,10 +1,11 @@
-"""What any layer owes its users: the same answer again, neuron by neuron, and clean failure."""
+"""Conduct of a layer: the same answer again, neurons that stay apart, and clean failure."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.causes import Cause, cause
 from bio_scnn.crossval.oracles import drives as probes
 from bio_scnn.crossval.oracles.compare import compare, noisy_alone
 from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, V_TOLERANCE, Finding, Skip, Subject
@@ -15,15 +16,14 @@ def _currents(subject: Subject, neurons: int, steps: int = 300) -> NDArray[np.fl
     """Constant and noisy currents in turn."""
     p, dt = subject.params, subject.dt_ms
     current = probes.noise(p, dt, steps, neurons, coloured=True)
-    low, rheobase = p.V_reset / p.R, (p.V_th - p.V_reset) / p.R
-    constant = low + rheobase * np.linspace(2.2, 11.0, current[0, ::2].size)
+    constant = probes.level(p, np.linspace(2.2, 11.0, current[0, ::2].size))
     constant[1::3] = constant[1]  # some fire together
     current[:, ::2] = probes.off_tie(constant, dt, p)
     return current
 
 
 def _differs(subject: Subject, one: Trace, other: Trace) -> str:
-    """In words, how two traces that should agree do not; empty if they do.
+    """Difference between two traces that should agree, in words; empty if there is none.
 
     Vector instructions may round the last digits of V otherwise when arrays are laid out
     otherwise; spikes are compared with that in mind.
@@ -57,41 +57,36 @@ def determinism(subject: Subject) -> Finding:
     Once after another layer, once after itself, and once more after that other layer: what was
     built before must not matter, and nothing may be drawn that no seed controls.
     """
-    said, cause = _repetition(subject)
-    return Finding(not said, f"twice the same: {said}" if said else "the same", "the same", cause)
+    said, why = subject.once(_repetition)
+    return Finding(not said, f"twice the same: {said}" if said else "the same", "the same", why)
 
 
-def _repetition(subject: Subject) -> tuple[str, str]:
-    """How two equal runs differ, and why; empty if they do not. Worked out once."""
-    if "repetition" not in subject.shared:
-        current = _currents(subject, 8)
-        before = np.abs(current[:173]) * 1.5
-        before[:100] *= 1e5  # fires all the time, and so forgets what was before
-        runs = []
-        for _ in range(2):
-            subject.run(before)
-            runs += [subject.run(current, seed=3), subject.run(current, seed=3)]
-        random = _differs(subject, runs[0], runs[2])
-        said, cause = random or _differs(subject, runs[0], runs[1]), ""
-        if random:
-            cause = "not deterministic: it draws random numbers that no seed controls"
-        elif said:
-            cause = "state of an earlier layer is left: build does not start from V_reset"
-        subject.shared["repetition"] = said, cause
-    found: tuple[str, str] = subject.shared["repetition"]
-    return found
+def _repetition(subject: Subject) -> tuple[str, Cause | None]:
+    """Difference between two equal runs, in words, and its cause; empty if there is none."""
+    current = _currents(subject, 8)
+    before = np.abs(current[:173]) * 1.5
+    before[:100] *= 1e5  # fires all the time, and so forgets what was before
+    runs = []
+    for _ in range(2):
+        subject.run(before)
+        runs += [subject.run(current, seed=3), subject.run(current, seed=3)]
+    if random := _differs(subject, runs[0], runs[2]):
+        return random, cause("random.unseeded")
+    if said := _differs(subject, runs[0], runs[1]):
+        return said, cause("state.build")
+    return "", None
 
 
 def _must_repeat(subject: Subject) -> None:
     """Skip a check that compares two runs if two equal runs differ already."""
-    if _repetition(subject)[0]:
+    if subject.once(_repetition)[0]:
         raise Skip("two equal runs differ already: see determinism")
 
 
 def _must_not_be_noisy(subject: Subject) -> None:
     """Skip a check that compares neurons if each has noise of its own."""
     _must_repeat(subject)
-    if noisy_alone(subject):
+    if subject.once(noisy_alone):
         raise Skip("a neuron alone is noisy already: see spike_intervals")
 
 
@@ -113,10 +108,7 @@ def state_reset(subject: Subject) -> Finding:
         not said,
         f"after a reset, {said}" if said else "as new after a reset",
         "as new after a reset",
-        "state leaks between runs: reset does not bring V, the refractory counter or the "
-        "generator back"
-        if said
-        else "",
+        cause("state.reset") if said else None,
     )
 
 
@@ -142,16 +134,16 @@ def batch_invariance(subject: Subject) -> Finding:
             one, other = np.diff(alone.spike_times_ms[0]), np.diff(layer.spike_times_ms[neuron])
             some = min(len(one), len(other))
             shifted.append(some > 0 and np.allclose(one[:some], other[:some], rtol=1e-9))
-    cause = "the result of a neuron depends on the batch: neurons are coupled"
+    why = cause("neurons.coupled")
     if moved and all(moved):
-        cause = "spikes are reported for the wrong neurons: their order is mixed up"
+        why = cause("neurons.mixed-up")
     elif shifted and all(shifted):
-        cause = "the initial V is random, or depends on the batch: intervals are right"
+        why = cause("start.random/batch")
     return Finding(
         not said,
         f"alone and in a layer of 300, {said}" if said else "the same alone and among 300",
         "the same",
-        cause if said else "",
+        why if said else None,
     )
 
 
@@ -173,14 +165,11 @@ def permutation(subject: Subject) -> Finding:
     one, other = subject.run(current), subject.run(current[:, order])
     said = _differs(subject, _part(one, order), other)
     right = compare(subject, one, current, subject.setup(300))
-    cause = ""
-    if said:
-        cause = "results depend on the position of a neuron: neurons are coupled or mixed up"
     return Finding(
         not said,
         f"permuted, {said}" if said else "the same in another order",
         "the same in another order",
-        cause,
+        cause("neurons.position") if said else None,
         {"wrong_neurons": right.wrong},
     )
 
@@ -206,7 +195,7 @@ def causality(subject: Subject) -> Finding:
         not said,
         f"200 steps alone and as part of 300: {said}" if said else "the same",
         "the same",
-        "the result depends on the length of the run" if said else "",
+        cause("state.run-length") if said else None,
     )
 
 
@@ -235,7 +224,7 @@ def non_finite_input(subject: Subject) -> Finding:
         not said,
         said or (f"refused ({refused})" if refused else "the other neurons are untouched"),
         "refused, or the other neurons are untouched",
-        "non-finite input spreads to other neurons" if said else "",
+        cause("input.non-finite-spreads") if said else None,
     )
 
 
