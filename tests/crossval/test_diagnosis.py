@@ -73,10 +73,10 @@ def test_what_is_declared_is_not_a_difference():
 
 def recorded(neuron, steps=600):
     """An answer as a file would hold it."""
-    current = probes.stepping(TABLE_1, 0.1, steps, 8)
-    raster = grid_trace(current, 0.1, TABLE_1, neuron).raster
+    current = probes.stepping(TABLE_1, 0.25, steps, 8)
+    raster = grid_trace(current, 0.25, TABLE_1, neuron).raster
     assert raster.sum() > 20
-    return Answer(current, 0.1, TABLE_1, raster, near=lambda found: np.array(1e-9))
+    return Answer(current, 0.25, TABLE_1, raster, near=lambda found: np.array(1e-9))
 
 
 @pytest.mark.parametrize("pairs", [False, True])
@@ -94,7 +94,7 @@ def test_a_recorded_answer_is_searched_as_a_live_layer_is(pairs):
 def test_spikes_that_come_a_step_late_are_a_shift():
     answer = recorded(PERFECT)
     late = Answer(
-        answer.current, 0.1, TABLE_1, np.roll(answer.raster, 1, axis=0), near=answer.near
+        answer.current, 0.25, TABLE_1, np.roll(answer.raster, 1, axis=0), near=answer.near
     )
     assert fits_all([answer], PERFECT)
     assert not fits_all([late], PERFECT)
