@@ -28,11 +28,6 @@ class Cause:
     code: str
     text: str
 
-    @property
-    def single_codes(self) -> frozenset[str]:
-        """Each of the codes that `code` is made of."""
-        return frozenset(re.split(r"[+|]", self.code))
-
 
 def cause(key: str, **numbers: object) -> Cause:
     """Cause with a text of the catalogue.
@@ -45,6 +40,11 @@ def cause(key: str, **numbers: object) -> Cause:
         What the text has placeholders for.
     """
     return Cause(key.partition("/")[0], TEXTS[key].format(**numbers))
+
+
+def single_codes(code: str) -> frozenset[str]:
+    """Codes that a joined one is made of."""
+    return frozenset(re.split(r"[+|]", code)) - {""}
 
 
 def both(causes: Sequence[Cause]) -> Cause:

@@ -164,7 +164,7 @@ class Report:
 
     @property
     def verdict_code(self) -> str:
-        """The same as a code."""
+        """Likely cause behind the unexpected failures as a whole, as a code."""
         return self._main_cause[1]
 
     @property

@@ -114,7 +114,7 @@ class Subject:
 
     @property
     def claims(self) -> Capabilities:
-        """What the implementation declares."""
+        """Claims of the implementation."""
         return self.adapter.capabilities
 
     def setup(self, neurons: int, **changes: object) -> Setup:

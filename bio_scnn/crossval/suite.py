@@ -27,11 +27,11 @@ Listener = Callable[[str, Any], None]
 
 
 class ConformanceError(AssertionError):
-    """A check failed that was not expected to."""
+    """Error: a check failed that was not expected to."""
 
 
 class ConformanceWarning(UserWarning):
-    """The same, with ``on_fail="warn"``."""
+    """Warning that a check failed that was not expected to, with ``on_fail="warn"``."""
 
 
 def check_names() -> tuple[str, ...]:

@@ -38,7 +38,7 @@ class Comparison:
 
     @property
     def observed(self) -> str:
-        """The finding in words."""
+        """Finding in words."""
         instead = f" instead of {self.expected}" if self.spikes != self.expected else ""
         return (
             f"{self.wrong} of {self.neurons} neurons fire otherwise: {self.spikes} spikes"
@@ -46,7 +46,7 @@ class Comparison:
         )
 
     def values(self) -> dict[str, float]:
-        """The same as numbers."""
+        """Finding in numbers, units in the names."""
         return {
             "wrong_neurons": self.wrong,
             "compared_neurons": self.neurons,

@@ -21,7 +21,8 @@ from bio_scnn.crossval import exchange
 from bio_scnn.crossval.oracles.grid import GridTrace, grid_trace
 from bio_scnn.crossval.protocol import Capabilities, Setup
 from bio_scnn.crossval.results import Report
-from bio_scnn.crossval.vectors.judge import Golden, judge, with_causes
+from bio_scnn.crossval.vectors.explain import with_causes
+from bio_scnn.crossval.vectors.judge import Golden, judge
 from bio_scnn.crossval.vectors.readme import (
     CONVENTIONS,
     TOLERANCES,
@@ -201,7 +202,7 @@ def check_vectors(directory: str | Path) -> Report:
         capabilities=next((v.claims for v in judged if v.answered), claims),
         params=golden[0].params,
         dt_ms=golden[0].dt_ms,
-        results=with_causes(judged),
+        results=with_causes([v.result for v in judged], [v.answer for v in judged]),
         seconds=time.monotonic() - began,
     )
 

@@ -10,21 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval import exchange
-from bio_scnn.crossval.causes import Cause, cause
-from bio_scnn.crossval.diagnosis import Answer, Explanation, fits_all, search
+from bio_scnn.crossval.causes import cause
+from bio_scnn.crossval.diagnosis import Answer
 from bio_scnn.crossval.expectations import declared_differences
-from bio_scnn.crossval.oracles import drives as probes
-from bio_scnn.crossval.oracles.dialects import PERFECT, REFRACTORY
 from bio_scnn.crossval.oracles.follow import follow, rounding_scale
-from bio_scnn.crossval.oracles.grid import crossing_steps, grid_trace, raster_of
+from bio_scnn.crossval.oracles.grid import crossing_steps, raster_of
 from bio_scnn.crossval.protocol import Capabilities
 from bio_scnn.crossval.results import CheckResult, Status
+from bio_scnn.crossval.vectors.explain import with_cause
 from bio_scnn.crossval.vectors.readme import TOLERANCES
 from bio_scnn.crossval.vectors.scores import match
 from bio_scnn.errors import InputError
-from bio_scnn.neuron.closed_form import current_for_rate
 from bio_scnn.neuron.parameters import LIFParameters
-from bio_scnn.neuron.trace import Trace, mean_rate_hz
+from bio_scnn.neuron.trace import Trace
 
 PREFIXES = ("answer_", "")
 _SCALE = "which is V_th + |RI|/100"
@@ -117,64 +115,6 @@ def judge(case: Golden, claims: Capabilities) -> Verdict:
     return Verdict(_as_declared(result, claims), claims, answered, answer)
 
 
-def with_causes(verdicts: list[Verdict]) -> tuple[CheckResult, ...]:
-    """Results; a failure on the grid gets the cause that explains every answer there."""
-    failed = [v for v in verdicts if v.result.status in ("failed", "xfail") and v.answer]
-    found = None
-    if any(not v.result.cause for v in failed):
-        # What failed first: it rules out most causes at once.
-        others = [v for v in verdicts if v.answer and v not in failed]
-        found = _explanation([v.answer for v in [*failed, *others] if v.answer])
-    return tuple(
-        _explained(v.result, v.answer, found)
-        if found and v.answer and v in failed and not v.result.cause
-        else v.result
-        for v in verdicts
-    )
-
-
-def _explanation(answers: list[Answer]) -> Explanation | None:
-    """The one difference from the perfect neuron on the grid that gives the same spikes."""
-    if not any(answer.raster.any() for answer in answers):
-        return Explanation(PERFECT, cause("output.silent/recorded"))
-    # Where most neurons are tied, nothing can be told.
-    clear = [a for a in answers if a.clear(a.run(PERFECT)).mean() > 0.5]
-    answers = clear or answers
-    for shift, key in ((1, "label.late/recorded"), (-1, "label.early/recorded")):
-        if fits_all(answers, PERFECT, shift):
-            return Explanation(PERFECT, cause(key))
-    return search(answers, PERFECT, pairs=False)
-
-
-def _explained(result: CheckResult, answer: Answer, found: Explanation) -> CheckResult:
-    """A failure with its cause, and what that does to a rate."""
-    p, dt, neuron = answer.params, answer.dt_ms, found.neuron
-    if neuron == PERFECT:
-        return _with_cause(result, found.cause)
-    difference = neuron.difference_from(PERFECT)
-    assert difference is not None
-    words = difference.text
-    if neuron.update != PERFECT.update:
-        words = f"update of V: {words}"
-    if neuron.refractory != PERFECT.refractory:
-        held = REFRACTORY[neuron.refractory](dt, p) * dt
-        words += f" ({held:g} ms instead of {p.t_ref_ms:g} ms)"
-    wanted = (p.rate_min_hz + p.rate_max_hz) / 2
-    current = probes.held(np.atleast_1d(current_for_rate(wanted, p)), 3000)
-    rate, floor = (
-        mean_rate_hz(Trace.from_raster(grid_trace(current, dt, p, kind).raster, dt))[0]
-        for kind in (neuron, PERFECT)
-    )
-    return replace(
-        _with_cause(result, replace(difference, text=words)),
-        effect=f"a {wanted:.4g} Hz neuron fires at {rate:.4g} Hz (at best {floor:.4g} Hz)",
-    )
-
-
-def _with_cause(result: CheckResult, why: Cause | None) -> CheckResult:
-    return replace(result, cause=why.text, cause_code=why.code) if why else result
-
-
 def _answer(case: Golden, raster: NDArray[np.bool_]) -> Answer:
     tolerance = TOLERANCES["membrane"] * rounding_scale(case.current, case.params)
     return Answer(
@@ -250,7 +190,7 @@ def _on_grid(
             why = cause("membrane.wrong-at-steps")
         ok = ok and V_ok
     status: Status = "passed" if ok else "failed"
-    return _with_cause(CheckResult(case.name, status, observed, expected, values=values), why)
+    return with_cause(CheckResult(case.name, status, observed, expected, values=values), why)
 
 
 def _signed(steps: int, dt_ms: float) -> str:
@@ -301,7 +241,7 @@ def _precise(case: Golden, trace: Trace, V: NDArray | None) -> CheckResult:
         values |= {"membrane_error": off} if np.isfinite(off) else {}
         ok = ok and off <= TOLERANCES["membrane"]
     status: Status = "passed" if ok else "failed"
-    return _with_cause(CheckResult(case.name, status, observed, expected, values=values), why)
+    return with_cause(CheckResult(case.name, status, observed, expected, values=values), why)
 
 
 def _as_declared(result: CheckResult, claims: Capabilities) -> CheckResult:
