@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.causes import Cause, either
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import membrane_tolerance
 from bio_scnn.crossval.oracles.dialects import REFRACTORY, UPDATES, GridNeuron
 from bio_scnn.crossval.oracles.grid import GridTrace, grid_trace, raster_of
@@ -216,7 +216,7 @@ def explain(subject: Subject) -> Explanation | None:
     Raises
     ------
     Exception
-        Whatever the implementation raises under the probes.
+        Whatever the implementation raises under the drives.
     """
     return subject.once(_explain)
 
@@ -274,10 +274,10 @@ def _probe(params: LIFParameters, dt_ms: float) -> NDArray[np.float64]:
     steps = 500
     return np.concatenate(
         [
-            probes.held(probes.rates(params, dt_ms, 5), steps),
-            probes.held(probes.level(params, 3.7 * 10.0 ** np.arange(-3, 6)), steps),
-            probes.stepping(params, dt_ms, steps, 5),
-            probes.noise(params, dt_ms, steps, 5, coloured=False),
+            drives.held(drives.rates(params, dt_ms, 5), steps),
+            drives.held(drives.level(params, 3.7 * 10.0 ** np.arange(-3, 6)), steps),
+            drives.stepping(params, dt_ms, steps, 5),
+            drives.noise(params, dt_ms, steps, 5, coloured=False),
         ],
         axis=1,
     )

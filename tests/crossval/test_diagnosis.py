@@ -13,7 +13,7 @@ from bio_scnn.crossval.diagnosis import (
     search,
     single_differences,
 )
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.dialects import PERFECT, GridNeuron
 from bio_scnn.crossval.oracles.grid import grid_trace
 from bio_scnn.crossval.subject import Subject
@@ -73,7 +73,7 @@ def test_what_is_declared_is_not_a_difference():
 
 def recorded(neuron, steps=600):
     """An answer as a file would hold it."""
-    current = probes.stepping(TABLE_1, 0.25, steps, 8)
+    current = drives.stepping(TABLE_1, 0.25, steps, 8)
     raster = grid_trace(current, 0.25, TABLE_1, neuron).raster
     assert raster.sum() > 20
     return Answer(current, 0.25, TABLE_1, raster, near=lambda found: np.array(1e-9))

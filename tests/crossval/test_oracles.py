@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.follow import follow
 from bio_scnn.crossval.oracles.grid import crossing_steps, grid_trace
 from bio_scnn.errors import InputError
@@ -20,7 +20,7 @@ OTHER = LIFParameters(V_th=1.5, V_reset=-0.5, t_ref_ms=3, tau_ms=20, C_ms=30)
 def test_events_give_the_closed_form_under_constant_currents(t_ref_ms):
     params = LIFParameters(t_ref_ms=t_ref_ms)
     currents = np.array([1.9, 2.1, 10.0, 21.0, 400.0])
-    trace = exact_trace(probes.held(currents, 200), 0.5, params)
+    trace = exact_trace(drives.held(currents, 200), 0.5, params)
     for neuron, current in enumerate(currents):
         expected = spike_times(current, 100, params)
         np.testing.assert_allclose(trace.spike_times_ms[neuron], expected, rtol=1e-11)
@@ -30,9 +30,9 @@ def test_events_give_the_closed_form_under_constant_currents(t_ref_ms):
     np.testing.assert_allclose(trace.membrane[:, :3], V, atol=1e-12)
 
 
-@pytest.mark.parametrize("make", [probes.stepping, probes.noise])
+@pytest.mark.parametrize("make", [drives.stepping, drives.noise])
 def test_events_agree_with_brian2_when_currents_change(make):
-    extra = {"coloured": True} if make is probes.noise else {}
+    extra = {"coloured": True} if make is drives.noise else {}
     current = make(TABLE_1, 0.5, 400, 30, **extra)
     trace = exact_trace(current, 0.5, TABLE_1)
     recording = simulate(current, duration_ms=200, dt_ms=0.5, record=range(30))
@@ -44,15 +44,15 @@ def test_events_agree_with_brian2_when_currents_change(make):
 
 @pytest.mark.parametrize("dt", [0.1, 1.0])
 def test_the_on_grid_oracle_is_the_floor(dt):
-    current = probes.rates(TABLE_1, dt)
-    found = grid_trace(probes.held(current, round(200 / dt)), dt, TABLE_1)
+    current = drives.rates(TABLE_1, dt)
+    found = grid_trace(drives.held(current, round(200 / dt)), dt, TABLE_1)
     isi = TABLE_1.t_ref_ms + dt * np.ceil(first_spike_ms(current) / dt)
     for neuron in range(len(current)):
         times = dt * (1 + np.flatnonzero(found.raster[:, neuron]))
         assert len(times) > 5
         np.testing.assert_allclose(np.diff(times), isi[neuron])
         np.testing.assert_allclose(times[0], isi[neuron] - TABLE_1.t_ref_ms)
-    np.testing.assert_allclose(1e3 / isi, probes.rate_floor(current, dt, TABLE_1))
+    np.testing.assert_allclose(1e3 / isi, drives.rate_floor(current, dt, TABLE_1))
 
 
 def test_labels_lead_back_to_the_step_of_the_crossing():
@@ -68,8 +68,8 @@ def test_labels_lead_back_to_the_step_of_the_crossing():
 
 @pytest.mark.parametrize("params", [TABLE_1, OTHER])
 def test_the_level_of_a_current_is_where_it_brings_v(params):
-    assert probes.level(params, 1.0) == pytest.approx(rheobase(params), rel=1e-15)
-    current = probes.held(probes.level(params, [-2.0, 0.0, 0.3]), 4000)
+    assert drives.level(params, 1.0) == pytest.approx(rheobase(params), rel=1e-15)
+    current = drives.held(drives.level(params, [-2.0, 0.0, 0.3]), 4000)
     V = exact_trace(current, 0.1, params).membrane[-1]
     way = params.V_th - params.V_reset
     np.testing.assert_allclose(V, params.V_reset + way * np.array([-2.0, 0.0, 0.3]), atol=1e-4)
@@ -78,7 +78,7 @@ def test_the_level_of_a_current_is_where_it_brings_v(params):
 @pytest.mark.parametrize("tolerance", [1e-9, np.inf])
 @pytest.mark.parametrize("params", [TABLE_1, OTHER])
 def test_followed_from_its_own_spikes_the_perfect_neuron_is_itself(params, tolerance):
-    current = probes.stepping(params, 0.5, 600, 8)
+    current = drives.stepping(params, 0.5, 600, 8)
     found = grid_trace(current, 0.5, params)
     assert found.raster.sum() > 100
     followed = follow(found.raster, current, 0.5, params, tolerance)
@@ -88,7 +88,7 @@ def test_followed_from_its_own_spikes_the_perfect_neuron_is_itself(params, toler
 
 
 def test_v_restarts_at_the_spikes_that_are_followed_and_at_no_other():
-    current = probes.held(probes.rates(TABLE_1, 0.5, 1), 200)
+    current = drives.held(drives.rates(TABLE_1, 0.5, 1), 200)
     raster = grid_trace(current, 0.5, TABLE_1).raster
     first, second = np.flatnonzero(raster[:, 0])[:2]
     raster[first] = False

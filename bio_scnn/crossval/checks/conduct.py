@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.causes import Cause, cause
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import compare, noisy_alone
 from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, V_TOLERANCE, Finding, Skip, Subject
 from bio_scnn.neuron.trace import Trace
@@ -15,10 +17,10 @@ from bio_scnn.neuron.trace import Trace
 def _currents(subject: Subject, neurons: int, steps: int = 300) -> NDArray[np.float64]:
     """Constant and noisy currents in turn."""
     p, dt = subject.params, subject.dt_ms
-    current = probes.noise(p, dt, steps, neurons, coloured=True)
-    constant = probes.level(p, np.linspace(2.2, 11.0, current[0, ::2].size))
+    current = drives.noise(p, dt, steps, neurons, coloured=True)
+    constant = drives.level(p, np.linspace(2.2, 11.0, current[0, ::2].size))
     constant[1::3] = constant[1]  # some fire together
-    current[:, ::2] = probes.off_tie(constant, dt, p)
+    current[:, ::2] = drives.off_tie(constant, dt, p)
     return current
 
 
@@ -46,6 +48,11 @@ def _differs(subject: Subject, one: Trace, other: Trace) -> str:
     return ""
 
 
+def _alike(said: str, where: str, alike: str, why: Cause | None) -> Finding:
+    """Finding of a comparison of traces, from their difference in words."""
+    return Finding(not said, f"{where} {said}" if said else alike, alike, why if said else None)
+
+
 def _part(trace: Trace, neurons: list[int] | NDArray, steps: int | None = None) -> Trace:
     membrane = None if trace.membrane is None else trace.membrane[:steps, neurons]
     return Trace(tuple(trace.spike_times_ms[i] for i in neurons), membrane)
@@ -58,7 +65,7 @@ def determinism(subject: Subject) -> Finding:
     built before must not matter, and nothing may be drawn that no seed controls.
     """
     said, why = subject.once(_repetition)
-    return Finding(not said, f"twice the same: {said}" if said else "the same", "the same", why)
+    return _alike(said, "twice the same:", "the same", why)
 
 
 def _repetition(subject: Subject) -> tuple[str, Cause | None]:
@@ -104,12 +111,7 @@ def state_reset(subject: Subject) -> Finding:
     subject.run(before)
     subject.adapter.reset()
     said = _differs(subject, fresh, subject.trace(current))
-    return Finding(
-        not said,
-        f"after a reset, {said}" if said else "as new after a reset",
-        "as new after a reset",
-        cause("state.reset") if said else None,
-    )
+    return _alike(said, "after a reset,", "as new after a reset", cause("state.reset"))
 
 
 def batch_invariance(subject: Subject) -> Finding:
@@ -165,13 +167,8 @@ def permutation(subject: Subject) -> Finding:
     one, other = subject.run(current), subject.run(current[:, order])
     said = _differs(subject, _part(one, order), other)
     right = compare(subject, one, current, subject.setup(300))
-    return Finding(
-        not said,
-        f"permuted, {said}" if said else "the same in another order",
-        "the same in another order",
-        cause("neurons.position") if said else None,
-        {"wrong_neurons": right.wrong},
-    )
+    found = _alike(said, "permuted,", "the same in another order", cause("neurons.position"))
+    return replace(found, values={"wrong_neurons": right.wrong})
 
 
 def causality(subject: Subject) -> Finding:
@@ -191,12 +188,8 @@ def causality(subject: Subject) -> Finding:
     )
     short = Trace(tuple(t[t < cut] for t in shorter.spike_times_ms), shorter.membrane)
     said = _differs(subject, short, begun)
-    return Finding(
-        not said,
-        f"200 steps alone and as part of 300: {said}" if said else "the same",
-        "the same",
-        cause("state.run-length") if said else None,
-    )
+    where = "200 steps alone and as part of 300:"
+    return _alike(said, where, "the same", cause("state.run-length"))
 
 
 def non_finite_input(subject: Subject) -> Finding:
@@ -237,7 +230,7 @@ def single_precision(subject: Subject) -> Finding:
     if "float32" not in subject.claims.dtypes:
         raise Skip("it declares no float32")
     p, dt = subject.params, subject.dt_ms * 5
-    current = probes.held(probes.rates(p, dt, 6), round(2000 / dt))
+    current = drives.held(drives.rates(p, dt, 6), round(2000 / dt))
     trace = subject.run(current, dt_ms=dt, dtype="float32")
     setup = subject.setup(current.shape[1], dt_ms=dt, dtype="float32")
     found = compare(subject, trace, current, setup)

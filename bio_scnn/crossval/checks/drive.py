@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.causes import cause
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import compare, compare_exact
 from bio_scnn.crossval.protocol import whole_steps
 from bio_scnn.crossval.subject import Finding, Skip, Subject
@@ -20,7 +20,7 @@ def step_currents(subject: Subject) -> Finding:
     and over the grid for the others.
     """
     p, dt = subject.params, subject.dt_ms
-    return _driven(subject, probes.stepping(p, dt, probes.long_enough(p, dt), 24))
+    return _driven(subject, drives.stepping(p, dt, drives.long_enough(p, dt), 24))
 
 
 def frozen_noise(subject: Subject) -> Finding:
@@ -30,8 +30,8 @@ def frozen_noise(subject: Subject) -> Finding:
     reset. Anything that filters, delays or clips the input shows here.
     """
     p, dt = subject.params, subject.dt_ms
-    steps = probes.long_enough(p, dt)
-    return _driven(subject, probes.noise(p, dt, steps, 24, coloured=False))
+    steps = drives.long_enough(p, dt)
+    return _driven(subject, drives.noise(p, dt, steps, 24, coloured=False))
 
 
 def coloured_noise(subject: Subject) -> Finding:
@@ -41,8 +41,8 @@ def coloured_noise(subject: Subject) -> Finding:
     it does in a network.
     """
     p, dt = subject.params, subject.dt_ms
-    steps = probes.long_enough(p, dt)
-    return _driven(subject, probes.noise(p, dt, steps, 24, coloured=True))
+    steps = drives.long_enough(p, dt)
+    return _driven(subject, drives.noise(p, dt, steps, 24, coloured=True))
 
 
 def _driven(subject: Subject, current: NDArray[np.float64]) -> Finding:
@@ -77,14 +77,14 @@ def own_noise(subject: Subject) -> Finding:
     if not subject.claims.own_noise:
         raise Skip("it makes no noise of its own")
     p, neurons = subject.params, 4000
-    s = float(probes.level(p, 0.05) - probes.level(p, 0.0))  # Table 1's 0.1
+    s = float(drives.level(p, 0.05) - drives.level(p, 0.0))  # Table 1's 0.1
     # The longest of these steps of which the refractory period is a whole number.
     dt = next(
         step
         for step in subject.dt_ms * np.array([10, 5, 2, 1])
         if step == subject.dt_ms or whole_steps(p.t_ref_ms, step)
     )
-    mean = float(probes.level(p, 0.3))
+    mean = float(drives.level(p, 0.3))
     steps = round(8 * p.tau_ms / dt)
     current = np.full((steps, neurons), mean)
     runs = [subject.run(current, dt_ms=dt, noise_std=s, seed=seed).membrane for seed in (1, 1, 2)]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.causes import Cause, both, cause
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import membrane_tolerance
 from bio_scnn.crossval.oracles.dialects import UPDATES
 from bio_scnn.crossval.oracles.follow import follow
@@ -68,7 +68,7 @@ def spiking_membrane(subject: Subject) -> Finding:
     V_reset for t_ref, then ``RI + (V_reset - RI) exp(-s/tau)``.
     """
     p, dt = subject.params, subject.dt_ms
-    current = probes.held(probes.rates(p, dt, 6), max(round(60 / dt), 40))
+    current = drives.held(drives.rates(p, dt, 6), max(round(60 / dt), 40))
     trace = subject.run(current)
     V = _membrane(trace)
     jump = p.V_th - p.V_reset

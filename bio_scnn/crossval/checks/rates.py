@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bio_scnn.crossval.causes import Cause, cause, either
 from bio_scnn.crossval.diagnosis import explain
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import noisy_alone
 from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, Finding, Subject, varied
 from bio_scnn.neuron.closed_form import firing_rate, first_spike_ms
@@ -24,10 +24,10 @@ def fi_curve(subject: Subject) -> Finding:
     distance to the closed form is reported.
     """
     p, dt = subject.params, subject.dt_ms
-    current = probes.rates(p, dt)
-    rate = mean_rate_hz(subject.run(probes.held(current, max(round(250 / dt), 100))))
+    current = drives.rates(p, dt)
+    rate = mean_rate_hz(subject.run(drives.held(current, max(round(250 / dt), 100))))
     exact = firing_rate(current, p)
-    floor = exact if subject.claims.precise else probes.rate_floor(current, dt, p)
+    floor = exact if subject.claims.precise else drives.rate_floor(current, dt, p)
     from_exact, from_floor = rate / exact - 1, rate / floor - 1
     worst = int(np.argmax(np.abs(from_floor)))
     tolerance = TIME_TOLERANCE_MS[subject.dtype] / 5 if subject.claims.precise else 1e-6
@@ -87,8 +87,8 @@ def spike_intervals(subject: Subject) -> Finding:
     summed up in single precision does not.
     """
     p, dt = subject.params, subject.dt_ms
-    current = probes.rates(p, dt, 6)
-    trace = subject.run(probes.held(current, round(500 / dt)))
+    current = drives.rates(p, dt, 6)
+    trace = subject.run(drives.held(current, round(500 / dt)))
     latency = first_spike_ms(current, p)
     precise = subject.claims.precise
     isi = p.t_ref_ms + subject.charging_ms(latency)
@@ -144,8 +144,8 @@ def first_spike(subject: Subject) -> Finding:
     neurons must fire together.
     """
     p, dt = subject.params, subject.dt_ms
-    current = np.repeat(probes.rates(p, dt, 4), 4)
-    trace = subject.run(probes.held(current, round(60 / dt)))
+    current = np.repeat(drives.rates(p, dt, 4), 4)
+    trace = subject.run(drives.held(current, round(60 / dt)))
     found = np.array([t[0] if len(t) else np.inf for t in trace.spike_times_ms])
     latency = first_spike_ms(current, p)
     expected = subject.charging_ms(latency)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bio_scnn.crossval.causes import Cause, cause
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.grid import crossing_steps
 from bio_scnn.crossval.protocol import CannotRepresent
 from bio_scnn.crossval.subject import Finding, Skip, Subject, varied
@@ -74,13 +74,13 @@ def _effective_t_ref(
     subject: Subject, params: LIFParameters, dt: float, needed: int = 13
 ) -> float:
     """ISI less the steps that V needs from V_reset, ms; NaN if it does not fire twice."""
-    current = current_for_latency(dt * np.array([needed - 1 + probes.GOLDEN]), params)
+    current = current_for_latency(dt * np.array([needed - 1 + drives.GOLDEN]), params)
     steps = round(3 * (needed + params.t_ref_ms / dt)) + 16
-    trace = subject.run(probes.held(current, steps), params=params, dt_ms=dt)
+    trace = subject.run(drives.held(current, steps), params=params, dt_ms=dt)
     train = trace.spike_times_ms[0]
     if len(train) < 2:
         return np.nan
-    latency = needed - 1 + probes.GOLDEN if subject.claims.precise else needed
+    latency = needed - 1 + drives.GOLDEN if subject.claims.precise else needed
     return float(train[1] - train[0] - latency * dt)
 
 
@@ -129,7 +129,7 @@ def reset_delay(subject: Subject) -> Finding:
         raise Skip("it finds spikes inside the steps")
     needed = np.array([1, 2, 3, 5])
     current = current_for_latency((needed - 0.5) * dt, p)
-    trace = subject.run(probes.held(current, 60), params=p)
+    trace = subject.run(drives.held(current, 60), params=p)
     steps = crossing_steps(trace, dt, subject.claims.spike_label)
     hidden = np.array(
         [

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.causes import Cause, cause
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.grid import crossing_steps
 from bio_scnn.crossval.protocol import CannotRepresent
 from bio_scnn.crossval.subject import Finding, Skip, Subject, varied
@@ -28,9 +28,9 @@ def reset_value(subject: Subject) -> Finding:
     for shift in (0.0, -0.5, 0.4):
         V_reset = p.V_reset + shift * (p.V_th - p.V_reset)
         params = varied(p, V_reset=V_reset)
-        latency = (20 + probes.GOLDEN) * dt
+        latency = (20 + drives.GOLDEN) * dt
         steps = 60 + 2 * round(params.t_ref_ms / dt)
-        current = probes.held(current_for_latency([latency], params), steps)
+        current = drives.held(current_for_latency([latency], params), steps)
         try:
             trace = subject.run(current, params=params)
         except CannotRepresent:
@@ -62,7 +62,7 @@ def _reset_cause(params: LIFParameters, subject: Subject, intervals: NDArray) ->
     """Cause of a wrong second interval: from where V must have started to give it."""
     if not len(intervals):
         return None
-    current = current_for_latency((20 + probes.GOLDEN) * subject.dt_ms, params)
+    current = current_for_latency((20 + drives.GOLDEN) * subject.dt_ms, params)
     from_zero = first_spike_ms(current, varied(params, V_reset=min(0.0, params.V_th - 1e-9)))
     off = intervals[0] - params.t_ref_ms - subject.charging_ms(from_zero)
     if params.V_reset != 0 and abs(off) < 1.01 * subject.dt_ms:
@@ -82,7 +82,7 @@ def reset_overshoot(subject: Subject) -> Finding:
         raise Skip("without a refractory period it fires many times in a step")
     latency = dt * np.array([0.05, 0.2, 0.5, 1.5, 2.5, 3.5])
     current = current_for_latency(latency, p)
-    trace = subject.run(probes.held(current, 100 + 10 * round(p.t_ref_ms / dt)))
+    trace = subject.run(drives.held(current, 100 + 10 * round(p.t_ref_ms / dt)))
     right = p.t_ref_ms + subject.charging_ms(latency)
     error, over = [], []
     for train, isi in zip(trace.spike_times_ms, right, strict=True):
@@ -129,7 +129,7 @@ def threshold_equality(subject: Subject) -> Finding:
         dt = round(subject.dt_ms * stretch, 9)
         params = _on_threshold(subject, dt)
         try:
-            trace = subject.run(probes.held(nominal * (1 + offsets), 6), params=params, dt_ms=dt)
+            trace = subject.run(drives.held(nominal * (1 + offsets), 6), params=params, dt_ms=dt)
         except CannotRepresent:
             continue
         steps = crossing_steps(trace, dt, subject.claims.spike_label)
@@ -172,9 +172,9 @@ def silence(subject: Subject) -> Finding:
     neuron must fire after about four.
     """
     p = subject.params
-    current = probes.level(p, [0.0, -2.0, 0.5, 0.999, 1.02])
+    current = drives.level(p, [0.0, -2.0, 0.5, 0.999, 1.02])
     steps = round(10 * p.tau_ms / subject.dt_ms)
-    counts = [len(t) for t in subject.run(probes.held(current, steps)).spike_times_ms]
+    counts = [len(t) for t in subject.run(drives.held(current, steps)).spike_times_ms]
     ok = not any(counts[:4]) and counts[4] > 0
     return Finding(
         ok,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.causes import cause
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import compare
 from bio_scnn.crossval.protocol import CannotRepresent, Setup, whole_steps
 from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, Finding, Skip, Subject, varied
@@ -25,7 +25,7 @@ def convergence(subject: Subject) -> Finding:
     wrong, or dt is not where it should be.
     """
     p, unit = subject.params, subject.params.t_ref_ms or subject.params.tau_ms / 40
-    every = current_for_rate(probes.rates_hz(p, 61.3, 40), p)
+    every = current_for_rate(drives.rates_hz(p, 61.3, 40), p)
     grids, errors, beyond = [], [], []
     for dt in unit / np.array([1, 2, 4, 8]):
         # Where a crossing falls on the grid, rounding may make an interval a step longer.
@@ -33,7 +33,7 @@ def convergence(subject: Subject) -> Finding:
         current = every[np.abs(into_step - np.round(into_step)) > 0.02]
         isi = 1e3 / firing_rate(current, p)
         try:
-            trace = subject.run(probes.held(current, max(round(80 / dt), 60)), dt_ms=dt)
+            trace = subject.run(drives.held(current, max(round(80 / dt), 60)), dt_ms=dt)
         except CannotRepresent:
             continue
         with np.errstate(divide="ignore"):
@@ -108,7 +108,7 @@ def _oracle(subject: Subject, settings: list[tuple[LIFParameters, float]]) -> Fi
     worst = 0.0
     ignored: list[list[str]] = []  # for each setting that is wrong
     for params, dt in settings:
-        current = probes.held(probes.rates(params, dt, 8), max(round(80 / dt), 60))
+        current = drives.held(drives.rates(params, dt, 8), max(round(80 / dt), 60))
         try:
             trace = subject.run(current, params=params, dt_ms=dt)
         except CannotRepresent:

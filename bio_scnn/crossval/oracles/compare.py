@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.grid import grid_trace, raster_of
 from bio_scnn.crossval.protocol import Setup
 from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, V_TOLERANCE, Subject
@@ -74,7 +74,7 @@ def noisy_alone(subject: Subject) -> bool:
     A clock may round one of them by a step; those of an adapting neuron go one way.
     """
     p, dt = subject.params, subject.dt_ms
-    current = probes.held(probes.rates(p, dt, 3)[1:2], round(500 / dt))
+    current = drives.held(drives.rates(p, dt, 3)[1:2], round(500 / dt))
     intervals = np.diff(subject.run(current).spike_times_ms[0])
     turns = np.diff(intervals)
     return bool(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.follow import rounding_scale
 from bio_scnn.crossval.oracles.grid import grid_trace
 from bio_scnn.crossval.vectors.readme import TOLERANCES
@@ -82,30 +82,30 @@ def _constant(
     """Constant currents, on two grids of a time step and a number of steps."""
     (dt, short), (coarse_dt, long) = fine, coarse
     band = _band(p, [0.0, 0.113, 0.23, 0.37, 0.51, 0.63, 0.87, 1.0])
-    yield _case("constant", "constant currents across the band", p, dt, probes.held(band, short))
+    yield _case("constant", "constant currents across the band", p, dt, drives.held(band, short))
     tied = current_for_latency(dt * np.arange(40, 100, 10), p)
     yield Case(
         "ties",
         "V reaches V_th at the end of a step, but for rounding: a step more or less is right",
         p,
         dt,
-        _quantised(probes.held(tied, short)),
+        _quantised(drives.held(tied, short)),
     )
-    held = probes.held(band, long)
+    held = drives.held(band, long)
     yield _case("constant_coarse", "the same, long steps", p, coarse_dt, held)
     yield _case(
         "rheobase",
         "no, negative, sub-threshold and rheobase currents, and just above",
         p,
         coarse_dt,
-        probes.held(probes.level(p, [0, -3, 0.9, 0.999, 1, 1.001, 1.01, 1.1]), long),
+        drives.held(drives.level(p, [0, -3, 0.9, 0.999, 1, 1.001, 1.01, 1.1]), long),
     )
     yield _case(
         "large_drive",
         "20 to 4000 times the rheobase: down to one step from reset to threshold",
         p,
         dt,
-        probes.held(probes.level(p, [20, 50, 100, 200, 400, 1000, 2000, 4000]), short // 2),
+        drives.held(drives.level(p, [20, 50, 100, 200, 400, 1000, 2000, 4000]), short // 2),
     )
 
 
@@ -117,19 +117,19 @@ def _changing(p: LIFParameters, dt: float, steps: int, suffix: str, words: str) 
             "steps",
             "currents that jump, inside refractory periods too",
             p,
-            (probes.stepping(p, dt, steps, 8),),
+            (drives.stepping(p, dt, steps, 8),),
         ),
         (
             "white_noise",
             "frozen noise, independent from step to step",
             p,
-            (probes.noise(p, dt, steps, 8, coloured=False),),
+            (drives.noise(p, dt, steps, 8, coloured=False),),
         ),
         (
             "ou_noise",
             "frozen Ornstein-Uhlenbeck noise",
             p,
-            (probes.noise(p, dt, steps, 8, coloured=True),),
+            (drives.noise(p, dt, steps, 8, coloured=True),),
         ),
         (
             "no_refractory",
@@ -144,9 +144,9 @@ def _changing(p: LIFParameters, dt: float, steps: int, suffix: str, words: str) 
 def _mixed(p: LIFParameters, dt: float, steps: int) -> tuple[NDArray, ...]:
     """Constant, jumping and noisy currents."""
     return (
-        probes.held(_band(p, [0.0, 0.37, 0.87]), steps),
-        probes.stepping(p, dt, steps, 3),
-        probes.noise(p, dt, steps, 3, coloured=False),
+        drives.held(_band(p, [0.0, 0.37, 0.87]), steps),
+        drives.stepping(p, dt, steps, 3),
+        drives.noise(p, dt, steps, 3, coloured=False),
     )
 
 

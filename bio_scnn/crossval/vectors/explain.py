@@ -9,7 +9,7 @@ import numpy as np
 
 from bio_scnn.crossval.causes import Cause, cause
 from bio_scnn.crossval.diagnosis import Answer, Explanation, fits_all, search
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.dialects import PERFECT, REFRACTORY
 from bio_scnn.crossval.oracles.grid import grid_trace
 from bio_scnn.crossval.results import CheckResult
@@ -73,7 +73,7 @@ def _explained(result: CheckResult, answer: Answer, found: Explanation) -> Check
         held = REFRACTORY[neuron.refractory](dt, p) * dt
         words += f" ({held:g} ms instead of {p.t_ref_ms:g} ms)"
     wanted = (p.rate_min_hz + p.rate_max_hz) / 2
-    current = probes.held(np.atleast_1d(current_for_rate(wanted, p)), 3000)
+    current = drives.held(np.atleast_1d(current_for_rate(wanted, p)), 3000)
     rate, floor = (
         mean_rate_hz(Trace.from_raster(grid_trace(current, dt, p, kind).raster, dt))[0]
         for kind in (neuron, PERFECT)
