@@ -2,11 +2,11 @@
 
 ::
 
-    adapter       build, run, reset, and what is claimed       protocol, wrap, external, adapters/
-      -> subject  driven with probes                           subject, probes
-      -> checks   closed form, exact events, on-grid oracle    checks/, compare, events, grid
-      -> causes   the simplest neuron with the same spikes     diagnosis
-      -> report   passed, failed, xfail, xpass, skipped        suite, results, report*
+    adapter       build, run, reset, and what is claimed       protocol, resolve, adapters/
+      -> subject  driven with probes                           subject, oracles/drives
+      -> checks   closed form, exact events, on-grid oracle    checks/, oracles/
+      -> causes   the simplest neuron with the same spikes     diagnosis, causes
+      -> report   passed, failed, xfail, xpass, skipped        suite, results, report/
 
 `check_lif` is the whole of it to a caller; ``python -m bio_scnn.validate`` runs it on installed
 frameworks, each in a process of its own, and `bio_scnn.crossval.testing` under pytest.

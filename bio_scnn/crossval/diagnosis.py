@@ -1,23 +1,26 @@
-"""Why an implementation fires as it does: the simplest neuron on a grid that fires the same way.
+"""Diagnosis: the simplest clock-driven neuron that fires as an implementation does.
 
-The probes are fired into the implementation once. Then every `GridNeuron` that differs from what
-was declared in one respect, or in two, is run on the same probes, and the one with the fewest
-differences that gives the same spikes in the same steps is the explanation.
+An `Answer` is a current and the spikes that an implementation made of it, fired into it just now
+or recorded elsewhere. Every `GridNeuron` that differs from what was declared in one respect, or in
+two, is run on the same currents, and the one with the fewest differences that gives the same
+spikes in the same steps is the explanation.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.causes import Cause, either
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import membrane_tolerance
-from bio_scnn.crossval.oracles.grid import REFRACTORY, UPDATES, GridNeuron, grid_trace, raster_of
+from bio_scnn.crossval.oracles.dialects import REFRACTORY, UPDATES, GridNeuron
+from bio_scnn.crossval.oracles.grid import GridTrace, grid_trace, raster_of
 from bio_scnn.crossval.protocol import CannotRepresent, Capabilities
 from bio_scnn.crossval.subject import Subject, varied
 from bio_scnn.neuron.parameters import LIFParameters
@@ -26,153 +29,145 @@ _SHORT = 150  # steps after which most hypotheses are out already
 # Relative error of V by floating-point type that still counts as the same; second-order methods
 # are farther off than this.
 _MEMBRANE_ERROR = {"float64": 1e-9, "float32": 1e-4, "float16": 1e-1}
-
-_WORDS = {
-    ("fires_at_threshold", True): "V >= V_th",
-    ("fires_at_threshold", False): "V > V_th",
-    ("reset", "value"): "reset to V_reset",
-    ("reset", "subtract"): "subtract instead of reset: V_th - V_reset is subtracted from V",
-    ("reset", "zero"): "reset to 0 instead of V_reset",
-    ("clamped", True): "V held at V_reset while refractory",
-    ("clamped", False): "V integrates during the refractory period: it is not clamped",
-    ("late", "reset"): "reset one step late",
-    (
-        "late",
-        "test",
-    ): "threshold tested on the V of the step before: spike and reset one step late",
-    ("late", ""): "reset in the step of the spike",
-    ("input", "held"): "input as given",
-    ("input", "delayed"): "input acts one step late (or spikes are labelled one step late)",
-    ("input", "averaged"): "input averaged over two neighbouring steps",
-    ("input", "rectified"): "negative input taken as 0",
-    ("input", "clipped"): "input clipped to [0, 1]",
-    ("input", "first"): "input of the first step used throughout: changes are ignored",
-    ("offset", True): "V_reset is added to V at every step, not only at a reset",
-    ("offset", False): "nothing added to V",
-    ("starts_refractory", True): "the neuron starts refractory, as if it had fired at time 0",
-    ("starts_refractory", False): "the neuron starts free to fire",
-    ("bounded", True): "V clamped at 0 from below",
-    ("bounded", False): "V free to go below 0",
+# Updates of V by the integrator that is declared.
+_INTEGRATORS = {
+    "exact": "exact",
+    "forward Euler": "forward-euler",
+    "backward Euler": "backward-euler",
+    "Crank-Nicolson": "crank-nicolson",
+    "adaptive": "exact",
 }
 
 
 @dataclass(frozen=True, eq=False)
-class _Answer:
-    """One probe, and what the implementation did."""
+class Answer:
+    """A current, and what an implementation made of it on its time grid.
+
+    Attributes
+    ----------
+    current : (steps, neurons) float64 array, dimensionless
+    dt_ms : float, ms
+    params : LIFParameters
+    raster : (steps, neurons) array
+        Spikes per step.
+    near : callable
+        From a `GridTrace` under the first steps of the current, by how much rounding may move
+        its V: an array that broadcasts to ``(steps, neurons)``.
+    membrane : (steps, neurons) array or None, dimensionless
+    before_reset : bool
+        Whether `membrane` is said to be V before the reset.
+    """
 
     current: NDArray[np.float64]
     dt_ms: float
     params: LIFParameters
-    raster: NDArray[np.int64]
-    membrane: NDArray | None
-    before_reset: bool  # whether `membrane` is said to be V before the reset
-    dtype: str
+    raster: NDArray
+    near: Callable[[GridTrace], NDArray[np.float64]]
+    membrane: NDArray | None = None
+    before_reset: bool = False
+
+    def run(self, neuron: GridNeuron, steps: int | None = None) -> GridTrace:
+        """Trace of a grid neuron under the first steps of the current."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return grid_trace(self.current[:steps], self.dt_ms, self.params, neuron)
+
+    def clear(self, found: GridTrace) -> NDArray[np.bool_]:
+        """Neurons, ``(neurons,)``, of a trace on which rounding does not decide."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return found.clear(self.params.V_th, self.near(found))
+
+    def fits(self, neuron: GridNeuron, steps: int | None = None, shift: int = 0) -> bool:
+        """True if a grid neuron gives the same spikes, `shift` steps later.
+
+        Neurons whose spikes rounding decides are left out; they must not be the majority.
+        """
+        found = self.run(neuron, steps)
+        clear = self.clear(found)
+        length = len(found.raster)
+        kept = slice(max(shift, 0), length + min(shift, 0))
+        ours = np.roll(found.raster, shift, axis=0)[kept]
+        theirs = self.raster[:length][kept]
+        return bool(2 * clear.sum() >= clear.size) and np.array_equal(
+            theirs[:, clear], ours[:, clear]
+        )
+
+    def membrane_error(self, neuron: GridNeuron) -> float:
+        """Largest difference of V, relative to the largest V; 0 where there is no V."""
+        if self.membrane is None:
+            return 0.0
+        found = self.run(neuron)
+        right = found.before_reset if self.before_reset else found.membrane
+        with np.errstate(over="ignore", invalid="ignore"):
+            off = np.abs(np.asarray(self.membrane, dtype=np.float64) - right)
+            scale = np.abs(found.before_reset).max(axis=0) + 1e-300
+            return max(0.0, float(np.nanmax(off / scale)))
 
 
-def claimed_neuron(claims: Capabilities) -> GridNeuron:
-    """The neuron on a grid that an implementation says it is."""
-    return GridNeuron(
-        update="exact" if claims.integrator == "adaptive" else claims.integrator,
-        fires_at_threshold=claims.fires_at_threshold,
-        reset=claims.reset,
+def fits_all(answers: Sequence[Answer], neuron: GridNeuron, shift: int = 0) -> bool:
+    """True if a grid neuron gives the spikes of every answer, `shift` steps later."""
+    return all(a.fits(neuron, _SHORT, shift) for a in answers) and all(
+        a.fits(neuron, None, shift) for a in answers
     )
 
 
-def diagnose(subject: Subject) -> tuple[GridNeuron, str] | None:
-    """The simplest grid neuron that fires as the implementation does, and it in words.
+@dataclass(frozen=True)
+class Explanation:
+    """A grid neuron that fires as an implementation does.
+
+    Attributes
+    ----------
+    neuron : GridNeuron
+    cause : Cause or None
+        Its differences from what was declared; None if there are none. If another neuron fires
+        alike, those are an alternative.
+    """
+
+    neuron: GridNeuron
+    cause: Cause | None
+
+
+def search(
+    answers: Sequence[Answer], base: GridNeuron, *, error: float = np.inf, pairs: bool = True
+) -> Explanation | None:
+    """Simplest grid neuron that gives all answers.
+
+    Parameters
+    ----------
+    answers : sequence of Answer
+    base : GridNeuron
+        What the implementation is said to be.
+    error : float
+        Relative error of V that still counts as the same. A neuron with the same spikes and
+        another V is a second choice: V may be sampled at another moment than declared.
+    pairs : bool
+        Try two differences at once, where one does not do.
 
     Returns
     -------
-    (GridNeuron, str) or None
-        None if no hypothesis gives the same spikes. The words name only the differences from
-        what the implementation declares, and are empty if there are none.
+    Explanation or None
+        None if no neuron gives the same spikes, or there are none.
     """
-    answers = asked(subject)
     if not any(answer.raster.any() for answer in answers):
         return None  # nothing can be told from silence
-    base = claimed_neuron(subject.claims)
     second_choice = None
-    for hypotheses in ([base], single_differences(base), _pairs(base)):
-        fitting = [(_membrane_error(answers, h), h) for h in hypotheses if _fits(answers, h)]
-        if fitting:
-            error, best = min(fitting, key=lambda pair: pair[0])
-            if error < _MEMBRANE_ERROR[subject.dtype]:
-                alike = [h for other, h in fitting if other <= error]
-                # Without V, several may fit: the two that stand first in the catalogue are told.
-                words = list(dict.fromkeys(describe(h, base) for h in alike))[:2]
-                return best, ", or ".join(words)
-            second_choice = second_choice or best
-    # The spikes are explained and V is not: it may be sampled at another moment than declared.
-    return None if second_choice is None else (second_choice, describe(second_choice, base))
-
-
-def asked(subject: Subject) -> list[_Answer]:
-    """The answers to the probes, fired once per subject; none if it cannot be built for any."""
-    if "answers" not in subject.shared:
-        subject.shared["answers"] = list(_ask(subject))
-    found: list[_Answer] = subject.shared["answers"]
-    return found
-
-
-def explain(subject: Subject) -> tuple[GridNeuron, str] | None:
-    """What `diagnose` finds, worked out once per subject."""
-    if "explanation" not in subject.shared:
-        subject.shared["explanation"] = diagnose(subject)
-    found: tuple[GridNeuron, str] | None = subject.shared["explanation"]
-    return found
-
-
-def describe(neuron: GridNeuron, base: GridNeuron) -> str:
-    """The differences between two grid neurons, in words."""
-    words = []
-    for field in dataclasses.fields(GridNeuron):
-        value = getattr(neuron, field.name)
-        if value != getattr(base, field.name):
-            words.append(_WORDS.get((field.name, value), str(value) or "as declared"))
-    return "; ".join(words)
-
-
-def _ask(subject: Subject) -> Iterator[_Answer]:
-    """Fire the probes: the neuron under test, then another one at another time step."""
-    p, dt = subject.params, subject.dt_ms
-    # Another time constant, capacitance, threshold and reset, and a refractory period that
-    # binary fractions do not hold.
-    t_ref = 3 * 2.5 * dt if p.t_ref_ms else 0.0
-    other = varied(p, V_th=0.8, V_reset=-0.25, t_ref_ms=t_ref, tau_ms=25.0, C_ms=40.0)
-    plain = varied(other, V_reset=p.V_reset, V_th=p.V_th)
-    neurons = (
-        (p, dt),
-        (varied(p, t_ref_ms=0.0), dt),
-        (other, 2.5 * dt),
-        (plain, 2.5 * dt),
-        (p, 0.5 * dt),
-        (varied(p, t_ref_ms=0.7 if p.t_ref_ms else 0.0), 0.1),  # 0.7/0.1 is just below 7
-    )
-    for params, step in dict.fromkeys(neurons):
-        current = _probe(params, step)
-        try:
-            trace = subject.run(current, params=params, dt_ms=step)
-        except CannotRepresent:
+    for hypotheses in ([base], single_differences(base), _pairs(base) if pairs else ()):
+        fitting = [
+            (max(a.membrane_error(h) for a in answers), h)
+            for h in hypotheses
+            if fits_all(answers, h)
+        ]
+        if not fitting:
             continue
-        raster = raster_of(trace, len(current), step, subject.claims.spike_label)
-        before_reset = subject.claims.membrane == "before reset"
-        yield _Answer(current, step, params, raster, trace.membrane, before_reset, subject.dtype)
-
-
-def _probe(params: LIFParameters, dt: float) -> NDArray[np.float64]:
-    """Constant, jumping and noisy currents, and a sweep over nine orders of magnitude."""
-    steps = 500
-    low, rheobase = params.V_reset / params.R, (params.V_th - params.V_reset) / params.R
-    sweep = low + rheobase * 3.7 * 10.0 ** np.arange(-3, 6)
-    return np.concatenate(
-        [
-            probes.held(probes.rates(params, dt, 5), steps),
-            probes.held(sweep, steps),
-            probes.stepping(params, dt, steps, 5),
-            probes.noise(params, dt, steps, 5, coloured=False),
-        ],
-        axis=1,
-    )
+        least, best = min(fitting, key=lambda pair: pair[0])
+        if least < error:
+            # Without V, several may fit: the two that stand first in the catalogue are told.
+            alike = [h.difference_from(base) for other, h in fitting if other <= least]
+            causes = list(dict.fromkeys(c for c in alike if c))[:2]
+            return Explanation(best, either(causes) if causes else None)
+        second_choice = second_choice or best
+    if second_choice is None:
+        return None
+    return Explanation(second_choice, second_choice.difference_from(base))
 
 
 def single_differences(base: GridNeuron) -> list[GridNeuron]:
@@ -196,48 +191,93 @@ def single_differences(base: GridNeuron) -> list[GridNeuron]:
 
 
 def _pairs(base: GridNeuron) -> Iterator[GridNeuron]:
-    """Two differences, each in a respect of its own."""
-    singles = single_differences(base)
+    """Neurons with two differences, each in a respect of its own."""
+    singles = [neuron.changes_from(base) for neuron in single_differences(base)]
     for one, two in itertools.combinations(singles, 2):
-        changes = [
-            {
-                field.name: getattr(neuron, field.name)
-                for field in dataclasses.fields(GridNeuron)
-                if getattr(neuron, field.name) != getattr(base, field.name)
-            }
-            for neuron in (one, two)
-        ]
-        if not changes[0].keys() & changes[1].keys():
-            yield replace(base, **changes[0], **changes[1])
+        if not one.keys() & two.keys():
+            yield replace(base, **one, **two)  # type: ignore[arg-type] # fields by name
 
 
-def _fits(answers: list[_Answer], neuron: GridNeuron) -> bool:
-    return all(_same(a, neuron, _SHORT) for a in answers) and all(
-        _same(a, neuron, None) for a in answers
+# --- a live layer ------------------------------------------------------------------------------
+
+
+def claimed_neuron(claims: Capabilities) -> GridNeuron:
+    """Grid neuron that an implementation says it is."""
+    return GridNeuron(
+        update=_INTEGRATORS[claims.integrator],
+        fires_at_threshold=claims.fires_at_threshold,
+        reset=claims.reset,
     )
 
 
-def _same(answer: _Answer, neuron: GridNeuron, steps: int | None) -> bool:
-    """Whether the spikes are the same wherever rounding does not decide."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        found = grid_trace(answer.current[:steps], answer.dt_ms, answer.params, neuron)
-        tie = membrane_tolerance(answer.dtype, answer.params, answer.dt_ms, found.before_reset)
-        clear = found.margin(answer.params.V_th) > tie
-    return np.array_equal(found.raster[:, clear], answer.raster[:steps][:, clear]) and bool(
-        clear.sum() > clear.size / 2
+def explain(subject: Subject) -> Explanation | None:
+    """Simplest grid neuron that fires as an implementation does; worked out once.
+
+    Raises
+    ------
+    Exception
+        Whatever the implementation raises under the drives.
+    """
+    return subject.once(_explain)
+
+
+def answers(subject: Subject) -> list[Answer]:
+    """Answers of an implementation to the probes, fired once; none if it cannot be built."""
+    return subject.once(_ask)
+
+
+def _explain(subject: Subject) -> Explanation | None:
+    return search(
+        answers(subject), claimed_neuron(subject.claims), error=_MEMBRANE_ERROR[subject.dtype]
     )
 
 
-def _membrane_error(answers: list[_Answer], neuron: GridNeuron) -> float:
-    """Largest difference of V, relative to the largest V; 0 where there is no V."""
-    worst = 0.0
-    for answer in answers:
-        if answer.membrane is not None:
-            with np.errstate(over="ignore", invalid="ignore"):
-                found = grid_trace(answer.current, answer.dt_ms, answer.params, neuron)
-                V = np.asarray(answer.membrane, dtype=np.float64)
-                right = found.before_reset if answer.before_reset else found.membrane
-                off = np.abs(V - right)
-                scale = np.abs(found.before_reset).max(axis=0) + 1e-300
-                worst = max(worst, float(np.nanmax(off / scale)))
-    return worst
+def _ask(subject: Subject) -> list[Answer]:
+    """Fire the probes: the neuron under test, then others at other time steps."""
+    p, dt = subject.params, subject.dt_ms
+    # Another time constant, capacitance, threshold and reset, and a refractory period that
+    # binary fractions do not hold.
+    t_ref = 3 * 2.5 * dt if p.t_ref_ms else 0.0
+    other = varied(p, V_th=0.8, V_reset=-0.25, t_ref_ms=t_ref, tau_ms=25.0, C_ms=40.0)
+    plain = varied(other, V_reset=p.V_reset, V_th=p.V_th)
+    neurons = (
+        (p, dt),
+        (varied(p, t_ref_ms=0.0), dt),
+        (other, 2.5 * dt),
+        (plain, 2.5 * dt),
+        (p, 0.5 * dt),
+        (varied(p, t_ref_ms=0.7 if p.t_ref_ms else 0.0), 0.1),  # 0.7/0.1 is just below 7
+    )
+    found = []
+    for params, step in dict.fromkeys(neurons):
+        with contextlib.suppress(CannotRepresent):
+            found.append(_answer(subject, params, step))
+    return found
+
+
+def _answer(subject: Subject, params: LIFParameters, dt_ms: float) -> Answer:
+    current = _probe(params, dt_ms)
+    trace = subject.run(current, params=params, dt_ms=dt_ms)
+    return Answer(
+        current,
+        dt_ms,
+        params,
+        raster_of(trace, len(current), dt_ms, subject.claims.spike_label),
+        near=lambda found: membrane_tolerance(subject.dtype, params, dt_ms, found.before_reset),
+        membrane=trace.membrane,
+        before_reset=subject.claims.membrane == "before reset",
+    )
+
+
+def _probe(params: LIFParameters, dt_ms: float) -> NDArray[np.float64]:
+    """Constant, jumping and noisy currents, and a sweep over nine orders of magnitude."""
+    steps = 500
+    return np.concatenate(
+        [
+            drives.held(drives.rates(params, dt_ms, 5), steps),
+            drives.held(drives.level(params, 3.7 * 10.0 ** np.arange(-3, 6)), steps),
+            drives.stepping(params, dt_ms, steps, 5),
+            drives.noise(params, dt_ms, steps, 5, coloured=False),
+        ],
+        axis=1,
+    )

@@ -1,7 +1,7 @@
 """Currents, spikes and V as files that a program in any language reads and writes.
 
-`external` runs such a program, `vectors` judges what it left beside stored currents; both read
-its answers here. ``docs/exchange-format.md`` is the specification.
+`adapters.program` runs such a program, `vectors` judges what it left beside stored currents; both
+read its answers here. ``docs/exchange-format.md`` is the specification.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FORMAT, VERSION = "bio_scnn exchange", 1
 
 
 def setup_table(setup: Setup, steps: int) -> dict[str, Any]:
-    """What ``setup.json`` holds: no nesting, so that a search for a key finds it.
+    """Content of ``setup.json``: no nesting, so that a search for a key finds it.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def refusal(directory: Path, prefixes: Sequence[str] = ("",)) -> str:
-    """What ``cannot.txt`` says, in one line; empty if there is none."""
+    """Reason of a refusal, from ``cannot.txt``, in one line; empty if there is none."""
     path = find(directory, "cannot.txt", prefixes)
     if path is None:
         return ""

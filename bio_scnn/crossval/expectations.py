@@ -1,4 +1,4 @@
-"""Which checks a declared difference from eq. 1 or eq. 2 fails, and why."""
+"""Failures of checks that follow from a declared difference from eq. 1 or eq. 2."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ _SURPLUS = (
 )
 _QUANTITATIVE = (*_SURPLUS, "first_spike", "reset_overshoot")
 _RANDOM = ("determinism", "state_reset", "batch_invariance", "permutation", "causality")
+_MEMBRANE = ("subthreshold_membrane",)
 
 
 @dataclass(frozen=True)
@@ -46,35 +47,56 @@ class Expectation:
     certain: bool
 
 
+@dataclass(frozen=True)
+class Difference:
+    """A declared difference from eq. 1 or eq. 2.
+
+    Attributes
+    ----------
+    reason : str
+        It in words.
+    may, must : tuple of str
+        Checks that it may, and must, fail.
+    """
+
+    reason: str
+    may: tuple[str, ...]
+    must: tuple[str, ...] = ()
+
+
+def declared_differences(claims: Capabilities) -> list[Difference]:
+    """Differences from eq. 1 and eq. 2 that are declared, in words and by the checks they fail."""
+    found = []
+    if claims.integrator == "adaptive":
+        reason = "declared: integrated with an adaptive step, to a tolerance"
+        found.append(Difference(reason, _QUANTITATIVE, _MEMBRANE))
+    elif claims.integrator != "exact":
+        reason = f"declared: {claims.integrator} instead of the exact exp(-dt/tau)"
+        found.append(Difference(reason, _UPDATE, _MEMBRANE))
+    if claims.reset == "subtract":
+        reason = "declared: V_th - V_reset is subtracted instead of a reset"
+        found.append(Difference(reason, _SURPLUS, ("reset_overshoot",)))
+    if not claims.fires_at_threshold:
+        reason = "declared: fires above the threshold only"
+        found.append(Difference(reason, (), ("threshold_equality",)))
+    if claims.drive == "events":
+        reason = "declared: driven by one event per step, not by a current"
+        also = ("subthreshold_membrane", "silence", "threshold_equality")
+        found.append(Difference(reason, (*_QUANTITATIVE, *also)))
+    if not claims.deterministic:
+        reason = "declared: not deterministic"
+        found.append(Difference(reason, (*_QUANTITATIVE, *_RANDOM[1:]), _RANDOM[:1]))
+    return found
+
+
 def expectations(adapter: Adapter) -> dict[str, Expectation]:
     """Announced failures by check: what follows from what is declared, and the adapter's own."""
     found: dict[str, Expectation] = {}
-
-    def announce(reason: str, may: tuple[str, ...], must: tuple[str, ...] = ()) -> None:
-        for check in may:
-            found.setdefault(check, Expectation(reason, False))
-        for check in must:
-            found[check] = Expectation(reason, True)
-
-    claims: Capabilities = adapter.capabilities
-    membrane = ("subthreshold_membrane",)
-    if claims.integrator not in ("exact", "adaptive"):
-        reason = f"declared: {claims.integrator} instead of the exact exp(-dt/tau)"
-        announce(reason, _UPDATE, membrane)
-    if claims.integrator == "adaptive":
-        reason = "declared: integrated with an adaptive step, to a tolerance"
-        announce(reason, _QUANTITATIVE, membrane)
-    if claims.reset == "subtract":
-        reason = "declared: V_th - V_reset is subtracted instead of a reset"
-        announce(reason, _SURPLUS, ("reset_overshoot",))
-    if not claims.fires_at_threshold:
-        announce("declared: fires above the threshold only", (), ("threshold_equality",))
-    if claims.drive == "events":
-        announce("declared: driven by one event per step, not by a current", (
-            *_QUANTITATIVE, "subthreshold_membrane", "silence", "threshold_equality",
-        ))  # fmt: skip
-    if not claims.deterministic:
-        announce("declared: not deterministic", (*_QUANTITATIVE, *_RANDOM[1:]), _RANDOM[:1])
+    for difference in declared_differences(adapter.capabilities):
+        for check in difference.may:
+            found.setdefault(check, Expectation(difference.reason, False))
+        for check in difference.must:
+            found[check] = Expectation(difference.reason, True)
     for check, reason in adapter.expected_failures.items():
         found[check] = Expectation(reason, True)
     return found

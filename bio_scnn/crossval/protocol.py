@@ -1,4 +1,4 @@
-"""What an implementation of the LIF neuron has to offer to be checked, and nothing more.
+"""Protocol of an implementation of the LIF neuron that is to be checked.
 
 An adapter builds a layer of uncoupled neurons, drives it with currents that are held over each
 time step, and says when it fired and, if it can, what V was. It declares what it claims to be, so
@@ -41,7 +41,7 @@ DTYPES = ("float64", "float32", "float16")
 
 
 def time_step(dt_ms: Any) -> float:
-    """A time step as a number, ms.
+    """Time step as a number, ms.
 
     Raises
     ------
@@ -52,6 +52,12 @@ def time_step(dt_ms: Any) -> float:
     if number <= 0:
         raise InputError(f"dt_ms (={number:g} ms) must be greater than 0 ms")
     return number
+
+
+def whole_steps(span_ms: float, dt_ms: float) -> int | None:
+    """Number of steps that a time makes on a grid; None if it is no whole number."""
+    steps = round(span_ms / dt_ms)
+    return steps if abs(span_ms / dt_ms - steps) <= 1e-6 else None
 
 
 class CannotRepresent(Exception):
@@ -88,7 +94,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an implementation claims; by default, a clock-driven neuron that obeys eq. 1 and 2.
+    """Claims of an implementation; by default, a clock-driven neuron that obeys eq. 1 and 2.
 
     Whatever is declared to differ from eq. 1 or eq. 2 turns the checks that must show it into
     expected failures. What is *not* as declared is an unexpected one.
@@ -177,7 +183,7 @@ class Adapter(ABC):
     params : LIFParameters
         Neuron that is checked; Table 1 unless the implementation has its own.
     cannot : tuple of str
-        What of eq. 1, eq. 2 and Table 1 it cannot represent, in words, for the report.
+        Parts of eq. 1, eq. 2 and Table 1 that it cannot represent, in words, for the report.
     expected_failures : mapping of str to str
         Checks that are known to fail, with reasons, beyond what `capabilities` declare.
     fixed_dt_ms : float or None, ms

@@ -1,4 +1,4 @@
-"""From what people have, or how they call it, to an adapter."""
+"""Adapters from what users have: an object, or the name of one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def as_adapter(
     dt_ms: float | None = None,
     capabilities: Capabilities | None = None,
 ) -> Adapter:
-    """An adapter around an implementation.
+    """Adapter around an implementation.
 
     Parameters
     ----------
@@ -85,6 +85,10 @@ def as_adapter(
     label = str(name or getattr(thing, "__name__", None) or type(thing).__name__)
     params = TABLE_1 if params is None else params
     dt_ms = time_step(0.1 if dt_ms is None else dt_ms)
+    if callable(thing) and not is_module(thing) and not _required_arguments(thing):
+        thing = _made(thing, label)
+    if isinstance(thing, Adapter):
+        return thing
     if is_module(thing):
         return ModuleAdapter(thing, label, params, dt_ms, capabilities)
     if not callable(thing):
@@ -94,16 +98,6 @@ def as_adapter(
             f"callable that gives one or maps currents to spikes{hint}"
         )
     arguments = _required_arguments(thing)
-    if not arguments:
-        made = _called(thing, label)
-        if isinstance(made, Adapter):
-            return made
-        if is_module(made):
-            return ModuleAdapter(made, label, params, dt_ms, capabilities)
-        raise InputError(
-            f"{label}() gave {kind(made)}; without arguments it must give an Adapter or a "
-            "torch.nn.Module"
-        )
     if len(arguments) == 1 and _wants_setup(arguments[0]):
         return FactoryAdapter(thing, label, params, capabilities)
     if len(arguments) == 1 and not isinstance(thing, type):
@@ -117,18 +111,25 @@ def as_adapter(
     )
 
 
-def _called(thing: Callable, label: str) -> Any:
+def _made(thing: Callable, label: str) -> Any:
+    """Adapter or module that a callable without arguments gives."""
     try:
-        return thing()
+        made = thing()
     except InputError:
         raise
     except (Exception, SystemExit) as error:  # an abstract class, a framework that is missing
         what = f"{type(error).__name__}: {error}".rstrip(": ")
         raise InputError(f"{label}() cannot be called ({what})") from error
+    if isinstance(made, Adapter) or is_module(made):
+        return made
+    raise InputError(
+        f"{label}() gave {kind(made)}; without arguments it must give an Adapter or a "
+        "torch.nn.Module"
+    )
 
 
 def resolve(name: str, dt_ms: float | None = None) -> Adapter:
-    """The implementation that a name means.
+    """Implementation that a name means.
 
     Parameters
     ----------
@@ -171,12 +172,12 @@ def resolve(name: str, dt_ms: float | None = None) -> Adapter:
 
 
 def nameless(name: str) -> bool:
-    """Whether it names a file and nothing in it."""
+    """True for the name of a file without an object in it."""
     return name.rstrip(":").endswith(".py")
 
 
 def _required_arguments(thing: Callable) -> list[inspect.Parameter]:
-    """Those without a default, and one for ``*args``."""
+    """Arguments of a callable without a default, and one for ``*args``."""
     try:
         given = inspect.signature(thing).parameters.values()
     except (ValueError, TypeError):  # some builtins have none

@@ -1,4 +1,4 @@
-"""What a validation leaves behind: one result per check, one report per implementation."""
+"""Results of a validation: one per check, and one report per implementation."""
 
 from __future__ import annotations
 
@@ -42,9 +42,11 @@ class CheckResult:
     observed, expected : str
         In words and numbers, with units.
     cause : str
-        The likely cause of a failure; empty if none is known.
+        The likely cause of a failure, in words; empty if none is known.
+    cause_code : str
+        The same as a code of `bio_scnn.crossval.causes`, which stays when words change.
     effect : str
-        What it does to a 150 Hz neuron.
+        What the failure does to a 150 Hz neuron.
     reason : str
         Why it was expected to fail or skipped, or what was raised.
     values : dict of str to float
@@ -57,6 +59,7 @@ class CheckResult:
     observed: str = ""
     expected: str = ""
     cause: str = ""
+    cause_code: str = ""
     effect: str = ""
     reason: str = ""
     values: dict[str, float] = field(default_factory=dict)
@@ -65,7 +68,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Portrait:
-    """The curves that are drawn of an implementation; lists, so that JSON can hold them.
+    """Curves that are drawn of an implementation.
 
     Attributes
     ----------
@@ -138,13 +141,13 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether it ran, at least one check applied, and nothing unexpected failed."""
+        """True if it ran, at least one check applied, and nothing unexpected failed."""
         ran = any(r.status != "skipped" for r in self.results)
         return not self.error and ran and not any(r.status in UNEXPECTED for r in self.results)
 
     @property
     def nothing(self) -> str:
-        """Why no check could be run; empty if one was."""
+        """Reason why no check could be run; empty if one was."""
         if self.error or any(r.status != "skipped" for r in self.results):
             return ""
         first = self.results[0].reason if self.results else "there are no results"
@@ -152,27 +155,40 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """The likely cause behind the unexpected failures as a whole; empty if none is known.
+        """Likely cause behind the unexpected failures as a whole; empty if none is known.
 
         A layer that is not deterministic, or couples its neurons, fails all else for that
         reason; what explains all spikes explains more than what one check could tell.
         """
-        causes = {r.check: r.cause for r in self.results if r.status == "failed" and r.cause}
+        return self._main_cause[0]
+
+    @property
+    def verdict_code(self) -> str:
+        """Likely cause behind the unexpected failures as a whole, as a code."""
+        return self._main_cause[1]
+
+    @property
+    def _main_cause(self) -> tuple[str, str]:
+        causes = {
+            r.check: (r.cause, r.cause_code)
+            for r in self.results
+            if r.status == "failed" and r.cause
+        }
         for check in _ROOTS:
             if check in causes:
                 return causes[check]
         found = list(causes.values())
-        return max(found, key=found.count, default="")
+        return max(found, key=found.count, default=("", ""))
 
     def count(self, status: Status) -> int:
         """Number of checks with a status."""
         return sum(result.status == status for result in self.results)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain tables that `json` can write."""
+        """Report as plain tables that `json` can write."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, table: dict[str, Any]) -> Report:
-        """The inverse of `to_json`."""
+        """Report from the tables of `to_json`."""
         return from_table(cls, table, "report")

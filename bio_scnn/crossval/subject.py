@@ -1,14 +1,16 @@
-"""An adapter as the checks see it: run on demand, its answers checked for form."""
+"""An implementation under test: run on demand, its answers checked for form."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from bio_scnn.crossval.causes import Cause
+from bio_scnn.crossval.expectations import Expectation, expectations
 from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, time_step
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.closed_form import current_for_rate
@@ -22,20 +24,23 @@ V_TOLERANCE = {"float64": 1e-9, "float32": 2e-5, "float16": 5e-2}
 TIME_TOLERANCE_MS = {"float64": 1e-6, "float32": 1e-3, "float16": 1.0}
 
 
+_T = TypeVar("_T")
+
+
 class Skip(Exception):
     """Raised by a check that has nothing to say about an implementation; the message says why."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found.
+    """Outcome of a check.
 
     Attributes
     ----------
     ok : bool
     observed, expected : str
         In words and numbers, with units.
-    cause : str
+    cause : Cause or None
         Likely cause of a failure, where this check alone can tell.
     values : dict of str to float
         Measured deviations by name, units in the name.
@@ -44,7 +49,7 @@ class Finding:
     ok: bool
     observed: str
     expected: str
-    cause: str = ""
+    cause: Cause | None = None
     values: dict[str, float] = field(default_factory=dict)
 
 
@@ -57,6 +62,8 @@ class Subject:
     dt_ms : float, ms
     params : LIFParameters, optional
         Instead of the adapter's own.
+    expected_failures : mapping of str to str, optional
+        Checks that are known to fail, with reasons, beyond those that the adapter announces.
 
     Attributes
     ----------
@@ -64,6 +71,8 @@ class Subject:
         Neuron under test; its t_ref_ms is 0 if no refractory period is declared.
     full : LIFParameters
         The same with its t_ref_ms.
+    expected : dict of str to Expectation
+        Announced failures by check.
 
     Raises
     ------
@@ -71,7 +80,13 @@ class Subject:
         If the adapter does not say what it is in the form of `Adapter`, or has another time step.
     """
 
-    def __init__(self, adapter: Adapter, dt_ms: float = 0.1, params: LIFParameters | None = None):
+    def __init__(
+        self,
+        adapter: Adapter,
+        dt_ms: float = 0.1,
+        params: LIFParameters | None = None,
+        expected_failures: Mapping[str, str] | None = None,
+    ):
         dt_ms = time_step(dt_ms)
         _check_form(adapter)
         _check_time_step(adapter, dt_ms)
@@ -85,11 +100,21 @@ class Subject:
         self.params = params
         self.dt_ms = dt_ms
         self.dtype = adapter.capabilities.dtypes[0]
-        self.shared: dict[str, Any] = {}  # what is worked out once and used by several checks
+        self.expected = expectations(adapter) | {
+            check: Expectation(reason, True) for check, reason in (expected_failures or {}).items()
+        }
+        self._known: dict[Callable[..., Any], Any] = {}
+
+    def once(self, work: Callable[[Subject], _T]) -> _T:
+        """Result of a function of this subject, worked out once for all checks that ask."""
+        if work not in self._known:
+            self._known[work] = work(self)
+        found: _T = self._known[work]
+        return found
 
     @property
     def claims(self) -> Capabilities:
-        """What the implementation declares."""
+        """Claims of the implementation."""
         return self.adapter.capabilities
 
     def setup(self, neurons: int, **changes: object) -> Setup:
@@ -121,30 +146,18 @@ class Subject:
         """Drive the layer that is built, and check the form of its answer."""
         # A copy: whatever writes to its input must not change what the oracles are given.
         trace = self.adapter.run(np.array(current, dtype=np.float64))
-        if not isinstance(trace, Trace):
-            raise InputError(f"{self.adapter.name}: run must return a Trace, not {_kind(trace)}")
-        steps, neurons = current.shape
-        if len(trace.spike_times_ms) != neurons:
-            raise InputError(
-                f"{self.adapter.name} returned spike trains of {len(trace.spike_times_ms)} "
-                f"neurons; it was given currents for {neurons}"
-            )
-        trains = tuple(np.asarray(train, dtype=np.float64) for train in trace.spike_times_ms)
-        for train in trains:
-            if train.ndim != 1 or not np.isfinite(train).all() or np.any(np.diff(train) < 0):
-                raise InputError(
-                    f"{self.adapter.name} returned a spike train that is not a list of finite, "
-                    "ascending times"
-                )
-        membrane = None if trace.membrane is None else np.asarray(trace.membrane)
-        if membrane is not None and membrane.dtype.kind not in "biuf":
-            raise InputError(f"{self.adapter.name} returned V of {membrane.dtype}, not of numbers")
-        if membrane is not None and membrane.shape != (steps, neurons):
-            raise InputError(
-                f"{self.adapter.name} returned V of shape {membrane.shape}; it must be (steps, "
-                f"neurons) = {(steps, neurons)}"
-            )
-        return Trace(trains, membrane)
+        return _checked(trace, self.adapter.name, current.shape)
+
+    def tolerance_ms(self, dt_ms: float | None = None) -> float:
+        """Error of a spike time or an interval, ms, that is put down to rounding."""
+        if self.claims.precise:
+            return TIME_TOLERANCE_MS[self.dtype]
+        return 1e-3 * (self.dt_ms if dt_ms is None else dt_ms)
+
+    def charging_ms(self, latency_ms: ArrayLike) -> NDArray[np.float64]:
+        """Time from V_reset to a spike, ms: the latency, or the whole steps that it takes."""
+        latency = np.asarray(latency_ms, dtype=np.float64)
+        return latency if self.claims.precise else self.dt_ms * np.ceil(latency / self.dt_ms)
 
     @property
     def target_rate_hz(self) -> float:
@@ -171,6 +184,35 @@ def _check_form(adapter: Adapter) -> None:
                 f"{adapter.name}: its {name} must be of the type {kind.__name__}, not "
                 f"{_kind(value)}"
             )
+
+
+def _checked(trace: Trace, name: str, shape: tuple[int, ...]) -> Trace:
+    """Trace as arrays, once it has the form of one for currents of a shape."""
+    if not isinstance(trace, Trace):
+        raise InputError(f"{name}: run must return a Trace, not {_kind(trace)}")
+    steps, neurons = shape
+    if len(trace.spike_times_ms) != neurons:
+        raise InputError(
+            f"{name} returned spike trains of {len(trace.spike_times_ms)} neurons; it was given "
+            f"currents for {neurons}"
+        )
+    trains = tuple(np.asarray(train, dtype=np.float64) for train in trace.spike_times_ms)
+    for train in trains:
+        if train.ndim != 1 or not np.isfinite(train).all() or np.any(np.diff(train) < 0):
+            raise InputError(
+                f"{name} returned a spike train that is not a list of finite, ascending times"
+            )
+    if trace.membrane is None:
+        return Trace(trains)
+    membrane = np.asarray(trace.membrane)
+    if membrane.dtype.kind not in "biuf":
+        raise InputError(f"{name} returned V of {membrane.dtype}, not of numbers")
+    if membrane.shape != (steps, neurons):
+        raise InputError(
+            f"{name} returned V of shape {membrane.shape}; it must be (steps, neurons) = "
+            f"{(steps, neurons)}"
+        )
+    return Trace(trains, membrane)
 
 
 def _check_time_step(adapter: Adapter, dt_ms: float) -> None:

@@ -1,4 +1,4 @@
-"""Run the checks on an implementation and say what was found."""
+"""Conformance suite: run the checks on an implementation and report what was found."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from bio_scnn.crossval import diagnosis
 from bio_scnn.crossval.checks import CHECKS
-from bio_scnn.crossval.expectations import Expectation, expectations
-from bio_scnn.crossval.oracles.grid import PERFECT
-from bio_scnn.crossval.protocol import Adapter, CannotRepresent
+from bio_scnn.crossval.diagnosis import Explanation, explain
+from bio_scnn.crossval.oracles.dialects import PERFECT
+from bio_scnn.crossval.protocol import Adapter, CannotRepresent, whole_steps
 from bio_scnn.crossval.report import portrait
 from bio_scnn.crossval.resolve import as_adapter
 from bio_scnn.crossval.results import UNEXPECTED, CheckResult, Report
-from bio_scnn.crossval.subject import Finding, Skip, Subject
+from bio_scnn.crossval.subject import Skip, Subject
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import LIFParameters
 
@@ -28,11 +27,11 @@ Listener = Callable[[str, Any], None]
 
 
 class ConformanceError(AssertionError):
-    """A check failed that was not expected to."""
+    """Error: a check failed that was not expected to."""
 
 
 class ConformanceWarning(UserWarning):
-    """The same, with ``on_fail="warn"``."""
+    """Warning that a check failed that was not expected to, with ``on_fail="warn"``."""
 
 
 def check_names() -> tuple[str, ...]:
@@ -41,7 +40,7 @@ def check_names() -> tuple[str, ...]:
 
 
 def describe(name: str) -> str:
-    """What a check states, in one sentence."""
+    """Statement of a check, in one sentence."""
     return (inspect.getdoc(CHECKS[name]) or "").split("\n\n")[0].replace("\n", " ")
 
 
@@ -105,7 +104,7 @@ def check_lif(
     for name in names:
         if on_event:
             on_event("start", name)
-        results.append(run_check(name, subject, expected_failures))
+        results.append(run_check(name, subject))
         if on_event:
             on_event("result", results[-1])
     report = replace(
@@ -131,7 +130,7 @@ def prepared(
     params: LIFParameters | None = None,
     expected_failures: Mapping[str, str] | None = None,
 ) -> Subject:
-    """A subject, once it is sure that it can be checked as asked.
+    """Subject that can be checked as asked.
 
     Raises
     ------
@@ -139,15 +138,15 @@ def prepared(
         If failures are announced for checks that there are not, or the refractory period of a
         clock-driven neuron does not fit the time step.
     """
-    subject = Subject(adapter, dt_ms, params)
     if not isinstance(expected_failures, Mapping | None):
         raise InputError(
             f"expected_failures (={expected_failures!r}) must be a mapping of checks to reasons"
         )
+    subject = Subject(adapter, dt_ms, params, expected_failures)
     for name in (*adapter.expected_failures, *(expected_failures or {})):
         _known(name)
-    steps = subject.params.t_ref_ms / subject.dt_ms
-    if not subject.claims.precise and abs(steps - round(steps)) > 1e-6:
+    on_grid = whole_steps(subject.params.t_ref_ms, subject.dt_ms) is not None
+    if not (subject.claims.precise or on_grid):
         raise InputError(
             f"t_ref_ms (={subject.params.t_ref_ms:g} ms) must be a whole multiple of dt_ms "
             f"(={subject.dt_ms:g} ms): on a time grid there is no other"
@@ -156,7 +155,7 @@ def prepared(
 
 
 def header(subject: Subject) -> Report:
-    """What is known about an implementation before the first check."""
+    """Report on an implementation before its first check: name, versions, claims, neuron."""
     adapter = subject.adapter
     # Without a docstring of its own it would have the one of `Adapter`.
     said = inspect.getdoc(type(adapter)) or ""
@@ -204,29 +203,26 @@ def _known(name: str) -> None:
         raise InputError(f"there is no check {name!r}; known are {', '.join(CHECKS)}")
 
 
-def run_check(
-    name: str, subject: Subject, expected_failures: Mapping[str, str] | None = None
-) -> CheckResult:
+def run_check(name: str, subject: Subject) -> CheckResult:
     """Run one check; whatever the implementation raises becomes part of the result."""
     began = time.monotonic()
-    expected = expectations(subject.adapter) | {
-        check: Expectation(reason, True) for check, reason in (expected_failures or {}).items()
-    }
-    announced = expected.get(name)
+    return replace(_outcome(name, subject), seconds=time.monotonic() - began)
+
+
+def _outcome(name: str, subject: Subject) -> CheckResult:
+    announced = subject.expected.get(name)
+    certain = announced is not None and announced.certain
+    why = "" if announced is None else announced.reason
     try:
         finding = CHECKS[name](subject)
     except (Skip, CannotRepresent) as skipped:
-        return CheckResult(name, "skipped", reason=str(skipped), seconds=time.monotonic() - began)
+        return CheckResult(name, "skipped", reason=str(skipped))
     except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
-        if isinstance(error, SystemExit):  # says nothing, as a rule
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            reason += f", raised in {frame.filename}:{frame.lineno} ({frame.name})"
-        result = CheckResult(name, "error", reason=reason)
+        raised = _raised(error)
         # Of a failure that is only possible, an exception is not the way to show.
-        if announced is not None and announced.certain:
-            result = replace(result, status="xfail", observed=reason, reason=announced.reason)
-        return replace(result, seconds=time.monotonic() - began)
+        if certain:
+            return CheckResult(name, "xfail", observed=raised, reason=why)
+        return CheckResult(name, "error", reason=raised)
     result = CheckResult(
         name,
         "passed",
@@ -234,17 +230,47 @@ def run_check(
         expected=finding.expected,
         values={k: float(v) for k, v in finding.values.items() if math.isfinite(v)},
     )
-    if not finding.ok:
-        result = replace(
-            result,
-            status="failed" if announced is None else "xfail",
-            cause=_cause(finding, subject),
-            effect=portrait.effect(subject),
-            reason="" if announced is None else announced.reason,
-        )
-    elif announced is not None and announced.certain:
-        result = replace(result, status="xpass", reason=announced.reason)
-    return replace(result, seconds=time.monotonic() - began)
+    if finding.ok:
+        return replace(result, status="xpass", reason=why) if certain else result
+    cause = finding.cause
+    if cause is None and (found := _explanation(subject)):
+        cause = found.cause
+    return replace(
+        result,
+        status="failed" if announced is None else "xfail",
+        cause=cause.text if cause else "",
+        cause_code=cause.code if cause else "",
+        effect=portrait.effect(subject),
+        reason=why,
+    )
+
+
+def _raised(error: BaseException) -> str:
+    """An exception in words."""
+    reason = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
+    if isinstance(error, SystemExit):  # says nothing, as a rule
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        reason += f", raised in {frame.filename}:{frame.lineno} ({frame.name})"
+    return reason
+
+
+def _explanation(subject: Subject) -> Explanation | None:
+    """Grid neuron that fires as a clock-driven implementation does; None if there is none."""
+    if subject.claims.precise:
+        return None
+    try:
+        return explain(subject)
+    except (Exception, SystemExit):  # whatever is raised, the checks have reported it
+        return None
+
+
+def behaves_like(subject: Subject) -> str:
+    """The simplest neuron on a grid with the same spikes, in words; empty if there is none."""
+    found = _explanation(subject)
+    if found is None:
+        return ""
+    difference = found.neuron.difference_from(PERFECT)
+    return difference.text if difference else "the on-grid oracle"
 
 
 def failure(name: str, results: Sequence[CheckResult]) -> str:
@@ -261,27 +287,3 @@ def _sentence(result: CheckResult) -> str:
     if result.cause:
         parts.append(f"likely cause: {result.cause}")
     return f"  {result.check}: {'; '.join(parts)}"
-
-
-def behaves_like(subject: Subject) -> str:
-    """The simplest neuron on a grid with the same spikes, in words; empty if there is none."""
-    if subject.claims.precise:
-        return ""
-    try:
-        found = diagnosis.explain(subject)
-    except (Exception, SystemExit):  # whatever is raised, the checks have reported it
-        return ""
-    if found is None:
-        return ""
-    return diagnosis.describe(found[0], PERFECT) or "the on-grid oracle"
-
-
-def _cause(finding: Finding, subject: Subject) -> str:
-    """What the check itself could tell, or else what explains all spikes."""
-    if finding.cause or subject.claims.precise:
-        return finding.cause
-    try:
-        found = diagnosis.explain(subject)
-    except (Exception, SystemExit):
-        return ""
-    return found[1] if found else ""

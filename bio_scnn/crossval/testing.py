@@ -1,4 +1,4 @@
-"""The checks as pytest tests: in a test module of yours, or straight from the command line.
+"""Checks as pytest tests: in a test module of yours, or straight from the command line.
 
 In a test module::
 
@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from bio_scnn.crossval.expectations import Expectation, expectations
 from bio_scnn.crossval.resolve import as_adapter, resolve
 from bio_scnn.crossval.results import UNEXPECTED
 from bio_scnn.crossval.subject import Subject
@@ -66,35 +65,25 @@ def _cases(
     adapter: Any, dt_ms: float, expected_failures: Mapping[str, str] | None
 ) -> Iterator[tuple[str, str, Callable[[], None], list[pytest.MarkDecorator]]]:
     subject = prepared(adapter, dt_ms, None, expected_failures)
-    announced = expectations(adapter) | {
-        name: Expectation(reason, True) for name, reason in (expected_failures or {}).items()
-    }
     for name in check_names():
-        expected = announced.get(name)
+        expected = subject.expected.get(name)
         marks = []
         if expected is not None and expected.certain:
             # Declared by whoever wrote the layer, with a reason. What may fail, but need not, is
             # marked when it has run.
             marks = [pytest.mark.xfail(reason=expected.reason)]  # the reason that was declared
-        yield adapter.name, name, _Check(name, subject, expected_failures, bool(marks)), marks
+        yield adapter.name, name, _Check(name, subject, bool(marks)), marks
 
 
 class _Check:
     """One check of one layer, to be called."""
 
-    def __init__(
-        self,
-        name: str,
-        subject: Subject,
-        expected_failures: Mapping[str, str] | None,
-        marked: bool,
-    ):
-        self.name, self.subject = name, subject
-        self.expected_failures, self.marked = expected_failures, marked
+    def __init__(self, name: str, subject: Subject, marked: bool):
+        self.name, self.subject, self.marked = name, subject, marked
 
     def __call__(self) -> None:
         __tracebackhide__ = True
-        result = run_check(self.name, self.subject, self.expected_failures)
+        result = run_check(self.name, self.subject)
         if result.status == "skipped":
             pytest.skip(result.reason)  # there is no such neuron to check
         if result.status == "xfail" and not self.marked:
@@ -123,7 +112,7 @@ class _Item(pytest.Item):
 
 
 def command_line_items(session: pytest.Session, names: Iterable[str], dt_ms: float) -> list[_Item]:
-    """The checks of the layers named with ``--check-lif``."""
+    """Test items of the layers named with ``--check-lif``."""
     items = []
     for given in names:
         for name, check_name, check, marks in _cases(resolve(given, dt_ms), dt_ms, None):

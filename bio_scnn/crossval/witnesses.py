@@ -1,4 +1,4 @@
-"""The reference before its witnesses: two simulators that also find spikes inside the steps.
+"""Witnesses of the reference: two simulators that also find spikes inside the steps.
 
 NEST's ``iaf_psc_delta_ps`` and Nengo's ``LIF`` were written by others, share no code with Brian2
 or with this project, and solve for crossings and releases too. `examine` gives the reference and
@@ -7,7 +7,6 @@ a witness the same currents and compares every spike.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.adapters import ENTRIES
 from bio_scnn.crossval.protocol import Setup
 from bio_scnn.neuron.closed_form import current_for_rate
+from bio_scnn.neuron.noise import ornstein_uhlenbeck
 from bio_scnn.neuron.parameters import NOISE_STD, TABLE_1, LIFParameters
 from bio_scnn.neuron.recording import Recording
 from bio_scnn.neuron.simulation import simulate
@@ -28,7 +28,7 @@ WITNESSES = ("nest-delta-ps", "nengo")
 
 @dataclass(frozen=True)
 class Testimony:
-    """How the spikes of a witness and of the reference compare under one kind of current.
+    """Comparison of the spikes of a witness and of the reference under one kind of current.
 
     Attributes
     ----------
@@ -76,14 +76,9 @@ def white(steps: int, neurons: int, dt_ms: float, rng: np.random.Generator) -> N
     return np.linspace(2, 15, neurons) + rng.normal(0, 6, (steps, neurons))
 
 
-def ornstein_uhlenbeck(
-    steps: int, neurons: int, dt_ms: float, rng: np.random.Generator
-) -> NDArray:
+def coloured(steps: int, neurons: int, dt_ms: float, rng: np.random.Generator) -> NDArray:
     """Stationary, standard deviation 3, correlation time of Table 1, the same means as `white`."""
-    keep = np.exp(-dt_ms / TABLE_1.tau_noise_ms)
-    renewed = rng.standard_normal((steps, neurons))
-    renewed[1:] *= np.sqrt(1 - keep**2)
-    x = np.array(list(itertools.accumulate(renewed, lambda before, new: keep * before + new)))
+    x = ornstein_uhlenbeck(steps, neurons, dt_ms, TABLE_1.tau_noise_ms, rng)
     return np.linspace(2, 15, neurons) + 3 * x
 
 
@@ -92,11 +87,11 @@ DRIVES: MappingProxyType[str, Callable[..., NDArray]] = MappingProxyType(
         "constant": constant,
         "steps": stepped,
         "white noise": white,
-        "Ornstein-Uhlenbeck noise": ornstein_uhlenbeck,
+        "Ornstein-Uhlenbeck noise": coloured,
         "the reference's own noise": constant,
     }
 )
-"""What the neurons are driven with; to the last, `simulate` adds ``noise_std``."""
+"""Currents that drive the neurons, by kind; to the last, `simulate` adds ``noise_std``."""
 
 
 def reference(
@@ -131,7 +126,7 @@ def examine(
     witness : str
         One of `WITNESSES`, or any adapter that is known by name.
     drive : str
-        What to call the currents.
+        Name of the currents.
     recording : Recording
         From `reference`.
     params : LIFParameters

@@ -18,15 +18,16 @@ from bio_scnn.crossval import (
     check_lif,
 )
 from bio_scnn.crossval.adapters import ENTRIES
-from bio_scnn.crossval.oracles.grid import GridNeuron
+from bio_scnn.crossval.oracles.dialects import GridNeuron
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.crossval.suite import prepared
 from bio_scnn.crossval.testing import parametrize_with_checks
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.closed_form import firing_rate
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+from bio_scnn.neuron.trace import mean_rate_hz
 
-SHORT = GridNeuron(refractory="refractory period is t_ref - dt")
+SHORT = GridNeuron(refractory="one-step-short")
 
 
 def long_refractory(t_ref_ms):
@@ -49,7 +50,7 @@ def test_the_target_rate_is_one_that_the_refractory_period_allows(t_ref_ms):
 def test_the_effect_is_that_on_the_neuron_under_test():
     """Not on the adapter's own, whose refractory period is shorter."""
     params = long_refractory(10.0)
-    wrong = Grid(GridNeuron(refractory="no refractory period"))
+    wrong = Grid(GridNeuron(refractory="none"))
     with pytest.raises(ConformanceError) as caught:
         check_lif(wrong, params=params, checks=["refractory_period", "fi_curve"])
     message = str(caught.value)
@@ -64,7 +65,7 @@ def test_the_effect_is_that_on_the_neuron_under_test():
 
 
 def test_the_effect_names_the_floor_without_a_refractory_period():
-    late = Grid(GridNeuron(refractory="no refractory period", late="test"), refractory="none")
+    late = Grid(GridNeuron(refractory="none", late="test"), refractory="none")
     with pytest.raises(ConformanceError) as caught:
         check_lif(late, checks=["first_spike"])
     floor = "(grid floor 175.44 Hz without a refractory period; 149.25 Hz with)"
@@ -205,6 +206,17 @@ def test_a_raster_counts_spikes(raster, words):
     assert [train.tolist() for train in several.spike_times_ms] == [[0.5, 1.0, 1.0], [1.0]]
 
 
+@pytest.mark.parametrize("spikes", [np.zeros(3), np.full((3, 2), np.nan)])
+def test_a_raster_of_the_wrong_form_is_refused(spikes):
+    with pytest.raises(InputError, match="the spike raster"):
+        Trace.from_raster(spikes, 0.1)
+
+
+def test_a_single_spike_has_no_interval_and_so_no_rate():
+    trace = Trace((np.empty(0), np.array([4.0]), np.array([4.0, 14.0, 24.0])))
+    assert mean_rate_hz(trace).tolist() == [0.0, 0.0, 100.0]
+
+
 def test_leaving_is_an_error_with_its_place():
     class Leaves(Grid):
         def run(self, current):
@@ -276,7 +288,7 @@ def test_an_exception_is_no_way_to_show_a_possible_failure():
                 raise ValueError("no")
             return super().run(current)
 
-    euler = Euler(GridNeuron(update="forward Euler"), integrator="forward Euler")
+    euler = Euler(GridNeuron(update="forward-euler"), integrator="forward Euler")
     mark = parametrize_with_checks([euler], dt_ms=1.0)
     assert isinstance(run_of(mark, "spiking_membrane"), pytest.xfail.Exception)
     euler.raises = True

@@ -1,7 +1,8 @@
 """A layer that is, or differs from, the on-grid oracle: what tests of the suite check."""
 
 from bio_scnn.crossval import Adapter, Capabilities, Trace
-from bio_scnn.crossval.oracles.grid import PERFECT, grid_trace
+from bio_scnn.crossval.oracles.dialects import PERFECT
+from bio_scnn.crossval.oracles.grid import grid_trace
 
 
 class Grid(Adapter):

@@ -1,10 +1,19 @@
-"""The checks, each a function of a `Subject` whose docstring gives the physics."""
+"""Checks of a LIF layer, each a function of a `Subject` whose docstring gives the physics."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from bio_scnn.crossval.checks import conduct, declared, drive, membrane, rates, spiking
+from bio_scnn.crossval.checks import (
+    conduct,
+    declared,
+    drive,
+    membrane,
+    rates,
+    refractory,
+    spiking,
+    transfer,
+)
 from bio_scnn.crossval.subject import Finding, Subject
 
 Check = Callable[[Subject], Finding]
@@ -18,19 +27,19 @@ CHECKS: dict[str, Check] = {
         rates.first_spike,
         membrane.subthreshold_membrane,
         membrane.spiking_membrane,
-        spiking.refractory_period,
+        refractory.refractory_period,
         spiking.reset_value,
         spiking.reset_overshoot,
-        spiking.reset_delay,
+        refractory.reset_delay,
         spiking.threshold_equality,
         spiking.silence,
         drive.step_currents,
         drive.frozen_noise,
         drive.coloured_noise,
         drive.own_noise,
-        rates.convergence,
-        rates.other_time_step,
-        rates.other_neuron,
+        transfer.convergence,
+        transfer.other_time_step,
+        transfer.other_neuron,
         conduct.single_precision,
         conduct.state_reset,
         conduct.batch_invariance,

@@ -1,11 +1,14 @@
-"""What any layer owes its users: the same answer again, neuron by neuron, and clean failure."""
+"""Conduct of a layer: the same answer again, neurons that stay apart, and clean failure."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.causes import Cause, cause
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import compare, noisy_alone
 from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, V_TOLERANCE, Finding, Skip, Subject
 from bio_scnn.neuron.trace import Trace
@@ -14,16 +17,15 @@ from bio_scnn.neuron.trace import Trace
 def _currents(subject: Subject, neurons: int, steps: int = 300) -> NDArray[np.float64]:
     """Constant and noisy currents in turn."""
     p, dt = subject.params, subject.dt_ms
-    current = probes.noise(p, dt, steps, neurons, coloured=True)
-    low, rheobase = p.V_reset / p.R, (p.V_th - p.V_reset) / p.R
-    constant = low + rheobase * np.linspace(2.2, 11.0, current[0, ::2].size)
+    current = drives.noise(p, dt, steps, neurons, coloured=True)
+    constant = drives.level(p, np.linspace(2.2, 11.0, current[0, ::2].size))
     constant[1::3] = constant[1]  # some fire together
-    current[:, ::2] = probes.off_tie(constant, dt, p)
+    current[:, ::2] = drives.off_tie(constant, dt, p)
     return current
 
 
 def _differs(subject: Subject, one: Trace, other: Trace) -> str:
-    """In words, how two traces that should agree do not; empty if they do.
+    """Difference between two traces that should agree, in words; empty if there is none.
 
     Vector instructions may round the last digits of V otherwise when arrays are laid out
     otherwise; spikes are compared with that in mind.
@@ -46,6 +48,11 @@ def _differs(subject: Subject, one: Trace, other: Trace) -> str:
     return ""
 
 
+def _alike(said: str, where: str, alike: str, why: Cause | None) -> Finding:
+    """Finding of a comparison of traces, from their difference in words."""
+    return Finding(not said, f"{where} {said}" if said else alike, alike, why if said else None)
+
+
 def _part(trace: Trace, neurons: list[int] | NDArray, steps: int | None = None) -> Trace:
     membrane = None if trace.membrane is None else trace.membrane[:steps, neurons]
     return Trace(tuple(trace.spike_times_ms[i] for i in neurons), membrane)
@@ -57,41 +64,36 @@ def determinism(subject: Subject) -> Finding:
     Once after another layer, once after itself, and once more after that other layer: what was
     built before must not matter, and nothing may be drawn that no seed controls.
     """
-    said, cause = _repetition(subject)
-    return Finding(not said, f"twice the same: {said}" if said else "the same", "the same", cause)
+    said, why = subject.once(_repetition)
+    return _alike(said, "twice the same:", "the same", why)
 
 
-def _repetition(subject: Subject) -> tuple[str, str]:
-    """How two equal runs differ, and why; empty if they do not. Worked out once."""
-    if "repetition" not in subject.shared:
-        current = _currents(subject, 8)
-        before = np.abs(current[:173]) * 1.5
-        before[:100] *= 1e5  # fires all the time, and so forgets what was before
-        runs = []
-        for _ in range(2):
-            subject.run(before)
-            runs += [subject.run(current, seed=3), subject.run(current, seed=3)]
-        random = _differs(subject, runs[0], runs[2])
-        said, cause = random or _differs(subject, runs[0], runs[1]), ""
-        if random:
-            cause = "not deterministic: it draws random numbers that no seed controls"
-        elif said:
-            cause = "state of an earlier layer is left: build does not start from V_reset"
-        subject.shared["repetition"] = said, cause
-    found: tuple[str, str] = subject.shared["repetition"]
-    return found
+def _repetition(subject: Subject) -> tuple[str, Cause | None]:
+    """Difference between two equal runs, in words, and its cause; empty if there is none."""
+    current = _currents(subject, 8)
+    before = np.abs(current[:173]) * 1.5
+    before[:100] *= 1e5  # fires all the time, and so forgets what was before
+    runs = []
+    for _ in range(2):
+        subject.run(before)
+        runs += [subject.run(current, seed=3), subject.run(current, seed=3)]
+    if random := _differs(subject, runs[0], runs[2]):
+        return random, cause("random.unseeded")
+    if said := _differs(subject, runs[0], runs[1]):
+        return said, cause("state.build")
+    return "", None
 
 
 def _must_repeat(subject: Subject) -> None:
     """Skip a check that compares two runs if two equal runs differ already."""
-    if _repetition(subject)[0]:
+    if subject.once(_repetition)[0]:
         raise Skip("two equal runs differ already: see determinism")
 
 
 def _must_not_be_noisy(subject: Subject) -> None:
     """Skip a check that compares neurons if each has noise of its own."""
     _must_repeat(subject)
-    if noisy_alone(subject):
+    if subject.once(noisy_alone):
         raise Skip("a neuron alone is noisy already: see spike_intervals")
 
 
@@ -109,15 +111,7 @@ def state_reset(subject: Subject) -> Finding:
     subject.run(before)
     subject.adapter.reset()
     said = _differs(subject, fresh, subject.trace(current))
-    return Finding(
-        not said,
-        f"after a reset, {said}" if said else "as new after a reset",
-        "as new after a reset",
-        "state leaks between runs: reset does not bring V, the refractory counter or the "
-        "generator back"
-        if said
-        else "",
-    )
+    return _alike(said, "after a reset,", "as new after a reset", cause("state.reset"))
 
 
 def batch_invariance(subject: Subject) -> Finding:
@@ -142,16 +136,16 @@ def batch_invariance(subject: Subject) -> Finding:
             one, other = np.diff(alone.spike_times_ms[0]), np.diff(layer.spike_times_ms[neuron])
             some = min(len(one), len(other))
             shifted.append(some > 0 and np.allclose(one[:some], other[:some], rtol=1e-9))
-    cause = "the result of a neuron depends on the batch: neurons are coupled"
+    why = cause("neurons.coupled")
     if moved and all(moved):
-        cause = "spikes are reported for the wrong neurons: their order is mixed up"
+        why = cause("neurons.mixed-up")
     elif shifted and all(shifted):
-        cause = "the initial V is random, or depends on the batch: intervals are right"
+        why = cause("start.random/batch")
     return Finding(
         not said,
         f"alone and in a layer of 300, {said}" if said else "the same alone and among 300",
         "the same",
-        cause if said else "",
+        why if said else None,
     )
 
 
@@ -173,16 +167,8 @@ def permutation(subject: Subject) -> Finding:
     one, other = subject.run(current), subject.run(current[:, order])
     said = _differs(subject, _part(one, order), other)
     right = compare(subject, one, current, subject.setup(300))
-    cause = ""
-    if said:
-        cause = "results depend on the position of a neuron: neurons are coupled or mixed up"
-    return Finding(
-        not said,
-        f"permuted, {said}" if said else "the same in another order",
-        "the same in another order",
-        cause,
-        {"wrong_neurons": right.wrong},
-    )
+    found = _alike(said, "permuted,", "the same in another order", cause("neurons.position"))
+    return replace(found, values={"wrong_neurons": right.wrong})
 
 
 def causality(subject: Subject) -> Finding:
@@ -202,12 +188,8 @@ def causality(subject: Subject) -> Finding:
     )
     short = Trace(tuple(t[t < cut] for t in shorter.spike_times_ms), shorter.membrane)
     said = _differs(subject, short, begun)
-    return Finding(
-        not said,
-        f"200 steps alone and as part of 300: {said}" if said else "the same",
-        "the same",
-        "the result depends on the length of the run" if said else "",
-    )
+    where = "200 steps alone and as part of 300:"
+    return _alike(said, where, "the same", cause("state.run-length"))
 
 
 def non_finite_input(subject: Subject) -> Finding:
@@ -235,7 +217,7 @@ def non_finite_input(subject: Subject) -> Finding:
         not said,
         said or (f"refused ({refused})" if refused else "the other neurons are untouched"),
         "refused, or the other neurons are untouched",
-        "non-finite input spreads to other neurons" if said else "",
+        cause("input.non-finite-spreads") if said else None,
     )
 
 
@@ -248,7 +230,7 @@ def single_precision(subject: Subject) -> Finding:
     if "float32" not in subject.claims.dtypes:
         raise Skip("it declares no float32")
     p, dt = subject.params, subject.dt_ms * 5
-    current = probes.held(probes.rates(p, dt, 6), round(2000 / dt))
+    current = drives.held(drives.rates(p, dt, 6), round(2000 / dt))
     trace = subject.run(current, dt_ms=dt, dtype="float32")
     setup = subject.setup(current.shape[1], dt_ms=dt, dtype="float32")
     found = compare(subject, trace, current, setup)

@@ -1,9 +1,9 @@
-"""Whether an implementation is what it says it is."""
+"""Comparison of an implementation with the neuron that it declares."""
 
 from __future__ import annotations
 
-from bio_scnn.crossval.diagnosis import asked, explain
-from bio_scnn.crossval.oracles.grid import PERFECT
+from bio_scnn.crossval.diagnosis import answers, explain
+from bio_scnn.crossval.oracles.dialects import PERFECT
 from bio_scnn.crossval.subject import Finding, Skip, Subject
 
 
@@ -18,9 +18,10 @@ def as_declared(subject: Subject) -> Finding:
         raise Skip("it is held to the exact neuron instead")
     found = explain(subject)
     if found is None:
-        if not asked(subject):
+        if not answers(subject):
             raise Skip("it cannot be built for the probes")
         return Finding(False, "no neuron on a grid that was tried fires alike", "as declared")
-    neuron, words = found
-    as_claimed = "the on-grid oracle" if neuron == PERFECT else "the neuron that it declares"
-    return Finding(not words, words or f"fires as {as_claimed}", "as declared", words)
+    if found.cause:
+        return Finding(False, found.cause.text, "as declared", found.cause)
+    as_claimed = "on-grid oracle" if found.neuron == PERFECT else "neuron that it declares"
+    return Finding(True, f"fires as the {as_claimed}", "as declared")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.causes import cause
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import compare, compare_exact
+from bio_scnn.crossval.protocol import whole_steps
 from bio_scnn.crossval.subject import Finding, Skip, Subject
 
 
@@ -18,7 +20,7 @@ def step_currents(subject: Subject) -> Finding:
     and over the grid for the others.
     """
     p, dt = subject.params, subject.dt_ms
-    return _driven(subject, probes.stepping(p, dt, probes.long_enough(p, dt), 24))
+    return _driven(subject, drives.stepping(p, dt, drives.long_enough(p, dt), 24))
 
 
 def frozen_noise(subject: Subject) -> Finding:
@@ -28,8 +30,8 @@ def frozen_noise(subject: Subject) -> Finding:
     reset. Anything that filters, delays or clips the input shows here.
     """
     p, dt = subject.params, subject.dt_ms
-    steps = probes.long_enough(p, dt)
-    return _driven(subject, probes.noise(p, dt, steps, 24, coloured=False))
+    steps = drives.long_enough(p, dt)
+    return _driven(subject, drives.noise(p, dt, steps, 24, coloured=False))
 
 
 def coloured_noise(subject: Subject) -> Finding:
@@ -39,8 +41,8 @@ def coloured_noise(subject: Subject) -> Finding:
     it does in a network.
     """
     p, dt = subject.params, subject.dt_ms
-    steps = probes.long_enough(p, dt)
-    return _driven(subject, probes.noise(p, dt, steps, 24, coloured=True))
+    steps = drives.long_enough(p, dt)
+    return _driven(subject, drives.noise(p, dt, steps, 24, coloured=True))
 
 
 def _driven(subject: Subject, current: NDArray[np.float64]) -> Finding:
@@ -48,18 +50,17 @@ def _driven(subject: Subject, current: NDArray[np.float64]) -> Finding:
     setup = subject.setup(current.shape[1])
     found = compare(subject, trace, current, setup)
     values = found.values()
+    oracle = "exact neuron"
     if not subject.claims.precise:
+        oracle = "on-grid oracle, in the same steps"
         against_exact = compare_exact(trace, current, setup)
         values["spike_count_error_against_exact"] = against_exact.spikes - against_exact.expected
-    oracle = "exact neuron" if subject.claims.precise else "on-grid oracle"
     if found.expected < found.neurons or found.neurons < 12:
         raise Skip("the oracle fires too little, or on ties, to compare with")
     return Finding(
         found.wrong == 0,
         found.observed,
-        f"the {found.expected} spikes of the {oracle}, in the same steps"
-        if not subject.claims.precise
-        else f"the {found.expected} spikes of the {oracle}",
+        f"the {found.expected} spikes of the {oracle}",
         values=values,
     )
 
@@ -76,15 +77,14 @@ def own_noise(subject: Subject) -> Finding:
     if not subject.claims.own_noise:
         raise Skip("it makes no noise of its own")
     p, neurons = subject.params, 4000
-    s = 0.05 * (p.V_th - p.V_reset) / p.R  # Table 1's 0.1
+    s = float(drives.level(p, 0.05) - drives.level(p, 0.0))  # Table 1's 0.1
     # The longest of these steps of which the refractory period is a whole number.
     dt = next(
         step
         for step in subject.dt_ms * np.array([10, 5, 2, 1])
-        if step == subject.dt_ms
-        or abs(p.t_ref_ms / step - round(p.t_ref_ms / step)) < 1e-9 <= p.t_ref_ms
+        if step == subject.dt_ms or whole_steps(p.t_ref_ms, step)
     )
-    mean = (p.V_reset + 0.3 * (p.V_th - p.V_reset)) / p.R
+    mean = float(drives.level(p, 0.3))
     steps = round(8 * p.tau_ms / dt)
     current = np.full((steps, neurons), mean)
     runs = [subject.run(current, dt_ms=dt, noise_std=s, seed=seed).membrane for seed in (1, 1, 2)]
@@ -98,18 +98,18 @@ def own_noise(subject: Subject) -> Finding:
     z_variance = float((last.var() / variance - 1) / np.sqrt(2 / neurons))
     same, differs = bool(np.array_equal(last, again)), bool(not np.array_equal(last, other))
     ok = abs(z_mean) < 5 and abs(z_variance) < 5 and same and differs
-    cause = ""
+    why = None
     if abs(z_variance) >= 5:
-        cause = f"noise variance is biased by {100 * (last.var() / variance - 1):+.0f} %"
+        why = cause("random.variance-biased", percent=100 * (last.var() / variance - 1))
     elif abs(z_mean) >= 5:
-        cause = "the mean of the noise is biased"
+        why = cause("random.mean-biased")
     elif not ok:
-        cause = "the seed is not honoured"
+        why = cause("random.seed-ignored")
     return Finding(
         ok,
         f"mean of V {z_mean:+.1f} and variance {z_variance:+.1f} standard errors off; the same "
         f"seed gives {'the same' if same else 'another'} V",
         "both within 5",
-        cause,
+        why,
         {"z_mean": z_mean, "z_variance": z_variance, "variance_ratio": last.var() / variance},
     )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.causes import Cause, both, cause
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import membrane_tolerance
-from bio_scnn.crossval.oracles.follow import _followed
-from bio_scnn.crossval.oracles.grid import UPDATES, raster_of, shaped_input
+from bio_scnn.crossval.oracles.dialects import UPDATES
+from bio_scnn.crossval.oracles.follow import follow
+from bio_scnn.crossval.oracles.grid import raster_of, shaped_input
 from bio_scnn.crossval.subject import Finding, Skip, Subject
 from bio_scnn.neuron.events import exact_trace
 from bio_scnn.neuron.parameters import LIFParameters
@@ -39,17 +43,15 @@ def subthreshold_membrane(subject: Subject) -> Finding:
         spread = float(np.std(V[200:, :4]) / np.std(right[200:, :4]) - 1)
     worst = float(error.max())
     ok = bool(worst <= tolerance)  # False for NaN
-    cause = "" if ok else _membrane_cause(V, current, dt, p, subject)
-    if not ok and not cause and abs(bias) < 0.02 and abs(spread) > 0.02:
-        cause = (
-            f"noise has a biased variance: V varies {1 + spread:.3g} times as much as it should"
-        )
+    why = None if ok else _membrane_cause(V, current, right, subject)
+    if not ok and not why and abs(bias) < 0.02 and abs(spread) > 0.02:
+        why = cause("input.variance-biased", times=1 + spread)
     rmse = float(np.sqrt(np.mean(error**2)))
     return Finding(
         ok,
         f"V off by up to {worst:.2g} (RMS {rmse:.2g}) of V_th - V_reset",
         f"at most {tolerance:.2g}",
-        cause,
+        why,
         {
             "membrane_max_error": worst,
             "membrane_rms_error": rmse,
@@ -66,10 +68,11 @@ def spiking_membrane(subject: Subject) -> Finding:
     V_reset for t_ref, then ``RI + (V_reset - RI) exp(-s/tau)``.
     """
     p, dt = subject.params, subject.dt_ms
-    current = probes.held(probes.rates(p, dt, 6), max(round(60 / dt), 40))
+    current = drives.held(drives.rates(p, dt, 6), max(round(60 / dt), 40))
     trace = subject.run(current)
     V = _membrane(trace)
     jump = p.V_th - p.V_reset
+    fired = raster_of(trace, len(current), dt, subject.claims.spike_label) > 0
     if subject.claims.precise:
         right = exact_trace(current, dt, p).membrane
         assert right is not None
@@ -79,7 +82,10 @@ def spiking_membrane(subject: Subject) -> Finding:
         after = (np.abs(V - p.V_th) < near) & (np.abs(right - p.V_reset) < near)
         clear = ~(before | after)
     else:
-        right, clear = _followed(subject, trace, current)
+        # Nothing but the spikes of the implementation restarts V.
+        right = follow(fired, current, dt, p, tolerance=np.inf).after
+        shows_reset = subject.claims.membrane == "after reset"
+        clear = np.ones(right.shape, bool) if shows_reset else ~fired
     if not any(len(train) > 1 for train in trace.spike_times_ms):
         return Finding(False, "no neuron fired twice", "each fires several times")
     tolerance = membrane_tolerance(subject.dtype, p, dt, right).max() / jump
@@ -88,18 +94,18 @@ def spiking_membrane(subject: Subject) -> Finding:
     worst = float(error.max())
     ok = bool(worst <= tolerance)
     step, neuron = np.unravel_index(int(np.nanargmax(error)), error.shape)
-    cause = ""
-    if not ok and not subject.claims.precise and subject.claims.membrane == "after reset":
-        at_spikes = raster_of(trace, len(current), dt, subject.claims.spike_label) > 0
-        if np.nanmax(np.where(at_spikes, 0, error)) <= tolerance:
-            cause = "V is shown before the reset where a neuron fires, not after it as declared"
+    why = None
+    else_right = np.nanmax(np.where(fired, 0, error)) <= tolerance
+    declared = not subject.claims.precise and subject.claims.membrane == "after reset"
+    if not ok and declared and else_right:
+        why = cause("membrane.shown-before-reset")
     return Finding(
         ok,
         f"V = {V[step, neuron]:.6g} at {(step + 1) * dt:g} ms; off by up to {worst:.2g} of "
         "V_th - V_reset",
         f"V = {right[step, neuron]:.6g}; at most {tolerance:.2g} off",
-        cause,
-        values={"membrane_max_error": worst},
+        why,
+        {"membrane_max_error": worst},
     )
 
 
@@ -110,64 +116,76 @@ def _membrane(trace: Trace) -> NDArray[np.float64]:
 
 
 def _membrane_cause(
-    V: NDArray, current: NDArray, dt: float, p: LIFParameters, subject: Subject
-) -> str:
+    V: NDArray, current: NDArray, right: NDArray, subject: Subject
+) -> Cause | None:
+    """Cause of a V that is not as it should be below the threshold, from V itself."""
+    p, dt = subject.params, subject.dt_ms
     if not np.isfinite(V).all():
-        return "V is not finite"
+        return cause("membrane.not-finite")
     jump = p.V_th - p.V_reset
     before = np.concatenate([np.full_like(V[:1], p.V_reset), V[:-1]])
     # Single precision: all digits of V that float64 has beyond it are zero, and the error is
     # that of rounding, not of a formula.
     for dtype, coarse in (("float16", 2e-2), ("float32", 1e-4)):
-        right = exact_trace(current, dt, p).membrane
-        if (
-            np.array_equal(V, V.astype(dtype))
-            and np.ptp(V) > 0
-            and np.abs(V - right).max() < coarse * jump
-        ):
-            return f"V is computed in {dtype}, not in {subject.dtype}"
+        rounded = np.array_equal(V, V.astype(dtype)) and np.ptp(V) > 0
+        if rounded and np.abs(V - right).max() < coarse * jump:
+            return cause(f"membrane.{dtype}", declared=subject.dtype)
+    fit = _Fit(V, before, current, dt, p)
     if V.min() >= 0 and before.min() >= 0 and (p.R * current).min() < 0 and (V == 0).any():
         moving = (V > 0) & (before > 0)
-        if moving.any() and _matches(V, before, current, moving, dt, p) == "exact":
-            return "V is clamped at 0 from below"
-    rising = np.ones(V.shape, bool)
-    if name := _matches(V, before, current, rising, dt, p):
-        return name if name != "exact" else ""
-    late = shaped_input(current, "delayed")
-    design = np.stack([a[1:].ravel() for a in (before, p.R * current, p.R * late)], axis=1)
-    (a, g, d), *_ = np.linalg.lstsq(design, V[1:].ravel(), rcond=None)
-    left_over = np.abs(design @ (a, g, d) - V[1:].ravel()).max() / jump
-    if left_over < 1e-4 and a < 1 + 1e-6:
+        if moving.any() and fit.update(moving) == ("exact", "held"):
+            return cause("bounds.zero/regression")
+    if found := fit.update(np.ones(V.shape, bool)):
+        name, kind = found
+        causes = [cause(f"input.{kind}/regression")] if kind != "held" else []
+        causes += [cause(f"update.{name}")] if name != "exact" else []
+        return both(causes) if causes else None
+    return fit.regression(jump)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """V, V of the step before, and the current, ``(steps, neurons)``, to find an update for."""
+
+    V: NDArray
+    before: NDArray
+    current: NDArray
+    dt: float
+    p: LIFParameters
+
+    def update(self, where: NDArray) -> tuple[str, str] | None:
+        """Update and input, as `GridNeuron` names them, that V follows; None if none does."""
+        scale = np.abs(self.V).max() + 1e-300
+        limit = 2e-6 * min(1.0, 10 * self.dt / self.p.tau_ms)
+        for kind in ("held", "rectified", "clipped"):
+            shaped = self.p.R * shaped_input(self.current, kind)
+            for name, update in UPDATES.items():
+                a, g = update(self.dt, self.p)
+                off = np.abs(a * self.before + g * shaped - self.V)[where].max() / scale
+                if off < limit:
+                    return name, kind
+        return None
+
+    def regression(self, jump: float) -> Cause | None:
+        """Cause from the regression of V on its last value, on RI, and on RI a step before."""
+        R, tau = self.p.R, self.p.tau_ms
+        late = shaped_input(self.current, "delayed")
+        columns = (self.before, R * self.current, R * late)
+        design = np.stack([column[1:].ravel() for column in columns], axis=1)
+        V = self.V[1:].ravel()
+        (a, g, d), *_ = np.linalg.lstsq(design, V, rcond=None)
+        left_over = np.abs(design @ (a, g, d) - V).max() / jump
+        if not (left_over < 1e-4 and a < 1 + 1e-6):
+            return None
         if abs(d) > 10 * abs(g):
-            return "the input acts one step late: V follows the current of the step before"
+            return cause("input.delayed/regression")
         if abs(d - g) < 0.1 * abs(g):
-            return "the input is averaged over two neighbouring steps"
+            return cause("input.averaged/regression")
         if a >= 1 - 1e-9:
-            return "no leak: V does not decay"
-        if 0 < a and max(abs(-dt / np.log(a) / p.tau_ms - 1), abs((g + d) / (1 - a) - 1)) > 1e-4:
-            return (
-                f"V relaxes with tau = {-dt / np.log(a):.4g} ms instead of {p.tau_ms:g} ms, "
-                f"towards {(g + d) / (1 - a):.4g} RI"
-            )
-    return ""
-
-
-def _matches(
-    V: NDArray, before: NDArray, current: NDArray, where: NDArray, dt: float, p: LIFParameters
-) -> str:
-    """Name of the update that V follows, or nothing."""
-    scale = np.abs(V).max() + 1e-300
-    for kind in ("held", "rectified", "clipped"):
-        shaped = p.R * shaped_input(current, kind)
-        for name, update in UPDATES.items():
-            a, g = update(dt, p)
-            off = np.abs(a * before + g * shaped - V)[where].max() / scale
-            if off < 2e-6 * min(1.0, 10 * dt / p.tau_ms):
-                if kind == "held":
-                    return name
-                words = {
-                    "rectified": "negative input is taken as 0",
-                    "clipped": "input is clipped",
-                }
-                return words[kind] if name == "exact" else f"{words[kind]}; {name}"
-    return ""
+            return cause("update.no-leak/regression")
+        if a <= 0:
+            return None
+        found_tau, gain = -self.dt / np.log(a), (g + d) / (1 - a)
+        if max(abs(found_tau / tau - 1), abs(gain - 1)) <= 1e-4:
+            return None
+        return cause("membrane.relaxes-otherwise", tau_ms=found_tau, right_ms=tau, gain=gain)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.grid import grid_trace, raster_of
 from bio_scnn.crossval.protocol import Setup
 from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, V_TOLERANCE, Subject
@@ -18,7 +18,7 @@ from bio_scnn.neuron.trace import Trace
 
 @dataclass(frozen=True)
 class Comparison:
-    """How the spikes of one run differ from the oracle's.
+    """Differences between the spikes of one run and the oracle's.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Comparison:
 
     @property
     def observed(self) -> str:
-        """The finding in words."""
+        """Finding in words."""
         instead = f" instead of {self.expected}" if self.spikes != self.expected else ""
         return (
             f"{self.wrong} of {self.neurons} neurons fire otherwise: {self.spikes} spikes"
@@ -46,7 +46,7 @@ class Comparison:
         )
 
     def values(self) -> dict[str, float]:
-        """The same as numbers."""
+        """Finding in numbers, units in the names."""
         return {
             "wrong_neurons": self.wrong,
             "compared_neurons": self.neurons,
@@ -58,7 +58,7 @@ class Comparison:
 def membrane_tolerance(
     dtype: str, params: LIFParameters, dt_ms: float, V: NDArray
 ) -> NDArray[np.float64]:
-    """How far off rounding may bring V, per neuron, for V of shape ``(steps, neurons)``.
+    """Error that rounding may bring into V, ``(neurons,)``, for V of shape ``(steps, neurons)``.
 
     Rounding is relative to the largest value that V, the threshold or the reset takes, and what a
     time constant's worth of steps leave behind may add up.
@@ -69,22 +69,20 @@ def membrane_tolerance(
 
 
 def noisy_alone(subject: Subject) -> bool:
-    """Whether a neuron alone, under a constant current, fires at intervals that vary.
+    """True for a neuron that, alone and under a constant current, fires at varying intervals.
 
     A clock may round one of them by a step; those of an adapting neuron go one way.
     """
-    if "noisy" not in subject.shared:
-        p, dt = subject.params, subject.dt_ms
-        current = probes.held(probes.rates(p, dt, 3)[1:2], round(500 / dt))
-        intervals = np.diff(subject.run(current).spike_times_ms[0])
-        turns = np.diff(intervals)
-        subject.shared["noisy"] = bool(
-            len(intervals) > 5
-            and np.ptp(intervals) > 1.5 * dt
-            and turns.max() > 0.5 * dt
-            and turns.min() < -0.5 * dt
-        )
-    return bool(subject.shared["noisy"])
+    p, dt = subject.params, subject.dt_ms
+    current = drives.held(drives.rates(p, dt, 3)[1:2], round(500 / dt))
+    intervals = np.diff(subject.run(current).spike_times_ms[0])
+    turns = np.diff(intervals)
+    return bool(
+        len(intervals) > 5
+        and np.ptp(intervals) > 1.5 * dt
+        and turns.max() > 0.5 * dt
+        and turns.min() < -0.5 * dt
+    )
 
 
 def compare(subject: Subject, trace: Trace, current: NDArray, setup: Setup) -> Comparison:
@@ -124,7 +122,7 @@ def compare_grid(trace: Trace, current: NDArray, setup: Setup, label: str) -> Co
     """Compare the steps of the spikes with the on-grid oracle's."""
     oracle = grid_trace(current, setup.dt_ms, setup.params)
     tie = membrane_tolerance(setup.dtype, setup.params, setup.dt_ms, oracle.before_reset)
-    clear = oracle.margin(setup.params.V_th) > tie
+    clear = oracle.clear(setup.params.V_th, tie)
     found = raster_of(trace, len(current), setup.dt_ms, label)[:, clear]
     right = oracle.raster[:, clear]
     worst = 0

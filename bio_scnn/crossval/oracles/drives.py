@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.neuron.closed_form import current_for_latency, current_for_rate, first_spike_ms
+from bio_scnn.neuron.noise import ornstein_uhlenbeck
 from bio_scnn.neuron.parameters import LIFParameters
 
 GOLDEN = (math.sqrt(5) - 1) / 2
@@ -17,6 +18,12 @@ GOLDEN = (math.sqrt(5) - 1) / 2
 def held(values: NDArray, steps: int) -> NDArray[np.float64]:
     """Constant currents ``(neurons,)`` as ``(steps, neurons)``."""
     return np.tile(np.asarray(values, dtype=np.float64), (steps, 1))
+
+
+def level(params: LIFParameters, share: ArrayLike) -> NDArray[np.float64]:
+    """Current whose RI is a share of the way from V_reset (0) to V_th (1, the rheobase)."""
+    way = (params.V_th - params.V_reset) * np.asarray(share, dtype=np.float64)
+    return np.asarray((params.V_reset + way) / params.R)
 
 
 def off_tie(current: NDArray, dt_ms: float, params: LIFParameters) -> NDArray[np.float64]:
@@ -42,17 +49,8 @@ def rates_hz(params: LIFParameters, lowest: float, number: int) -> NDArray[np.fl
 
 
 def long_enough(params: LIFParameters, dt_ms: float) -> int:
-    """Steps in which neurons driven by `noise` or `stepping` fire several times."""
+    """Number of steps in which neurons driven by `noise` or `stepping` fire several times."""
     return max(1000, round((2.5 * params.tau_ms + 20 * params.t_ref_ms) / dt_ms))
-
-
-def _unit_ou(steps: int, neurons: int, keep: float, rng: np.random.Generator) -> NDArray:
-    x = np.empty((steps, neurons))
-    x[0] = rng.standard_normal(neurons)
-    renew = math.sqrt(1 - keep**2)
-    for n in range(1, steps):
-        x[n] = keep * x[n - 1] + renew * rng.standard_normal(neurons)
-    return x
 
 
 def noise(
@@ -60,16 +58,16 @@ def noise(
 ) -> NDArray[np.float64]:
     """Frozen noise around a supra-threshold current, held over each step.
 
-    The means go from 1.2 to 4 times the rheobase, which with Table 1 fires at 14 to 80 Hz. White
-    noise has a standard deviation of 3 rheobases, coloured noise, an Ornstein-Uhlenbeck process
-    with ``params.tau_noise_ms``, of 1.
+    The means are `level` 1.2 to 4, which with Table 1 fires at 14 to 80 Hz. White noise has a
+    standard deviation of 3 levels, coloured noise, an Ornstein-Uhlenbeck process with
+    ``params.tau_noise_ms``, of 1.
     """
     rng = np.random.default_rng([7, int(coloured)])
-    keep = math.exp(-dt_ms / params.tau_noise_ms) if coloured else 0.0
-    rheobase = abs(params.V_th - params.V_reset) / params.R
-    mean = params.V_reset / params.R + rheobase * np.linspace(1.2, 4.0, neurons)
-    spread = rheobase * (1.0 if coloured else 3.0)
-    return mean + spread * _unit_ou(steps, neurons, keep, rng)
+    if coloured:
+        x = ornstein_uhlenbeck(steps, neurons, dt_ms, params.tau_noise_ms, rng)
+    else:
+        x = 3.0 * rng.standard_normal((steps, neurons))
+    return level(params, np.linspace(1.2, 4.0, neurons) + x)
 
 
 def stepping(params: LIFParameters, dt_ms: float, steps: int, neurons: int) -> NDArray[np.float64]:
@@ -79,18 +77,17 @@ def stepping(params: LIFParameters, dt_ms: float, steps: int, neurons: int) -> N
     inside one.
     """
     rng = np.random.default_rng(11)
-    rheobase = abs(params.V_th - params.V_reset) / params.R
     per_refractory = max(round(params.t_ref_ms / dt_ms), 4)
-    current = np.empty((steps, neurons))
+    levels = np.empty((steps, neurons))
     for neuron in range(neurons):
         lengths = 1 + rng.geometric(1 / per_refractory, size=steps)
         lengths[::3] *= 8
-        levels = rheobase * rng.uniform(-3, 14, size=steps)
-        current[:, neuron] = np.repeat(levels, lengths)[:steps]
-    return params.V_reset / params.R + current
+        held_levels = rng.uniform(-3, 14, size=steps)
+        levels[:, neuron] = np.repeat(held_levels, lengths)[:steps]
+    return level(params, levels)
 
 
-def rate_floor(current: NDArray, dt_ms: float, params: LIFParameters) -> NDArray[np.float64]:
+def rate_floor(current: ArrayLike, dt_ms: float, params: LIFParameters) -> NDArray[np.float64]:
     """Rate, Hz, of the perfect neuron on a grid: ``1/(t_ref + dt ceil(t_1/dt))``."""
     steps = np.ceil(first_spike_ms(np.asarray(current, dtype=np.float64), params) / dt_ms - 1e-9)
     return 1e3 / (params.t_ref_ms + dt_ms * steps)

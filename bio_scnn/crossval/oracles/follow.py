@@ -1,4 +1,4 @@
-"""A membrane trace followed step by step, each from where the last one ended."""
+"""Spikes on a grid followed one by one: the perfect neuron restarts at each of them."""
 
 from __future__ import annotations
 
@@ -8,42 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.oracles.grid import (
-    raster_of,
-)
-from bio_scnn.crossval.subject import Subject
 from bio_scnn.neuron.parameters import LIFParameters
-from bio_scnn.neuron.trace import Trace
 
 
 def rounding_scale(current: NDArray[np.float64], params: LIFParameters) -> NDArray[np.float64]:
-    """What rounding errors of V are proportional to: the size of V, and 1 % of ``|RI|``.
+    """Scale of the rounding errors of V, as ``current``: the size of V, and 1 % of ``|RI|``.
 
     On the way to the threshold they add up over up to tau/dt steps; those of RI do not, because
     the larger RI is, the fewer the steps are.
     """
     return max(abs(params.V_th), abs(params.V_reset)) + np.abs(params.R * current) / 100
-
-
-def _followed(
-    subject: Subject, trace: Trace, current: NDArray
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """V that the implementation's own spikes imply on its grid, and where it is to be compared."""
-    p, dt = subject.params, subject.dt_ms
-    raster = raster_of(trace, len(current), dt, subject.claims.spike_label) > 0
-    keep = np.exp(-dt / p.tau_ms)
-    hold = round(p.t_ref_ms / dt)
-    V = np.full(current.shape[1], p.V_reset)
-    left = np.zeros(V.shape, int)
-    right = np.empty(current.shape)
-    for n, fires in enumerate(raster):
-        V_inf = p.R * current[n]
-        V = np.where(left > 0, p.V_reset, V_inf + (V - V_inf) * keep)
-        V = np.where(fires, p.V_reset, V)
-        left = np.where(fires, hold, np.maximum(left - 1, 0))
-        right[n] = V
-    shows_reset = subject.claims.membrane == "after reset"
-    return right, np.ones(raster.shape, bool) if shows_reset else ~raster
 
 
 @dataclass(frozen=True, eq=False)

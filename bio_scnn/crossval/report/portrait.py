@@ -19,9 +19,7 @@ def effect(subject: Subject) -> str:
 
     It is worked out once; whatever the implementation raises becomes part of the text.
     """
-    if "effect" not in subject.shared:
-        subject.shared["effect"] = _effect(subject)
-    return str(subject.shared["effect"])
+    return subject.once(_effect)
 
 
 def _effect(subject: Subject) -> str:

@@ -13,15 +13,16 @@ from collections.abc import Callable
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bio_scnn.crossval import exchange
-from bio_scnn.crossval.oracles.grid import grid_trace
+from bio_scnn.crossval.oracles.grid import GridTrace, grid_trace
 from bio_scnn.crossval.protocol import Capabilities, Setup
 from bio_scnn.crossval.results import Report
-from bio_scnn.crossval.vectors.judge import Golden, judge, with_causes
+from bio_scnn.crossval.vectors.explain import with_causes
+from bio_scnn.crossval.vectors.judge import Golden, judge
 from bio_scnn.crossval.vectors.readme import (
     CONVENTIONS,
     TOLERANCES,
@@ -35,6 +36,10 @@ from bio_scnn.neuron.trace import Trace, mean_rate_hz
 from bio_scnn.runtime.config import from_table
 from bio_scnn.runtime.files import write_whole
 
+if TYPE_CHECKING:
+    from bio_scnn.crossval.vectors.cases import Case
+    from bio_scnn.neuron.recording import Recording
+
 FORMAT, VERSION = "bio_scnn test vectors", 1
 _GENERATORS = ("bio_scnn", "brian2", "numpy")
 
@@ -44,6 +49,7 @@ def export_vectors(
     *,
     params: LIFParameters = TABLE_1,
     progress: Callable[[float], None] | None = None,
+    engine: Callable[..., Recording] | None = None,
 ) -> Path:
     """Write test vectors that need no Python to be used; a README in the folder explains them.
 
@@ -55,6 +61,9 @@ def export_vectors(
         The neuron; some cases vary V_reset and t_ref.
     progress : callable, optional
         Called with the fraction done after each case.
+    engine : callable, optional
+        Simulation that has to agree with the event-driven solution, called as `simulate`, which
+        is the default.
 
     Returns
     -------
@@ -82,39 +91,57 @@ def export_vectors(
     files: dict[str, bytes] = {}
     table: dict[str, Any] = {}
     for number, case in enumerate(chosen, 1):
-        exact, agreed = exact_answer(case)
+        exact, agreed = exact_answer(case) if engine is None else exact_answer(case, engine)
         grid = grid_trace(case.current, case.dt_ms, case.params)
-        steps, neurons = case.current.shape
-        setup = Setup(case.params, neurons, case.dt_ms)
         nearest = nearest_to_threshold(case.current, case.dt_ms, case.params)
         table[case.name] = {
             "about": case.about,
             "dt_ms": case.dt_ms,
-            "steps": steps,
-            "neurons": neurons,
+            "steps": case.current.shape[0],
+            "neurons": case.current.shape[1],
             "spikes": sum(map(len, exact.spike_times_ms)),
             "grid_spikes": int(grid.raster.sum()),
             "nearest_to_threshold": float(nearest.min()),
             "exact_by": agreed,
             "params": asdict(case.params),
         }
-        contents = {
-            "setup.json": exchange.json_bytes(exchange.setup_table(setup, steps)),
-            "current.npy": exchange.npy_bytes(case.current),
-            "current.csv": exchange.matrix_csv(case.current),
-            "exact_spikes.npy": exchange.npy_bytes(_as_rows(exact)),
-            "exact_spikes.csv": exchange.spikes_csv(exact.spike_times_ms),
-            "exact_membrane.npy": exchange.npy_bytes(exact.membrane),  # type: ignore[arg-type] # never None here
-            "grid_spikes.npy": exchange.npy_bytes(grid.raster.astype(np.uint8)),
-            "grid_spikes.csv": _grid_csv(grid.raster, case.dt_ms),
-            "grid_membrane.npy": exchange.npy_bytes(grid.membrane),
-            "rates.csv": _rates_csv(exact, Trace.from_raster(grid.raster, case.dt_ms)),
-        }
-        files |= {f"{case.name}/{name}": data for name, data in contents.items()}
+        files |= {f"{case.name}/{k}": data for k, data in _contents(case, exact, grid).items()}
         if progress is not None:
             progress(number / (len(chosen) + 1))
     files["README.md"] = readme(params, table).encode()
-    manifest = {
+    for name, data in files.items():
+        write_whole(directory / name, data)
+    # Last, so that a manifest never speaks of files that are not there.
+    manifest = _manifest(params, table, files)
+    write_whole(directory / "manifest.json", exchange.json_bytes(manifest))
+    if progress is not None:
+        progress(1.0)
+    return directory
+
+
+def _contents(case: Case, exact: Trace, grid: GridTrace) -> dict[str, bytes]:
+    """Files of a case by name."""
+    steps, neurons = case.current.shape
+    setup = Setup(case.params, neurons, case.dt_ms)
+    assert exact.membrane is not None
+    return {
+        "setup.json": exchange.json_bytes(exchange.setup_table(setup, steps)),
+        "current.npy": exchange.npy_bytes(case.current),
+        "current.csv": exchange.matrix_csv(case.current),
+        "exact_spikes.npy": exchange.npy_bytes(_as_rows(exact)),
+        "exact_spikes.csv": exchange.spikes_csv(exact.spike_times_ms),
+        "exact_membrane.npy": exchange.npy_bytes(exact.membrane),
+        "grid_spikes.npy": exchange.npy_bytes(grid.raster.astype(np.uint8)),
+        "grid_spikes.csv": _grid_csv(grid.raster, case.dt_ms),
+        "grid_membrane.npy": exchange.npy_bytes(grid.membrane),
+        "rates.csv": _rates_csv(exact, Trace.from_raster(grid.raster, case.dt_ms)),
+    }
+
+
+def _manifest(
+    params: LIFParameters, table: dict[str, Any], files: dict[str, bytes]
+) -> dict[str, Any]:
+    return {
         "format": FORMAT,
         "version": VERSION,
         "generated_by": {
@@ -133,13 +160,6 @@ def export_vectors(
         "cases": table,
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     }
-    for name, data in files.items():
-        write_whole(directory / name, data)
-    # Last, so that a manifest never speaks of files that are not there.
-    write_whole(directory / "manifest.json", exchange.json_bytes(manifest))
-    if progress is not None:
-        progress(1.0)
-    return directory
 
 
 def check_vectors(directory: str | Path) -> Report:
@@ -182,13 +202,13 @@ def check_vectors(directory: str | Path) -> Report:
         capabilities=next((v.claims for v in judged if v.answered), claims),
         params=golden[0].params,
         dt_ms=golden[0].dt_ms,
-        results=with_causes(judged),
+        results=with_causes([v.result for v in judged], [v.answer for v in judged]),
         seconds=time.monotonic() - began,
     )
 
 
 def declared(folder: Path, otherwise: Capabilities) -> Capabilities:
-    """What the answers in a folder are said to be.
+    """Claims of the answers in a folder.
 
     Raises
     ------

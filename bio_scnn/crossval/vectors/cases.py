@@ -1,21 +1,22 @@
-"""The currents of the stored test vectors, and their exact answers from independent sources."""
+"""Cases of the stored test vectors: currents, and exact answers from independent sources."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.follow import rounding_scale
 from bio_scnn.crossval.oracles.grid import grid_trace
 from bio_scnn.crossval.vectors.readme import TOLERANCES
 from bio_scnn.errors import InputError
-from bio_scnn.neuron.closed_form import current_for_rate
+from bio_scnn.neuron.closed_form import current_for_latency, current_for_rate
 from bio_scnn.neuron.events import exact_trace
 from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.neuron.recording import Recording
 from bio_scnn.neuron.simulation import simulate
 from bio_scnn.neuron.trace import Trace
 
@@ -27,14 +28,14 @@ _CLEAR = 1.5 * TOLERANCES["membrane"]
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One set of currents.
+    """A set of currents to be answered.
 
     Attributes
     ----------
     name : str
         Of its folder.
     about : str
-        What it is there for, in a line.
+        Its purpose, in a line.
     params : LIFParameters
     dt_ms : float, ms
     current : (steps, neurons) float64 array, dimensionless
@@ -59,91 +60,103 @@ def cases(p: LIFParameters) -> Iterator[Case]:
     if coarse > p.tau_ms / 4:  # V would hardly be resolved
         coarse = fine
     short, long = 1000, 400
-    jump = p.V_th - p.V_reset
+    yield from _constant(p, (fine, short), (coarse, long))
+    for suffix, words, dt, steps in (
+        ("", "", fine, short),
+        ("_coarse", ", long steps", coarse, long),
+    ):
+        yield from _changing(p, dt, steps, suffix, words)
+    slow = _refractory(p, 5 * p.t_ref_ms)
+    yield _case(
+        "long_refractory", "five times t_ref; as above", slow, fine, *_mixed(slow, fine, short)
+    )
+    for name, share in (("reset_below", -0.5), ("reset_above", 0.4)):
+        other = replace(p, V_reset=p.V_reset + share * (p.V_th - p.V_reset))
+        about = f"V_reset = {other.V_reset:g}; as above"
+        yield _case(name, about, other, fine, *_mixed(other, fine, short))
 
-    def towards(levels: list[float]) -> NDArray:
-        """Currents that take V from V_reset to V_th this many times over."""
-        return (p.V_reset + jump * np.array(levels)) / p.R
 
-    def case(name: str, about: str, params: LIFParameters, dt: float, *parts: NDArray) -> Case:
-        current = np.round(np.concatenate(parts, axis=1) / _QUANTUM) * _QUANTUM
-        if name != "ties":
-            current = _without_ties(current, dt, params)
-        return Case(name, about, params, dt, current)
-
-    def mixed(q: LIFParameters, dt: float, steps: int) -> tuple[NDArray, ...]:
-        return (
-            probes.held(_band(q, [0.0, 0.37, 0.87]), steps),
-            probes.stepping(q, dt, steps, 3),
-            probes.noise(q, dt, steps, 3, coloured=False),
-        )
-
+def _constant(
+    p: LIFParameters, fine: tuple[float, int], coarse: tuple[float, int]
+) -> Iterator[Case]:
+    """Constant currents, on two grids of a time step and a number of steps."""
+    (dt, short), (coarse_dt, long) = fine, coarse
     band = _band(p, [0.0, 0.113, 0.23, 0.37, 0.51, 0.63, 0.87, 1.0])
-    yield case("constant", "constant currents across the band", p, fine, probes.held(band, short))
-    latency = fine * np.arange(40, 100, 10)
-    tied = (p.V_th + jump / np.expm1(latency / p.tau_ms)) / p.R
-    yield case(
+    yield _case("constant", "constant currents across the band", p, dt, drives.held(band, short))
+    tied = current_for_latency(dt * np.arange(40, 100, 10), p)
+    yield Case(
         "ties",
         "V reaches V_th at the end of a step, but for rounding: a step more or less is right",
         p,
-        fine,
-        probes.held(tied, short),
+        dt,
+        _quantised(drives.held(tied, short)),
     )
-    yield case("constant_coarse", "the same, long steps", p, coarse, probes.held(band, long))
-    yield case(
+    held = drives.held(band, long)
+    yield _case("constant_coarse", "the same, long steps", p, coarse_dt, held)
+    yield _case(
         "rheobase",
         "no, negative, sub-threshold and rheobase currents, and just above",
         p,
-        coarse,
-        probes.held(towards([0, -3, 0.9, 0.999, 1, 1.001, 1.01, 1.1]), long),
+        coarse_dt,
+        drives.held(drives.level(p, [0, -3, 0.9, 0.999, 1, 1.001, 1.01, 1.1]), long),
     )
-    yield case(
+    yield _case(
         "large_drive",
         "20 to 4000 times the rheobase: down to one step from reset to threshold",
         p,
-        fine,
-        probes.held(towards([20, 50, 100, 200, 400, 1000, 2000, 4000]), short // 2),
+        dt,
+        drives.held(drives.level(p, [20, 50, 100, 200, 400, 1000, 2000, 4000]), short // 2),
     )
-    for suffix, dt, steps in (("", fine, short), ("_coarse", coarse, long)):
-        words = ", long steps" if suffix else ""
-        yield case(
-            f"steps{suffix}",
-            f"currents that jump, inside refractory periods too{words}",
+
+
+def _changing(p: LIFParameters, dt: float, steps: int, suffix: str, words: str) -> Iterator[Case]:
+    """Currents that jump, and noise; and all kinds without a refractory period."""
+    free = _refractory(p, 0.0)
+    for name, about, q, parts in (
+        (
+            "steps",
+            "currents that jump, inside refractory periods too",
             p,
-            dt,
-            probes.stepping(p, dt, steps, 8),
-        )
-        yield case(
-            f"white_noise{suffix}",
-            f"frozen noise, independent from step to step{words}",
+            (drives.stepping(p, dt, steps, 8),),
+        ),
+        (
+            "white_noise",
+            "frozen noise, independent from step to step",
             p,
-            dt,
-            probes.noise(p, dt, steps, 8, coloured=False),
-        )
-        yield case(
-            f"ou_noise{suffix}",
-            f"frozen Ornstein-Uhlenbeck noise{words}",
+            (drives.noise(p, dt, steps, 8, coloured=False),),
+        ),
+        (
+            "ou_noise",
+            "frozen Ornstein-Uhlenbeck noise",
             p,
-            dt,
-            probes.noise(p, dt, steps, 8, coloured=True),
-        )
-        free = _refractory(p, 0.0)
-        yield case(
-            f"no_refractory{suffix}",
-            f"t_ref = 0; constant, jumping and noisy currents{words}",
+            (drives.noise(p, dt, steps, 8, coloured=True),),
+        ),
+        (
+            "no_refractory",
+            "t_ref = 0; constant, jumping and noisy currents",
             free,
-            dt,
-            *mixed(free, dt, steps),
-        )
-    slow = _refractory(p, 5 * p.t_ref_ms)
-    yield case(
-        "long_refractory", "five times t_ref; as above", slow, fine, *mixed(slow, fine, short)
+            _mixed(free, dt, steps),
+        ),
+    ):
+        yield _case(f"{name}{suffix}", f"{about}{words}", q, dt, *parts)
+
+
+def _mixed(p: LIFParameters, dt: float, steps: int) -> tuple[NDArray, ...]:
+    """Constant, jumping and noisy currents."""
+    return (
+        drives.held(_band(p, [0.0, 0.37, 0.87]), steps),
+        drives.stepping(p, dt, steps, 3),
+        drives.noise(p, dt, steps, 3, coloured=False),
     )
-    for name, share in (("reset_below", -0.5), ("reset_above", 0.4)):
-        other = replace(p, V_reset=p.V_reset + share * jump)
-        yield case(
-            name, f"V_reset = {other.V_reset:g}; as above", other, fine, *mixed(other, fine, short)
-        )
+
+
+def _case(name: str, about: str, p: LIFParameters, dt: float, *parts: NDArray) -> Case:
+    """Case from the currents of some of its neurons each, moved off ties."""
+    return Case(name, about, p, dt, _without_ties(_quantised(*parts), dt, p))
+
+
+def _quantised(*parts: NDArray) -> NDArray[np.float64]:
+    return np.asarray(np.round(np.concatenate(parts, axis=1) / _QUANTUM) * _QUANTUM)
 
 
 def _without_ties(
@@ -174,8 +187,16 @@ def nearest_to_threshold(
     return np.asarray(np.min(distance, axis=0))
 
 
-def exact_answer(case: Case) -> tuple[Trace, list[str]]:
+def exact_answer(
+    case: Case, engine: Callable[..., Recording] = simulate
+) -> tuple[Trace, list[str]]:
     """Exact spike times and V, once independent solutions agree on them.
+
+    Parameters
+    ----------
+    case : Case
+    engine : callable
+        The independent simulation, called as `simulate`.
 
     Returns
     -------
@@ -198,7 +219,7 @@ def exact_answer(case: Case) -> tuple[Trace, list[str]]:
     if p.t_ref_ms >= dt:  # otherwise the time-driven engine cannot have it
         agreed.append("Brian2, exact mode")
         steps, neurons = case.current.shape
-        run = simulate(
+        run = engine(
             case.current,
             p,
             duration_ms=steps * dt,
@@ -219,7 +240,7 @@ def exact_answer(case: Case) -> tuple[Trace, list[str]]:
 
 
 def replay_error(current: NDArray, dt_ms: float, params: LIFParameters, trace: Trace) -> float:
-    """How far V is from V_th at the spikes of a trace, or above it between them.
+    """Error of V at the spikes of a trace: its distance from V_th there, or above it between.
 
     Notes
     -----
@@ -265,7 +286,7 @@ def _band(p: LIFParameters, places: list[float]) -> NDArray[np.float64]:
 
 
 def _refractory(p: LIFParameters, t_ref_ms: float) -> LIFParameters:
-    """Another refractory period, and rates that it allows."""
+    """Neuron with another refractory period, and rates that it allows."""
     limit = 1e3 / t_ref_ms if t_ref_ms else np.inf
     highest = min(p.rate_max_hz, 0.75 * limit)
     lowest = min(p.rate_min_hz, highest / 2)

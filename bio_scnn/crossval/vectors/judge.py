@@ -1,4 +1,4 @@
-"""The answer to one case of the test vectors: read, scored, and put into words."""
+"""Judgement of the answers to test vectors: read, scored, and put into words."""
 
 from __future__ import annotations
 
@@ -10,24 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval import exchange
-from bio_scnn.crossval.oracles import drives as probes
+from bio_scnn.crossval.causes import cause
+from bio_scnn.crossval.diagnosis import Answer
+from bio_scnn.crossval.expectations import declared_differences
 from bio_scnn.crossval.oracles.follow import follow, rounding_scale
-from bio_scnn.crossval.oracles.grid import (
-    PERFECT,
-    REFRACTORY,
-    GridNeuron,
-    crossing_steps,
-    grid_trace,
-    raster_of,
-)
+from bio_scnn.crossval.oracles.grid import crossing_steps, raster_of
 from bio_scnn.crossval.protocol import Capabilities
 from bio_scnn.crossval.results import CheckResult, Status
+from bio_scnn.crossval.vectors.explain import with_cause
 from bio_scnn.crossval.vectors.readme import TOLERANCES
-from bio_scnn.crossval.vectors.scores import Sample, likely_cause, match
+from bio_scnn.crossval.vectors.scores import match
 from bio_scnn.errors import InputError
-from bio_scnn.neuron.closed_form import current_for_rate
 from bio_scnn.neuron.parameters import LIFParameters
-from bio_scnn.neuron.trace import Trace, mean_rate_hz
+from bio_scnn.neuron.trace import Trace
 
 PREFIXES = ("answer_", "")
 _SCALE = "which is V_th + |RI|/100"
@@ -35,7 +30,7 @@ _SCALE = "which is V_th + |RI|/100"
 
 @dataclass(frozen=True, eq=False)
 class Golden:
-    """A case as it is stored.
+    """A case of the test vectors, as it is stored.
 
     Attributes
     ----------
@@ -60,7 +55,7 @@ class Golden:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What became of a case.
+    """Verdict on the answer to a case.
 
     Attributes
     ----------
@@ -68,14 +63,14 @@ class Verdict:
     claims : Capabilities
     answered : bool
         Whether there was an answer, good or bad.
-    sample : Sample or None
-        The answer, if it is on the grid and can be read.
+    answer : Answer or None
+        If it is on the grid and can be read.
     """
 
     result: CheckResult
     claims: Capabilities
     answered: bool
-    sample: Sample | None = None
+    answer: Answer | None = None
 
 
 def judge(case: Golden, claims: Capabilities) -> Verdict:
@@ -88,7 +83,7 @@ def judge(case: Golden, claims: Capabilities) -> Verdict:
         What the implementation is said to be.
     """
     began = time.monotonic()
-    sample = None
+    answer = None
     answered = True
     try:
         spikes = exchange.find(case.folder, "spikes", PREFIXES)
@@ -112,47 +107,23 @@ def judge(case: Golden, claims: Capabilities) -> Verdict:
                 result = _precise(case, trace, V)
             else:
                 raster = _raster(case, trace, claims)
-                sample = Sample(case.current, case.dt_ms, case.params, raster)
+                answer = _answer(case, raster)
                 result = _on_grid(case, raster, V, claims)
     except InputError as error:
         result = CheckResult(case.name, "error", reason=f"{case.name}: {error}")
     result = replace(result, seconds=time.monotonic() - began)
-    return Verdict(_as_declared(result, claims), claims, answered, sample)
+    return Verdict(_as_declared(result, claims), claims, answered, answer)
 
 
-def with_causes(verdicts: list[Verdict]) -> tuple[CheckResult, ...]:
-    """The results; a failure on the grid gets the cause that explains every answer there."""
-    failed = [v for v in verdicts if v.result.status in ("failed", "xfail") and v.sample]
-    found = None
-    if any(not v.result.cause for v in failed):
-        # What failed first: it rules out most causes at once.
-        others = [v for v in verdicts if v.sample and v not in failed]
-        samples = [v.sample for v in [*failed, *others] if v.sample]
-        found = likely_cause(samples, TOLERANCES["membrane"])
-    return tuple(
-        _explained(v.result, v.sample, *found)
-        if found and v.sample and v in failed and not v.result.cause
-        else v.result
-        for v in verdicts
+def _answer(case: Golden, raster: NDArray[np.bool_]) -> Answer:
+    tolerance = TOLERANCES["membrane"] * rounding_scale(case.current, case.params)
+    return Answer(
+        case.current,
+        case.dt_ms,
+        case.params,
+        raster,
+        near=lambda found: tolerance[: len(found.raster)],
     )
-
-
-def _explained(result: CheckResult, sample: Sample, neuron: GridNeuron, words: str) -> CheckResult:
-    """A failure with its cause, and what that does to a rate."""
-    p, dt = sample.params, sample.dt_ms
-    hold = REFRACTORY[neuron.refractory](dt, p) * dt
-    if neuron.refractory:
-        words += f" ({hold:g} ms instead of {p.t_ref_ms:g} ms)"
-    effect = ""
-    if neuron != PERFECT:
-        wanted = (p.rate_min_hz + p.rate_max_hz) / 2
-        current = probes.held(np.atleast_1d(current_for_rate(wanted, p)), 3000)
-        rate, floor = (
-            mean_rate_hz(Trace.from_raster(grid_trace(current, dt, p, kind).raster, dt))[0]
-            for kind in (neuron, PERFECT)
-        )
-        effect = f"a {wanted:.4g} Hz neuron fires at {rate:.4g} Hz (at best {floor:.4g} Hz)"
-    return replace(result, cause=words, effect=effect)
 
 
 def _raster(case: Golden, trace: Trace, claims: Capabilities) -> NDArray[np.bool_]:
@@ -198,7 +169,7 @@ def _on_grid(
         "isi_error_steps": float(abs(late)),
     }
     ok = not (found.missed or found.extra or late)
-    cause = ""
+    why = None
     if V is not None:
         either = {"after reset": found.after, "before reset": found.before}
         shown = claims.membrane if claims.membrane in either else "after reset"
@@ -212,14 +183,14 @@ def _on_grid(
         values |= {"membrane_error": off[shown]} if np.isfinite(off[shown]) else {}
         other = next(name for name in either if name != shown)
         if not np.isfinite(V).all():
-            cause = "V contains NaN or infinity"
+            why = cause("membrane.not-finite/recorded")
         elif ok and not V_ok and off[other] <= TOLERANCES["membrane"]:
-            cause = f'V is given {other}: declare {{"membrane": "{other}"}} in answer.json'
+            why = cause(f"membrane.shown-{other.replace(' ', '-')}/recorded")
         elif ok and not V_ok:
-            cause = "V at the ends of the steps is another, though the spikes are right"
+            why = cause("membrane.wrong-at-steps")
         ok = ok and V_ok
     status: Status = "passed" if ok else "failed"
-    return CheckResult(case.name, status, observed, expected, cause, values=values)
+    return with_cause(CheckResult(case.name, status, observed, expected, values=values), why)
 
 
 def _signed(steps: int, dt_ms: float) -> str:
@@ -245,15 +216,17 @@ def _precise(case: Golden, trace: Trace, V: NDArray | None) -> CheckResult:
         "time_error_ms": found.error_ms,
     }
     ok = not (found.missed or found.extra) and found.error_ms <= limit
-    cause = ""
+    why = None
     position = times / case.dt_ms
     if not ok and times.size > 1 and np.all(np.abs(position - np.round(position)) < 1e-3):
-        cause = 'every spike lies on the time grid: do not declare {"precise": true}'
+        why = cause("clock.on-grid")
     elif not ok and found.longer_ms is not None:
-        cause = (
-            f"every interval is {abs(found.longer_ms):.6g} ms too "
-            f"{'long' if found.longer_ms > 0 else 'short'}: the refractory period acts as "
-            f"{case.params.t_ref_ms + found.longer_ms:.6g} ms, not {case.params.t_ref_ms:g} ms"
+        why = cause(
+            "refractory.acts-as",
+            off_ms=abs(found.longer_ms),
+            way="long" if found.longer_ms > 0 else "short",
+            acts_ms=case.params.t_ref_ms + found.longer_ms,
+            t_ref_ms=case.params.t_ref_ms,
         )
     if V is not None and case.exact.membrane is not None:
         error = np.abs(V - case.exact.membrane) / rounding_scale(case.current, case.params)
@@ -268,19 +241,13 @@ def _precise(case: Golden, trace: Trace, V: NDArray | None) -> CheckResult:
         values |= {"membrane_error": off} if np.isfinite(off) else {}
         ok = ok and off <= TOLERANCES["membrane"]
     status: Status = "passed" if ok else "failed"
-    return CheckResult(case.name, status, observed, expected, cause, values=values)
+    return with_cause(CheckResult(case.name, status, observed, expected, values=values), why)
 
 
 def _as_declared(result: CheckResult, claims: Capabilities) -> CheckResult:
     """A failure that what is declared brings about is an expected one."""
-    announced = {
-        f"declared: {claims.integrator} instead of the exact exp(-dt/tau)": claims.integrator
-        != "exact",
-        "declared: V_th - V_reset is subtracted instead of a reset": claims.reset == "subtract",
-        "declared: driven by one event per step, not by a current": claims.drive == "events",
-        "declared: not deterministic": not claims.deterministic,
-    }
-    reasons = [reason for reason, holds in announced.items() if holds]
+    # What shows in one check only does not show here.
+    reasons = [d.reason for d in declared_differences(claims) if d.may]
     if result.status != "failed" or not reasons:
         return result
     return replace(result, status="xfail", reason="; ".join(reasons))

@@ -1,4 +1,4 @@
-"""What the test vectors say of themselves: units, conventions, tolerances, and a README."""
+"""Units, conventions and tolerances of the test vectors, and the README that states them."""
 
 from __future__ import annotations
 

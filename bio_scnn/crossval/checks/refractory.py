@@ -1,0 +1,150 @@
+"""Refractory period: how long V is held after a spike, and that nothing is added to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from bio_scnn.crossval.causes import Cause, cause
+from bio_scnn.crossval.oracles import drives
+from bio_scnn.crossval.oracles.grid import crossing_steps
+from bio_scnn.crossval.protocol import CannotRepresent
+from bio_scnn.crossval.subject import Finding, Skip, Subject, varied
+from bio_scnn.neuron.closed_form import current_for_latency
+from bio_scnn.neuron.parameters import LIFParameters
+
+
+def refractory_period(subject: Subject) -> Finding:
+    """After a spike V is held for t_ref, neither a step less nor a step more.
+
+    The refractory period that acts is the inter-spike interval less the time that V takes from
+    V_reset to the threshold, measured at t_ref/dt = 1, 2, 5, 10 and 50 and dt = 0.1, 0.3 and
+    1 ms. Periods of 0.5 and 2.5 steps are measured as well; where whole steps are declared they
+    have to be rounded, and how is only reported.
+    """
+    if subject.claims.refractory == "none":
+        raise Skip("it declares that it has no refractory period")
+    p = subject.params
+    wrong: list[tuple[float, float, float]] = []  # dt, t_ref, and what acts, ms
+    values: dict[str, float] = {}
+    measured = 0
+    for dt in dict.fromkeys((0.1, 0.3, 1.0, subject.dt_ms)):
+        for ratio in (1, 2, 5, 10, 50, 0.5, 2.5):
+            t_ref = round(ratio * dt, 9)
+            try:
+                acts = _effective_t_ref(subject, varied(p, t_ref_ms=t_ref), dt)
+            except CannotRepresent:
+                continue
+            on_grid = subject.claims.refractory == "steps" or not subject.claims.precise
+            if ratio != int(ratio) and on_grid:
+                values[f"t_ref_{ratio:g}_steps_acts_as_steps_at_dt_{dt:g}"] = acts / dt
+                continue
+            measured += 1
+            if not abs(acts - t_ref) <= subject.tolerance_ms(dt):
+                wrong.append((dt, t_ref, acts))
+    if not measured:  # one neuron only: measure what it has
+        acts = _effective_t_ref(subject, p, subject.dt_ms)
+        if not abs(acts - p.t_ref_ms) <= subject.tolerance_ms():
+            wrong.append((subject.dt_ms, p.t_ref_ms, acts))
+    finite = [acts - t_ref for _, t_ref, acts in wrong if np.isfinite(acts)]
+    values["t_ref_error_ms"] = max(map(abs, finite), default=0.0)
+    if not wrong:
+        return Finding(True, f"as set in all {max(measured, 1)} cases", "t_ref", values=values)
+    dt, t_ref, acts = min(wrong, key=lambda w: (abs(w[0] - subject.dt_ms), abs(w[1] - p.t_ref_ms)))
+    # A wrong constant of the membrane changes long latencies by more steps than short ones.
+    try:
+        slow = _effective_t_ref(subject, varied(p, t_ref_ms=t_ref), dt, needed=61)
+    except CannotRepresent:
+        slow = acts
+    membrane = abs(slow - acts) > 0.5 * dt
+    seen = f"{acts:.3f} ms ({(acts - t_ref) / dt:+.3g} dt)" if np.isfinite(acts) else "no interval"
+    return Finding(
+        False,
+        f"{seen} for t_ref = {t_ref:g} ms at dt = {dt:g} ms; wrong in {len(wrong)} of "
+        f"{max(measured, 1)} cases" + ("; not so at another current" if membrane else ""),
+        f"{t_ref:.3f} ms",
+        None if membrane else _refractory_cause(wrong, measured),
+        values,
+    )
+
+
+def _effective_t_ref(
+    subject: Subject, params: LIFParameters, dt: float, needed: int = 13
+) -> float:
+    """ISI less the steps that V needs from V_reset, ms; NaN if it does not fire twice."""
+    current = current_for_latency(dt * np.array([needed - 1 + drives.GOLDEN]), params)
+    steps = round(3 * (needed + params.t_ref_ms / dt)) + 16
+    trace = subject.run(drives.held(current, steps), params=params, dt_ms=dt)
+    train = trace.spike_times_ms[0]
+    if len(train) < 2:
+        return np.nan
+    latency = needed - 1 + drives.GOLDEN if subject.claims.precise else needed
+    return float(train[1] - train[0] - latency * dt)
+
+
+def _refractory_cause(wrong: list[tuple[float, float, float]], measured: int) -> Cause | None:
+    """Cause of refractory periods that act otherwise, from dt, t_ref and what acts, all in ms."""
+    if not all(np.isfinite(acts) for *_, acts in wrong):
+        return None
+    everywhere, mostly = len(wrong) >= measured, len(wrong) > measured / 2
+    off = {round((acts - t_ref) / dt, 2) for dt, t_ref, acts in wrong}
+
+    def acts_as(steps: Callable[[float, float], float]) -> bool:
+        """Every period acts as a number of steps, given dt and t_ref."""
+        return all(abs(acts - steps(dt, t_ref) * dt) < 1e-3 * dt for dt, t_ref, acts in wrong)
+
+    if everywhere and acts_as(lambda dt, t_ref: 0):
+        one_step = all(abs(t_ref - dt) < 1e-6 for dt, t_ref, _ in wrong)
+        return cause("refractory.one-step-short" if one_step else "refractory.none/measured")
+    if everywhere and len(off) == 1:
+        (steps,) = off
+        if abs(steps) == 1:
+            return cause(f"refractory.one-step-{'short' if steps < 0 else 'long'}/measured")
+        return cause("refractory.steps-off", steps=steps)
+    for whole in (round, int, math.ceil):
+        if mostly and acts_as(lambda dt, t_ref, whole=whole: whole(t_ref)):  # type: ignore[misc] # one of three
+            return cause("refractory.counted-in-ms/measured")
+    for assumed in (0.1, 1.0):
+        if mostly and acts_as(lambda dt, t_ref, assumed=assumed: round(t_ref / assumed)):  # type: ignore[misc]
+            return cause("refractory.dt-assumed", dt_ms=assumed)
+    if off <= {-1.0} and all(int(t_ref / dt) < round(t_ref / dt) for dt, t_ref, _ in wrong):
+        return cause("refractory.truncated/measured")
+    if off <= {-1.0, 1.0} and not everywhere:
+        way = " or ".join(f"t_ref {'-' if x < 0 else '+'} dt" for x in sorted(off))
+        return cause("refractory.rounded-clock", way=way)
+    return None
+
+
+def reset_delay(subject: Subject) -> Finding:
+    """Without a refractory period, an interval has no steps but those V needs to charge.
+
+    A reset that acts in the step after the spike is a refractory period of one step that nobody
+    asked for. It shows with t_ref = 0 and crossings within 1, 2, 3 and 5 steps.
+    """
+    p = varied(subject.params, t_ref_ms=0.0)
+    dt = subject.dt_ms
+    if subject.claims.precise:
+        raise Skip("it finds spikes inside the steps")
+    needed = np.array([1, 2, 3, 5])
+    current = current_for_latency((needed - 0.5) * dt, p)
+    trace = subject.run(drives.held(current, 60), params=p)
+    steps = crossing_steps(trace, dt, subject.claims.spike_label)
+    hidden = np.array(
+        [
+            np.diff(s).min() - n if len(s) > 1 else np.nan
+            for s, n in zip(steps, needed, strict=True)
+        ]
+    )
+    ok = bool(np.all(hidden == 0))
+    why = None
+    if not ok and np.isfinite(hidden).all() and np.ptp(hidden) == 0 and hidden[0] > 0:
+        why = cause("refractory.hidden-step", steps=int(hidden[0]))
+    return Finding(
+        ok,
+        f"{', '.join(f'{h:+g}' for h in hidden)} steps beyond the {needed.tolist()} that V needs",
+        "no step more",
+        why,
+        {"hidden_steps": float(np.max(np.abs(hidden)))},
+    )
