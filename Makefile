@@ -73,4 +73,4 @@ $(VENV)/.bench: $(VENV)/.runtime
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
-	find bio_scnn tests -name __pycache__ -type d -exec rm -rf {} +
+	find bio_scnn benchmarks figures tests tools -name __pycache__ -type d -exec rm -rf {} +
