@@ -13,7 +13,7 @@ from bio_scnn.neuron.hybrid_system import NO_ARRIVALS, run
 from bio_scnn.neuron.models import CubaLIFParameters, NeuronParameters, hybrid_system
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.trace import Trace
-from bio_scnn.neuron.units import strip_unit, to_number
+from bio_scnn.neuron.units import to_array, to_number
 
 
 def exact_trace(current: NDArray, dt_ms: float, params: LIFParameters) -> Trace:
@@ -98,7 +98,7 @@ def solve(
     dt = to_number(dt_ms, "dt_ms", "ms")
     if dt <= 0:
         raise InputError(f"dt_ms (={dt:g} ms) must be greater than 0 ms")
-    drive = _numbers(strip_unit(current, "current", "dimensionless"), "current")
+    drive = to_array(current, "current", "dimensionless", finite=True).astype(np.float64)
     if drive.ndim == 1:
         drive = drive[:, np.newaxis]
     if drive.ndim != 2 or not drive.size:
@@ -109,21 +109,11 @@ def solve(
     return run(hybrid_system(params, synapse=synapse), drive, dt, sent, received)
 
 
-def _numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be an array of numbers") from None
-    if not np.isfinite(array).all():
-        raise InputError(f"{name} contains NaN or infinity: give finite numbers")
-    return array
-
-
 def _arrivals(
     rows: ArrayLike, name: str, shape: tuple[int, ...], dt_ms: float
 ) -> NDArray[np.float64]:
     """Rows of impulses or events, checked."""
-    array = _numbers(rows, name)
+    array = to_array(rows, name, "dimensionless", finite=True).astype(np.float64)
     if not array.size:
         return NO_ARRIVALS
     if array.ndim != 2 or array.shape[1] != 3:
