@@ -18,7 +18,7 @@ _STRIP = 2**22  # values that are scaled to float64 at a time: a large picture's
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Errors and likeness of one restored image.
+    """The quality of one restored image.
 
     Attributes
     ----------
