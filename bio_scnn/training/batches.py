@@ -63,8 +63,9 @@ def prepare(
 
 def fill_holes(truth: Array, mask: NDArray[np.bool_], architecture: Architecture) -> Prepared:
     """Fill the holes of images in the architecture's ways."""
-    fill = [architecture.guess(*pair) for pair in zip(truth, mask, strict=True)]
-    return Prepared(truth, np.stack(fill).astype(truth.dtype), mask)
+    pairs = zip(truth, mask, strict=True)
+    fill = np.stack([architecture.guess(*pair).astype(truth.dtype) for pair in pairs])
+    return Prepared(truth, fill, mask)
 
 
 def make_batch(
