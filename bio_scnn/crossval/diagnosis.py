@@ -216,7 +216,7 @@ def explain(subject: Subject) -> Explanation | None:
     Raises
     ------
     Exception
-        Whatever the implementation raises under the drives.
+        Whatever the implementation raises under the probes.
     """
     return subject.once(_explain)
 
