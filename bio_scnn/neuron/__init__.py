@@ -1,4 +1,4 @@
-"""A neuron: its parameters, its closed form, its events, and its simulation in Brian2.
+"""A neuron: its parameters, its closed form, its exact solution, and its simulation in Brian2.
 
 Everything that knows Brian2 is private to this wing.
 """
@@ -13,7 +13,14 @@ from bio_scnn.neuron.closed_form import (
     spike_count,
     spike_times,
 )
-from bio_scnn.neuron.events import exact_trace
+from bio_scnn.neuron.events import exact_trace, solve
+from bio_scnn.neuron.models import (
+    AdaptiveLIFParameters,
+    CubaLIFParameters,
+    IFParameters,
+    LIParameters,
+    hybrid_system,
+)
 from bio_scnn.neuron.parameters import NOISE_STD, TABLE_1, LIFParameters
 from bio_scnn.neuron.recording import Recording
 from bio_scnn.neuron.simulation import simulate
@@ -23,19 +30,25 @@ from bio_scnn.neuron.trace import Trace, isi_rate_hz
 __all__ = [
     "NOISE_STD",
     "TABLE_1",
+    "AdaptiveLIFParameters",
+    "CubaLIFParameters",
+    "IFParameters",
     "LIFParameters",
+    "LIParameters",
     "Recording",
     "Trace",
     "current_for_rate",
     "exact_trace",
     "firing_rate",
     "first_spike_ms",
+    "hybrid_system",
     "isi_rate_hz",
     "membrane",
     "presynaptic_events",
     "rate_derivative",
     "rheobase",
     "simulate",
+    "solve",
     "spike_count",
     "spike_times",
 ]

@@ -237,14 +237,16 @@ class Agreement:
     Attributes
     ----------
     spikes : number of spikes
-    tie : rounding decides how often it fires, or when
-    time_error_ms : largest error of a spike time; of those only where no tie is
+    tie : rounding decides how often it fires
+    grazes : V comes so close to the threshold that rounding of V moves spikes by more than that
+    time_error_ms : largest error of a spike time; 0 for a tie
     V_error : largest error of V at the end of a step, relative to the largest V
     strain : largest error relative to what is allowed
     """
 
     spikes: int
     tie: bool
+    grazes: bool
     time_error_ms: float
     V_error: float
     strain: float
@@ -284,11 +286,11 @@ def agree(
         worst_V = max(off) / scale if scale else max(off)
         strain = max([worst_V / rounding, *(x / (8 * ulp) for x in late)])
         if strain <= 1:
-            return Agreement(len(times), False, max(late, default=0.0), worst_V, strain)
+            return Agreement(len(times), False, False, max(late, default=0.0), worst_V, strain)
     sides = [solved(side * rounding * scale) for side in (-1, 1)]
     counts = [len(side.spikes) for side in sides]
     if counts[0] != counts[1] or counts[0] != len(right.spikes):
-        return Agreement(len(times), True, 0.0, 0.0, 0.0)
+        return Agreement(len(times), True, True, 0.0, 0.0, 0.0)
     assert same, f"{len(times)} spikes instead of {len(right.spikes)}: {params}"
     strain = 0.0
     for error, right_ones, which in ((late, right.spikes, "spikes"), (off, right.V, "V")):
@@ -298,4 +300,4 @@ def agree(
             allowed = floor + float(max(abs(low - middle), abs(high - middle)))
             assert x <= allowed, f"{which} off by {x:.3g}, {allowed:.3g} allowed: {params}"
             strain = max(strain, x / allowed)
-    return Agreement(len(times), False, max(late, default=0.0), worst_V, strain)
+    return Agreement(len(times), False, True, max(late, default=0.0), worst_V, strain)
