@@ -109,6 +109,11 @@ class LIFParameters:
                 f"V_reset (={self.V_reset:g}, dimensionless) must be below "
                 f"V_th (={self.V_th:g}): the neuron would spike without end"
             )
+        if not math.isfinite((self.V_th - min(self.V_reset, self.V_rest)) / self.R):
+            raise InputError(
+                f"V_th (={self.V_th:g}) must not exceed V_reset (={self.V_reset:g}) or V_rest "
+                f"(={self.V_rest:g}) by more than a float holds, also divided by R (={self.R:g})"
+            )
         if self.rate_min_hz >= self.rate_max_hz:
             raise InputError(
                 f"rate_min_hz (={self.rate_min_hz:g} Hz) must be below "
@@ -127,6 +132,11 @@ class LIFParameters:
             self._set("C_ms", _TABLE_1_C_MS if "R" in missing else self.tau_ms / self.R)
         if "R" in missing:
             self._set("R", self.tau_ms / self.C_ms)
+        if not (0 < self.R < math.inf and 0 < self.C_ms < math.inf):
+            raise InputError(
+                f"tau_ms (={self.tau_ms:g} ms) must be R times C_ms with both between 0 and the "
+                f"largest float (here {self.R:g} and {self.C_ms:g} ms)"
+            )
         self._set("derived", tuple((name, getattr(self, name)) for name in missing))
 
     def _set(self, name: str, value: Any) -> None:

@@ -189,7 +189,7 @@ def _from_array(value: Any, name: str, unit: str) -> tuple[NDArray[Any], bool]:
     except OverflowError:
         raise _NotNumbersError("a number beyond the largest float") from None
     except (TypeError, ValueError):
-        raise _NotNumbersError(type(value).__name__) from None
+        raise _NotNumbersError("None" if value is None else type(value).__name__) from None
 
 
 def _floating(array: NDArray[Any]) -> NDArray[Any]:

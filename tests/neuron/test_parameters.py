@@ -105,6 +105,22 @@ def test_bad_values_are_refused_with_their_unit(field, value, says):
     assert says in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"V_th": 1e308, "V_reset": -1e308},
+        {"V_th": 1e308, "V_rest": -1e308},
+        {"V_th": 1e10, "R": 1e-300},
+        {"tau_ms": 1e-300, "C_ms": 1e300},
+        {"tau_ms": 1e300, "R": 1e-300},
+        {"tau_ms": 1e-300, "R": 1e300},
+    ],
+)
+def test_parameters_beyond_floats_are_refused(fields):
+    with pytest.raises(InputError, match="largest float|than a float holds"):
+        LIFParameters(**fields)
+
+
 class _Dimension:
     """The part of Brian2's Dimension that is used, so that this file needs no Brian2."""
 

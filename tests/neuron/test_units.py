@@ -108,7 +108,7 @@ REFUSED = {
     "dates": (np.array(["2020-01-01"], "M8[D]"), "dates"),
     "time_spans": (np.array([5], "m8[ms]"), "time spans"),
     "timedelta": ([datetime.timedelta(1)], "timedelta"),
-    "none": ([1.0, None], "NoneType"),
+    "none": ([1.0, None], "None"),
     "dict": ({"current": 1.0}, "dict"),
     "ragged": ([[1.0], [1.0, 2.0]], "rows of different lengths"),
     "ragged_arrays": ([np.ones(1), np.ones(2)], "rows of different lengths"),
