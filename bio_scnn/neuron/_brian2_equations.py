@@ -32,22 +32,25 @@ V_inf = V_rest + R*I_ext : 1
 """
 
 _BOOKKEEPING = """
-count : 1
+count : integer
 first_spike : second
 last_spike : second
 """
 
-_INSIDE_STEPS = """
-V_start : 1
-begin : second
+_RELEASE = """
 release : second
 """
 
-_WAIT = """
+_HOLD = """
 hold : integer
 """
 
-_SYNAPTIC_INSIDE_STEPS = """
+_START = """
+V_start : 1
+begin : second
+"""
+
+_SYNAPTIC_START = """
 I_start : 1
 offset : second
 crosses : boolean
@@ -62,21 +65,22 @@ def _V_after(s: str, V: str, I_syn: str = "") -> str:
     return f"{held} + R*{I_syn}*({s})/tau*exp(-({s})/tau_slow)*exprel(-({s})*rate_difference)"
 
 
-# V may reach a threshold above V_inf by rounding.
-_REMEMBER_V = "V_start = clip(V, -inf, V_th)\nbegin = 0*second\n"
-
-
 # Brian2's own solution rounds exp(-dt/tau) and uses the result in every step, which is as if tau
 # were another: in 1e5 steps that shows. Here the increment is rounded instead, and it is small.
 def held_solution(equations: Any, variables: Any = None, options: Any = None) -> str:
     """The state update of eq. 1 in the exact mode, as Brian2 calls its methods."""
-    return f"V_end = {_V_after('dt', 'V')}\n{_REMEMBER_V}V = V_end\n"
+    return f"V = {_V_after('dt', 'V')}\n"
+
+
+def held_solution_kept(equations: Any, variables: Any = None, options: Any = None) -> str:
+    """The same, and V at the start of the step is kept."""
+    return f"V_end = {_V_after('dt', 'V')}\nV_start = V\nV = V_end\nbegin = 0*second\n"
 
 
 def synaptic_solution(equations: Any, variables: Any = None, options: Any = None) -> str:
     """The state update in the exact mode of eq. 1 and of a synapse."""
     return (
-        f"V_end = {_V_after('dt', 'V', 'I_syn')}\n{_REMEMBER_V}V = V_end\n"
+        f"V_end = {_V_after('dt', 'V', 'I_syn')}\nV_start = V\nV = V_end\nbegin = 0*second\n"
         "I_end = I_syn + I_syn*expm1(-dt/tau_syn)\nI_start = I_syn\nI_syn = I_end\n"
     )
 
@@ -92,9 +96,17 @@ def stock_synaptic_solution(equations: Any, variables: Any = None, options: Any 
 # V may touch a threshold above V_inf by rounding: that is no spike.
 _HELD_THRESHOLD = "V >= V_th and V_inf > V_th"
 
+# Since the crossing, V_inf - V has decayed from V_inf - V_th. It was no longer ago than a step, and
+# 1e-15 less so that rounding cannot put it into the step before.
 _HELD_OFFSET = """
 gap = V_inf - V_th
-offset = clip(begin + tau*log1p((V_th - V_start)/gap), 0*second, dt)
+offset = dt + tau*log1p(-clip((V - V_th)/gap, 0, -expm1(-dt/tau)*(1 - 1e-15)))
+"""
+
+# At the end of steps longer than tau, V has come too close to V_inf to tell the time.
+_HELD_OFFSET_COARSE = """
+gap = V_inf - V_th
+offset = clip(begin + tau*log1p(clip(V_th - V_start, 0, inf)/gap), 0*second, dt)
 """
 
 _SPIKE = """
@@ -108,8 +120,8 @@ count += 1
 last_spike = t
 """
 
-# Without a refractory period, or with one shorter than a step, a neuron may fire again and again
-# in it: under a held current at equal intervals.
+# In a step that is longer than t_ref, a neuron may fire again and again: under a held current at
+# equal intervals.
 _MORE_SPIKES = """
 isi = t_ref + tau*log1p((V_th - V_reset)/gap)
 more = floor((dt - offset)/isi)
@@ -121,33 +133,39 @@ _LAST_SPIKE = """
 last_spike = t + offset
 """
 
+# t_ref is a whole number of steps: as late in its step as the spike in its own comes the release.
 _RESTART_LATER = """
 hold = t_ref_steps
 release = offset
 V = V_reset
 """
 
-_MEANWHILE = """
+_HOLD_ON = """
 hold -= 1
-begin = release*int(hold == 0) + dt*int(hold > 0)
-V_start = V_reset
+left = (dt - release)*int(hold == 0)
 """
 
-# In steps longer than t_ref, the release is in the step of the spike or in the next.
-_RELEASE_LATE = """
-begin = release
-release = 0*second
-V_start = V_reset
-"""
-
-_RELEASE = """
+# Or it is shorter than a step: the release is in the step of the spike, or else in the next.
+_RESTART_LONG_STEP = """
 release = offset + t_ref - dt
+left = clip(-release, 0*second, dt)
 """
 
-_RELEASE_PIECE = """
-I_start *= exp(-(clip(release + dt, 0*second, dt) - begin)/tau_syn)
-begin = clip(release + dt, 0*second, dt)
+_RELEASE_LATE = """
+left = dt - release
+release = 0*second
+"""
+
+_RESTART_V = """
 V_start = V_reset
+"""
+
+_RESTART_I = """
+I_start *= exp(-(dt - left - begin)/tau_syn)
+"""
+
+_BEGIN = """
+begin = dt - left
 """
 
 # V passes the threshold, or it rose, falls, and would have passed without the decay of I_syn.
@@ -177,13 +195,16 @@ class Kind(NamedTuple):
     long_step : bool
         Whether steps are longer than t_ref. In stock mode that means no refractory period.
     several : bool
-        Whether a neuron may fire several times in such a step.
+        Whether a neuron may fire several times in such a step, under a held current.
+    coarse : bool
+        Whether steps are longer than tau.
     """
 
     mode: str
     synaptic: bool
-    long_step: bool
-    several: bool
+    long_step: bool = False
+    several: bool = False
+    coarse: bool = False
 
     @property
     def by_rounds(self) -> bool:
@@ -210,6 +231,8 @@ def model(kind: Kind, reset: str = "value") -> dict[str, Any]:
     refractory = kind.mode == "stock" and not kind.long_step
     equations = EQUATIONS if refractory else EQUATIONS.replace(" (unless refractory)", "")
     equations += drive + _BOOKKEEPING
+    if kind.several:  # more than an int32 may hold
+        equations = equations.replace("count : integer", "count : 1")
     if kind.mode == "stock":
         jump = "V = V_reset\n" if reset == "value" else "V -= V_th - V_reset\n"
         return {
@@ -223,34 +246,35 @@ def model(kind: Kind, reset: str = "value") -> dict[str, Any]:
 
 def _inside_steps(kind: Kind, equations: str) -> dict[str, Any]:
     """The strings of the exact mode."""
-    I_start = "I_start" if kind.synaptic else ""
-    move = f"V = {_V_after('dt - begin', 'V_reset', I_start)}\n"
-    decay = "I_start *= exp(-begin/tau_syn)\n" * kind.synaptic
+    synaptic, restart = kind.synaptic, ""
+    equations += _RELEASE
+    if synaptic:
+        equations += _SYNAPTIC_START
+        restart += _RESTART_I
+    if synaptic or kind.coarse:
+        equations += _START
+        restart += _RESTART_V + _BEGIN
+    restart += f"V = {_V_after('left', 'V_reset', 'I_start' * synaptic)}\n"
     if kind.long_step:
-        release = {"late": _RELEASE_LATE + decay + move}
-        restart = _RELEASE + (
-            _RELEASE_PIECE + move
-            if kind.synaptic
-            else f"V = {_V_after('clip(-release, 0*second, dt)', 'V_reset')}\n"
-        )
+        release = {"late": _RELEASE_LATE + restart}
+        restart = _RESTART_LONG_STEP + restart
     else:
-        equations += _WAIT
-        release = {"hold": _MEANWHILE + decay + move}
+        equations += _HOLD
+        release = {"hold": _HOLD_ON + restart}
         restart = _RESTART_LATER
-    if kind.synaptic:
-        return release | {
-            "equations": equations + _INSIDE_STEPS + _SYNAPTIC_INSIDE_STEPS,
+    strings = release | {"equations": equations}
+    if synaptic:
+        return strings | {
             "threshold": "crosses",
             "reset": _SPIKE + _LAST_SPIKE + restart + "crosses = False\n",
             "method": synaptic_solution,
             "near": _CROSSING,
         }
-    more = _MORE_SPIKES * kind.several
-    return release | {
-        "equations": equations + _INSIDE_STEPS,
+    offset = _HELD_OFFSET_COARSE if kind.coarse else _HELD_OFFSET
+    return strings | {
         "threshold": _HELD_THRESHOLD,
-        "reset": _HELD_OFFSET + _SPIKE + more + _LAST_SPIKE + restart,
-        "method": held_solution,
+        "reset": offset + _SPIKE + _MORE_SPIKES * kind.several + _LAST_SPIKE + restart,
+        "method": held_solution_kept if kind.coarse else held_solution,
     }
 
 

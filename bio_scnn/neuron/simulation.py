@@ -198,8 +198,8 @@ class Request:
         """The model that this needs; refuses a held current that lets neurons fire forever."""
         dt, synaptic = self.grid.dt_ms, self.events is not None
         long_step = is_long(dt, self.params)
-        if not long_step or synaptic or self.mode == "stock":
-            return Kind(self.mode, synaptic, long_step, False)
+        if self.mode == "stock" or synaptic:
+            return Kind(self.mode, synaptic, long_step)
         largest = float(np.max(self.current)) + _LARGEST_NOISE * self.noise_std
         shortest = self.params.t_ref_ms + first_spike_ms(largest, self.params)
         if shortest * MOST_SPIKES < dt:
@@ -207,7 +207,9 @@ class Request:
                 f"the current (={largest:g}) makes a neuron without a refractory period fire over "
                 f"{MOST_SPIKES:,} times in a step"
             )
-        return Kind(self.mode, synaptic, long_step, bool(shortest < dt * (1 - 1e-13)))
+        # Intervals of just a step, to rounding, are left to the next step.
+        several = long_step and shortest < dt * (1 - 1e-13)
+        return Kind(self.mode, False, long_step, bool(several), dt > self.params.tau_ms)
 
     def part(self, number: int, start: int, stop: int) -> network.Job:
         """The neurons from `start` to `stop`, as the job of one network."""
