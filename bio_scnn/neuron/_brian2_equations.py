@@ -1,177 +1,287 @@
-"""The neuron as Brian2 is told it: eq. 1, and where inside a step it fires and restarts.
+"""The neuron as Brian2 is told it: eq. 1, its solution over a step, and spikes inside a step.
 
-Strings only; `lif_network` runs them. Brian2 takes V and I_syn exactly from the start of a step to
-its end, and all that the exact mode adds is derived from their values there. With s the time after
-the end of the step (s < 0 inside it), the solution of eq. 1 through those values is ::
-
-    V(s) = R*I_ext + (V - R*I_ext)*exp(-s/tau) + R*I_syn*(s/tau)*exp(-s/tau)*exprel(kappa*s)
-
-where exprel(x) = (exp(x) - 1)/x, tau = R*C and kappa = 1/tau - 1/tau_syn.
+Strings only; `_brian2_network` runs them. In the exact mode, time runs forward from a known state:
+``V_start`` and ``I_start`` are V and I_syn at ``begin``, the start of the step or the release
+within it. From there the crossing is solved for, and the neuron restarts as long after it as its
+refractory period lasts, in this step or in a later one.
 """
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
+from bio_scnn.neuron import _brian2_crossing
+
 MODES = ("exact", "stock")
 
 EQUATIONS = """
-dV/dt = (I - V/R)/C : 1 (unless refractory)
+dV/dt = (I - (V - V_rest)/R)/C : 1 (unless refractory)
 """
-"""Eq. 1. R = tau/C is dimensionless, C a time."""
+"""Eq. 1, with a resting potential. R = tau/C is dimensionless, C a time."""
 
-# In steps longer than t_ref, whatever V does while a neuron is refractory is overwritten by the
-# release, in the same step or in the next.
-_EQUATIONS_LONG_STEP = EQUATIONS.replace(" (unless refractory)", "")
-
-_CONSTANT_DRIVE = """
+_HELD_DRIVE = """
 I : 1
+V_inf = V_rest + R*I : 1
 """
 
 _SYNAPTIC_DRIVE = """
 I = I_ext + I_syn : 1
 dI_syn/dt = -I_syn/tau_syn : 1
 I_ext : 1
-peaked : boolean
+V_inf = V_rest + R*I_ext : 1
 """
 
 _BOOKKEEPING = """
 count : integer
 first_spike : second
 last_spike : second
-residue : second
-waiting : boolean
 """
 
-# Time from the crossing to the end of the step, given V at the end of the step: V approaches R*I
-# exponentially, so that R*I - V_th = (R*I - V)*exp(residue/tau).
-_RESIDUE_CONSTANT = """
-residue = tau*log1p((V - V_th)/(R*I - V))
+_RELEASE = """
+release : second
 """
 
-# The same with I_syn decaying inside the step: V(s) = V_th has no closed solution. V is taken as a
-# function of u = -tau*grow with grow = exp(-s/tau), in which a constant drive gives a straight
-# line, I_syn > 0 a concave curve and I_syn < 0 a convex one. Started at the end of the step from
-# which the approach is monotone, each round replaces the curve by its osculating parabola (slope
-# and bend are dV/du and its derivative) and solves that: the error is cubed, also where V only
-# just reaches the threshold.
-_RESIDUE_SYNAPTIC = (
-    "\ngrow = exp(dt/tau*int(I_syn >= 0))\n"
-    + 5
-    * (
-        "s = -tau*log(grow)\n"
-        "f = V - V_th + (V - R*I_ext)*(grow - 1) + R*I_syn*(s/tau)*grow*exprel(kappa*s)\n"
-        "slope = (I - V/R)/C - I_syn/(tau_syn*C)*s*exprel(kappa*s)\n"
-        "bend = -I_syn*exp(-s/tau_syn)/(tau_syn*C)/grow**2\n"
-        "root = sqrt(clip(slope**2 - 2*f*bend, 0*hertz**2, inf*hertz**2))\n"
-        "grow += 2*f/(tau*clip(slope + root, 1e-30*hertz, inf*hertz))\n"
-        "grow = clip(grow, 1, exp(dt/tau))\n"
+_HOLD = """
+hold : integer
+"""
+
+_START = """
+V_start : 1
+begin : second
+"""
+
+_SYNAPTIC_START = """
+I_start : 1
+offset : second
+crosses : boolean
+"""
+
+
+def _V_after(s: str, V: str, I_syn: str = "") -> str:
+    """Solution of eq. 1 after the time s, from V and I_syn; see `_brian2_crossing`."""
+    held = f"{V} - (V_inf - {V})*expm1(-({s})/tau)"
+    if not I_syn:
+        return held
+    return f"{held} + R*{I_syn}*({s})/tau*exp(-({s})/tau_slow)*exprel(-({s})*rate_difference)"
+
+
+# Brian2's own solution rounds exp(-dt/tau) and uses the result in every step, which is as if tau
+# were another: in 1e5 steps that shows. Here the increment is rounded instead, and it is small.
+def held_solution(equations: Any, variables: Any = None, options: Any = None) -> str:
+    """The state update of eq. 1 in the exact mode, as Brian2 calls its methods."""
+    return f"V = {_V_after('dt', 'V')}\n"
+
+
+def held_solution_kept(equations: Any, variables: Any = None, options: Any = None) -> str:
+    """The same, and V at the start of the step is kept."""
+    return f"V_end = {_V_after('dt', 'V')}\nV_start = V\nV = V_end\nbegin = 0*second\n"
+
+
+def synaptic_solution(equations: Any, variables: Any = None, options: Any = None) -> str:
+    """The state update in the exact mode of eq. 1 and of a synapse."""
+    return (
+        f"V_end = {_V_after('dt', 'V', 'I_syn')}\nV_start = V\nV = V_end\nbegin = 0*second\n"
+        "I_end = I_syn + I_syn*expm1(-dt/tau_syn)\nI_start = I_syn\nI_syn = I_end\n"
     )
-    + "residue = tau*log(grow)\n"
-)
 
-_SPIKE_INSIDE = """
-last_spike = t + dt - residue
+
+def stock_synaptic_solution(equations: Any, variables: Any = None, options: Any = None) -> str:
+    """The same in the stock mode: Brian2's solution has a pole at tau_syn = tau."""
+    moves = "*int(not_refractory)" * ("not_refractory" in (variables or {}))
+    return (
+        f"V += ({_V_after('dt', 'V', 'I_syn')} - V){moves}\nI_syn += I_syn*expm1(-dt/tau_syn)\n"
+    )
+
+
+# V may touch a threshold above V_inf by rounding: that is no spike.
+_HELD_THRESHOLD = "V >= V_th and V_inf > V_th"
+
+# Since the crossing, V_inf - V has decayed from V_inf - V_th. It was no longer ago than a step, and
+# 1e-15 less so that rounding cannot put it into the step before.
+_HELD_OFFSET = """
+gap = V_inf - V_th
+offset = dt + tau*log1p(-clip((V - V_th)/gap, 0, -expm1(-dt/tau)*(1 - 1e-15)))
 """
 
-_EXACT_SPIKE = _SPIKE_INSIDE + "waiting = True\n"
+# At the end of steps longer than tau, V has come too close to V_inf to tell the time.
+_HELD_OFFSET_COARSE = """
+gap = V_inf - V_th
+offset = clip(begin + tau*log1p(clip(V_th - V_start, 0, inf)/gap), 0*second, dt)
+"""
+
+_SPIKE = """
+first_spike += (t + offset)*int(count == 0)
+count += 1
+"""
 
 _STOCK_SPIKE = """
+first_spike += t*int(count == 0)
+count += 1
 last_spike = t
 """
 
-_COUNT_AND_RESET = """
-count += 1
-first_spike += last_spike*int(count == 1)
+# In a step that is longer than t_ref, a neuron may fire again and again: under a held current at
+# equal intervals.
+_MORE_SPIKES = """
+isi = t_ref + tau*log1p((V_th - V_reset)/gap)
+more = floor((dt - offset)/isi)
+count += more
+offset = clip(offset + more*isi, 0*second, dt)
+"""
+
+_LAST_SPIKE = """
+last_spike = t + offset
+"""
+
+# t_ref is a whole number of steps: as late in its step as the spike in its own comes the release.
+_RESTART_LATER = """
+hold = t_ref_steps
+release = offset
 V = V_reset
 """
 
-# V at the end of the step in which the neuron is released. That is `residue` before the end, as
-# the crossing was before the end of its own step, because t_ref is a whole number of steps.
-_RELEASE_CONSTANT = """
-V = V_reset - (R*I - V_reset)*expm1(-residue/tau)
-waiting = False
+_HOLD_ON = """
+hold -= 1
+left = (dt - release)*int(hold == 0)
 """
 
-# The same where a step is longer than t_ref: V at the end of the step of the spike, if the neuron
-# is released before, or else of the next.
+# Or it is shorter than a step: the release is in the step of the spike, or else in the next.
 _RESTART_LONG_STEP = """
-waiting = residue < t_ref
-V = V_reset - (R*I - V_reset)*expm1(-clip(residue - t_ref, 0*second, inf*second)/tau)
+release = offset + t_ref - dt
+left = clip(-release, 0*second, dt)
 """
 
-_RELEASE_LONG_STEP = """
-V = V_reset - (R*I - V_reset)*expm1(-(dt + residue - t_ref)/tau)
-waiting = False
+_RELEASE_LATE = """
+left = dt - release
+release = 0*second
 """
 
-_RELEASE_SYNAPTIC = """
-V = V_reset - (R*I_ext - V_reset)*expm1(-residue/tau) + R*I_syn*residue/tau*exprel(-kappa*residue)
-waiting = False
+_RESTART_V = """
+V_start = V_reset
 """
 
-# While I_syn decays, V may touch the threshold inside a step and be below it again at its end.
-# Only a falling V can have done so, and the tangent at the end bounds the peak from above. This
-# is a cheap test for all neurons; `_PEAK` is exact, for the few that pass.
-_MAYBE_PEAKED = (
-    "not_refractory and I_syn > 0 and V < V_th and I < V/R "
-    "and V - (I - V/R)/C*tau*expm1(dt/tau) >= V_th"
+_RESTART_I = """
+I_start *= exp(-(dt - left - begin)/tau_syn)
+"""
+
+_BEGIN = """
+begin = dt - left
+"""
+
+# V passes the threshold, or it rose, falls, and would have passed without the decay of I_syn.
+_NEAR = (
+    "V >= V_th or (V_inf + R*I_syn < V and "
+    "V_start - (V_inf + R*I_start - V_start)*expm1(-dt/tau) >= V_th)"
 )
 
-EVENT_CHECKS = {
-    "release": "waiting and not_refractory",
-    "late_release": "waiting",
-    "peak": _MAYBE_PEAKED,
-}
-"""Which neurons the events of a model concern, in the order in which they must run."""
-
-# dV/ds = 0 where I - V/R = (I_syn/tau_syn)*(exp(kappa*s) - 1)/kappa, with V and I of the end. What
-# comes before the release is no peak.
-_PEAK = """
-s = clip(log1p(clip(kappa*tau_syn*(I - V/R)/I_syn, -0.999, inf))/kappa, -dt, 0*second)
-V_peak = V + (V - R*I_ext)*expm1(-s/tau) + R*I_syn*(s/tau)*exp(-s/tau)*exprel(kappa*s)
-peaked = V_peak >= V_th and s > -dt and t + dt + s > last_spike + t_ref
+_CROSSING = """
+offset = begin + first_crossing(V_start, V_inf, R*I_start, dt - begin, V_th, tau, tau_syn)
+crosses = offset < inf*second
+offset = clip(offset, 0*second, dt)
 """
 
+EVENT_CHECKS = {"hold": "hold > 0", "late": "release > 0*second", "near": _NEAR}
+"""Which neurons the events of a model concern, in the order in which they must run."""
 
-def model(mode: str, synaptic: bool, long_step: bool) -> dict[str, str]:
+
+class Kind(NamedTuple):
+    """What parts a model is made of.
+
+    Attributes
+    ----------
+    mode : {"exact", "stock"}
+    synaptic : bool
+        Whether a decaying synaptic current adds to the input.
+    long_step : bool
+        Whether steps are longer than t_ref. In stock mode that means no refractory period.
+    several : bool
+        Whether a neuron may fire several times in such a step, under a held current.
+    coarse : bool
+        Whether steps are longer than tau.
+    """
+
+    mode: str
+    synaptic: bool
+    long_step: bool = False
+    several: bool = False
+    coarse: bool = False
+
+    @property
+    def by_rounds(self) -> bool:
+        """Whether a step takes several rounds of threshold and reset."""
+        return self.mode == "exact" and self.synaptic and self.long_step
+
+
+def model(kind: Kind, reset: str = "value") -> dict[str, Any]:
     """The strings that make up a model; together they also name its compiled modules.
 
     Parameters
     ----------
-    mode : {"exact", "stock"}
-        As in `bio_scnn.neuron.simulation.simulate`.
-    synaptic : bool
-        Whether a decaying synaptic current adds to the input.
-    long_step : bool
-        Whether steps of the exact mode are longer than t_ref. It takes a constant drive, and no
-        interval between two spikes shorter than a step.
+    kind : Kind
+    reset : {"value", "subtract"}
 
     Returns
     -------
-    dict of str
-        ``equations``, ``threshold`` and ``reset``; in exact mode also what the
+    dict
+        ``equations``, ``threshold``, ``reset`` and ``method``; in exact mode also what the
         events of `EVENT_CHECKS` that it needs do to the neurons that pass the check.
     """
-    drive = _SYNAPTIC_DRIVE if synaptic else _CONSTANT_DRIVE
-    strings = {"equations": EQUATIONS + drive + _BOOKKEEPING}
-    if mode == "stock":
-        return strings | {"threshold": "V > V_th", "reset": _STOCK_SPIKE + _COUNT_AND_RESET}
-    if long_step:
-        spike = _RESIDUE_CONSTANT + _SPIKE_INSIDE + _COUNT_AND_RESET
+    drive = _SYNAPTIC_DRIVE if kind.synaptic else _HELD_DRIVE
+    # Of refractory periods Brian2 knows whole steps only; in the exact mode it is told of none.
+    refractory = kind.mode == "stock" and not kind.long_step
+    equations = EQUATIONS if refractory else EQUATIONS.replace(" (unless refractory)", "")
+    equations += drive + _BOOKKEEPING
+    if kind.several:  # more than an int32 may hold
+        equations = equations.replace("count : integer", "count : 1")
+    if kind.mode == "stock":
+        jump = "V = V_reset\n" if reset == "value" else "V -= V_th - V_reset\n"
         return {
-            "equations": _EQUATIONS_LONG_STEP + drive + _BOOKKEEPING,
-            "threshold": "V >= V_th",
-            "reset": spike + _RESTART_LONG_STEP,
-            "late_release": _RELEASE_LONG_STEP,
+            "equations": equations,
+            "threshold": "V > V_th",
+            "reset": _STOCK_SPIKE + jump,
+            "method": stock_synaptic_solution if kind.synaptic else "exact",
         }
-    if not synaptic:
+    return _inside_steps(kind, equations)
+
+
+def _inside_steps(kind: Kind, equations: str) -> dict[str, Any]:
+    """The strings of the exact mode."""
+    synaptic, restart = kind.synaptic, ""
+    equations += _RELEASE
+    if synaptic:
+        equations += _SYNAPTIC_START
+        restart += _RESTART_I
+    if synaptic or kind.coarse:
+        equations += _START
+        restart += _RESTART_V + _BEGIN
+    restart += f"V = {_V_after('left', 'V_reset', 'I_start' * synaptic)}\n"
+    if kind.long_step:
+        release = {"late": _RELEASE_LATE + restart}
+        restart = _RESTART_LONG_STEP + restart
+    else:
+        equations += _HOLD
+        release = {"hold": _HOLD_ON + restart}
+        restart = _RESTART_LATER
+    strings = release | {"equations": equations}
+    if synaptic:
         return strings | {
-            "threshold": "V >= V_th",
-            "reset": _RESIDUE_CONSTANT + _EXACT_SPIKE + _COUNT_AND_RESET,
-            "release": _RELEASE_CONSTANT,
+            "threshold": "crosses",
+            "reset": _SPIKE + _LAST_SPIKE + restart + "crosses = False\n",
+            "method": synaptic_solution,
+            "near": _CROSSING,
         }
+    offset = _HELD_OFFSET_COARSE if kind.coarse else _HELD_OFFSET
     return strings | {
-        "threshold": "V >= V_th or peaked",
-        "reset": _RESIDUE_SYNAPTIC + _EXACT_SPIKE + _COUNT_AND_RESET + "peaked = False\n",
-        "release": _RELEASE_SYNAPTIC,
-        "peak": _PEAK,
+        "threshold": _HELD_THRESHOLD,
+        "reset": offset + _SPIKE + _MORE_SPIKES * kind.several + _LAST_SPIKE + restart,
+        "method": held_solution_kept if kind.coarse else held_solution,
     }
+
+
+def text(kind: Kind, reset: str) -> str:
+    """Everything that is compiled for a model."""
+    parts = model(kind, reset)
+    method = parts.pop("method")
+    if callable(method):
+        parts["method"] = method(None) + _brian2_crossing.CYTHON * kind.synaptic
+    return "".join(parts.values())

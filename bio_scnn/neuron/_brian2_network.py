@@ -1,21 +1,51 @@
-"""One Brian2 network: built from the strings of `lif_model`, run, read out and forgotten."""
+"""One Brian2 network: built from the strings of `_brian2_equations`, run, read out, forgotten."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.errors import InputError
 from bio_scnn.neuron import _brian2 as codegen
-from bio_scnn.neuron import _brian2_equations as lif_model
+from bio_scnn.neuron._brian2_crossing import CYTHON, first_crossing
+from bio_scnn.neuron._brian2_equations import EVENT_CHECKS, Kind, model
+from bio_scnn.neuron.closed_form import first_spike_ms
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+from bio_scnn.neuron.time_grid import MOST_SPIKES, TimeGrid
 
-_LONG_AGO_S = -1e4
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What one network simulates; `simulate` explains and has checked the fields.
+
+    Attributes
+    ----------
+    current : (neurons,) or (steps, neurons) array
+    events : (steps, neurons) array or None
+    params : LIFParameters
+    grid : TimeGrid
+    kind : Kind
+        Of the model.
+    noise_std : float
+    rng : numpy.random.Generator or None
+        Of the noise.
+    record : tuple of int
+    """
+
+    current: NDArray[Any]
+    events: NDArray[Any] | None
+    params: LIFParameters
+    grid: TimeGrid
+    kind: Kind
+    noise_std: float = 0.0
+    rng: np.random.Generator | None = None
+    record: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,146 +55,212 @@ class Result:
     count: NDArray[np.int64]
     first_ms: NDArray[np.float64]
     last_ms: NDArray[np.float64]
-    trains_ms: list[list[float]]
+    trains_ms: list[NDArray[np.float64]]
     V: NDArray[np.float64]
     I: NDArray[np.float64]  # noqa: E741 - the symbol of eq. 1
 
 
-def run(target: str, *args: Any, **kwargs: Any) -> Result:
-    """`_run_network`, with its arguments, on a target; nothing is left of the network after."""
-    with codegen.brian2_settings(target) as brian2:
-        return _run_network(brian2, *args, **kwargs)
+def run(target: str, job: Job, report: Callable[[float], None] | None = None) -> Result:
+    """Simulate on a target; nothing is left of the network after.
 
-
-def _run_network(
-    b2: Any,
-    current: NDArray[Any],
-    events: NDArray[Any] | None,
-    params: LIFParameters,
-    dt_ms: float,
-    steps: int,
-    *,
-    mode: str,
-    long_step: bool = False,
-    noise_std: float = 0.0,
-    rng: np.random.Generator | None = None,
-    record: Sequence[int] = (),
-    report: Callable[[float], None] | None = None,
-    share: tuple[float, float] = (0.0, 1.0),
-) -> Result:
-    """Build one Brian2 network, run it, read it out.
-
-    Parameters
-    ----------
-    b2 : module
-        Brian2, set up by `codegen.brian2_settings`.
-    current, events, params, dt_ms, steps, mode, long_step, noise_std, record
-        As `bio_scnn.neuron.simulation.simulate` has checked them.
-    rng : numpy.random.Generator, optional
-        Of the noise, which is left out without it.
-    report : callable, optional
-        Called after every step with the fraction done.
-    share : (float, float)
-        That fraction before and after this network, one of several.
+    `report`, if any, is called after every step with the fraction done.
     """
-    model = lif_model.model(mode, events is not None, long_step)
-    neurons = current.shape[-1]
-    ms = b2.ms
-    # Constants go by name: a literal would be compiled in, and every new value recompiled.
-    # The fixed names of the objects serve the same end.
-    constants = {
-        "V_th": params.V_th,
-        "V_reset": params.V_reset,
-        "t_ref": params.t_ref_ms * ms,
-        "tau": params.tau_ms * ms,
-        "C": params.C_ms * ms,
-        "R": params.R,
-        "tau_syn": params.tau_syn_ms * ms,
-        "kappa": (1 / params.tau_ms - 1 / params.tau_syn_ms) / ms,
-    }
-    clock = b2.Clock(dt_ms * ms, name="bio_scnn_clock")
-    checks = {event: check for event, check in lif_model.EVENT_CHECKS.items() if event in model}
+    with codegen.brian2_settings(target) as brian2:
+        simulation = _Simulation(brian2, job, report)
+        # A crossing at the edge of what numbers can tell may overflow before it is clipped.
+        with np.errstate(divide="ignore", over="ignore"):
+            simulation.network.run(job.grid.steps * job.grid.dt_ms * brian2.ms, namespace={})
+        return simulation.result()
+
+
+class _Input:
+    """The currents, noise and events of each step, as they are handed to the neurons."""
+
+    def __init__(self, job: Job, group: Any) -> None:
+        self.job = job
+        self.drive = group.variables["I_ext" if job.kind.synaptic else "I"].get_value()
+        self.I_syn = group.variables["I_syn"].get_value() if job.kind.synaptic else None
+        self.drive[:] = job.current if job.current.ndim == 1 else job.current[0]
+        self.noise = None
+        if job.noise_std and job.rng is not None:
+            self.noise = job.rng.standard_normal(len(self.drive))
+            elapsed = job.grid.dt_ms / job.params.tau_noise_ms
+            self.keep, self.renew = math.exp(-elapsed), math.sqrt(-math.expm1(-2 * elapsed))
+        self.changes = job.current.ndim == 2 or self.noise is not None or self.I_syn is not None
+
+    def set(self, step: int) -> None:
+        """Bring the input of a step to the neurons."""
+        job = self.job
+        if job.current.ndim == 2 or self.noise is not None:
+            self.drive[:] = job.current if job.current.ndim == 1 else job.current[step]
+        if self.noise is not None and job.rng is not None:
+            self.drive[:] += job.noise_std * self.noise
+            self.noise[:] = self.keep * self.noise
+            self.noise += self.renew * job.rng.standard_normal(len(self.noise))
+        if self.I_syn is not None and job.events is not None:
+            self.I_syn[:] += job.events[step]
+
+    def total(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """The current of some neurons, with that of their synapses."""
+        I_ext: NDArray[np.float64] = self.drive[rows]
+        return I_ext if self.I_syn is None else I_ext + self.I_syn[rows]
+
+
+class _Recorder:
+    """V, I and the spikes of the recorded neurons, step by step."""
+
+    def __init__(self, job: Job, state: dict[str, NDArray[Any]], given: _Input) -> None:
+        self.params, self.state, self.given = job.params, state, given
+        self.rows = np.array(job.record, dtype=np.intp)
+        self.V = np.empty((len(job.record), job.grid.steps + 1))
+        self.I = np.empty((len(job.record), job.grid.steps))
+        self.trains: list[list[float]] = [[] for _ in job.record]
+        self.seen = np.zeros(len(job.record))
+
+    def sample(self, step: int) -> None:
+        """Keep V and I just after the start of a step."""
+        self.V[:, step] = self.state["V"][self.rows]
+        self.I[:, step] = self.given.total(self.rows)
+
+    def collect_spikes(self) -> None:
+        """Keep the spikes since the last call. Several under a held current are periodic."""
+        count = self.state["count"][self.rows]
+        for row in np.flatnonzero(count != self.seen):
+            neuron = self.rows[row]
+            last = 1e3 * float(self.state["last_spike"][neuron])
+            before = np.arange(count[row] - self.seen[row] - 1, 0, -1)
+            if before.size:
+                isi = self.params.t_ref_ms + first_spike_ms(self.given.drive[neuron], self.params)
+                self.trains[row].extend((last - before * isi).tolist())
+            self.trains[row].append(last)
+        self.seen = count
+
+
+class _Simulation:
+    """A network with one group of neurons, and what is done in its steps besides."""
+
+    def __init__(self, b2: Any, job: Job, report: Callable[[float], None] | None) -> None:
+        self.job, self.report = job, report
+        self.step = 0
+        self.clock = b2.Clock(job.grid.dt_ms * b2.ms, name="bio_scnn_clock")
+        group, self.round = _neurons(b2, job, self.clock)
+        names = ("V", "count", "first_spike", "last_spike")
+        self.state = {name: group.variables[name].get_value() for name in names}
+        self.state["V"][:] = job.params.V_reset
+        self.fired = group.variables["_spikespace"].get_value()
+        self.input = _Input(job, group)
+        self.recorder = _Recorder(job, self.state, self.input)
+        self.network = b2.Network(group)
+        if self.input.changes or job.record:
+            self._add(b2, self.before_step, "start")
+        if self.round:
+            self._add(b2, self.further_rounds, "after_resets")
+        if job.record or report is not None or len(self.network.objects) > 1:
+            self._add(b2, self.after_step, "end")
+
+    def _add(self, b2: Any, operation: Callable[[], None], when: str) -> None:
+        self.network.add(b2.NetworkOperation(operation, clock=self.clock, when=when))
+
+    def before_step(self) -> None:
+        """Bring in the input; V is as the last step left it."""
+        self.input.set(self.step)
+        self.recorder.sample(self.step)
+
+    def further_rounds(self) -> None:
+        """Fire again whoever crosses the threshold again in the same step."""
+        for _ in range(MOST_SPIKES):
+            if not self.fired[-1]:
+                return
+            self.recorder.collect_spikes()
+            for part in self.round:
+                part.run()
+        raise InputError(
+            f"synaptic_events make a neuron fire over {MOST_SPIKES:,} times in a step: dt_ms "
+            f"(={self.job.grid.dt_ms:g} ms) must be smaller"
+        )
+
+    def after_step(self) -> None:
+        """Collect spikes, report progress."""
+        self.step += 1
+        self.recorder.collect_spikes()
+        if self.report is not None:
+            self.report(self.step / self.job.grid.steps)
+
+    def result(self) -> Result:
+        """All that is kept."""
+        if int(self.clock.variables["timestep"].get_value().item()) != self.job.grid.steps:
+            raise RuntimeError("Brian2 stopped before the end of the simulation")
+        state, recorder = self.state, self.recorder
+        recorder.V[:, -1] = state["V"][recorder.rows]
+        silent = state["count"] == 0
+        return Result(
+            count=state["count"].astype(np.int64),
+            first_ms=np.where(silent, np.nan, 1e3 * state["first_spike"]),
+            last_ms=np.where(silent, np.nan, 1e3 * state["last_spike"]),
+            trains_ms=[np.array(train) for train in recorder.trains],
+            V=recorder.V,
+            I=recorder.I,
+        )
+
+
+def _neurons(b2: Any, job: Job, clock: Any) -> tuple[Any, list[Any]]:
+    """The group of neurons, and the parts of it that make up a further round, if there are any."""
+    strings = model(job.kind, job.params.reset)
+    checks = {event: check for event, check in EVENT_CHECKS.items() if event in strings}
+    refractory = job.kind.mode == "stock" and not job.kind.long_step
     group = b2.NeuronGroup(
-        neurons,
-        model["equations"],
-        method="exact",
-        threshold=model["threshold"],
-        reset=model["reset"],
-        refractory=False if long_step else "t_ref",
+        job.current.shape[-1],
+        strings["equations"],
+        method=strings["method"],
+        threshold=strings["threshold"],
+        reset=strings["reset"],
+        refractory="t_ref" if refractory else False,
         events=dict(checks),  # Brian2 adds its own to the dictionary
-        namespace=constants,
+        namespace=_constants(b2, job),
         clock=clock,
         name="bio_scnn_lif",
     )
-    # Both belong between the state update and the threshold. Release first: it sets V.
+    # All belong between the state update and the threshold, in this order.
     for order, event in enumerate(checks):
         group.set_event_schedule(event, when="after_groups", order=2 * order)
-        group.run_on_event(event, model[event], when="after_groups", order=2 * order + 1)
-    state = {
-        name: group.variables[name].get_value()
-        for name in ("V", "count", "first_spike", "last_spike")
+        group.run_on_event(event, strings[event], when="after_groups", order=2 * order + 1)
+    parts = group.thresholder, group.resetter
+    again = ("near", "spike") if job.kind.by_rounds else ()
+    return group, [part[event] for event in again for part in parts]
+
+
+def _constants(b2: Any, job: Job) -> dict[str, Any]:
+    """The namespace of the group.
+
+    Constants go by name: a literal would be compiled in, and every new value recompiled. The fixed
+    names of the objects serve the same end.
+    """
+    params, ms = job.params, b2.ms
+    tau, tau_syn = params.tau_ms, params.tau_syn_ms
+    constants = {
+        "V_th": params.V_th,
+        "V_reset": params.V_reset,
+        "V_rest": params.V_rest,
+        "t_ref": params.t_ref_ms * ms,
+        "t_ref_steps": round(params.t_ref_ms / job.grid.dt_ms),
+        "tau": tau * ms,
+        "C": params.C_ms * ms,
+        "R": params.R,
+        "tau_syn": tau_syn * ms,
+        "tau_slow": max(tau, tau_syn) * ms,
+        "rate_difference": abs(tau_syn - tau) / (tau * tau_syn) / ms,
     }
-    state["V"][:] = params.V_reset
-    state["last_spike"][:] = _LONG_AGO_S
-    drive = group.variables["I" if events is None else "I_ext"].get_value()
-    drive[:] = current if current.ndim == 1 else current[0]
-    I_syn = None if events is None else group.variables["I_syn"].get_value()
-
-    rows = np.array(record, dtype=np.intp)
-    samples_V = np.empty((len(record), steps + 1))
-    samples_I = np.empty((len(record), steps))
-    trains: list[list[float]] = [[] for _ in record]
-    seen = np.zeros(len(record), dtype=int)
-    step = 0
-    noise: NDArray[np.float64] | None = None
-    if noise_std and rng is not None:
-        noise = np.asarray(rng.standard_normal(neurons))
-        keep = math.exp(-dt_ms / params.tau_noise_ms)
-        renew = math.sqrt(-math.expm1(-2 * dt_ms / params.tau_noise_ms))
-
-    def before_step() -> None:
-        if current.ndim == 2 or noise is not None:
-            drive[:] = current if current.ndim == 1 else current[step]
-        if noise is not None and rng is not None:
-            drive[:] += noise_std * noise
-            noise[:] = keep * noise + renew * rng.standard_normal(neurons)
-        if I_syn is not None and events is not None:
-            I_syn[:] += events[step]
-        samples_V[:, step] = state["V"][rows]
-        samples_I[:, step] = drive[rows] if I_syn is None else drive[rows] + I_syn[rows]
-
-    def after_step() -> None:
-        nonlocal step
-        step += 1
-        for row in np.flatnonzero(state["count"][rows] != seen):
-            trains[row].append(1e3 * float(state["last_spike"][rows[row]]))
-            seen[row] += 1
-        if report is not None:
-            report(share[0] + (share[1] - share[0]) * step / steps)
-
-    network = b2.Network(group)
-    if current.ndim == 2 or noise_std or events is not None or len(record):
-        network.add(b2.NetworkOperation(before_step, clock=clock, when="start"))
-    if len(record) or report is not None or len(network.objects) > 1:
-        network.add(b2.NetworkOperation(after_step, clock=clock, when="end"))
-    network.run(steps * dt_ms * ms, namespace={})
-    if int(clock.variables["timestep"].get_value().item()) != steps:
-        raise RuntimeError("Brian2 stopped before the end of the simulation")
-
-    samples_V[:, steps] = state["V"][rows]
-    silent = state["count"] == 0
-    return Result(
-        count=state["count"].astype(np.int64),
-        first_ms=np.where(silent, np.nan, 1e3 * state["first_spike"]),
-        last_ms=np.where(silent, np.nan, 1e3 * state["last_spike"]),
-        trains_ms=trains,
-        V=samples_V,
-        I=samples_I,
-    )
+    if job.kind.synaptic and job.kind.mode == "exact":
+        s = b2.second
+        crossing = b2.Function(first_crossing, arg_units=[1, 1, 1, s, 1, s, s], return_unit=s)
+        crossing.implementations.add_numpy_implementation(first_crossing, discard_units=True)
+        crossing.implementations.add_implementation("cython", code=CYTHON)
+        constants["first_crossing"] = crossing
+    return constants
 
 
 @functools.cache
-def canary(target: str, mode: str, synaptic: bool, long_step: bool) -> str | None:
+def canary(target: str, kind: Kind, reset: str) -> str | None:
     """Simulate three neurons with known spike counts; once per process, target and model.
 
     Brian2 can skip a code block that fails to translate without saying so.
@@ -174,19 +270,22 @@ def canary(target: str, mode: str, synaptic: bool, long_step: bool) -> str | Non
     str or None
         What is wrong.
     """
-    expected = {"exact": [0, 2, 4], "stock": [0, 2, 5]}[mode]
+    params = replace(TABLE_1, reset=reset)
+    expected = [0, 2, 4 if kind.mode == "exact" else 5]
+    grid = TimeGrid(1.0, 25, 25.0)
+    if kind.long_step and kind.mode == "exact":
+        grid = TimeGrid(5.0, 5, 25.0)
+    elif kind.long_step:
+        params = replace(params, t_ref_ms=0)
     current = np.array([1.9, 10.0, 20.0])
     events = None
-    if synaptic:  # a fourth neuron is lifted over the threshold by its synapse alone
+    if kind.synaptic:  # a fourth neuron is lifted over the threshold by its synapse alone
         current = np.append(current, 0.0)
-        events = np.zeros((25, 4))
+        events = np.zeros((grid.steps, 4))
         events[0, 3] = 20.0
         expected = [*expected, 4]
     try:
-        dt, steps = (5.0, 5) if long_step else (1.0, 25)
-        count = run(
-            target, current, events, TABLE_1, dt, steps, mode=mode, long_step=long_step
-        ).count
+        count = run(target, Job(current, events, params, grid, kind)).count
     except Exception as error:
         return f"a small simulation failed: {str(error.__cause__ or error).splitlines()[0]}"
     if count.tolist() == expected:

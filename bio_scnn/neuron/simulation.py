@@ -3,12 +3,11 @@
 A plain Brian2 script tests the threshold at the end of each step and restarts at the start of
 one, so at dt = 0.1 ms its rates are up to 2 % off. In the ``"exact"`` mode the model itself solves
 for the crossing inside the step and restarts the neuron inside the step in which its refractory
-period ends. Between those moments Brian2's ``exact`` integration holds, so any dt up to t_ref
-gives the same spikes: 1 ms is the default because ten steps of 0.1 ms buy nothing. Under a
-constant drive a step may be as long as the shortest interval between two spikes.
+period ends. Any dt gives the same spikes: 1 ms is the default because ten steps of 0.1 ms buy
+nothing, and under a constant drive still longer steps do.
 
-`simulate` is the whole of it to a caller. The model that Brian2 integrates is in `lif_model`, one
-run of it in `lif_network`.
+`simulate` is the whole of it to a caller. The model that Brian2 integrates is in
+`_brian2_equations`, one run of it in `_brian2_network`.
 
 References
 ----------
@@ -21,6 +20,7 @@ from __future__ import annotations
 import operator
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,19 +28,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.errors import InputError
 from bio_scnn.neuron import _brian2 as codegen
-from bio_scnn.neuron import _brian2_equations as lif_model
-from bio_scnn.neuron import _brian2_network as lif_network
-from bio_scnn.neuron._brian2_equations import EQUATIONS
+from bio_scnn.neuron import _brian2_network as network
+from bio_scnn.neuron._brian2_equations import EQUATIONS, MODES, Kind, text
 from bio_scnn.neuron.closed_form import first_spike_ms
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.neuron.recording import Recording
 from bio_scnn.neuron.synapse import presynaptic_events
-from bio_scnn.neuron.time_grid import is_long, time_grid
+from bio_scnn.neuron.time_grid import MOST_SPIKES, TimeGrid, is_long, time_grid
 from bio_scnn.neuron.units import one_of, to_array, to_number
 
 __all__ = ["EQUATIONS", "Recording", "presynaptic_events", "simulate"]
 
-_CHUNK = 2**20  # neurons in one network; bounds its memory, whatever the size of the layer
+CHUNK = 2**20
+"""Neurons in one network; bounds its memory, whatever the size of the layer."""
+
+_LARGEST_NOISE = 40  # standard deviations, which no normal number of float64 reaches
 
 
 def simulate(
@@ -58,7 +60,7 @@ def simulate(
     layer_size: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> Recording:
-    """Simulate uncoupled LIF neurons in Brian2.
+    """Spike times and potentials of uncoupled LIF neurons, simulated in Brian2.
 
     Parameters
     ----------
@@ -68,9 +70,8 @@ def simulate(
     duration_ms : float or Quantity, ms
         A whole number of steps.
     dt_ms : float or Quantity, ms
-        Time step; `t_ref` must be a whole number of them. In exact mode, under a constant
-        `current` alone, it may also be longer than that, up to the shortest interval between the
-        spikes of any neuron: the same spikes in fewer steps.
+        Time step. It is shorter than `t_ref` by a whole factor, or in exact mode of any length.
+        Without a refractory period there is no such bound.
     mode : {"exact", "stock"}
         ``"exact"`` finds spikes and releases inside the steps. ``"stock"`` is what a plain
         Brian2 script does: ``V > V_th`` tested at the end of a step, the spike dated to the
@@ -116,8 +117,7 @@ def simulate(
     Noiseless results of a neuron do not depend on which others are simulated with it. Targets
     use different implementations of ``exp`` and ``log`` and may differ in the last digits.
 
-    Spike times are off by the rounding of V divided by its slope at the threshold: below 1e-13 s
-    over a second of 100 to 200 Hz, growing as 1/(RI - V_th) towards rheobase.
+    LIMITS
 
     Examples
     --------
@@ -125,111 +125,160 @@ def simulate(
     >>> recording.count.tolist()
     [2, 2, 4]
     """
-    one_of("mode", mode, lif_model.MODES)
+    one_of("mode", mode, MODES)
     one_of("target", target, codegen.TARGETS)
-    current = drive(current, "current")
-    noise_std = to_number(noise_std, "noise_std", "dimensionless")
-    if noise_std < 0:
-        raise InputError(f"noise_std (={noise_std:g}) must be at least 0")
-    constant = current.ndim == 1 and not noise_std and synaptic_events is None
-    shortest = _shortest_isi_ms(current, params) if constant else None
-    dt, duration, steps = time_grid(duration_ms, dt_ms, mode, params, shortest)
-    if current.ndim == 2 and len(current) != steps:
-        raise InputError(
-            f"current (shape {current.shape}) must have one row per step: duration_ms/dt_ms = "
-            f"{steps}"
-        )
-    neurons = current.shape[-1]
-    events = None
-    if synaptic_events is not None:
-        events = drive(synaptic_events, "synaptic_events")
-        if events.shape != (steps, neurons):
-            raise InputError(
-                f"synaptic_events (shape {events.shape}) must have shape (steps, neurons) = "
-                f"{(steps, neurons)}"
-            )
-        if abs(params.tau_syn_ms / params.tau_ms - 1) < 1e-3:
-            raise InputError(
-                f"tau_syn_ms (={params.tau_syn_ms:g} ms) must differ from tau_ms "
-                f"(={params.tau_ms:g} ms) by 0.1 % or more: Brian2's exact solution divides by "
-                "their difference"
-            )
-    seeds = seed_sequence(seed)
-    record = neuron_indices(record, neurons)
-
-    synaptic = events is not None
-    long_step = mode == "exact" and is_long(dt, params)
+    request = Request(
+        current,  # type: ignore[arg-type] # as all of these, is checked and normalised by it
+        synaptic_events,  # type: ignore[arg-type]
+        params,
+        time_grid(duration_ms, dt_ms, mode, params),
+        mode,
+        noise_std,
+        seed,  # type: ignore[arg-type]
+        record,  # type: ignore[arg-type]
+    )
     codegen.load_brian2()  # its complaints are about the caller, not about a target
     target = codegen.working_target(
         target,
-        max(neurons, layer_size) * steps,
-        "".join(lif_model.model(mode, synaptic, long_step).values()),
-        lambda candidate: lif_network.canary(candidate, mode, synaptic, long_step),
+        max(request.current.shape[-1], layer_size) * request.grid.steps,
+        text(request.kind, params.reset),
+        lambda candidate: network.canary(candidate, request.kind, params.reset),
     )
-    report = None if progress is None else _throttled(progress)
-    chunks = []
-    for number, start in enumerate(range(0, neurons, _CHUNK)):
-        stop = min(start + _CHUNK, neurons)
-        chunks.append(
-            lif_network.run(
-                target,
-                current[..., start:stop],
-                None if events is None else events[:, start:stop],
-                params,
-                dt,
-                steps,
-                mode=mode,
-                long_step=long_step,
-                noise_std=noise_std,
-                rng=np.random.default_rng(_child(seeds, number)),
-                record=[index - start for index in record if start <= index < stop],
-                report=report,
-                share=(start / neurons, stop / neurons),
+    return run(request, target, progress)
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """The arguments of `simulate`, checked and as plain arrays and numbers.
+
+    Raises
+    ------
+    InputError
+        If one cannot be used.
+    """
+
+    current: NDArray[Any]
+    events: NDArray[Any] | None
+    params: LIFParameters
+    grid: TimeGrid
+    mode: str
+    noise_std: float
+    seeds: np.random.SeedSequence
+    record: tuple[int, ...]
+    kind: Kind = field(init=False)
+
+    def __post_init__(self) -> None:
+        current = drive(self.current, "current")
+        self._set("current", current)
+        self._set("noise_std", to_number(self.noise_std, "noise_std", "dimensionless"))
+        if self.noise_std < 0:
+            raise InputError(f"noise_std (={self.noise_std:g}) must be at least 0")
+        if current.ndim == 2 and len(current) != self.grid.steps:
+            raise InputError(
+                f"current (shape {current.shape}) must have one row per step: duration_ms/dt_ms "
+                f"= {self.grid.steps}"
             )
+        if self.events is not None:
+            self._set("events", drive(self.events, "synaptic_events"))
+            shape = self.grid.steps, current.shape[-1]
+            if self.events.shape != shape:
+                raise InputError(
+                    f"synaptic_events (shape {self.events.shape}) must have shape "
+                    f"(steps, neurons) = {shape}"
+                )
+        self._set("seeds", seed_sequence(self.seeds))  # type: ignore[arg-type] # so far anything
+        self._set("record", neuron_indices(self.record, current.shape[-1]))
+        self._set("kind", self._kind())
+
+    def _set(self, name: str, value: Any) -> None:
+        # A frozen dataclass can only be normalised through object.__setattr__.
+        object.__setattr__(self, name, value)
+
+    def _kind(self) -> Kind:
+        """The model that this needs; refuses a held current that lets neurons fire forever."""
+        dt, synaptic = self.grid.dt_ms, self.events is not None
+        long_step = is_long(dt, self.params)
+        if self.mode == "stock" or synaptic:
+            return Kind(self.mode, synaptic, long_step)
+        largest = float(np.max(self.current)) + _LARGEST_NOISE * self.noise_std
+        shortest = self.params.t_ref_ms + first_spike_ms(largest, self.params)
+        if shortest * MOST_SPIKES < dt:
+            raise InputError(
+                f"the current (={largest:g}) makes a neuron without a refractory period fire over "
+                f"{MOST_SPIKES:,} times in a step"
+            )
+        # Intervals of just a step, to rounding, are left to the next step.
+        several = long_step and shortest < dt * (1 - 1e-13)
+        return Kind(self.mode, False, long_step, bool(several), dt > self.params.tau_ms)
+
+    def part(self, number: int, start: int, stop: int) -> network.Job:
+        """The neurons from `start` to `stop`, as the job of one network."""
+        # As seeds.spawn would, but without counting up the caller's object.
+        key = (*self.seeds.spawn_key, number)
+        return network.Job(
+            self.current[..., start:stop],
+            None if self.events is None else self.events[:, start:stop],
+            self.params,
+            self.grid,
+            self.kind,
+            self.noise_std,
+            np.random.default_rng(np.random.SeedSequence(self.seeds.entropy, spawn_key=key)),
+            tuple(index - start for index in self.record if start <= index < stop),
         )
+
+
+def run(
+    request: Request,
+    target: str,
+    progress: Callable[[float], None] | None = None,
+    chunk: int = CHUNK,
+) -> Recording:
+    """Simulate what was asked for in as many networks as it takes, and put them together."""
+    neurons = request.current.shape[-1]
+    report = None if progress is None else _Throttled(progress)
+    results = []
+    for number, start in enumerate(range(0, neurons, chunk)):
+        stop = min(start + chunk, neurons)
+        part = None if report is None else report.part(start / neurons, stop / neurons)
+        results.append(network.run(target, request.part(number, start, stop), part))
     if progress is not None:
         progress(1.0)
 
     # The chunks hold the recorded neurons chunk by chunk; `place` restores the caller's order.
-    place = np.argsort(np.argsort([index // _CHUNK for index in record], kind="stable"))
-    trains = [train for chunk in chunks for train in chunk.trains_ms]
+    record = request.record
+    place = np.argsort(np.argsort([index // chunk for index in record], kind="stable"))
+    trains = [train for result in results for train in result.trains_ms]
+    grid = request.grid
     return Recording(
-        count=np.concatenate([chunk.count for chunk in chunks]),
-        first_spike_ms=np.concatenate([chunk.first_ms for chunk in chunks]),
-        last_spike_ms=np.concatenate([chunk.last_ms for chunk in chunks]),
+        count=np.concatenate([result.count for result in results]),
+        first_spike_ms=np.concatenate([result.first_ms for result in results]),
+        last_spike_ms=np.concatenate([result.last_ms for result in results]),
         record=record,
-        spike_trains_ms=tuple(np.array(trains[index], dtype=float) for index in place),
-        t_ms=np.arange(steps + 1, dtype=np.float64) * dt,
-        membrane=np.concatenate([chunk.V for chunk in chunks])[place],
-        current=np.concatenate([chunk.I for chunk in chunks])[place],
-        duration_ms=duration,
-        dt_ms=dt,
-        mode=mode,
+        spike_trains_ms=tuple(trains[index] for index in place),
+        t_ms=np.arange(grid.steps + 1, dtype=np.float64) * grid.dt_ms,
+        membrane=np.concatenate([result.V for result in results])[place],
+        current=np.concatenate([result.I for result in results])[place],
+        duration_ms=grid.duration_ms,
+        dt_ms=grid.dt_ms,
+        mode=request.mode,
         target=target,
     )
 
 
-def _shortest_isi_ms(current: NDArray[Any], params: LIFParameters) -> float:
-    """Of all neurons under a constant current; infinite if none ever fires."""
-    return params.t_ref_ms + float(first_spike_ms(np.max(current).astype(float), params))
+class _Throttled:
+    """A caller's `progress`, called at most ten times a second."""
 
+    def __init__(self, progress: Callable[[float], None]) -> None:
+        self.progress, self.last = progress, time.monotonic()
 
-def _child(seeds: np.random.SeedSequence, number: int) -> np.random.SeedSequence:
-    # As seeds.spawn would, but without counting up the caller's object.
-    return np.random.SeedSequence(seeds.entropy, spawn_key=(*seeds.spawn_key, number))
+    def part(self, start: float, stop: float) -> Callable[[float], None]:
+        """The same for what leads from one fraction to another."""
+        return lambda done: self.report(start + (stop - start) * done)
 
-
-def _throttled(progress: Callable[[float], None]) -> Callable[[float], None]:
-    """`progress`, called at most ten times a second."""
-    last = time.monotonic()
-
-    def report(done: float) -> None:
-        nonlocal last
-        if time.monotonic() - last >= 0.1:
-            last = time.monotonic()
-            progress(done)
-
-    return report
+    def report(self, done: float) -> None:
+        if time.monotonic() - self.last >= 0.1:
+            self.last = time.monotonic()
+            self.progress(done)
 
 
 def drive(values: ArrayLike, name: str) -> NDArray[Any]:
