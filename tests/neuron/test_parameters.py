@@ -117,7 +117,7 @@ def test_bad_values_are_refused_with_their_unit(field, value, says):
     ],
 )
 def test_parameters_beyond_floats_are_refused(fields):
-    with pytest.raises(InputError, match="largest float|than a float holds"):
+    with pytest.raises(InputError, match=r"largest float|than a float holds"):
         LIFParameters(**fields)
 
 
