@@ -11,7 +11,7 @@ holds the weights and composes the stages.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ class HybridSCNN:
 
     architecture: Architecture
     params: Params
-    lif: LIFParameters = field(default=TABLE_1)
+    lif: LIFParameters = TABLE_1
 
     @property
     def unit(self) -> Unit:
