@@ -94,8 +94,8 @@ def stock_synaptic_solution(equations: Any, variables: Any = None, options: Any 
 # V may touch a threshold above V_inf by rounding: that is no spike.
 _HELD_THRESHOLD = "V >= V_th and V_inf > V_th"
 
-# Since the crossing, V_inf - V has decayed from V_inf - V_th. It was no longer ago than a step,
-# and 1e-15 less so that rounding cannot put it into the step before.
+# Since the crossing, V_inf - V has decayed from V_inf - V_th. That was no longer ago than a step:
+# 1e-15 less, lest rounding put it into the step before.
 _HELD_OFFSET = """
 gap = V_inf - V_th
 offset = dt + tau*log1p(-clip((V - V_th)/gap, 0, -expm1(-dt/tau)*(1 - 1e-15)))

@@ -42,9 +42,9 @@ def time_grid(duration_ms: Any, dt_ms: Any, mode: str, params: LIFParameters) ->
         raise InputError(
             f"dt_ms (={dt:g} ms) and duration_ms (={duration:g} ms) must be greater than 0 ms"
         )
-    wholes = {"duration_ms": duration}
-    if not is_long(dt, params) or (mode == "stock" and params.t_ref_ms):
-        wholes["t_ref_ms"] = params.t_ref_ms
+    wholes = {"t_ref_ms": params.t_ref_ms, "duration_ms": duration}
+    if params.t_ref_ms == 0 or (mode == "exact" and is_long(dt, params)):
+        del wholes["t_ref_ms"]
     for name, value in wholes.items():
         whole = round(value / dt)
         if whole < 1 or abs(value / dt - whole) > 1e-9 * whole:

@@ -1,0 +1,235 @@
+"""Code generation, batches, interruption, and what Brian2 leaves behind."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from simulations import BAND, NEEDS_COMPILER
+
+from bio_scnn.errors import InputError
+from bio_scnn.neuron import _brian2 as codegen
+from bio_scnn.neuron.parameters import TABLE_1
+from bio_scnn.neuron.simulation import Request, run, simulate
+from bio_scnn.neuron.time_grid import time_grid
+
+
+def test_results_do_not_depend_on_batching():
+    whole = simulate(BAND[:1000], duration_ms=30, record=[999, 3, 500])
+    parts = [simulate(BAND[start : start + 37], duration_ms=30) for start in range(0, 1000, 37)]
+    seen = []
+    grid = time_grid(30, 1, "exact", TABLE_1)
+    request = Request(BAND[:1000], None, TABLE_1, grid, "exact", 0.0, None, [999, 3, 500])
+    chunked = run(request, "numpy", seen.append, chunk=64)
+    for field in ("count", "first_spike_ms", "last_spike_ms"):
+        expected = getattr(whole, field)
+        np.testing.assert_array_equal(
+            np.concatenate([getattr(part, field) for part in parts])[:1000], expected
+        )
+        np.testing.assert_array_equal(getattr(chunked, field), expected)
+    np.testing.assert_array_equal(chunked.membrane, whole.membrane)
+    for one, two in zip(chunked.spike_trains_ms, whole.spike_trains_ms, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+
+
+def test_single_precision_currents_are_taken_as_they_are():
+    single = BAND[:100].astype(np.float32)
+    one = simulate(single, duration_ms=50)
+    two = simulate(single.astype(float), duration_ms=50)
+    np.testing.assert_array_equal(one.last_spike_ms, two.last_spike_ms)
+
+
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="Ctrl-C is ignored, as under nohup"
+)
+def test_ctrl_c_propagates_and_the_next_run_is_whole():
+    def interrupt(done):
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(BAND, duration_ms=2000, dt_ms=0.1, target="numpy", progress=interrupt)
+    assert simulate(BAND[:1], duration_ms=25).count[0] == 2
+
+
+def test_ctrl_c_stays_ignored():
+    code = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from bio_scnn import current_for_rate, simulate\n"
+        "done = simulate(current_for_rate([150.0]), duration_ms=25, target='numpy', "
+        "progress=lambda done: signal.raise_signal(signal.SIGINT))\n"
+        "assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN\n"
+        "print(done.count[0])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == 3  # after 6.67, 13.33 and 20 ms
+
+
+def test_brian2_settings_are_restored():
+    brian2 = codegen.load_brian2()
+    names = [
+        "codegen.target",
+        "codegen.runtime.cython.cache_dir",
+        "codegen.cpp.extra_compile_args_gcc",
+        "core.stop_on_keyboard_interrupt",
+    ]
+    before = [brian2.prefs[name] for name in names]
+    simulate(BAND[:1], duration_ms=25)
+    assert [brian2.prefs[name] for name in names] == before
+    assert brian2.defaultclock.dt / brian2.ms == pytest.approx(0.1)
+
+
+def test_brian2_is_imported_late_and_leaves_no_log(tmp_path):
+    script = (
+        "import sys, bio_scnn.neuron.simulation, bio_scnn\n"
+        "assert 'brian2' not in sys.modules\n"
+        "hook = sys.excepthook\n"
+        "assert bio_scnn.neuron.simulation.simulate([10.0], duration_ms=25).count[0] == 2\n"
+        "assert sys.excepthook is hook\n"
+        "import os; os._exit(0)\n"  # no exit handler may be needed to clean up
+    )
+    subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        timeout=120,
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- code generation ----------------------------------------------------------------------------
+
+
+def test_auto_starts_on_numpy(monkeypatch, tmp_path):
+    monkeypatch.setenv("BIO_SCNN_CACHE", str(tmp_path))
+    assert simulate(BAND, duration_ms=25).target == "numpy"
+    assert list(tmp_path.iterdir()) == []
+
+
+@NEEDS_COMPILER
+@pytest.mark.slow
+def test_cython_compiles_once_and_auto_then_uses_it(tmp_path):
+    script = (
+        "import sys, bio_scnn.neuron._brian2, bio_scnn.neuron.simulation\n"
+        "bio_scnn.neuron._brian2.WORK_WORTH_LOADING = 100\n"
+        "r = bio_scnn.neuron.simulation.simulate([10.0] * 9, duration_ms=25, target=sys.argv[1])\n"
+        "assert r.count.tolist() == [2] * 9\n"
+        "print(r.target)\n"
+    )
+
+    def run(target):
+        command = [sys.executable, "-c", script, target]
+        environment = {**os.environ, "BIO_SCNN_CACHE": str(tmp_path)}
+        done = subprocess.run(
+            command, check=True, env=environment, timeout=300, capture_output=True, text=True
+        )
+        return done.stdout.strip(), sorted(tmp_path.rglob("*.so"))
+
+    assert run("auto") == ("numpy", [])
+    target, compiled = run("cython")
+    assert target == "cython"
+    assert len(compiled) >= 5
+    assert run("auto") == ("cython", compiled), "compiled again, or not found"
+
+
+def test_no_compiler_is_one_line_or_a_warning(monkeypatch, tmp_path):
+    monkeypatch.setenv("BIO_SCNN_CACHE", str(tmp_path))
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.raises(InputError, match="'no-such-compiler' is not on the path") as error:
+        simulate(BAND[:3], duration_ms=25, target="cython")
+    assert "\n" not in str(error.value)
+    monkeypatch.setattr(codegen, "WORK_WORTH_COMPILING", 1)
+    with pytest.warns(RuntimeWarning, match="running slower on numpy"):
+        assert simulate(BAND[:3], duration_ms=25).target == "numpy"
+
+
+def test_unwritable_cache_is_named(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("BIO_SCNN_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.setenv("CC", sys.executable)
+    with pytest.raises(InputError, match="BIO_SCNN_CACHE names another"):
+        simulate(BAND[:3], duration_ms=25, target="cython")
+
+
+def test_brian2_is_loaded_off_the_main_thread_and_leaves_signals_alone():
+    """As in a worker of a cluster; the first to use it there are two at once."""
+    script = (
+        "import signal, threading, bio_scnn.neuron.simulation\n"
+        "install, handler = signal.signal, signal.getsignal(signal.SIGINT)\n"
+        "def work():\n"
+        "    bio_scnn.neuron._brian2.load_brian2()\n"
+        "    print(bio_scnn.neuron.simulation.simulate([10.0], duration_ms=25).count[0])\n"
+        "load = bio_scnn.neuron._brian2.load_brian2\n"
+        "threads = [threading.Thread(target=load) for _ in range(3)]\n"
+        "threads.append(threading.Thread(target=work))\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n"
+        "assert signal.signal is install and signal.getsignal(signal.SIGINT) is handler\n"
+        "print(bio_scnn.neuron.simulation.simulate([10.0], duration_ms=25).count[0])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, timeout=120, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["2", "2"]
+    assert done.stderr == ""
+
+
+def test_brian2_is_loaded_beside_other_work():
+    script = (
+        "import sys, threading, bio_scnn.neuron._brian2 as codegen\n"
+        "codegen.load_brian2_meanwhile()\n"
+        "assert threading.active_count() == 2\n"
+        "for thread in threading.enumerate()[1:]: thread.join()\n"
+        "assert 'brian2' in sys.modules\n"
+        "codegen.load_brian2_meanwhile()\n"
+        "assert threading.active_count() == 1\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+
+
+def test_what_keeps_brian2_from_loading_is_left_to_who_needs_it(tmp_path):
+    (tmp_path / "brian2.py").write_text("raise ImportError('out of order')")
+    script = (
+        "import sys, threading, bio_scnn.neuron._brian2 as codegen\n"
+        "codegen.load_brian2_meanwhile()\n"
+        "for thread in threading.enumerate()[1:]: thread.join()\n"
+        "try: codegen.load_brian2()\n"
+        "except ImportError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, timeout=120, capture_output=True, text=True,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.stdout.strip(), done.stderr) == ("out of order", "")
+
+
+def test_a_wrong_canary_is_not_trusted(monkeypatch):
+    def wrong(target):
+        return "a small simulation gave the spike counts [0, 0, 0]" if target == "cython" else None
+
+    monkeypatch.setattr(codegen, "why_no_cython", lambda: None)
+    with pytest.raises(InputError, match="spike counts"):
+        codegen.working_target("cython", 1, "model", wrong)
+    with pytest.warns(RuntimeWarning, match="spike counts"):
+        assert codegen.working_target("auto", 10**12, "model", wrong) == "numpy"
+
+
+def test_brian2_loads_after_an_import_that_failed():
+    # Some frameworks try to import Brian2 and do without; warnings as errors make it fail halfway.
+    code = """
+import sys, warnings
+with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    try:
+        import brian2
+    except Warning:
+        assert "brian2.core" in sys.modules
+from bio_scnn import simulate
+print(simulate([20.0], duration_ms=25).count)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[4]", done.stderr
