@@ -1,4 +1,4 @@
-"""The Python in docs/neurons.md prints what the page says, in the order in which it stands there."""
+"""The Python in docs/neurons.md prints what the page says, in the page's order."""
 
 import re
 from pathlib import Path
