@@ -31,9 +31,9 @@ def check(kind: type, cases: int, steps: int, seed: int) -> None:
     print(
         f"\n{kind.__name__}: {cases} neurons, {spikes} spikes, {ties} ties; {len(plain)} neurons "
         f"with spike times off by up to {max(x.time_error_ms for x in plain):.2g} ms and V by "
-        f"{max(x.V_error for x in plain):.2g}; {cases - len(plain) - ties} that graze V_th, off by "
-        f"up to {max(x.time_error_ms for x in found):.2g} ms, {max(x.strain for x in found):.2g} "
-        "of what is allowed"
+        f"{max(x.V_error for x in plain):.2g}; {cases - len(plain) - ties} that graze V_th, off "
+        f"by up to {max(x.time_error_ms for x in found):.2g} ms, "
+        f"{max(x.strain for x in found):.2g} of what is allowed"
     )
     assert len(plain) >= 0.8 * cases
     assert ties <= 0.02 * cases
