@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from simulations import OTHER, TARGETS, TOLERANCE_MS, event_driven
 
-from bio_scnn.neuron.parameters import TABLE_1
+from bio_scnn.neuron.closed_form import rheobase
+from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.neuron.simulation import simulate
 
 

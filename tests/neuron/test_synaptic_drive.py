@@ -8,7 +8,7 @@ from simulations import OTHER, TARGETS, TOLERANCE_MS
 
 from bio_scnn.errors import InputError
 from bio_scnn.neuron._brian2_crossing import first_crossing
-from bio_scnn.neuron.parameters import TABLE_1
+from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.neuron.simulation import simulate
 from bio_scnn.neuron.synapse import presynaptic_events
 

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """The Python in docs/neurons.md prints what the page says, in the order of the page."""
-=======
-"""The Python in docs/neurons.md prints what the page says, in the page's order."""
->>>>>>> nh
 
 import re
 from pathlib import Path
