@@ -8,7 +8,7 @@ from bio_scnn.neuron.closed_form import (
     firing_rate,
     first_spike_ms,
 )
-from bio_scnn.neuron.parameters import TABLE_1
+from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.neuron.simulation import simulate
 
 

@@ -4,6 +4,8 @@ Nothing of bio_scnn enters but the numbers in `LIFParameters`, and none of its f
 synaptic solution is the difference of two exponentials, which 50 digits can afford.
 """
 
+import itertools
+
 import mpmath
 
 mpmath.mp.dps = 50
@@ -60,7 +62,7 @@ def _first_crossing(gap, slow, fast, tau, tau_syn, span):
         extremum = _log(quotient) / (1 / tau - 1 / tau_syn)
         turns = [extremum] * (0 < extremum < span)
     points = [_number(0), *turns, span]
-    for low, high in zip(points, points[1:], strict=False):
+    for low, high in itertools.pairwise(points):
         if margin(low) < 0 <= margin(high):
             for _ in range(170):  # 2**-170 is 50 digits
                 middle = (low + high) / 2
