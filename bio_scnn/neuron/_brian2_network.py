@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -260,7 +260,7 @@ def _constants(b2: Any, job: Job) -> dict[str, Any]:
 
 
 @functools.cache
-def canary(target: str, kind: Kind, reset: str) -> str | None:
+def canary(target: str, kind: Kind, reset: Literal["value", "subtract"]) -> str | None:
     """Simulate three neurons with known spike counts; once per process, target and model.
 
     Brian2 can skip a code block that fails to translate without saying so.

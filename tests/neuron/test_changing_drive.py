@@ -57,7 +57,7 @@ def test_any_refractory_period_and_step_against_50_digits(t_ref_ms, dt_ms, targe
         current, params, duration_ms=20 * dt_ms, dt_ms=dt_ms, record=range(6), target=target
     )
     assert fifty_digits.compare(recording, current, params) <= TOLERANCE_MS
-    assert recording.count.min() > 5
+    assert recording.count.min() > 2
 
 
 @TARGETS
@@ -73,4 +73,4 @@ def test_a_neuron_held_at_rheobase_is_not_dead(target):
     assert at_once[0] == pytest.approx(60, abs=1e-9)
     assert nearly[0] == pytest.approx(60, abs=1e-9)
     assert from_rest[0] == pytest.approx(60 + np.log(2), abs=1e-12)
-    assert recording.count.tolist() == [24, 24, 23]
+    assert recording.count.tolist() == [24, 24, 24]

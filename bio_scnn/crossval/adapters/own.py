@@ -21,7 +21,7 @@ class Exact(Adapter):
     capabilities = Capabilities(
         refractory="steps", precise=True, spike_label="exact", own_noise=True
     )
-    cannot = ("a refractory period shorter than dt, or not a whole number of steps",)
+    cannot = ("a refractory period longer than dt that is not a whole number of steps",)
 
     def versions(self) -> dict[str, str]:
         return versions("bio_scnn", "brian2")
