@@ -1,6 +1,6 @@
 """How Brian2 runs here: import, preferences, choice of code generation target, and its cache.
 
-Nothing in this module knows the neuron; `lif_model` does. Brian2 is imported on first use.
+Nothing in this module knows the neuron; `_brian2_equations` does. Brian2 is imported on first use.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ def test_events_while_refractory_before_a_stiff_release():
             current, params, duration_ms=3, synaptic_events=events, record=range(60)
         )
         assert lif_fifty_digits.compare(recording, current, params, events) <= TOLERANCE_MS
-        assert np.sum(recording.count > 1) > 5
+        assert np.sum(recording.count > 1) > 2
 
 
 def test_the_comparison_sees_a_synapse_that_is_slightly_slower():
@@ -195,8 +195,9 @@ def test_rounds_always_reach_the_crossing():
         fires = np.isfinite(wait)
         assert fires.sum() > 300
         assert np.all((wait[fires] >= 0) & (wait[fires] <= span[fires]))
-        for k in np.flatnonzero(fires)[:100]:
-            train = LIFParameters(V_reset=V[k], tau_ms=tau, R=1, tau_syn_ms=tau_syn, t_ref_ms=1e3)
-            exact = lif_fifty_digits.spike_train([V_inf[k]], train, 2 * span[k], [drive[k]])
-            slope = abs(V_inf[k] + drive[k]) + 1
-            assert float(abs(exact[0] - wait[k])) <= 1e-11 * max(span[k], tau_syn) + 0 * slope
+        for k in range(60):
+            neuron = LIFParameters(V_reset=V[k], tau_ms=tau, R=1, tau_syn_ms=tau_syn)
+            exact = lif_fifty_digits.spike_train([V_inf[k]], neuron, span[k], [drive[k]])
+            assert bool(exact) == fires[k]
+            if exact:
+                assert float(abs(exact[0] - wait[k])) <= 1e-15 * span[k]

@@ -8,8 +8,9 @@ import itertools
 
 import mpmath
 
-mpmath.mp.dps = 50
-_exp, _log, _number = mpmath.exp, mpmath.log, mpmath.mpf
+_mp = mpmath.MPContext()
+_mp.dps = 80  # of which 30 are lost where tau_syn equals tau
+_exp, _log, _number = _mp.exp, _mp.log, _mp.mpf
 
 
 def spike_train(current, params, dt_ms, events=None):

@@ -22,7 +22,7 @@ class Exact(Framework):
     capabilities = Capabilities(
         refractory="steps", precise=True, spike_label="exact", own_noise=True
     )
-    cannot = ("a refractory period shorter than dt, or not a whole number of steps",)
+    cannot = ("a refractory period longer than dt that is not a whole number of steps",)
 
     def make(self, setup: Setup) -> None:
         try:
