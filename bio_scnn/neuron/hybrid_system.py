@@ -209,7 +209,7 @@ class _Layer:
         for _ in range(_MOST_SPIKES):
             # Each neuron goes to what comes first: a spike, its release, an arrival, the end.
             t, drive, over = now[moving], current[moving], self.over[moving]
-            end: Array | float = dt_ms
+            end = np.full(t.shape, dt_ms)
             if table is not None:
                 due = table[0, rank[moving], moving]
                 end = np.minimum(due, dt_ms)
@@ -252,16 +252,19 @@ class _Layer:
     ) -> tuple[Array, NDArray[np.bool_], Array]:
         """State, who fired, and time at the next spike, or at `goal` without one."""
         left = goal - t
-        wait = np.where(over, 0.0, self.neuron.crossing(state, drive, left))
+        wait = self.neuron.crossing(state, drive, left)
+        wait[over] = 0.0
         fires = (wait <= left) & ~held
-        length = np.where(fires, wait, left)
+        some = bool(fires.any())
+        length = np.where(fires, wait, left) if some else left
         after = self.neuron.flow(state, drive, length)
         if held.any():
             after[:, held] = self.neuron.hold(state[:, held], drive[held], length[held])
-        if fires.any():
-            reached = after[:, fires]
-            excess = np.where(over[fires], self.neuron.margin(reached), 0.0)
-            after[:, fires] = self.neuron.jump(reached, excess)
+        if not some:
+            return after, fires, goal
+        reached = after[:, fires]
+        excess = np.where(over[fires], self.neuron.margin(reached), 0.0)
+        after[:, fires] = self.neuron.jump(reached, excess)
         return after, fires, np.where(fires, t + wait, goal)
 
     def _arrive(
