@@ -105,8 +105,7 @@ class Arrivals:
         index = np.arange(len(step))
         first = np.diff(step, prepend=-1).astype(bool) | np.diff(neuron, prepend=-1).astype(bool)
         rank = index - np.maximum.accumulate(np.where(first, index, 0))
-        # Rounded, the time since the start of the step must not become the whole step.
-        since = np.minimum(where[:, 0] - grid[step], np.nextafter(dt_ms, 0))
+        since = _since_start(where[:, 0], step, dt_ms)
         bounds = np.searchsorted(step, np.arange(steps + 1))
         return cls(since, neuron, rank, sums[:, 0], sums[:, 1], bounds)
 
@@ -120,6 +119,18 @@ class Arrivals:
         table[0] = np.inf
         table[:, rank, neuron] = self.time_ms[part], self.charge[part], self.amount[part]
         return table
+
+
+def _since_start(time_ms: Array, step: NDArray[np.int64], dt_ms: float) -> Array:
+    """``time - step dt`` without the rounding of the product; below dt, and 0 at a step's start.
+
+    dt is split into two numbers of half as many digits, whose products with `step` are exact.
+    """
+    start, upper = step * dt_ms, (2**27 + 1) * dt_ms
+    upper -= upper - dt_ms
+    rounding = (step * upper - start) + step * (dt_ms - upper)
+    since = np.where(time_ms == start, 0.0, (time_ms - start) - rounding)
+    return np.clip(since, 0.0, np.nextafter(dt_ms, 0))
 
 
 NO_ARRIVALS = np.empty((0, 3))
@@ -168,7 +179,7 @@ def run(
     # Currents that are not finite give NaN, which never crosses; rates of change may be 0.
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         for n in range(steps):
-            layer.advance(current[n], n * dt_ms, dt_ms, arrivals.table(n, neurons))
+            layer.advance(current[n], n, dt_ms, arrivals.table(n, neurons))
             states[n] = layer.state
     variables = {name: states[:, i] for i, name in enumerate(neuron.names, 1)}
     return Trace(layer.spike_times(), states[:, 0], variables)
@@ -180,22 +191,25 @@ class _Layer:
     def __init__(self, neuron: HybridSystem, neurons: int) -> None:
         self.neuron = neuron
         self.state = neuron.start(neurons)
-        self.release = np.zeros(neurons)  # when the refractory period ends, ms
+        # The refractory period ends in this step, at this time since its start.
+        self.release_step = np.full(neurons, -1)
+        self.release = np.zeros(neurons)
         self.over = np.zeros(neurons, dtype=bool)  # carried to V_th, and has not fired yet
         self.fired: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
         self.times: list[Array] = [np.empty(0)]
 
-    def advance(self, current: Array, begin: float, dt_ms: float, table: Array | None) -> None:
-        """Go through one step; times are counted from its start, which keeps their digits."""
+    def advance(self, current: Array, n: int, dt_ms: float, table: Array | None) -> None:
+        """Go through step n; times are counted from its start, which keeps their digits."""
         now = np.zeros(current.shape)
-        self.held = self.release - begin
+        ahead = self.release_step - n
+        self.held = np.where(ahead == 0, self.release, np.where(ahead > 0, np.inf, -np.inf))
         last = np.full(current.shape, -np.inf)  # spike in this step
         rank = np.zeros(current.shape, dtype=np.int64)
         moving = np.arange(len(current))
         for _ in range(_MOST_SPIKES):
             # Each neuron goes to what comes first: a spike, its release, an arrival, the end.
             t, drive, over = now[moving], current[moving], self.over[moving]
-            end: Array | float = dt_ms
+            end = np.full(t.shape, dt_ms)
             if table is not None:
                 due = table[0, rank[moving], moving]
                 end = np.minimum(due, dt_ms)
@@ -208,9 +222,10 @@ class _Layer:
                     break
                 last[who] = when
                 self.fired.append(who)
-                self.times.append(begin + when)
+                self.times.append(n * dt_ms + when)
                 self.held[who] = when + self.neuron.t_ref_ms
-                self.release[who] = begin + self.held[who]
+                whole, self.release[who] = np.divmod(self.held[who], dt_ms)
+                self.release_step[who] = n + whole
                 self.over[who] = over[fires] & (self.neuron.margin(state[:, fires]) >= 0)
             self.state[:, moving], now[moving] = state, t
             if table is not None:
@@ -237,16 +252,19 @@ class _Layer:
     ) -> tuple[Array, NDArray[np.bool_], Array]:
         """State, who fired, and time at the next spike, or at `goal` without one."""
         left = goal - t
-        wait = np.where(over, 0.0, self.neuron.crossing(state, drive, left))
+        wait = self.neuron.crossing(state, drive, left)
+        wait[over] = 0.0
         fires = (wait <= left) & ~held
-        length = np.where(fires, wait, left)
+        some = bool(fires.any())
+        length = np.where(fires, wait, left) if some else left
         after = self.neuron.flow(state, drive, length)
         if held.any():
             after[:, held] = self.neuron.hold(state[:, held], drive[held], length[held])
-        if fires.any():
-            reached = after[:, fires]
-            excess = np.where(over[fires], self.neuron.margin(reached), 0.0)
-            after[:, fires] = self.neuron.jump(reached, excess)
+        if not some:
+            return after, fires, goal
+        reached = after[:, fires]
+        excess = np.where(over[fires], self.neuron.margin(reached), 0.0)
+        after[:, fires] = self.neuron.jump(reached, excess)
         return after, fires, np.where(fires, t + wait, goal)
 
     def _arrive(

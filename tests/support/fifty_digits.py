@@ -261,7 +261,7 @@ def agree(
     impulses: Sequence[tuple[float, float]] = (),
     events: Sequence[tuple[float, float]] = (),
     *,
-    rounding: float = 1e-14,
+    rounding: float = 2e-14,
 ) -> Agreement:
     """Compare spike times and V with the solution; raise AssertionError where they differ.
 
