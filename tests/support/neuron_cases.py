@@ -81,7 +81,7 @@ def random_case(rng: np.random.Generator, kind: type, steps: int, *, mild: bool 
         ),
         AdaptiveLIFParameters: lambda: AdaptiveLIFParameters(
             tau_ms=tau, R=R, V_rest=V_rest, tau_syn_ms=tau_syn, tau_w_ms=tau_w,
-            b=size * rng.uniform(-0.1, 1), **spiking,
+            b=size * rng.uniform(-0.02, 1), **spiking,
         ),
     }[kind]()  # fmt: skip
     shape = (
