@@ -246,20 +246,6 @@ def test_resting_potentials_are_exact(params, target):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("exponent", range(0, -14, -1))
-def test_accuracy_of_nest_under_a_constant_current(exponent):
-    # NEST's test of its precise neurons, with its bound.
-    params = LIFParameters(V_th=15, tau_ms=10, C_ms=250, t_ref_ms=2)
-    recording = simulate([1000.0], params, duration_ms=5, dt_ms=2.0**exponent, record=[0])
-    spike = -10 * np.log1p(-15 / 40)
-    before = recording.t_ms < spike
-    V = -40 * np.expm1(-recording.t_ms[before] / 10)
-    assert before.sum() > 4
-    assert np.max(np.abs(recording.membrane[0][before] - V)) < 1e-13
-    assert abs(recording.first_spike_ms[0] - spike) < 1e-13
-
-
-@pytest.mark.slow
 def test_small_steps_lose_nothing_over_a_second():
     currents = current_for_rate(np.array([101.0, 149.0, 198.7]))
     recording = simulate(currents, duration_ms=1000, dt_ms=0.01, record=[0, 1, 2])

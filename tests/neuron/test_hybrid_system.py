@@ -365,7 +365,7 @@ def test_a_wrong_jump_or_hold_is_noticed(wrong):
         ({"current": [[[1.0]]]}, r"current \(shape \(1, 1, 1\)\)"),
         ({"current": []}, "must have shape"),
         ({"current": [np.nan]}, "current contains NaN"),
-        ({"current": ["a"]}, "current must be an array of numbers"),
+        ({"current": ["a"]}, "current must be an array of real numbers"),
         ({"impulses": [1.0, 2.0]}, "impulses .* must have rows"),
         ({"impulses": [(2.0, 0, 1.0)]}, r"impulses has a time \(=2 ms\) outside the run"),
         ({"events": [(0.0, 1, 1.0)]}, r"events has a neuron \(=1\) that is no index from 0 to 0"),

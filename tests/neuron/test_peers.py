@@ -70,15 +70,9 @@ def nest_neuron(V_th):
     return LIFParameters(V_th=V_th, tau_ms=10.0, C_ms=250.0, t_ref_ms=2.0)
 
 
-AWAITED = pytest.mark.xfail(
-    strict=False,
-    reason="awaits an update of V by expm1(-dt/tau): exp(-dt/tau), rounded once and used in every "
-    "step, makes errors that grow with their number",
-)
 EXPONENTS = [
-    *range(0, -5, -1),
-    *(pytest.param(k, marks=AWAITED) for k in range(-5, -9, -1)),
-    *(pytest.param(k, marks=[AWAITED, pytest.mark.slow]) for k in range(-9, -14, -1)),
+    *range(0, -9, -1),
+    *(pytest.param(k, marks=pytest.mark.slow) for k in range(-9, -14, -1)),
 ]
 """Of the step in powers of 2 ms."""
 

@@ -6,11 +6,9 @@ import pytest
 from scipy.optimize import brentq
 from simulations import OTHER, TARGETS, TOLERANCE_MS
 
-from bio_scnn.errors import InputError
 from bio_scnn.neuron._brian2_crossing import first_crossing
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.neuron.simulation import simulate
-from bio_scnn.neuron.synapse import presynaptic_events
 
 
 def synaptic_solution(current, events, dt_ms, params):
@@ -93,23 +91,12 @@ def test_a_peak_inside_a_step_is_not_missed(target):
     assert abs(recording.spike_trains_ms[0][0] - expected[0]) <= TOLERANCE_MS
 
 
-def test_synaptic_current_decays_and_the_band_of_presynaptic_rates_is_used():
+def test_synaptic_current_decays():
     events = np.zeros((10, 1))
     events[2] = 3.0
     recording = simulate(np.ones(1), duration_ms=10, synaptic_events=events, record=[0])
     expected = 1 + 3 * np.exp(-(np.arange(10) - 2) / TABLE_1.tau_syn_ms) * (np.arange(10) >= 2)
     np.testing.assert_allclose(recording.current[0], expected, rtol=1e-14)
-
-    for kind in ("regular", "poisson"):
-        rng = np.random.default_rng(0)
-        rate = np.array([100.0, 150.0, 200.0])
-        trains = presynaptic_events(rate, 20_000, 3, kind=kind, weight=0.5, rng=rng)
-        assert trains.shape == (20_000, 3)
-        spread = 4 * np.sqrt(20 * rate) if kind == "poisson" else 1
-        assert np.all(np.abs(trains.sum(axis=0) / 0.5 - 20 * rate) <= spread)
-    for bad in (99.0, 201.0, np.nan):
-        with pytest.raises(InputError, match=r"between rate_min_hz \(=100 Hz\)"):
-            presynaptic_events(bad, 10, 1, rng=rng)
 
 
 # --- any synapse, any refractory period ---------------------------------------------------------
