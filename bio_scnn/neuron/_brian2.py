@@ -1,4 +1,4 @@
-"""How Brian2 runs here: import, preferences, choice of code generation target, and its cache.
+"""Brian2 as it runs here: import, preferences, code generation target, and its cache.
 
 Nothing in this module knows the neuron; `_brian2_equations` does. Brian2 is imported on first use.
 """

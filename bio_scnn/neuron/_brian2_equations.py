@@ -183,7 +183,7 @@ EVENT_CHECKS = {"hold": "hold > 0", "late": "release > 0*second", "near": _NEAR}
 
 
 class Kind(NamedTuple):
-    """What parts a model is made of.
+    """The parts that a model is made of.
 
     Attributes
     ----------
@@ -206,7 +206,7 @@ class Kind(NamedTuple):
 
     @property
     def by_rounds(self) -> bool:
-        """Whether a step takes several rounds of threshold and reset."""
+        """True if a step takes several rounds of threshold and reset."""
         return self.mode == "exact" and self.synaptic and self.long_step
 
 

@@ -22,7 +22,7 @@ from bio_scnn.neuron.time_grid import MOST_SPIKES, TimeGrid
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What one network simulates; `simulate` explains and has checked the fields.
+    """Task of one network; `simulate` explains and has checked the fields.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What one network gave: `Recording` explains the fields, V and I are its traces."""
+    """Result of one network: `Recording` explains the fields, V and I are its traces."""
 
     count: NDArray[np.int64]
     first_ms: NDArray[np.float64]

@@ -31,7 +31,7 @@ class HybridSystem(Protocol):
 
     @property
     def t_ref_ms(self) -> float:
-        """How long V is held after a spike, ms."""
+        """Time for which V is held after a spike, ms."""
 
     @property
     def names(self) -> Sequence[str]:
@@ -186,7 +186,7 @@ def run(
 
 
 class _Layer:
-    """Where a run is: the state, who is held until when, and the spikes so far."""
+    """State of a run: the neurons' states, who is held until when, and the spikes so far."""
 
     def __init__(self, neuron: HybridSystem, neurons: int) -> None:
         self.neuron = neuron

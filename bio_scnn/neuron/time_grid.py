@@ -55,5 +55,5 @@ def time_grid(duration_ms: Any, dt_ms: Any, mode: str, params: LIFParameters) ->
 
 
 def is_long(dt_ms: float, params: LIFParameters) -> bool:
-    """Whether a step is longer than t_ref, so that a neuron may be released within it."""
+    """True if a step is longer than t_ref, so that a neuron may be released within it."""
     return dt_ms > params.t_ref_ms * (1 + 1e-9)

@@ -16,7 +16,7 @@ SpikeLabel = Literal["start", "end", "exact"]
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """What a run gave.
+    """Spike times and membrane potentials of a run.
 
     Attributes
     ----------

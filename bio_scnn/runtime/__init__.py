@@ -1,4 +1,4 @@
-"""Where and how work runs: places, processes, memory, files, configuration, provenance."""
+"""The running of work: places, processes, memory, files, configuration, provenance."""
 
 from bio_scnn.runtime.config import from_table, read_toml, to_table
 from bio_scnn.runtime.files import finite, write_whole

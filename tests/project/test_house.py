@@ -9,14 +9,20 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODULE_LINES, FUNCTION_LINES, PARAMETERS = 300, 60, 8
 # A module ("bio_scnn/a.py") or function ("bio_scnn/a.py:name") that may be longer, and why.
-REASONS: dict[str, str] = {}
+REASONS: dict[str, str] = {
+    "bio_scnn/network/conv2d.py": "a convolution and its gradient share their blocks",
+    "bio_scnn/neuron/closed_form.py": "ten public functions, half of the lines their docstrings",
+    "bio_scnn/neuron/hybrid_system.py": "the protocol of a neuron and the loop that runs it",
+    "bio_scnn/neuron/linear.py": "one class: the flow of five neurons, and its crossings",
+    "bio_scnn/neuron/simulation.py": "one public function and the check of its arguments",
+    "bio_scnn/neuron/simulation.py:simulate": "each parameter is a choice of the user's own",
+    "bio_scnn/restoration/inpainting.py:restore": "each parameter is a choice of the user's own",
+    "bio_scnn/validate.py:parser": "one option after the other",
+}
 RIDDLE = re.compile(r"(What|Whether|How|Of|Which|Where|As)\b")
 
 FOLDERS = [
-    pytest.param(
-        "bio_scnn",
-        marks=pytest.mark.xfail(strict=False, reason="the wings are being rebuilt, one by one"),
-    ),
+    "bio_scnn",
     "benchmarks",
     "figures",
     "tools",
@@ -50,8 +56,13 @@ def test_modules_are_short(folder):
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_functions_are_short(folder):
+    def size(node):
+        """Lines of a function, without its docstring."""
+        doc = node.body[0] if ast.get_docstring(node) else None
+        return node.end_lineno - node.lineno + 1 - (doc.end_lineno - doc.lineno + 1 if doc else 0)
+
     sizes = [
-        (f"{place}:{node.name}", node.end_lineno - node.lineno + 1)
+        (f"{place}:{node.name}", size(node))
         for place, node in nodes(folder)
         if isinstance(node, FUNCTION)
     ]

@@ -172,7 +172,7 @@ def permutation(subject: Subject) -> Finding:
 
 
 def causality(subject: Subject) -> Finding:
-    """What comes later does not change what was: a longer run begins as a shorter one.
+    """Later input does not change what was before: a longer run begins as a shorter one.
 
     300 steps and the first 200 of them.
     """

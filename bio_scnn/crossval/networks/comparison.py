@@ -72,7 +72,7 @@ class NetworkComparison:
     exact_rate_hz: NDArray[np.float64] = field(repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """As a plain table that `json` can write, without the maps; infinity becomes None."""
+        """Plain table that `json` can write, without the maps; infinity becomes None."""
         table: dict[str, Any] = {
             entry.name: getattr(self, entry.name)
             for entry in dataclasses.fields(self)

@@ -58,7 +58,7 @@ class OnPictures:
     failures: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain tables that `json` can write."""
+        """Plain tables that `json` can write."""
         return {
             "model": MODEL,
             "dt_ms": self.dt_ms,
