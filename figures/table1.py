@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from typing import Any
 
 from bio_scnn.commands.options import run
@@ -39,7 +38,7 @@ SYMBOLS = {
 
 def measure() -> dict[str, Any]:
     """The values of `TABLE_1`, and the resistance that follows from them."""
-    return {**dataclasses.asdict(TABLE_1), "R": TABLE_1.R}
+    return {name: getattr(TABLE_1, name) for name in (*ROWS, "R")}
 
 
 @styled
