@@ -14,6 +14,7 @@
 `inpaint` restores pictures.
 """
 
+from bio_scnn._moved import keep_old_names
 from bio_scnn._version import __version__ as __version__  # in no list of names, as usual
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.closed_form import current_for_rate, firing_rate
@@ -34,3 +35,5 @@ __all__ = [
     "restore",
     "simulate",
 ]
+
+keep_old_names()

@@ -7,8 +7,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent.parent.parent / "bio_scnn"
 
 ORDER = (
-    "errors", "_version", "runtime", "neuron", "data", "network", "restoration", "training",
-    "explorer", "crossval", "commands",
+    "errors", "_moved", "_version", "runtime", "neuron", "data", "network", "restoration",
+    "training", "explorer", "crossval", "commands",
 )  # fmt: skip
 """From the ground up. What stands beside the wings, the commands, imports any of them."""
 
@@ -58,7 +58,7 @@ def test_no_modules_import_in_a_circle():
 
 
 def test_every_wing_says_what_it_is_for():
-    for wing in ORDER[2:]:
+    for wing in ORDER[3:]:
         text = (PACKAGE / wing / "__init__.py").read_text("utf-8")
         doc = ast.get_docstring(ast.parse(text))
         assert doc, wing
