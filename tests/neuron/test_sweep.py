@@ -11,8 +11,8 @@ from neuron_cases import POTENTIALS, log_uniform
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.simulation import simulate
 
-ROUNDING = 1e-13
-"""Rounding errors of V, relative to the largest V: what `agree` allows."""
+ROUNDING, TIME_MS = 2e-13, 1e-10
+"""Errors that `agree` allows: of V, relative to the largest V, and of spike times (1e-13 s)."""
 
 NEEDS_COMPILER = pytest.mark.skipif(
     shutil.which(os.environ.get("CC", "cc").split()[0]) is None, reason="no C compiler"
@@ -65,7 +65,18 @@ def agreements(rng: np.random.Generator, target: str, steps: int) -> list[Agreem
         assert recording.count[i] == len(times)
         rows = [(n * dt, events[n, i]) for n in np.flatnonzero(events[:, i])]
         V = recording.membrane[i, 1:]
-        found.append(agree(times, V, params, current[:, i], dt, events=rows, rounding=ROUNDING))
+        found.append(
+            agree(
+                times,
+                V,
+                params,
+                current[:, i],
+                dt,
+                events=rows,
+                rounding=ROUNDING,
+                time_ms=TIME_MS,
+            )
+        )
     return found
 
 

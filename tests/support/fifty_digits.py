@@ -262,10 +262,12 @@ def agree(
     events: Sequence[tuple[float, float]] = (),
     *,
     rounding: float = 2e-14,
+    time_ms: float = 0.0,
 ) -> Agreement:
     """Compare spike times and V with the solution; raise AssertionError where they differ.
 
-    The rule: a spike time may be off by 8 units in the last place of the run's length, V by
+    The rule: a spike time may be off by 8 units in the last place of the run's length, or by
+    `time_ms` if that is more, V by
     `rounding` relative to the largest V in the run (threshold, reset and rest included), and by
     4e-16 more for each spike. Beyond that, both may be off as far as moving the threshold up or
     down by as much moves them. Where that changes the number of spikes, it is a tie.
@@ -278,13 +280,13 @@ def agree(
     right = solved(0.0)
     fixed = [getattr(params, name, 0.0) for name in ("V_th", "V_reset", "V_rest")]
     scale = float(max(right.largest, *(abs(x) for x in fixed)))
-    ulp = float(mp.mpf(2) ** -52 * len(current) * dt_ms)
+    off_ms = max(8 * float(mp.mpf(2) ** -52 * len(current) * dt_ms), time_ms)
     same = len(times) == len(right.spikes)
     if same:
         late = [float(abs(mp.mpf(float(t)) - s)) for t, s in zip(times, right.spikes, strict=True)]
         off = [float(abs(mp.mpf(float(v)) - u)) for v, u in zip(V, right.V, strict=True)]
         worst_V = max(off) / scale if scale else max(off)
-        strain = max([worst_V / rounding, *(x / (8 * ulp) for x in late)])
+        strain = max([worst_V / rounding, *(x / off_ms for x in late)])
         if strain <= 1:
             return Agreement(len(times), False, False, max(late, default=0.0), worst_V, strain)
     sides = [solved(side * rounding * scale) for side in (-1, 1)]
@@ -294,7 +296,7 @@ def agree(
     assert same, f"{len(times)} spikes instead of {len(right.spikes)}: {params}"
     strain = 0.0
     for error, right_ones, which in ((late, right.spikes, "spikes"), (off, right.V, "V")):
-        floor = 8 * ulp if which == "spikes" else rounding * scale
+        floor = off_ms if which == "spikes" else rounding * scale
         ends = zip(*(getattr(side, which) for side in sides), strict=True)
         for x, middle, (low, high) in zip(error, right_ones, ends, strict=True):
             allowed = floor + float(max(abs(low - middle), abs(high - middle)))
