@@ -45,7 +45,7 @@ def test_currents_that_step_are_exact(params, dt_ms, target):
 
 @TARGETS
 @pytest.mark.parametrize("t_ref_ms", [0, 0.3, 2.0])
-@pytest.mark.parametrize("dt_ms", [2.0, 30.0])
+@pytest.mark.parametrize("dt_ms", [2.0, pytest.param(30.0, marks=pytest.mark.slow)])
 def test_any_refractory_period_and_step_against_50_digits(t_ref_ms, dt_ms, target):
     t_ref_ms = 30.0 if t_ref_ms == 2.0 and dt_ms == 30.0 else t_ref_ms
     params = LIFParameters(

@@ -109,11 +109,11 @@ KINDS = [  # tau, tau_syn, t_ref, dt
     (40, 40 * (1 + 1e-12), 1, 1),
     (40, 39.99, 0.1, 0.1),
     (40, 1e6, 1, 1),
-    (40, 60, 0, 1),
+    pytest.param(40, 60, 0, 1, marks=pytest.mark.slow),
     (40, 40, 0, 5),
     (40, 0.5, 0.3, 2),
     (5, 1e5, 50, 5),
-    (0.1, 3, 0, 2),
+    pytest.param(0.1, 3, 0, 2, marks=pytest.mark.slow),  # hundreds of spikes in a step
 ]
 
 
