@@ -93,6 +93,12 @@ class Subject:
         params = adapter.params if params is None else params
         if not isinstance(params, LIFParameters):
             raise InputError(f"params (={params!r}) must be LIFParameters")
+        if params.V_rest:
+            raise InputError(
+                f"V_rest (={params.V_rest:g}) must be 0 to check a layer: count potentials "
+                f"from rest, V_th={params.V_th - params.V_rest:g} and "
+                f"V_reset={params.V_reset - params.V_rest:g}"
+            )
         self.full = params
         if adapter.capabilities.refractory == "none":
             params = replace(params, t_ref_ms=0.0)

@@ -32,7 +32,7 @@ class ClosedFormRates(nn.Module):
     def forward(self, current: Tensor) -> Tensor:
         """Rates in Hz; 0 at and below rheobase."""
         p = self.params
-        gap = p.R * current - p.V_th
+        gap = p.R * current - (p.V_th - p.V_rest)
         fires = gap > 0
         # A safe denominator where nothing fires: the gradient of `where` would be NaN otherwise.
         latency = p.tau_ms * torch.log1p((p.V_th - p.V_reset) / torch.where(fires, gap, 1.0))

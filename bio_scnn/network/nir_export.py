@@ -166,7 +166,7 @@ def _spiking(model: HybridSCNN, size: tuple[int, int]) -> tuple[dict[str, Any], 
         "lif": nir.LIF(
             tau=full(p.tau_ms / 1e3),
             r=full(p.R),
-            v_leak=full(0.0),
+            v_leak=full(p.V_rest),
             v_threshold=full(p.V_th),
             v_reset=full(p.V_reset),
             metadata={"t_ref": p.t_ref_ms / 1e3, "after": "rates in Hz are read from the spikes"},

@@ -301,3 +301,9 @@ def test_closed_form_of_the_target():
     assert subject.target_rate_hz == 150
     assert float(firing_rate(11.0)) > 0
     assert subject.rate_at_target() == pytest.approx(1e3 / 6.7)
+
+
+def test_a_resting_potential_is_not_silently_ignored():
+    params = LIFParameters(V_th=-50.0, V_reset=-65.0, V_rest=-65.0)
+    with pytest.raises(InputError, match=r"count potentials from rest, V_th=15 and V_reset=0$"):
+        check_lif(Grid(), params=params)
