@@ -65,18 +65,11 @@ def agreements(rng: np.random.Generator, target: str, steps: int) -> list[Agreem
         assert recording.count[i] == len(times)
         rows = [(n * dt, events[n, i]) for n in np.flatnonzero(events[:, i])]
         V = recording.membrane[i, 1:]
-        found.append(
-            agree(
-                times,
-                V,
-                params,
-                current[:, i],
-                dt,
-                events=rows,
-                rounding=ROUNDING,
-                time_ms=TIME_MS,
-            )
-        )
+        # A neuron that fires many times in a step hands the error of each spike on to V, at the
+        # slope of a stiff synapse: 2e-12 was the largest of 1,400 configurations.
+        rounding = ROUNDING if params.t_ref_ms >= dt else 4e-12
+        allowed = {"rounding": rounding, "time_ms": TIME_MS}
+        found.append(agree(times, V, params, current[:, i], dt, events=rows, **allowed))
     return found
 
 
