@@ -17,6 +17,8 @@ one before, and after `NEWTON_ROUNDS` for good: `ROUNDS` always reach rounding.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,7 +66,8 @@ def first_crossing(
     return wait
 
 
-def _margin(s, V, V_inf, drive, V_th, tau, tau_syn):  # type: ignore[no-untyped-def]
+# All arguments below are arrays of the neurons, or numbers.
+def _margin(s: Any, V: Any, V_inf: Any, drive: Any, V_th: Any, tau: Any, tau_syn: Any) -> Any:
     """V - V_th and tau dV/dt after the time s."""
     z = s * abs(tau_syn - tau) / (tau * tau_syn)
     exprel = np.where(z > 0, -np.expm1(-z) / z, 1.0)
@@ -73,7 +76,7 @@ def _margin(s, V, V_inf, drive, V_th, tau, tau_syn):  # type: ignore[no-untyped-
     return margin, V_inf - V_th + drive * np.exp(-s / tau_syn) - margin
 
 
-def _extremum(V, V_inf, drive, tau, tau_syn):  # type: ignore[no-untyped-def]
+def _extremum(V: Any, V_inf: Any, drive: Any, tau: Any, tau_syn: Any) -> Any:
     """When V peaks (drive > 0) or dips (drive < 0): 0 if it has before, infinite if never."""
     early = tau_syn * (V_inf + drive - V) / drive  # exact for tau_syn = tau
     rate = (tau_syn - tau) / (tau * tau_syn)
@@ -82,7 +85,7 @@ def _extremum(V, V_inf, drive, tau, tau_syn):  # type: ignore[no-untyped-def]
     return np.where(early > 0, np.where(z > -1, late, np.inf), 0.0)
 
 
-def _root(low, high, neuron, resolution):  # type: ignore[no-untyped-def]
+def _root(low: Any, high: Any, neuron: tuple[Any, ...], resolution: Any) -> Any:
     tau, falls = neuron[4], neuron[2] < 0
     s = np.where(falls, high, low)
     step = high - low

@@ -179,7 +179,7 @@ offset = clip(offset, 0*second, dt)
 """
 
 EVENT_CHECKS = {"hold": "hold > 0", "late": "release > 0*second", "near": _NEAR}
-"""Which neurons the events of a model concern, in the order in which they must run."""
+"""Conditions of a model's events, in the order in which they must run."""
 
 
 class Kind(NamedTuple):

@@ -21,7 +21,7 @@ NOT_FIRST = {"hidden step"}
 
 
 def named(broken, codes):
-    """Whether a code, alone, with others or as an alternative, is that of the error."""
+    """True if a code, alone, with others or as an alternative, is that of the error."""
     return any(single_codes(code) & set(broken.truth) for code in codes)
 
 

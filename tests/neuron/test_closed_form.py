@@ -271,7 +271,7 @@ def test_extreme_currents_give_numbers_or_a_clear_error(size, sign, params):
 
 
 def outcome(function, *arguments):
-    """What it returns, or the error that a user would see."""
+    """Value returned, or the error that a user would see."""
     try:
         return function(*arguments)
     except InputError as error:

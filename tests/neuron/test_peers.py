@@ -1,4 +1,4 @@
-"""What Nengo, NEST and Brian2 test of their own LIF neurons, and textbook results on noise.
+"""Tests of LIF neurons by Nengo, NEST and Brian2, in our words, and textbook results on noise.
 
 The tests are restated, not copied: the parameters and what has to hold are the peers', and the
 bounds are at least as narrow as theirs.
@@ -74,7 +74,7 @@ EXPONENTS = [
     *range(0, -9, -1),
     *(pytest.param(k, marks=pytest.mark.slow) for k in range(-9, -14, -1)),
 ]
-"""Of the step in powers of 2 ms."""
+"""Exponents of the step, in powers of 2 ms."""
 
 
 @pytest.mark.parametrize("exponent", EXPONENTS)

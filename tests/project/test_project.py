@@ -170,7 +170,7 @@ EXAMPLES = {"benchmarks.NAME", "figures.NAME", "bio_scnn.NAME"}  # stand for any
 
 
 def exists(name):
-    """Whether a dotted name is a module or an attribute of one."""
+    """True if a dotted name is a module or an attribute of one."""
     with contextlib.suppress(ImportError, AttributeError):
         pkgutil.resolve_name(name)
         return True

@@ -6,7 +6,7 @@ from dask_processes import scheduler, workers
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory):
-    """Of a scheduler with two workers."""
+    """Address of a scheduler with two workers."""
     folder = tmp_path_factory.mktemp("dask")
     with scheduler(folder) as address, workers(address, folder):
         yield address

@@ -10,7 +10,7 @@ def rows_of(table):
 
 
 def drawn(figure):
-    """Whether a figure can be drawn, and shows something."""
+    """Assertion that a figure can be drawn, and shows something."""
     figure.canvas.draw()
     shown = any(axes.has_data() for axes in figure.axes)
     plt.close(figure)

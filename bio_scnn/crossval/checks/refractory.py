@@ -107,7 +107,7 @@ def _refractory_cause(wrong: list[tuple[float, float, float]], measured: int) ->
         if mostly and acts_as(lambda dt, t_ref, whole=whole: whole(t_ref)):  # type: ignore[misc] # one of three
             return cause("refractory.counted-in-ms/measured")
     for assumed in (0.1, 1.0):
-        if mostly and acts_as(lambda dt, t_ref, assumed=assumed: round(t_ref / assumed)):  # type: ignore[misc]
+        if mostly and acts_as(lambda dt, t_ref, by=assumed: round(t_ref / by)):  # type: ignore[misc] # one of two
             return cause("refractory.dt-assumed", dt_ms=assumed)
     if off <= {-1.0} and all(int(t_ref / dt) < round(t_ref / dt) for dt, t_ref, _ in wrong):
         return cause("refractory.truncated/measured")
