@@ -1,0 +1,109 @@
+"""Number formats: how the hardware or the framework behind a neuron rounds and bounds V."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+
+
+def _away(x: Values) -> Values:
+    return np.copysign(np.ceil(np.abs(x)), x)
+
+
+ROUNDINGS: MappingProxyType[str, Callable[[Values], Values]] = MappingProxyType(
+    {
+        "truncate": np.trunc,
+        "floor": np.floor,
+        "ceil": np.ceil,
+        "away": _away,
+        "nearest": lambda x: np.floor(x + 0.5),
+        "nearest-even": np.rint,
+    }
+)
+"""Rounding to a whole number: towards zero, down, up, away from zero, half up, half to even."""
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """Fixed-point format: V is a whole multiple of `unit`, in a word of so many bits.
+
+    Attributes
+    ----------
+    unit : float
+        V of one least significant bit, in the unit in which V is seen; 1 for integers.
+    rounding : str
+        Key of `ROUNDINGS`: what becomes of the product of decay and V.
+    word : int or None, bits
+        Width of V, sign included; None if it was never reached.
+    overflow : {"saturate", "wrap"}
+        What becomes of V outside the word.
+    input_rounding : str
+        Key of `ROUNDINGS`: what becomes of the product of gain and input.
+    """
+
+    unit: float = 1.0
+    rounding: str = "truncate"
+    word: int | None = None
+    overflow: Literal["saturate", "wrap"] = "saturate"
+    input_rounding: str = "truncate"
+
+    def product(self, x: Values) -> Values:
+        """Product of decay and V, rounded to the format."""
+        return ROUNDINGS[self.rounding](x / self.unit) * self.unit
+
+    def drive(self, x: Values) -> Values:
+        """Product of gain and input, rounded to the format."""
+        return ROUNDINGS[self.input_rounding](x / self.unit) * self.unit
+
+    def total(self, x: Values) -> Values:
+        """Sum, bounded by the word."""
+        if self.word is None:
+            return x
+        half = 2.0 ** (self.word - 1)
+        whole = x / self.unit
+        if self.overflow == "saturate":
+            return np.clip(whole, -half, half - 1) * self.unit
+        return (np.mod(whole + half, 2 * half) - half) * self.unit
+
+
+@dataclass(frozen=True)
+class FloatingPoint:
+    """Floating-point format: every result of an operation is rounded to so many bits.
+
+    Attributes
+    ----------
+    name : {"float64", "float32", "float16", "bfloat16"}
+    """
+
+    name: Literal["float64", "float32", "float16", "bfloat16"] = "float64"
+
+    def product(self, x: Values) -> Values:
+        """Product, rounded to the format."""
+        if self.name == "float64":
+            return x
+        if self.name == "bfloat16":
+            return _bfloat16(x)
+        with np.errstate(over="ignore"):
+            return np.asarray(x).astype(self.name).astype(np.float64)
+
+    drive = product
+    total = product
+
+
+def _bfloat16(x: Values) -> Values:
+    """Numbers rounded, half to even, to the upper sixteen bits of float32."""
+    bits = np.asarray(x, dtype=np.float32).view(np.uint32).astype(np.uint64)
+    bits += 0x7FFF + ((bits >> 16) & 1)
+    kept = (bits & 0xFFFF0000).astype(np.uint32).view(np.float32)
+    return np.where(np.isfinite(x), kept, x).astype(np.float64)
+
+
+NumberFormat = FixedPoint | FloatingPoint
+FLOAT64 = FloatingPoint()

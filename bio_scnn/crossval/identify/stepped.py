@@ -1,0 +1,257 @@
+"""The stepped neuron: any layer's neuron as code writes it, ``V <- decay V + gain x + bias``.
+
+It has no time constant and no time step. `readings` tells what it is in terms of eq. 1; here it is
+what a program does from one step to the next, each quirk a field. Every identification ends in one
+of these, and whatever is claimed of a layer is shown by stepping it beside the layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bio_scnn.crossval.identify.formats import FLOAT64, NumberFormat
+
+
+@dataclass(frozen=True)
+class Synapse:
+    """Synaptic current before the membrane: ``S <- decay S + gain x``; V is driven by S.
+
+    Attributes
+    ----------
+    decay : float
+        What is left of S after a step.
+    gain : float
+    fresh : bool
+        V takes S of this step; if not, S of the step before.
+    """
+
+    decay: float
+    gain: float = 1.0
+    fresh: bool = True
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """Adaptation: ``w <- decay w``, and ``w += jump`` at each spike.
+
+    Attributes
+    ----------
+    decay : float
+        What is left of w after a step.
+    jump : float
+        What a spike adds, in units of V.
+    on : {"current", "threshold"}
+        w is subtracted from the drive of V, or added to the threshold.
+    """
+
+    decay: float
+    jump: float
+    on: Literal["current", "threshold"] = "current"
+
+
+@dataclass(frozen=True)
+class SteppedNeuron:
+    """A neuron as a program steps it; the defaults are ``V <- 0.9 V + x``, reset to 0 at 1.
+
+    A step: the input, through its delay and the synapse; the update of V; the threshold; the
+    reset.
+
+    Attributes
+    ----------
+    decay, gain, bias : float
+        Of ``V <- decay V + gain x + bias``.
+    leak : float
+        Linear leak: V moves towards 0 by this much a step, and not past it.
+    threshold : float
+    fires_at_threshold : bool
+        ``V >= threshold``, or ``V > threshold``.
+    reset_keep, reset_to : float
+        A spike makes ``V <- reset_keep V + reset_to``: (0, V_reset) is the reset to a value,
+        (1, -threshold) the subtraction, anything between a partial reset.
+    reset_when : {"same-step", "next-step", "after-update"}
+        In the step of the spike; at the beginning of the next; or at the end of the next update,
+        in place of the update's result or on top of it.
+    tested : {"new", "old"}
+        The threshold is tested on V after the update of the step, or before it.
+    refractory : int, steps
+        Steps after the one of a spike in which it cannot fire.
+    while_refractory : {"held", "leaks", "integrates"}
+        V stays as it is; decays without input; or goes on, and only the spikes are suppressed.
+    start : float
+        V before the first step.
+    synapse : Synapse or None
+    adaptation : Adaptation or None
+    input_delay, spike_delay : int, steps
+        By how much later the input acts, and the spike is reported, than in the same step.
+    input_shape : {"as-given", "averaged", "rectified", "clipped"}
+        Values as they come; the mean of this step's and the last one's; negative ones as 0;
+        those outside [0, 1] as its bounds.
+    floor, ceiling : float
+        Bounds of V after the update.
+    several : bool
+        Reports ``floor(V / threshold)`` spikes a step, and subtracts each.
+    number_format : FixedPoint or FloatingPoint
+    """
+
+    decay: float = 0.9
+    gain: float = 1.0
+    bias: float = 0.0
+    leak: float = 0.0
+    threshold: float = 1.0
+    fires_at_threshold: bool = True
+    reset_keep: float = 0.0
+    reset_to: float = 0.0
+    reset_when: Literal["same-step", "next-step", "after-update"] = "same-step"
+    tested: Literal["new", "old"] = "new"
+    refractory: int = 0
+    while_refractory: Literal["held", "leaks", "integrates"] = "held"
+    start: float = 0.0
+    synapse: Synapse | None = None
+    adaptation: Adaptation | None = None
+    input_delay: int = 0
+    spike_delay: int = 0
+    input_shape: Literal["as-given", "averaged", "rectified", "clipped"] = "as-given"
+    floor: float = -np.inf
+    ceiling: float = np.inf
+    several: bool = False
+    number_format: NumberFormat = FLOAT64
+
+    @property
+    def subtracts(self) -> bool:
+        """True if a spike subtracts from V instead of setting it."""
+        return self.reset_keep == 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Stepped:
+    """Spikes and V of a stepped neuron.
+
+    Attributes
+    ----------
+    spikes : (steps, neurons) int array
+        Spikes reported in each step.
+    V, V_before : (steps, neurons) float64 array
+        At the end of each step, after and before the reset.
+    drive : (steps, neurons) float64 array
+        What was added to V: ``gain x + bias``, or the synaptic current in place of x.
+    """
+
+    spikes: NDArray[np.int64]
+    V: NDArray[np.float64]
+    V_before: NDArray[np.float64]
+    drive: NDArray[np.float64]
+
+
+def shifted(x: NDArray, steps: int) -> NDArray:
+    """Array ``(steps, neurons)`` so many steps later; what comes in is 0."""
+    if not steps:
+        return x
+    return np.concatenate([np.zeros_like(x[:steps]), x[: len(x) - steps]])
+
+
+def shaped(x: NDArray[np.float64], shape: str) -> NDArray[np.float64]:
+    """Input ``(steps, neurons)`` as a neuron takes it: values of ``SteppedNeuron.input_shape``."""
+    if shape == "averaged":
+        return (x + shifted(x, 1)) / 2
+    if shape == "rectified":
+        return np.maximum(x, 0)
+    return np.clip(x, 0, 1) if shape == "clipped" else x
+
+
+def step(neuron: SteppedNeuron, x: ArrayLike) -> Stepped:
+    """Run a stepped neuron.
+
+    Parameters
+    ----------
+    neuron : SteppedNeuron
+    x : (steps, neurons) array
+        Input of each step.
+
+    Returns
+    -------
+    Stepped
+    """
+    x = shifted(shaped(np.asarray(x, dtype=np.float64), neuron.input_shape), neuron.input_delay)
+    form = neuron.number_format
+    drive = form.drive(neuron.gain * _through_synapse(neuron.synapse, x))
+    if neuron.bias:
+        drive = form.total(drive + neuron.bias)
+    V = np.full(x.shape[1], float(neuron.start))
+    w = np.zeros_like(V)
+    left = np.zeros(V.shape, dtype=int)
+    pending = np.zeros(V.shape, dtype=int)
+    spikes = np.zeros(x.shape, dtype=np.int64)
+    after, before = np.empty(x.shape), np.empty(x.shape)
+    late = neuron.reset_when != "same-step"
+    for n, d in enumerate(drive):
+        if neuron.reset_when == "next-step":
+            V = _reset(neuron, V, pending)
+        threshold = neuron.threshold + (w if _moves_threshold(neuron) else 0.0)
+        free = left == 0
+        old = V
+        V = _updated(neuron, V, d - (w if _takes_current(neuron) else 0.0), free)
+        if neuron.reset_when == "after-update":
+            V = _reset(neuron, V, pending)
+        before[n] = V
+        fired = _fired(neuron, V if neuron.tested == "new" else old, threshold) * free
+        if not late:
+            V = _reset(neuron, V, fired)
+        pending = fired
+        left = np.where(fired > 0, neuron.refractory, np.maximum(left - 1, 0))
+        if neuron.adaptation is not None:
+            w = neuron.adaptation.decay * w + neuron.adaptation.jump * fired
+        spikes[n], after[n] = fired, V
+    return Stepped(shifted(spikes, neuron.spike_delay), after, before, drive)
+
+
+def _through_synapse(synapse: Synapse | None, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    if synapse is None:
+        return x
+    current, S = np.empty_like(x), np.zeros_like(x[0])
+    for n, value in enumerate(x):
+        old, S = S, synapse.decay * S + synapse.gain * value
+        current[n] = S if synapse.fresh else old
+    return current
+
+
+def _moves_threshold(neuron: SteppedNeuron) -> bool:
+    return neuron.adaptation is not None and neuron.adaptation.on == "threshold"
+
+
+def _takes_current(neuron: SteppedNeuron) -> bool:
+    return neuron.adaptation is not None and neuron.adaptation.on == "current"
+
+
+def _updated(
+    neuron: SteppedNeuron, V: NDArray, drive: NDArray, free: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """V after the update of a step, before threshold and reset."""
+    form = neuron.number_format
+    decayed = form.product(neuron.decay * V)
+    if neuron.leak:
+        decayed = np.sign(decayed) * np.maximum(np.abs(decayed) - neuron.leak, 0)
+    new = form.total(decayed + drive)
+    if neuron.floor > -np.inf or neuron.ceiling < np.inf:
+        new = np.clip(new, neuron.floor, neuron.ceiling)
+    if neuron.while_refractory == "integrates" or free.all():
+        return new
+    return np.where(free, new, V if neuron.while_refractory == "held" else decayed)
+
+
+def _fired(neuron: SteppedNeuron, V: NDArray, threshold: ArrayLike) -> NDArray[np.int64]:
+    over = V >= threshold if neuron.fires_at_threshold else V > threshold
+    if not neuron.several:
+        return over.astype(np.int64)
+    return np.where(over, np.maximum(np.floor(V / threshold), 1), 0).astype(np.int64)
+
+
+def _reset(neuron: SteppedNeuron, V: NDArray, spikes: NDArray[np.int64]) -> NDArray[np.float64]:
+    if not spikes.any():
+        return V
+    keep, to = neuron.reset_keep, neuron.reset_to
+    new = V + to * spikes if keep == 1.0 else keep * V + to
+    return np.where(spikes > 0, neuron.number_format.total(new), V)
