@@ -11,7 +11,7 @@ from neuron_cases import POTENTIALS, log_uniform
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.simulation import simulate
 
-ROUNDING, TIME_MS = 2e-13, 1e-10
+ROUNDING, TIME_MS = 1e-13, 1e-10
 """Errors that `agree` allows: of V, relative to the largest V, and of spike times (1e-13 s)."""
 
 NEEDS_COMPILER = pytest.mark.skipif(
@@ -65,10 +65,7 @@ def agreements(rng: np.random.Generator, target: str, steps: int) -> list[Agreem
         assert recording.count[i] == len(times)
         rows = [(n * dt, events[n, i]) for n in np.flatnonzero(events[:, i])]
         V = recording.membrane[i, 1:]
-        # A neuron that fires many times in a step hands the error of each spike on to V, at the
-        # slope of a stiff synapse: 2e-12 was the largest of 1,400 configurations.
-        rounding = ROUNDING if params.t_ref_ms >= dt else 4e-12
-        allowed = {"rounding": rounding, "time_ms": TIME_MS}
+        allowed = {"rounding": ROUNDING, "time_ms": TIME_MS}
         found.append(agree(times, V, params, current[:, i], dt, events=rows, **allowed))
     return found
 

@@ -1,8 +1,8 @@
 """`simulate` with synapses, against a finely sampled solution and 50 digits."""
 
-import lif_fifty_digits
 import numpy as np
 import pytest
+from fifty_digits import largest_time_error_ms, solve
 from scipy.optimize import brentq
 from simulations import OTHER, TARGETS, TOLERANCE_MS
 
@@ -122,7 +122,7 @@ KINDS = [  # tau, tau_syn, t_ref, dt
 def test_synapses_of_any_stiffness_against_50_digits(tau, tau_syn, t_ref, dt, target):
     params = LIFParameters(tau_ms=tau, C_ms=2 * tau, tau_syn_ms=tau_syn, t_ref_ms=t_ref)
     rng = np.random.default_rng(1)
-    steps, neurons = 40, 8
+    steps, neurons = 40 if tau >= dt else 8, 8  # a fast neuron fires many times in a step
     # An event lifts V by about one threshold, in half of the neurons by minus that at times.
     events = (rng.random((steps, neurons)) < 0.3) * rng.uniform(0.5, 3, (steps, neurons))
     events *= 2 * tau / min(tau_syn, tau, dt)
@@ -137,7 +137,7 @@ def test_synapses_of_any_stiffness_against_50_digits(tau, tau_syn, t_ref, dt, ta
         record=range(neurons),
         target=target,
     )
-    assert lif_fifty_digits.compare(recording, current, params, events) <= TOLERANCE_MS
+    assert largest_time_error_ms(recording, current, params, events) <= TOLERANCE_MS
     assert np.isfinite(recording.membrane).all()
     assert np.mean(recording.count > 2) > 0.7
 
@@ -154,7 +154,7 @@ def test_events_while_refractory_before_a_stiff_release():
         recording = simulate(
             current, params, duration_ms=3, synaptic_events=events, record=range(60)
         )
-        assert lif_fifty_digits.compare(recording, current, params, events) <= TOLERANCE_MS
+        assert largest_time_error_ms(recording, current, params, events) <= TOLERANCE_MS
         assert np.sum(recording.count > 1) > 2
 
 
@@ -165,8 +165,8 @@ def test_the_comparison_sees_a_synapse_that_is_slightly_slower():
     slower = LIFParameters(tau_syn_ms=60.001)
     recording = simulate([0.0], slower, duration_ms=50, synaptic_events=events, record=[0])
     assert recording.count[0] > 2
-    assert lif_fifty_digits.compare(recording, current, TABLE_1, events) > 1e-6
-    assert lif_fifty_digits.compare(recording, current, slower, events) <= TOLERANCE_MS
+    assert largest_time_error_ms(recording, current, TABLE_1, events) > 1e-6
+    assert largest_time_error_ms(recording, current, slower, events) <= TOLERANCE_MS
 
 
 def test_rounds_always_reach_the_crossing():
@@ -184,7 +184,7 @@ def test_rounds_always_reach_the_crossing():
         assert np.all((wait[fires] >= 0) & (wait[fires] <= span[fires]))
         for k in range(60):
             neuron = LIFParameters(V_reset=V[k], tau_ms=tau, R=1, tau_syn_ms=tau_syn)
-            exact = lif_fifty_digits.spike_train([V_inf[k]], neuron, span[k], [drive[k]])
+            exact = solve(neuron, [V_inf[k]], span[k], events=[(0, drive[k])]).spikes
             assert bool(exact) == fires[k]
             if exact:
                 assert float(abs(exact[0] - wait[k])) <= 1e-15 * span[k]

@@ -72,7 +72,9 @@ def _repetition(subject: Subject) -> tuple[str, Cause | None]:
     """Difference between two equal runs, in words, and its cause; empty if there is none."""
     current = _currents(subject, 8)
     before = np.abs(current[:173]) * 1.5
-    before[:100] *= 1e5  # fires all the time, and so forgets what was before
+    # Fires all the time, and so forgets what was before. Without a refractory period, exact
+    # neurons would fire thousands of times in a step.
+    before[:100] *= 1e5 if subject.params.t_ref_ms else 1e3
     runs = []
     for _ in range(2):
         subject.run(before)
