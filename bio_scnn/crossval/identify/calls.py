@@ -1,0 +1,347 @@
+"""Convention of calling a layer, measured by driving it: axes, steps, state, spikes, V, misuse.
+
+::
+
+    media        arrays of NumPy, PyTorch and JAX; the order of axes
+    driving      one manner of calling, on copies of the layer
+    experiments  what fires it, and which output depends on which input
+    states       a state that is handed over with each call
+    search       the manner that the experiments single out
+    outputs      the spikes and V in what comes out
+    misuse       wrong use, in sentences
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import sys
+import time
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bio_scnn.crossval.identify import misuse
+from bio_scnn.crossval.identify.driving import KEPT, Manner, Original, Session
+from bio_scnn.crossval.identify.experiments import Deadline
+from bio_scnn.crossval.identify.media import Medium, is_module, parameters, type_name
+from bio_scnn.crossval.identify.misuse import Remark
+from bio_scnn.crossval.identify.outputs import Spikes, find_spikes, find_V
+from bio_scnn.crossval.identify.search import Found, Search
+from bio_scnn.crossval.identify.states import required
+from bio_scnn.errors import InputError
+
+_PATIENCE_S = 3.0
+_METHODS = ("step", "forward", "update")
+
+
+class Convention(Enum):
+    """Convention of calling a layer; the value says it in words."""
+
+    TIME_FIRST = "time first"
+    BATCH_FIRST = "batch first"
+    STEP = "one step a call, its state inside"
+    STEP_STATE = "one step a call, state in and out"
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """Answer of a layer that was driven from its initial state.
+
+    Attributes
+    ----------
+    spikes : (steps, neurons) int array
+        How often a neuron fired in each step.
+    V : (steps, neurons) float64 array, or None
+        None if the layer does not show it.
+    others : dict of str to (steps, neurons) arrays
+        Whatever else came back in that shape, by its place in the answer.
+    """
+
+    spikes: NDArray[np.int64]
+    V: NDArray[np.float64] | None = None
+    others: dict[str, NDArray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A layer, and how it is called.
+
+    Attributes
+    ----------
+    convention : Convention
+    sentence : str
+        How it is called, in words.
+    remarks : tuple of Remark
+        Wrong use that was found, and worked around where possible.
+    width : int or None
+        Fixed number of neurons.
+    dtype : str
+        Type of the numbers that it computes with, as in ``float32``.
+    amplitude : float
+        Input at which it fires in some steps, and not in all: a power of two, of either sign.
+    spikes : Spikes
+        Place of the spikes in the answer, and how they are written.
+    V : str or None
+        Place of V in the answer or, after ``kept.``, in the layer.
+    sure : bool
+        The experiments single the convention out; if not, it is the most usual one.
+    original : Original
+    manner : Manner
+    """
+
+    convention: Convention
+    sentence: str
+    remarks: tuple[Remark, ...]
+    width: int | None
+    dtype: str
+    amplitude: float
+    spikes: Spikes
+    V: str | None
+    sure: bool
+    original: Original
+    manner: Manner
+
+    @property
+    def plain(self) -> bool:
+        """True if it takes ``(steps, neurons)`` in one call, and needs no help."""
+        return self.manner == Manner(self.manner.medium)
+
+    def start(self) -> Session:
+        """The layer in its initial state; what `run` makes anew for each run."""
+        return Session(self.original, self.manner)
+
+    def run(self, x: ArrayLike) -> Response:
+        """Drive the layer from its initial state.
+
+        Parameters
+        ----------
+        x : (steps, neurons) array
+            Input of each step.
+
+        Returns
+        -------
+        Response
+
+        Raises
+        ------
+        InputError
+            If `x` has another shape, or no spikes of its shape come back.
+        """
+        return self.go_on(self.start(), x)
+
+    def go_on(self, session: Session, x: ArrayLike, *, others: bool = True) -> Response:
+        """Drive a layer that was started, from where it is; parameters as those of `run`."""
+        x = np.asarray(x, dtype=np.float64)
+        if x.ndim != 2:
+            raise InputError(f"x (shape {x.shape}) must have shape (steps, neurons)")
+        wanted = tuple(path for path in (self.spikes.path, self.V) if path is not None)
+        rows = session.run(x, None if others else wanted)
+        if self.spikes.path not in rows:
+            raise InputError(
+                f"no spikes of the shape of the input, (steps, neurons) = {x.shape}, came back"
+            )
+        V = rows.get(self.V) if self.V is not None else None
+        return Response(
+            self.spikes.count(rows[self.spikes.path]),
+            None if V is None else V.astype(np.float64),
+            {path: y for path, y in rows.items() if path not in wanted},
+        )
+
+
+def find_call(
+    thing: Any, *, dtype: str | None = None, neurons: int | None = None, neuron: int = 0
+) -> Call:
+    """Convention in which a layer wants to be called, measured by driving copies of it.
+
+    Parameters
+    ----------
+    thing : object
+        A torch.nn.Module; a function of arrays or tensors, of all steps or of one, with or without
+        its state; an object with `__call__`, `step`, `forward` or `update`; or a callable without
+        arguments that makes one of these.
+    dtype : str, optional
+        Type of the numbers that it is given (default: that of a module's parameters, or float32;
+        float64 for anything else).
+    neurons : int, optional
+        Number of neurons that it has, if that is fixed (default: found out).
+    neuron : int
+        The one that is meant, from 0, of a layer with a fixed number of neurons.
+
+    Returns
+    -------
+    Call
+
+    Raises
+    ------
+    InputError
+        If it can be called in no way that is known; the message says what it raised.
+
+    Examples
+    --------
+    >>> call = find_call(lambda x: np.cumsum(x, axis=1) % 1 > 0.5)
+    >>> call.convention.value
+    'batch first'
+    """
+    deadline = Deadline(time.monotonic() + _PATIENCE_S)
+    thing, remarks = _prepared(thing)
+    original = _original(thing)
+    search = Search(original, deadline, neuron=neuron)
+    media = list(_media(thing, dtype))
+    found = search.find(media, neurons)
+    if _may_be_in_training(thing, found):
+        calmed = Search(_original(copy.deepcopy(thing).eval()), deadline, neuron=neuron)
+        again = calmed.find(media, neurons)
+        if again is not None and again.sure:
+            found, original = again, calmed.original
+            remarks.append(_evaluated("it is in training mode, where its neurons are coupled"))
+    if found is None:
+        raise InputError(_complaint(original, search.errors))
+    return _call(original, found, remarks)
+
+
+def _prepared(thing: Any) -> tuple[Any, list[Remark]]:
+    """The layer itself, out of what makes or wraps it, and ready to be checked."""
+    remarks = []
+    if callable(thing) and not is_module(thing) and _makes(thing):
+        thing = thing()
+    if is_module(thing) and hasattr(thing, "_orig_mod"):
+        thing = thing._orig_mod
+        text = "it was compiled by torch.compile; the module that was compiled is run"
+        remarks.append(Remark("compiled", text, "compiled code may round otherwise"))
+    if kinds := misuse.in_training(thing):
+        thing = copy.deepcopy(thing).eval()
+        remarks.append(_evaluated(f"its {' and '.join(kinds)} is in training mode"))
+    return thing, remarks
+
+
+def _makes(thing: Any) -> bool:
+    """True for a class or function without arguments."""
+    if not (inspect.isclass(thing) or inspect.isroutine(thing)):
+        return False
+    try:
+        return not inspect.signature(thing).parameters or (
+            inspect.isclass(thing) and not required(Original(thing))
+        )
+    except (ValueError, TypeError):
+        return False
+
+
+def _evaluated(why: str) -> Remark:
+    return Remark("training", why, "it is run in eval(): call .eval() before you check a layer")
+
+
+def _original(thing: Any) -> Original:
+    if callable(thing):
+        return Original(thing)
+    for method in _METHODS:
+        if callable(getattr(thing, method, None)):
+            return Original(thing, method)
+    raise InputError(
+        f"a {type(thing).__name__} cannot be called: it has none of the methods "
+        f"{', '.join(_METHODS)}"
+    )
+
+
+def _media(thing: Any, dtype: str | None) -> list[Medium]:
+    """Arrays that a layer may want, the likeliest first."""
+    if is_module(thing):
+        own = parameters(thing)
+        device = own[0].device if own else None
+        types = [type_name(tensor) for tensor in own if tensor.is_floating_point()]
+        first = dtype or next(iter(types), "float32")
+        return [Medium("torch", d, device) for d in dict.fromkeys((first, "float32", "float64"))]
+    first = dtype or "float64"
+    media = [Medium("numpy", first)]
+    for library in ("torch", "jax"):
+        if library in sys.modules:
+            media += [Medium(library, d) for d in dict.fromkeys((first, "float32"))]
+    return [*media, Medium("numpy", "float32"), Medium("numpy", "int64")]
+
+
+def _may_be_in_training(thing: Any, found: Found | None) -> bool:
+    if not (is_module(thing) and thing.training):
+        return False
+    return found is None or found.random or found.influence.coupled
+
+
+def _complaint(original: Original, errors: list[Exception]) -> str:
+    names = required(original)
+    what = f"{original.name}({', '.join(names)})"
+    if len(names) > 1:
+        return (
+            f"{what} cannot be driven by currents alone: its arguments must be the input, and a "
+            "state that it gives back; wrap it in a function of the currents"
+        )
+    if not errors:
+        return f"{what} gives nothing of the shape of its input, (time, neurons)"
+    first = errors[0]
+    said = str(first).strip().partition("\n")[0][:200] or "no message"
+    return f"{what} cannot be called with (time, neurons): {type(first).__name__}: {said}"
+
+
+def _call(original: Original, found: Found, remarks: list[Remark]) -> Call:
+    spikes = find_spikes(found.drive.rows)
+    if spikes is None:
+        raise InputError(f"{original.name} gives nothing of the shape of its input")
+    V = find_V(found.drive.rows, spikes)
+    session = Session(original, found.manner)
+    session.run(found.drive.x)
+    remarks = [
+        *misuse.of_form(found),
+        *remarks,
+        *misuse.differing_neurons(found, session),
+        *misuse.of_arguments(found, session),
+        *misuse.of_conduct(found, session),
+        *misuse.of_outputs(found, spikes),
+    ]
+    manner = found.manner
+    return Call(
+        convention=_convention(manner),
+        sentence=_sentence(manner, spikes, V),
+        remarks=tuple(remarks),
+        width=manner.layout.width if "w" in manner.layout.axes else None,
+        dtype=_computes_in(session, V),
+        amplitude=found.drive.amplitude,
+        spikes=spikes,
+        V=V,
+        sure=found.sure,
+        original=original,
+        manner=manner,
+    )
+
+
+def _convention(manner: Manner) -> Convention:
+    if manner.stepwise:
+        return Convention.STEP if manner.states is None else Convention.STEP_STATE
+    return Convention.TIME_FIRST if manner.layout.axes[0] == "t" else Convention.BATCH_FIRST
+
+
+def _sentence(manner: Manner, spikes: Spikes, V: str | None) -> str:
+    what = f"{manner.medium} of shape {manner.layout}"
+    if manner.layout.axes == "":
+        what = "single numbers"
+    if not manner.stepwise:
+        how = f"called once with {what}"
+    elif manner.states is None:
+        how = f"called once a step with {what}, its state inside"
+    else:
+        names = ", ".join(manner.states.names)
+        how = f"called once a step with {what} and its state ({names}), which it gives back"
+    seen = "V is not shown" if V is None else f"V is {_place(V)}"
+    return f"{how}; the spikes are {_place(spikes.path)}, {seen}"
+
+
+def _place(path: str) -> str:
+    if path.startswith(KEPT):
+        return f"its attribute {path.removeprefix(KEPT)}"
+    return f"item {path} of the answer" if path else "the answer"
+
+
+def _computes_in(session: Session, V: str | None) -> str:
+    """Type of V, where it is shown; of what it is given, if not."""
+    given = session.manner.medium.dtype
+    return session.types.get(V, given) if V is not None else given
