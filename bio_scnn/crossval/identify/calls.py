@@ -17,7 +17,7 @@ import copy
 import inspect
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -35,7 +35,8 @@ from bio_scnn.crossval.identify.states import required
 from bio_scnn.errors import InputError
 
 _PATIENCE_S = 3.0
-_METHODS = ("step", "forward", "update")
+METHODS = ("step", "forward", "update")
+"""What is called of an object that cannot be called itself."""
 
 
 class Convention(Enum):
@@ -110,6 +111,10 @@ class Call:
         """True if it takes ``(steps, neurons)`` in one call, and needs no help."""
         return self.manner == Manner(self.manner.medium)
 
+    def of(self, thing: Any) -> Call:
+        """Call of another layer in the same manner."""
+        return replace(self, original=Original(thing, self.original.method))
+
     def start(self) -> Session:
         """The layer in its initial state; what `run` makes anew for each run."""
         return Session(self.original, self.manner)
@@ -129,7 +134,7 @@ class Call:
         Raises
         ------
         InputError
-            If `x` has another shape, or no spikes of its shape come back.
+            If `x` has another shape, or no spikes come back, or none of its shape.
         """
         return self.go_on(self.start(), x)
 
@@ -144,12 +149,23 @@ class Call:
             raise InputError(
                 f"no spikes of the shape of the input, (steps, neurons) = {x.shape}, came back"
             )
+        _check_spikes(rows[self.spikes.path], self.spikes.kind)
         V = rows.get(self.V) if self.V is not None else None
         return Response(
             self.spikes.count(rows[self.spikes.path]),
             None if V is None else V.astype(np.float64),
             {path: y for path, y in rows.items() if path not in wanted},
         )
+
+
+def _check_spikes(values: NDArray, kind: str) -> None:
+    """Raise if other numbers come back than when the convention was found."""
+    if kind == "not finite":
+        return
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise InputError("the spikes are not finite (NaN or infinite): they must be 0 or 1")
+    if kind in ("plain", "several") and (others := values[values != np.rint(values)]).size:
+        raise InputError(f"spikes must be 0 or 1 (found {others[0]:g}): is it V?")
 
 
 def find_call(
@@ -237,12 +253,12 @@ def _evaluated(why: str) -> Remark:
 def _original(thing: Any) -> Original:
     if callable(thing):
         return Original(thing)
-    for method in _METHODS:
+    for method in METHODS:
         if callable(getattr(thing, method, None)):
             return Original(thing, method)
     raise InputError(
         f"a {type(thing).__name__} cannot be called: it has none of the methods "
-        f"{', '.join(_METHODS)}"
+        f"{', '.join(METHODS)}"
     )
 
 
