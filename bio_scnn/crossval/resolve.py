@@ -21,8 +21,9 @@ from bio_scnn.crossval.adapters.wrapped import (
     ModuleAdapter,
     kind,
 )
-from bio_scnn.crossval.identify.calls import METHODS, find_call
+from bio_scnn.crossval.identify.calls import find_call
 from bio_scnn.crossval.identify.media import is_module
+from bio_scnn.crossval.identify.preparing import METHODS
 from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, time_step
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters

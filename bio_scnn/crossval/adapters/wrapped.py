@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from bio_scnn.crossval.adapters._support import tensor
 from bio_scnn.crossval.identify.calls import Call, find_call
-from bio_scnn.crossval.identify.driving import Session, reset_of
+from bio_scnn.crossval.identify.copies import reset_of
+from bio_scnn.crossval.identify.driving import Session
 from bio_scnn.crossval.identify.media import is_module, parameters
 from bio_scnn.crossval.protocol import DTYPES, Adapter, CannotRepresent, Capabilities, Setup
 from bio_scnn.errors import InputError

@@ -3,19 +3,20 @@
 ::
 
     media        arrays of NumPy, PyTorch and JAX; the order of axes
-    driving      one manner of calling, on copies of the layer
+    copies       the layer in its initial state
+    driving      one manner of calling
     experiments  what fires it, and which output depends on which input
     states       a state that is handed over with each call
     search       the manner that the experiments single out
     outputs      the spikes and V in what comes out
+    preparing    the layer itself, out of what makes or wraps it
     misuse       wrong use, in sentences
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import inspect
-import sys
 import time
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -25,18 +26,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.crossval.identify import misuse
-from bio_scnn.crossval.identify.driving import KEPT, Manner, Original, Session
+from bio_scnn.crossval.identify.copies import Original
+from bio_scnn.crossval.identify.driving import KEPT, Manner, Session
 from bio_scnn.crossval.identify.experiments import Deadline
-from bio_scnn.crossval.identify.media import Medium, is_module, parameters, type_name
 from bio_scnn.crossval.identify.misuse import Remark
-from bio_scnn.crossval.identify.outputs import Spikes, find_spikes, find_V
+from bio_scnn.crossval.identify.outputs import Spikes, find_spikes, find_V, kind_of
+from bio_scnn.crossval.identify.preparing import (
+    complaint,
+    evaluated,
+    may_be_in_training,
+    media_of,
+    original_of,
+    prepared,
+)
 from bio_scnn.crossval.identify.search import Found, Search
-from bio_scnn.crossval.identify.states import required
 from bio_scnn.errors import InputError
 
 _PATIENCE_S = 3.0
-METHODS = ("step", "forward", "update")
-"""What is called of an object that cannot be called itself."""
 
 
 class Convention(Enum):
@@ -149,23 +155,12 @@ class Call:
             raise InputError(
                 f"no spikes of the shape of the input, (steps, neurons) = {x.shape}, came back"
             )
-        _check_spikes(rows[self.spikes.path], self.spikes.kind)
         V = rows.get(self.V) if self.V is not None else None
         return Response(
             self.spikes.count(rows[self.spikes.path]),
             None if V is None else V.astype(np.float64),
             {path: y for path, y in rows.items() if path not in wanted},
         )
-
-
-def _check_spikes(values: NDArray, kind: str) -> None:
-    """Raise if other numbers come back than when the convention was found."""
-    if kind == "not finite":
-        return
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise InputError("the spikes are not finite (NaN or infinite): they must be 0 or 1")
-    if kind in ("plain", "several") and (others := values[values != np.rint(values)]).size:
-        raise InputError(f"spikes must be 0 or 1 (found {others[0]:g}): is it V?")
 
 
 def find_call(
@@ -203,100 +198,20 @@ def find_call(
     'batch first'
     """
     deadline = Deadline(time.monotonic() + _PATIENCE_S)
-    thing, remarks = _prepared(thing)
-    original = _original(thing)
+    thing, remarks = prepared(thing)
+    original = original_of(thing)
     search = Search(original, deadline, neuron=neuron)
-    media = list(_media(thing, dtype))
+    media = list(media_of(thing, dtype))
     found = search.find(media, neurons)
-    if _may_be_in_training(thing, found):
-        calmed = Search(_original(copy.deepcopy(thing).eval()), deadline, neuron=neuron)
+    if may_be_in_training(thing, found):
+        calmed = Search(original_of(copy.deepcopy(thing).eval()), deadline, neuron=neuron)
         again = calmed.find(media, neurons)
         if again is not None and again.sure:
             found, original = again, calmed.original
-            remarks.append(_evaluated("it is in training mode, where its neurons are coupled"))
+            remarks.append(evaluated("it is in training mode, where its neurons are coupled"))
     if found is None:
-        raise InputError(_complaint(original, search.errors))
+        raise InputError(complaint(original, search.errors))
     return _call(original, found, remarks)
-
-
-def _prepared(thing: Any) -> tuple[Any, list[Remark]]:
-    """The layer itself, out of what makes or wraps it, and ready to be checked."""
-    remarks = []
-    if callable(thing) and not is_module(thing) and _makes(thing):
-        thing = thing()
-    if is_module(thing) and hasattr(thing, "_orig_mod"):
-        thing = thing._orig_mod
-        text = "it was compiled by torch.compile; the module that was compiled is run"
-        remarks.append(Remark("compiled", text, "compiled code may round otherwise"))
-    if kinds := misuse.in_training(thing):
-        thing = copy.deepcopy(thing).eval()
-        remarks.append(_evaluated(f"its {' and '.join(kinds)} is in training mode"))
-    return thing, remarks
-
-
-def _makes(thing: Any) -> bool:
-    """True for a class or function without arguments."""
-    if not (inspect.isclass(thing) or inspect.isroutine(thing)):
-        return False
-    try:
-        return not inspect.signature(thing).parameters or (
-            inspect.isclass(thing) and not required(Original(thing))
-        )
-    except (ValueError, TypeError):
-        return False
-
-
-def _evaluated(why: str) -> Remark:
-    return Remark("training", why, "it is run in eval(): call .eval() before you check a layer")
-
-
-def _original(thing: Any) -> Original:
-    if callable(thing):
-        return Original(thing)
-    for method in METHODS:
-        if callable(getattr(thing, method, None)):
-            return Original(thing, method)
-    raise InputError(
-        f"a {type(thing).__name__} cannot be called: it has none of the methods "
-        f"{', '.join(METHODS)}"
-    )
-
-
-def _media(thing: Any, dtype: str | None) -> list[Medium]:
-    """Arrays that a layer may want, the likeliest first."""
-    if is_module(thing):
-        own = parameters(thing)
-        device = own[0].device if own else None
-        types = [type_name(tensor) for tensor in own if tensor.is_floating_point()]
-        first = dtype or next(iter(types), "float32")
-        return [Medium("torch", d, device) for d in dict.fromkeys((first, "float32", "float64"))]
-    first = dtype or "float64"
-    media = [Medium("numpy", first)]
-    for library in ("torch", "jax"):
-        if library in sys.modules:
-            media += [Medium(library, d) for d in dict.fromkeys((first, "float32"))]
-    return [*media, Medium("numpy", "float32"), Medium("numpy", "int64")]
-
-
-def _may_be_in_training(thing: Any, found: Found | None) -> bool:
-    if not (is_module(thing) and thing.training):
-        return False
-    return found is None or found.random or found.influence.coupled
-
-
-def _complaint(original: Original, errors: list[Exception]) -> str:
-    names = required(original)
-    what = f"{original.name}({', '.join(names)})"
-    if len(names) > 1:
-        return (
-            f"{what} cannot be driven by currents alone: its arguments must be the input, and a "
-            "state that it gives back; wrap it in a function of the currents"
-        )
-    if not errors:
-        return f"{what} gives nothing of the shape of its input, (time, neurons)"
-    first = errors[0]
-    said = str(first).strip().partition("\n")[0][:200] or "no message"
-    return f"{what} cannot be called with (time, neurons): {type(first).__name__}: {said}"
 
 
 def _call(original: Original, found: Found, remarks: list[Remark]) -> Call:
@@ -306,6 +221,8 @@ def _call(original: Original, found: Found, remarks: list[Remark]) -> Call:
     V = find_V(found.drive.rows, spikes)
     session = Session(original, found.manner)
     session.run(found.drive.x)
+    if found.drive.fired:
+        spikes = _all_kinds(found, original, spikes)
     remarks = [
         *misuse.of_form(found),
         *remarks,
@@ -328,6 +245,16 @@ def _call(original: Original, found: Found, remarks: list[Remark]) -> Call:
         original=original,
         manner=manner,
     )
+
+
+def _all_kinds(found: Found, original: Original, spikes: Spikes) -> Spikes:
+    """Spikes as they are written for strong and for negative inputs, too."""
+    seen = [found.drive.rows[spikes.path]]
+    for factor in (8.0, -1.0):
+        with contextlib.suppress(Exception):  # an overflow, or negative values that it refuses
+            values = Session(original, found.manner).run(factor * found.drive.x)[spikes.path]
+            seen += [values] if np.isfinite(values).all() else []
+    return Spikes(spikes.path, *kind_of(np.concatenate(seen)))
 
 
 def _convention(manner: Manner) -> Convention:

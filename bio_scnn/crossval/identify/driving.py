@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import copy
-import inspect
 import sys
-import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,19 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.identify.copies import Original, reset_of
 from bio_scnn.crossval.identify.media import (
+    FLOAT64_ARRAYS,
+    TIME_FIRST,
     Layout,
     Medium,
     children,
     hidden,
-    is_module,
     leaves,
     to_numpy,
     type_name,
 )
 
 Rows = dict[str, NDArray]
-_RESETS = ("reset", "reset_state", "reset_states", "reset_mem", "reset_hidden", "n_reset")
 _WATCHED = 30  # calls after which it is known whether a layer writes to its input
 KEPT = "kept."  # begins the path of an array that the layer keeps inside
 
@@ -66,70 +64,11 @@ class Manner:
         State in and out, or initial state if the layer takes all steps at once.
     """
 
-    medium: Medium = Medium()
-    layout: Layout = Layout()
+    medium: Medium = FLOAT64_ARRAYS
+    layout: Layout = TIME_FIRST
     stepwise: bool = False
     argument: str = ""
     states: States | None = None
-
-
-class Original:
-    """A layer as it was given, of which copies are made.
-
-    Attributes
-    ----------
-    thing : object
-    method : str
-        What is called of an object that cannot be called itself; else empty.
-    copied : bool
-        False if no copy could be made: the layer itself is run.
-    """
-
-    def __init__(self, thing: Any, method: str = ""):
-        self.thing, self.method = thing, method
-        self.copied = True
-        try:
-            self._kept = _copy(thing)
-        except Exception:  # whatever a class raises that cannot be copied
-            self._kept, self.copied = thing, False
-
-    def fresh(self) -> Any:
-        """A copy in the initial state."""
-        return _copy(self._kept) if self.copied else self._kept
-
-    def function(self, thing: Any) -> Callable[..., Any]:
-        """The function to be called, of a copy."""
-        found: Callable[..., Any] = getattr(thing, self.method) if self.method else thing
-        return found
-
-    @property
-    def name(self) -> str:
-        """Name of the function or of the class."""
-        return str(getattr(self.thing, "__name__", None) or type(self.thing).__name__)
-
-    @property
-    def signature(self) -> list[inspect.Parameter]:
-        """Positional arguments; one if that cannot be seen."""
-        function = self.function(self.thing)
-        function = function.forward if is_module(function) else function
-        try:
-            given = inspect.signature(function).parameters.values()
-        except (ValueError, TypeError):
-            return [inspect.Parameter("x", inspect.Parameter.POSITIONAL_ONLY)]
-        return [p for p in given if p.kind is not p.VAR_KEYWORD]
-
-
-def _copy(thing: Any) -> Any:
-    """Deep copy; of a function with variables of its own around it, too."""
-    closure = getattr(thing, "__closure__", None)
-    if not isinstance(thing, types.FunctionType) or not closure:
-        return copy.deepcopy(thing)
-    cells = tuple(types.CellType(copy.deepcopy(cell.cell_contents)) for cell in closure)
-    twin = types.FunctionType(
-        thing.__code__, thing.__globals__, thing.__name__, thing.__defaults__, cells
-    )
-    twin.__kwdefaults__ = thing.__kwdefaults__
-    return twin
 
 
 @contextlib.contextmanager
@@ -213,7 +152,9 @@ class Session:
         if states is not None:
             kept = self._states.get(number)
             if kept is None and states.start is not None:
-                step = given if manner.stepwise else manner.medium.array(_first_step(manner, values))
+                step = (
+                    given if manner.stepwise else manner.medium.array(_first_step(manner, values))
+                )
                 kept = states.start(step)
             words = dict(zip(states.names, kept or [], strict=False))
         with _no_gradients(manner.medium.library):
@@ -261,28 +202,8 @@ class Session:
         return own or all(method is not None for method in methods)
 
 
-def reset_of(thing: Any) -> Callable[[], Any] | None:
-    """Method that resets a layer, by the names that frameworks have for it; None without.
-
-    Of a container without one, all those of its parts.
-    """
-    own = _own_reset(getattr(thing, "__self__", thing))
-    if own is not None or not is_module(thing):
-        return own
-    parts = [reset for part in thing.children() if (reset := reset_of(part)) is not None]
-    return (lambda: [reset() for reset in parts]) if parts else None
-
-
-def _own_reset(thing: Any) -> Callable[[], Any] | None:
-    for name in _RESETS:
-        method = getattr(thing, name, None)
-        if callable(method):
-            return method
-    return None
-
-
 def _first_step(manner: Manner, values: NDArray) -> NDArray:
-    """What a step of an input with an axis of time holds."""
+    """First step of an input with an axis of time."""
     return np.take(values, 0, axis=manner.layout.axes.index("t"))
 
 
@@ -293,4 +214,3 @@ def _returned(states: States, answer: Any) -> list[Any]:
     if max(states.returned) >= len(items):
         raise TypeError(f"{len(items)} items came back: the state is missing")
     return [items[place] for place in states.returned]
-

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.identify.driving import KEPT, Manner, Original, Rows, Session
+from bio_scnn.crossval.identify.copies import Original
+from bio_scnn.crossval.identify.driving import KEPT, Manner, Rows, Session
 from bio_scnn.crossval.identify.outputs import kind_of, share_fired
 
 STEPS, NEURONS = 23, 17  # primes, so that no width of a layer is met by chance
@@ -94,6 +95,9 @@ class Influence:
         return not (self.later or self.earlier)
 
 
+NOTHING = Influence()
+
+
 def drive(
     original: Original, manner: Manner, steps: int, neurons: int, deadline: Deadline
 ) -> Drive:
@@ -139,10 +143,11 @@ def _share(rows: Rows) -> float:
 def influence(original: Original, manner: Manner, base: Drive) -> Influence:
     """Outputs that change with lines of the input, and with single ones."""
 
-    def changed(where: tuple[slice | int, ...], change: float) -> NDArray[np.bool_]:
+    def changed(where: tuple[Any, ...], change: int) -> NDArray[np.bool_]:
         x = base.x.copy()
         # More, nothing, or another draw: whatever makes a spike come or go.
-        x[where] = {0: x[where] + 4 * base.amplitude, 1: 0.0, 2: x[::-1, ::-1][where]}[change]
+        more, other = base.x[where] + 4 * base.amplitude, base.x[::-1, ::-1][where]
+        x[where] = (more, 0 * more, other)[change]
         return differing(base.rows, Session(original, manner).run(x))
 
     later: set[Axis] = set()
@@ -152,7 +157,7 @@ def influence(original: Original, manner: Manner, base: Drive) -> Influence:
         for at in (3, 8, 12):
             where = (at, slice(None)) if axis == 0 else (slice(None), at)
             for change in range(3):
-                lines = changed(where, change).any(axis=1 - axis)
+                lines = np.any(changed(where, change), axis=1 - axis, keepdims=True).ravel()
                 later |= {name} if lines[at + 1 :].any() else set()
                 earlier |= {name} if lines[:at].any() else set()
     coupled = False
@@ -161,7 +166,7 @@ def influence(original: Original, manner: Manner, base: Drive) -> Influence:
             places = np.argwhere(changed((i, min(j, base.x.shape[1] - 1)), change))
             if len(places):
                 coupled = coupled or bool((np.ptp(places, axis=0) > 0).all())
-    return Influence(frozenset(later), frozenset(earlier), coupled)
+    return Influence(frozenset(later), frozenset(earlier), coupled or len(later | earlier) > 1)
 
 
 def differing(one: Rows, other: Rows) -> NDArray[np.bool_]:

@@ -48,6 +48,9 @@ class Medium:
         return f"{self.dtype} {'tensors' if self.library == 'torch' else 'arrays'}"
 
 
+FLOAT64_ARRAYS = Medium()
+
+
 def is_module(thing: Any) -> bool:
     """True for a torch.nn.Module."""
     torch = sys.modules.get("torch")  # whoever has a module has imported it
@@ -189,6 +192,8 @@ class Layout:
         return 0 <= self.axes.find("n") < self.axes.find("t")
 
     def __str__(self) -> str:
-        words = {"t": "time", "n": "neurons", "1": "1", "w": str(self.width)}
+        words = {"t": "time", "n": "batch", "1": "1", "w": str(self.width)}
         return f"({', '.join(words[axis] for axis in self.axes)}{',' * (len(self.axes) == 1)})"
 
+
+TIME_FIRST = Layout()

@@ -135,9 +135,7 @@ def of_outputs(found: Found, spikes: Spikes) -> list[Remark]:
             )
         )
     if found.influence.coupled:
-        remarks.append(
-            _COUPLED
-        )
+        remarks.append(_COUPLED)
     elif not found.sure and not found.random:
         remarks.append(_unsure(found))
     return remarks
@@ -150,7 +148,7 @@ def _unsure(found: Found) -> Remark:
             "its outputs depend on later inputs as on earlier ones",
             "go through the steps in their order",
         )
-    as_rule = "it is taken for a layer of (time, neurons), as most are"
+    as_rule = "it is taken for a layer of (time, batch), as most are"
     if not found.drive.fired:
         return Remark(
             "silent",
@@ -176,7 +174,7 @@ def of_form(found: Found) -> list[Remark]:
         remarks.append(
             Remark(
                 "batch-first",
-                f"it is batch first: it takes {shape}, its axis of time comes after the neurons",
+                f"it is batch first: it takes {shape}, the time axis behind, not (time, batch)",
                 "the axes are exchanged for it",
             )
         )
@@ -185,7 +183,7 @@ def of_form(found: Found) -> list[Remark]:
         remarks.append(
             Remark(
                 "one-step",
-                f"it takes one step at a time, with {state}, and no axis of time",
+                f"it takes one step at a time, with {state}, and no time axis",
                 "it is called in a loop over the steps",
             )
         )
@@ -235,7 +233,9 @@ def differing_neurons(found: Found, session: Session) -> list[Remark]:
         rows = Session(session.original, manner).run(found.drive.x)
         if differing(found.drive.rows, rows).any():
             return [
-                Remark("neurons-differ", "its neurons differ from each other", "check each of them")
+                Remark(
+                    "neurons-differ", "its neurons differ from each other", "check each of them"
+                )
             ]
     return []
 
@@ -247,4 +247,3 @@ def in_training(thing: Any) -> tuple[str, ...]:
     parts = (type(part).__name__ for part in thing.modules() if part.training)
     kinds = (n for n in parts if "BatchNorm" in n or "Dropout" in n or "InstanceNorm" in n)
     return tuple(dict.fromkeys(kinds))
-

@@ -9,9 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.identify.driving import KEPT, Rows
+from bio_scnn.errors import InputError
 
 Kind = Literal[
-    "plain", "boolean", "several", "scaled", "signed", "negative", "graded", "membrane", "not finite"
+    "plain",
+    "boolean",
+    "several",
+    "scaled",
+    "signed",
+    "negative",
+    "graded",
+    "membrane",
+    "not finite",
 ]
 _SPIKES = ("spikes", "spike", "spk", "z", "s", "out", "output", "fired")
 _V = ("v", "mem", "membrane", "vmem", "v_mem", "potential", "membrane_potential", "u", "voltage")
@@ -38,7 +47,18 @@ class Spikes:
     value: float = 1.0
 
     def count(self, values: NDArray) -> NDArray[np.int64]:
-        """Spikes in each step, of what came out."""
+        """Spikes in each step, of what came out.
+
+        Raises
+        ------
+        InputError
+            If these are other numbers than those by which the kind was told.
+        """
+        whole = self.kind in ("plain", "several")
+        if self.kind != "not finite" and not np.isfinite(values).all():
+            raise InputError("the spikes are not finite (NaN or infinite): they must be 0 or 1")
+        if whole and (others := values[values != np.rint(values)]).size:
+            raise InputError(f"spikes must be 0 or 1 (found {others[0]:g}): is it V?")
         if self.kind in ("scaled", "graded"):
             return (np.nan_to_num(values) != 0).astype(np.int64)
         if self.kind in ("signed", "negative", "not finite"):
@@ -49,7 +69,7 @@ class Spikes:
 
 
 def kind_of(values: NDArray) -> tuple[Kind, float]:
-    """How an array writes spikes, and the value of one."""
+    """Way in which an array writes spikes, and the value of one."""
     if values.dtype.kind == "b":
         return "boolean", 1.0
     if not np.isfinite(values).all():
@@ -75,7 +95,11 @@ def share_fired(values: NDArray) -> float:
         return float("nan")
     if kind in ("graded", "membrane"):
         return 0.0
-    return float((values > 0).mean()) if kind in ("signed", "negative") else float((values != 0).mean())
+    return (
+        float((values > 0).mean())
+        if kind in ("signed", "negative")
+        else float((values != 0).mean())
+    )
 
 
 def find_spikes(rows: Rows) -> Spikes | None:

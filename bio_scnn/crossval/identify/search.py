@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from bio_scnn.crossval.identify.driving import Manner, Original, Session, States
+from bio_scnn.crossval.identify.copies import Original
+from bio_scnn.crossval.identify.driving import Manner, Session, States
 from bio_scnn.crossval.identify.experiments import (
     NEURONS,
+    NOTHING,
     STEPS,
     Deadline,
     Drive,
@@ -59,7 +61,7 @@ class Found:
 
     manner: Manner
     drive: Drive
-    influence: Influence = Influence()
+    influence: Influence = NOTHING
     sure: bool = True
     random: bool = False
 
@@ -168,7 +170,9 @@ class Search:
         """One step a call, with the state inside, or handed over if it may be."""
         handed = optional_states(self.original)
         for axes in shapes:
-            manner = Manner(medium, Layout(axes, width, self.neuron if width > 1 else 0), stepwise=True)
+            manner = Manner(
+                medium, Layout(axes, width, self.neuron if width > 1 else 0), stepwise=True
+            )
             found = self._steps(manner)
             if found is not None:
                 return found

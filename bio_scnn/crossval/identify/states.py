@@ -7,20 +7,75 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from bio_scnn.crossval.identify.driving import Manner, Original, Session, States
-from bio_scnn.crossval.identify.media import children, is_module
+from bio_scnn.crossval.identify.copies import Original
+from bio_scnn.crossval.identify.driving import Manner, Session, States
+from bio_scnn.crossval.identify.media import children
 
 _INPUT = frozenset(
-    "x i inp input inputs input_ in_ current currents cur i_in iin i_ext iext x_t i_t xt it drive "
-    "stimulus stim data input_current input_tensor signal events".split()
+    (
+        "x",
+        "i",
+        "inp",
+        "input",
+        "inputs",
+        "input_",
+        "in_",
+        "current",
+        "currents",
+        "cur",
+        "i_in",
+        "iin",
+        "i_ext",
+        "iext",
+        "x_t",
+        "i_t",
+        "xt",
+        "it",
+        "drive",
+        "stimulus",
+        "stim",
+        "data",
+        "input_current",
+        "input_tensor",
+        "signal",
+        "events",
+    )
 )
 _STATE = frozenset(
-    "v u mem membrane state states hidden hx h carry syn potential v_mem vmem s prev v_prev "
-    "mem_prev neuron_state v0 u0 mem0 old v_old voltage c z".split()
+    (
+        "v",
+        "u",
+        "mem",
+        "membrane",
+        "state",
+        "states",
+        "hidden",
+        "hx",
+        "h",
+        "carry",
+        "syn",
+        "potential",
+        "v_mem",
+        "vmem",
+        "s",
+        "prev",
+        "v_prev",
+        "mem_prev",
+        "neuron_state",
+        "v0",
+        "u0",
+        "mem0",
+        "old",
+        "v_old",
+        "voltage",
+        "c",
+        "z",
+    )
 )
 _METHODS = ("initial_state", "init_state", "zero_state", "init_hidden", "get_initial_state")
 _MOST_KEYS = 6
@@ -39,8 +94,10 @@ def optional_states(original: Original) -> tuple[str, ...]:
 
     def may(p: inspect.Parameter) -> bool:
         plain = p.default is None or type(p.default) in (int, float)
-        return p.default is not p.empty and plain and (
-            p.default is None or p.name.casefold() in _STATE
+        return (
+            p.default is not p.empty
+            and plain
+            and (p.default is None or p.name.casefold() in _STATE)
         )
 
     return tuple(p.name for p in original.signature if may(p))
@@ -68,29 +125,30 @@ def known_by_name(names: list[str]) -> bool:
 def starts(original: Original, manner: Manner, names: tuple[str, ...]) -> Iterator[Start]:
     """Initial states that may fit, the likeliest first: annotated, made by a method, zeros ..."""
     for kind in _annotated(original, names):
-        yield lambda step, kind=kind: [_zero_of(kind, step)]
+        yield partial(_zero_of, kind)
     if len(names) == 1:
         for name in _METHODS:
-            if callable(getattr(original.thing, name, None)):
-                yield lambda step, name=name: [_made(getattr(original.thing, name), step)]
+            if callable(method := getattr(original.thing, name, None)):
+                yield partial(_made, method)
     yield lambda step: [step * 0 for _ in names]
     yield lambda step: [None for _ in names]
     yield lambda step: [0.0 for _ in names]
     if len(names) == 1:
-        for number in (2, 3):
-            yield lambda step, number=number: [tuple(step * 0 for _ in range(number))]
+        yield lambda step: [(step * 0, step * 0)]
+        yield lambda step: [(step * 0, step * 0, step * 0)]
         for maker in (dict, types.SimpleNamespace):
-            keys = _keys(original, manner, names[0], maker)
-            if keys:
-                yield lambda step, keys=keys, maker=maker: [maker(**{k: step * 0 for k in keys})]
+            if keys := _keys(original, manner, names[0], maker):
+                yield partial(_filled, maker, keys)
+
+
+def _filled(maker: Any, keys: list[str], step: Any) -> list[Any]:
+    return [maker(**{key: step * 0 for key in keys})]  # noqa: C420 (each an array of its own)
 
 
 def _annotated(original: Original, names: tuple[str, ...]) -> list[Any]:
     """Class of the state, if its argument is annotated with one that has fields."""
-    function = original.function(original.thing)
-    function = function.forward if is_module(function) else function
     try:
-        kind = typing.get_type_hints(function).get(names[0])
+        kind = typing.get_type_hints(original.written).get(names[0])
     except Exception:  # annotations of names that are not there
         return []
     for part in (kind, *typing.get_args(kind)):
@@ -101,14 +159,14 @@ def _annotated(original: Original, names: tuple[str, ...]) -> list[Any]:
 
 def _zero_of(kind: Any, step: Any) -> Any:
     names = getattr(kind, "_fields", None) or [f.name for f in dataclasses.fields(kind)]
-    return kind(**{name: step * 0 for name in names})
+    return kind(**dict.fromkeys(names, step * 0))
 
 
-def _made(method: Callable[..., Any], step: Any) -> Any:
+def _made(method: Callable[..., Any], step: Any) -> list[Any]:
     shape = tuple(getattr(step, "shape", ()))
     for arguments in ((), (step,), (shape,), shape[:1]):
         try:
-            return method(*arguments)
+            return [method(*arguments)]
         except Exception:  # it wants other arguments
             continue
     raise TypeError("the initial state cannot be made")
@@ -118,7 +176,7 @@ def _keys(original: Original, manner: Manner, name: str, maker: Any) -> list[str
     """Keys or attributes that a step asks for in its state, found one by one."""
     keys: list[str] = []
     for _ in range(_MOST_KEYS):
-        states = States((name,), lambda step: [maker(**{k: step * 0 for k in keys})], None)
+        states = States((name,), partial(_filled, maker, list(keys)), None)
         trial = dataclasses.replace(manner, states=states)
         try:
             Session(original, trial).answer_to(np.ones((1, 3)))
