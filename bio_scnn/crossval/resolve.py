@@ -36,6 +36,7 @@ def as_adapter(
     params: LIFParameters | None = None,
     dt_ms: float | None = None,
     capabilities: Capabilities | None = None,
+    neuron: int = 0,
 ) -> Adapter:
     """Adapter around an implementation.
 
@@ -70,6 +71,8 @@ def as_adapter(
         What it claims to be. Default: a clock-driven neuron that obeys eq. 1 and eq. 2 and shows
         no V; a module without parameters and buffers is taken to compute in float32. The type of
         a module's parameters or buffers replaces ``dtypes``.
+    neuron : int
+        The one that is meant, from 0, of a layer with a parameter for each of its neurons.
 
     Returns
     -------
@@ -97,9 +100,9 @@ def as_adapter(
     if isinstance(thing, Adapter):
         return thing
     if is_module(thing):
-        return ModuleAdapter(thing, label, params, dt_ms, capabilities)
+        return ModuleAdapter(thing, label, params, dt_ms, capabilities, neuron)
     if _takes_steps(thing):
-        return FunctionAdapter(thing, label, params, dt_ms, capabilities)
+        return FunctionAdapter(thing, label, params, dt_ms, capabilities, neuron)
     if not callable(thing):
         hint = "; for an implementation by its name, use resolve" * isinstance(thing, str)
         raise InputError(
@@ -110,12 +113,12 @@ def as_adapter(
     if len(arguments) == 1 and _wants_setup(arguments[0]):
         return FactoryAdapter(thing, label, params, capabilities)
     if len(arguments) == 1 and not isinstance(thing, type):
-        return FunctionAdapter(thing, label, params, dt_ms, capabilities)
+        return FunctionAdapter(thing, label, params, dt_ms, capabilities, neuron)
     if isinstance(thing, type):
         needs = ", ".join(argument.name for argument in arguments)
         raise InputError(f"{label} is a class that needs {needs}: give an instance of it")
     find_call(thing)  # raises if the others are no state
-    return FunctionAdapter(thing, label, params, dt_ms, capabilities)
+    return FunctionAdapter(thing, label, params, dt_ms, capabilities, neuron)
 
 
 def _takes_steps(thing: Any) -> bool:

@@ -31,9 +31,10 @@ def codes(call):
 def by_hand(torch, step, x):
     """Spikes of a step function of one neuron, called in a loop of the test's own."""
     columns = []
-    for column in x.T:
-        one = step()
-        columns.append([float(one(torch.tensor([value]))) for value in column.astype(np.float32)])
+    with torch.no_grad():
+        for column in x.astype(np.float32).T:
+            one = step()
+            columns.append([float(one(torch.tensor([value]))) for value in column])
     return np.array(columns).T
 
 
@@ -158,6 +159,12 @@ def test_sinabs_is_batch_first_unless_squeezed(torch, name):
     assert np.array_equal(call.run(x.numpy()).spikes, answer.numpy())
 
 
+def test_a_fixed_number_of_steps_is_told(torch):
+    layers = pytest.importorskip("sinabs.layers")
+    with pytest.raises(InputError, match="IAFSqueeze takes 10 steps a call"):
+        find_call(layers.IAFSqueeze(num_timesteps=10))
+
+
 def loop(torch, x, decay=0.9, size=None, mix=None):
     V, out = torch.zeros(size) if size else torch.zeros_like(x[0]), []
     for I in x:  # noqa: E741
@@ -222,6 +229,11 @@ def test_a_parameter_for_each_neuron(torch):
     assert "10 neurons of its own" in adapter.remarks[0]
     adapter.build(Setup(neurons=3, dtype="float32"))
     assert [len(t) for t in adapter.run(X).spike_times_ms] == reference(X, 0.8).sum(0).tolist()
+    adapter = as_adapter(Layer(), neuron=9)
+    adapter.build(Setup(neurons=3, dtype="float32"))
+    assert [len(t) for t in adapter.run(X).spike_times_ms] == reference(X, 0.9).sum(0).tolist()
+    with pytest.raises(InputError, match=r"no neuron 10 \(from 0\) among 10"):
+        find_call(Layer(), neuron=10)
     last = find_call(Layer(), neuron=9)
     assert (last.width, "neurons-differ" in codes(last)) == (10, True)
     assert np.array_equal(last.run(X).spikes, reference(X, 0.9))

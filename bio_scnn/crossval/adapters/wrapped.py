@@ -44,10 +44,10 @@ class _Called(Adapter):
     _call: Call | None = None
     _session: Session | None = None
 
-    def _find(self, thing: Any, dtype: str | None) -> Call | None:
+    def _find(self, thing: Any, dtype: str, neuron: int = 0) -> Call | None:
         """The convention, if it takes more than a call with the currents of all steps."""
         try:
-            found = find_call(thing, dtype=dtype)
+            found = find_call(thing, dtype=dtype, neuron=neuron)
         except InputError as error:
             self._complaint = str(error)
             return None
@@ -116,6 +116,7 @@ class ModuleAdapter(_ModuleAdapter):
         params: LIFParameters,
         dt_ms: float,
         capabilities: Capabilities | None,
+        neuron: int = 0,
     ):
         self.capabilities = capabilities or _TORCH_DEFAULT
         found = [t.dtype for t in parameters(module) if t.is_floating_point()]
@@ -129,7 +130,7 @@ class ModuleAdapter(_ModuleAdapter):
             raise InputError(
                 f"{name} cannot be copied ({error}): give it before it was run, or a factory"
             ) from None
-        self._call = self._find(self._untouched, self.capabilities.dtypes[0])
+        self._call = self._find(self._untouched, self.capabilities.dtypes[0], neuron)
         if self._call is not None:
             self._untouched = self._call.original.fresh()
         else:
@@ -184,11 +185,12 @@ class FunctionAdapter(_Called):
         params: LIFParameters,
         dt_ms: float,
         capabilities: Capabilities | None,
+        neuron: int = 0,
     ):
         self.capabilities = capabilities or Capabilities(membrane="none")
         self.name, self.params, self.fixed_dt_ms = name, params, dt_ms
         self._function = function
-        self._call = self._find(function, self.capabilities.dtypes[0])
+        self._call = self._find(function, self.capabilities.dtypes[0], neuron)
         if self._call is None:
             self.trouble = self._complaint
         elif capabilities is None and self._call.manner.medium.dtype != "float64":

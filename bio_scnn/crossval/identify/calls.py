@@ -220,6 +220,12 @@ def _call(original: Original, found: Found, remarks: list[Remark]) -> Call:
         raise InputError(f"{original.name} gives nothing of the shape of its input")
     V = find_V(found.drive.rows, spikes)
     session = Session(original, found.manner)
+    if misuse.fixed_steps(found, session):
+        steps = found.manner.layout.width
+        raise InputError(
+            f"{original.name} takes {steps} steps a call, no more and no fewer: make it for any "
+            "number of steps"
+        )
     session.run(found.drive.x)
     if found.drive.fired:
         spikes = _all_kinds(found, original, spikes)

@@ -200,7 +200,7 @@ def _width(found: Found) -> Remark:
     return Remark(
         "fixed-width",
         f"{text} (counted from 0)",
-        f"each current is given to all {layout.width}; find_call(..., neuron=...) takes another",
+        f"each current is given to all {layout.width}; as_adapter(..., neuron=...) takes another",
     )
 
 
@@ -238,6 +238,23 @@ def differing_neurons(found: Found, session: Session) -> list[Remark]:
                 )
             ]
     return []
+
+
+def fixed_steps(found: Found, session: Session) -> bool:
+    """True if what was taken for a layer's own neurons are steps: later ones depend on others."""
+
+    def depends(neuron: int) -> bool:
+        layout = replace(found.manner.layout, neuron=neuron)
+        together, alone = (
+            Session(session.original, replace(found.manner, layout=replace(layout, alone=alone)))
+            for alone in (False, True)
+        )
+        x = found.drive.x[:1]  # a further call has the state of all steps before
+        return bool(differing(together.run(x), alone.run(x)).any())
+
+    layout = found.manner.layout
+    alike = found.manner.stepwise and "w" in layout.axes
+    return alike and depends(layout.width - 1) and not depends(0)
 
 
 def in_training(thing: Any) -> tuple[str, ...]:

@@ -115,6 +115,10 @@ class Search:
     def _wide(self, medium: Medium, widths: Iterable[int]) -> Found | None:
         names = required(self.original)
         for width in widths:
+            if self.neuron >= width:
+                error = IndexError(f"there is no neuron {self.neuron} (from 0) among {width}")
+                self.errors.insert(0, error)
+                return None  # the first width is the likeliest
             found = self._any(medium, _WIDE, _WIDE_STEPS, names[0] if names else "", width)
             if found is not None:
                 return found

@@ -14,7 +14,7 @@ import numpy as np
 
 from bio_scnn.crossval.identify.copies import Original
 from bio_scnn.crossval.identify.driving import Manner, Session, States
-from bio_scnn.crossval.identify.media import children
+from bio_scnn.crossval.identify.media import children, leaves
 
 _INPUT = frozenset(
     (
@@ -196,7 +196,7 @@ def _keys(original: Original, manner: Manner, name: str, maker: Any) -> list[str
 def places(answer: Any, states: int) -> list[tuple[int, ...] | None]:
     """Items of an answer that may be the state, the likeliest first; None for all of it."""
     items = 1 if not isinstance(answer, tuple | list) else len(children(answer))
-    whole: list[tuple[int, ...] | None] = [None] if states == 1 else []
+    whole: list[tuple[int, ...] | None] = [None] if states == 1 and len(leaves(answer)) > 1 else []
     if items <= states:
         return [tuple(range(items))] if items == states > 1 else whole
     runs = [tuple(range(k, k + states)) for k in range(items - states, -1, -1)]
