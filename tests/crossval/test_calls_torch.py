@@ -334,3 +334,20 @@ def test_what_is_missing_is_said(torch):
         find_call(Labelled())
     adapter = as_adapter(torch.nn.Conv2d(3, 4, 3))
     assert "Conv2d(input) cannot be called with (time, batch): RuntimeError" in adapter.trouble
+
+
+def test_a_module_from_a_factory_is_run_in_eval(torch):
+    class Dropped(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drop = torch.nn.Dropout(0.5)
+
+        def forward(self, x):
+            return loop(torch, self.drop(x))
+
+    adapter = as_adapter(lambda setup: Dropped())
+    for _ in range(2):
+        adapter.build(Setup(neurons=3, dtype="float32"))
+        trains = adapter.run(X).spike_times_ms
+        assert [len(t) for t in trains] == reference(X).sum(0).tolist()
+    assert "training mode" in adapter.remarks[0]

@@ -167,7 +167,9 @@ class FactoryAdapter(_ModuleAdapter):
         if not self._asked:
             self._asked = True
             self._call = self._find(self._module, setup.dtype)
-        elif self._call is not None:
+        if self._call is not None:
+            if any(remark.code == "training" for remark in self._call.remarks):
+                self._module.eval()
             self._call = self._call.of(self._module)
         self._begin(setup, self._call)
 
