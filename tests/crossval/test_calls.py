@@ -243,6 +243,21 @@ def test_the_range_in_which_it_fires_is_found(amplitude):
     assert 1 / 50 < call.amplitude / amplitude < 50
 
 
+def test_a_slow_neuron_with_a_long_refractory_period():
+    def layer(x):  # tau = 40 ms at 0.05 ms a step, 400 steps refractory
+        V, left, out = np.zeros(x.shape[0]), np.zeros(x.shape[0]), []
+        for I in x.T:  # noqa: E741
+            V = np.where(left > 0, 0.0, V + 0.00125 * (0.5 * I - V))
+            out.append(V >= 1)
+            left = np.where(out[-1], 400, left - 1)
+            V = np.where(out[-1], 0.0, V)
+        return np.array(out).T
+
+    call = find_call(layer)
+    assert (call.convention, call.sure) == (C.BATCH_FIRST, True)
+    assert call.amplitude > 30
+
+
 def test_a_fixed_number_of_neurons():
     decays = np.linspace(0.8, 0.9, 10)
 

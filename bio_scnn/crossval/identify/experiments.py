@@ -119,7 +119,8 @@ def drive(
                 return Drive(base, {}, 1.0, False)
             share = _share(rows)
             found = Drive(base * amplitude, rows, amplitude, share > 0)
-            first = first or found
+            if first is None or (found.fired and not first.fired):
+                first = found
             if _FEW <= share <= _MANY:
                 return found
             if share > _MANY:
