@@ -188,6 +188,10 @@ class Adapter(ABC):
         Checks that are known to fail, with reasons, beyond what `capabilities` declare.
     fixed_dt_ms : float or None, ms
         The time step, if it has only one; checking it at another is an error.
+    remarks : tuple of str
+        Wrong use that was found and worked around, in sentences, for the report.
+    trouble : str
+        Reason that it cannot be run at all; empty if it can.
     """
 
     name: str = "unnamed"
@@ -196,6 +200,8 @@ class Adapter(ABC):
     cannot: tuple[str, ...] = ()
     expected_failures: Mapping[str, str] = MappingProxyType({})
     fixed_dt_ms: float | None = None
+    remarks: tuple[str, ...] = ()
+    trouble: str = ""
 
     def versions(self) -> dict[str, str]:
         """Versions of the packages that do the work, by name."""

@@ -19,9 +19,11 @@ from bio_scnn.crossval.adapters.wrapped import (
     FactoryAdapter,
     FunctionAdapter,
     ModuleAdapter,
-    is_module,
     kind,
 )
+from bio_scnn.crossval.identify.calls import find_call
+from bio_scnn.crossval.identify.media import is_module
+from bio_scnn.crossval.identify.preparing import METHODS
 from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, time_step
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
@@ -34,6 +36,7 @@ def as_adapter(
     params: LIFParameters | None = None,
     dt_ms: float | None = None,
     capabilities: Capabilities | None = None,
+    neuron: int = 0,
 ) -> Adapter:
     """Adapter around an implementation.
 
@@ -51,6 +54,11 @@ def as_adapter(
         - any other callable with one argument: a function that maps a ``(time, neurons)`` array
           of currents to a ``(time, neurons)`` array of spikes, from the initial state.
 
+        A module, a function or an object with a method ``step`` may as well be batch first, take
+        one step a call with its state inside or handed over, have a fixed number of neurons or
+        more axes: `bio_scnn.crossval.identify.find_call` finds that out, and `Adapter.remarks`
+        say so.
+
         Instead of the spikes they may return a tuple that begins with them. Its second item is
         taken for V if `capabilities` declare a membrane.
     name : str, optional
@@ -63,6 +71,8 @@ def as_adapter(
         What it claims to be. Default: a clock-driven neuron that obeys eq. 1 and eq. 2 and shows
         no V; a module without parameters and buffers is taken to compute in float32. The type of
         a module's parameters or buffers replaces ``dtypes``.
+    neuron : int
+        The one that is meant, from 0, of a layer with a parameter for each of its neurons.
 
     Returns
     -------
@@ -90,7 +100,9 @@ def as_adapter(
     if isinstance(thing, Adapter):
         return thing
     if is_module(thing):
-        return ModuleAdapter(thing, label, params, dt_ms, capabilities)
+        return ModuleAdapter(thing, label, params, dt_ms, capabilities, neuron)
+    if _takes_steps(thing):
+        return FunctionAdapter(thing, label, params, dt_ms, capabilities, neuron)
     if not callable(thing):
         hint = "; for an implementation by its name, use resolve" * isinstance(thing, str)
         raise InputError(
@@ -101,14 +113,17 @@ def as_adapter(
     if len(arguments) == 1 and _wants_setup(arguments[0]):
         return FactoryAdapter(thing, label, params, capabilities)
     if len(arguments) == 1 and not isinstance(thing, type):
-        return FunctionAdapter(thing, label, params, dt_ms, capabilities)
-    needs = ", ".join(argument.name for argument in arguments)
+        return FunctionAdapter(thing, label, params, dt_ms, capabilities, neuron)
     if isinstance(thing, type):
+        needs = ", ".join(argument.name for argument in arguments)
         raise InputError(f"{label} is a class that needs {needs}: give an instance of it")
-    raise InputError(
-        f"{label}({needs}) must take one argument: `setup`, to give a torch.nn.Module, or the "
-        "currents, to give spikes"
-    )
+    find_call(thing)  # raises if the others are no state
+    return FunctionAdapter(thing, label, params, dt_ms, capabilities, neuron)
+
+
+def _takes_steps(thing: Any) -> bool:
+    """True for an object that cannot be called itself, but has a method that takes a step."""
+    return not callable(thing) and any(callable(getattr(thing, m, None)) for m in METHODS)
 
 
 def _made(thing: Callable, label: str) -> Any:
@@ -120,11 +135,11 @@ def _made(thing: Callable, label: str) -> Any:
     except (Exception, SystemExit) as error:  # an abstract class, a framework that is missing
         what = f"{type(error).__name__}: {error}".rstrip(": ")
         raise InputError(f"{label}() cannot be called ({what})") from error
-    if isinstance(made, Adapter) or is_module(made):
+    if isinstance(made, Adapter) or callable(made) or _takes_steps(made):
         return made
     raise InputError(
-        f"{label}() gave {kind(made)}; without arguments it must give an Adapter or a "
-        "torch.nn.Module"
+        f"{label}() gave {kind(made)}; without arguments it must give an Adapter, a "
+        "torch.nn.Module, a function or an object that takes a step"
     )
 
 

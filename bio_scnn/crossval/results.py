@@ -105,6 +105,8 @@ class Report:
         Packages that did the work.
     capabilities : Capabilities
     cannot : tuple of str
+    remarks : tuple of str
+        Wrong use of the layer that was found and worked around, in sentences.
     params : LIFParameters
         Neuron that was checked; its t_ref_ms is 0 if none is declared.
     dt_ms : float, ms
@@ -128,6 +130,7 @@ class Report:
     versions: dict[str, str] = field(default_factory=dict)
     capabilities: Capabilities = field(default_factory=Capabilities)
     cannot: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     params: LIFParameters = TABLE_1
     dt_ms: float = 0.1
     dtype: str = "float64"

@@ -101,23 +101,26 @@ def check_lif(
     subject = prepared(adapter, dt_ms, params, expected_failures)
     began = time.monotonic()
     results: list[CheckResult] = []
-    for name in names:
+    for name in () if adapter.trouble else names:
         if on_event:
             on_event("start", name)
         results.append(run_check(name, subject))
         if on_event:
             on_event("result", results[-1])
-    report = replace(
-        header(subject),
-        behaves_like=behaves_like(subject),
-        results=tuple(results),
-        portrait=portrait.portray(subject),
-        rate_at_150_hz=portrait.target_rate(subject),
-        seconds=time.monotonic() - began,
-    )
+    report = header(subject)
+    if not report.error:
+        report = replace(
+            report,
+            behaves_like=behaves_like(subject),
+            results=tuple(results),
+            portrait=portrait.portray(subject),
+            rate_at_150_hz=portrait.target_rate(subject),
+            seconds=time.monotonic() - began,
+        )
     if not report.ok and on_fail is not None:
         failed = [r for r in results if r.status in UNEXPECTED]
-        message = failure(report.name, failed) if failed else f"{report.name}: {report.nothing}"
+        why = report.error or report.nothing
+        message = failure(report.name, failed) if failed else f"{report.name}: {why}"
         if on_fail == "raise":
             raise ConformanceError(message)
         warnings.warn(message, ConformanceWarning, stacklevel=2)
@@ -171,6 +174,8 @@ def header(subject: Subject) -> Report:
         versions=versions,
         capabilities=adapter.capabilities,
         cannot=(cannot,) if isinstance(cannot, str) else tuple(map(str, cannot)),
+        remarks=tuple(map(str, adapter.remarks)),
+        error=adapter.trouble,
         params=subject.params,
         dt_ms=subject.dt_ms,
         dtype=subject.dtype,

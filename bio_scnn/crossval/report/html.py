@@ -183,6 +183,7 @@ def _section(number: int, report: Report) -> str:
         "effect": effects[0] if effects else "",
         "behaves like": report.behaves_like,
         "cannot": "\n".join(report.cannot),
+        "how it is used": "\n".join(report.remarks),
         "claims": "; ".join(f"{n.replace('_', ' ')}: {_said(v)}" for n, v in claims.items()),
         "checked with": f"dt = {report.dt_ms:g} ms, {report.dtype}, tau = {p.tau_ms:g} ms, "
         f"R = {p.R:g}, V_th = {p.V_th:g}, V_reset = {p.V_reset:g}, t_ref = {p.t_ref_ms:g} ms",

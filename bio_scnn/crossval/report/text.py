@@ -31,6 +31,7 @@ def text_report(reports: Sequence[Report], width: int = 100, colour: bool = Fals
     """
     page = _Page(max(width, 40), colour)
     page.table(reports)
+    page.remarks(reports)
     for report in reports:
         page.failures(report)
     page.expected(reports)
@@ -69,6 +70,14 @@ class _Page:
             else:
                 self.lines.append(row)
                 self._wrap(like, "    ")
+
+    def remarks(self, reports: Sequence[Report]) -> None:
+        """Wrong use of a layer that was worked around, a line for each."""
+        rows = [f"{report.name}: {text}" for report in reports for text in report.remarks]
+        if rows:
+            self.lines += ["", "use:"]
+        for row in rows:
+            self._wrap(row, "  ", "    ")
 
     def failures(self, report: Report) -> None:
         """Unexpected failures of an implementation, and the cause behind them as a whole."""

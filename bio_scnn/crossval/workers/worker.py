@@ -86,6 +86,8 @@ class Worker:
             adapter = make_adapter(job["recipe"], job["dt_ms"], job["time_limit_s"])
             subject = suite.prepared(adapter, job["dt_ms"])
             self.tell("loaded", suite.header(subject).to_json())
+            if adapter.trouble:
+                return self.tell("failed", adapter.trouble)
         except InputError as error:
             return self.tell("bad input", str(error))
         except (Exception, SystemExit) as error:
