@@ -210,11 +210,6 @@ class Kind(NamedTuple):
         return self.mode == "exact" and self.synaptic and self.long_step
 
     @property
-    def blame(self) -> str:
-        """What makes a neuron fire without end, if anything does."""
-        return "synaptic_events"
-
-    @property
     def inputs(self) -> tuple[str, str]:
         """Names of the variables that take the current and the events."""
         return ("I_ext" if self.synaptic else "I"), "I_syn"

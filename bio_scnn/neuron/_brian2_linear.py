@@ -82,11 +82,6 @@ class LinearKind:
         return self.neuron.t_ref_ms == 0
 
     @property
-    def blame(self) -> str:
-        """What makes a neuron fire without end, if anything does."""
-        return "current and synaptic_events"
-
-    @property
     def by_rounds(self) -> bool:
         """True: a step takes as many rounds of threshold and reset as there are spikes in it."""
         return self.mode == "exact"
@@ -189,6 +184,7 @@ def constants(b2: Any, neuron: LinearNeuron, dt_ms: float) -> dict[str, Any]:
     # Without a leak, R is per ms.
     tau = neuron.tau_ms if _leaks(neuron) else 1.0
     steps = math.floor(neuron.t_ref_ms / dt_ms + 1e-9)
+    rest = neuron.t_ref_ms - steps * dt_ms
     found = {
         "R": neuron.R,
         "tau": tau * ms,
@@ -197,11 +193,9 @@ def constants(b2: Any, neuron: LinearNeuron, dt_ms: float) -> dict[str, Any]:
         "V_reset": neuron.V_reset,
         "t_ref": neuron.t_ref_ms * ms,
         "t_ref_steps": steps,
-        "t_ref_rest": max(neuron.t_ref_ms - steps * dt_ms, 0.0) * ms,
+        "t_ref_rest": (rest if rest > 1e-9 * dt_ms else 0.0) * ms,
         "crossing": _crossing(b2, neuron),
     }
-    if abs(neuron.t_ref_ms - steps * dt_ms) <= 1e-9 * dt_ms:
-        found["t_ref_rest"] = 0.0 * ms
     for x in neuron.currents:
         found |= {
             f"tau_{x.name}": x.tau_ms * ms,
@@ -237,12 +231,12 @@ def _weighted(neuron: LinearNeuron) -> bool:
 
 
 def _target(x: DecayingCurrent) -> str:
-    """What a decaying current adds to V's drive in the end, sign included."""
+    """The end value of a decaying current in V's drive, sign included."""
     return "0" if x.weight is None else f"{x.sign}*weight_{x.name}*I_ext"
 
 
 def _part(x: DecayingCurrent, at: str = "") -> str:
-    """What of it decays, sign included."""
+    """The part of it that decays, sign included."""
     return f"({x.sign}*{x.name}{at} - {_target(x)})"
 
 

@@ -28,8 +28,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.errors import InputError
 from bio_scnn.neuron import _brian2 as codegen
-from bio_scnn.neuron import _brian2_network as network
 from bio_scnn.neuron import _brian2_linear as linear
+from bio_scnn.neuron import _brian2_network as network
+from bio_scnn.neuron._brian2_canary import canary
 from bio_scnn.neuron._brian2_equations import EQUATIONS, MODES, Kind, text
 from bio_scnn.neuron._brian2_linear import LinearKind
 from bio_scnn.neuron.closed_form import first_spike_ms
@@ -86,8 +87,8 @@ def simulate(
         ``params.reset`` matters; in exact mode V is at V_th when it jumps, so both are one.
     noise_std : float, dimensionless
         Standard deviation of an Ornstein-Uhlenbeck current with correlation time
-        ``params.tau_noise_ms`` (Table 1's for other neurons than the LIF), started in its stationary state, sampled exactly at the starts
-        of the steps and held over them.
+        ``params.tau_noise_ms`` (Table 1's for other neurons than the LIF), started in its
+        stationary state, sampled exactly at the starts of the steps and held over them.
     seed : int or SeedSequence, optional
         Of the noise. The same seed and the same shapes give the same noise, on every target.
     record : sequence of int
@@ -160,7 +161,7 @@ def simulate(
         target,
         max(request.current.shape[-1], layer_size) * request.grid.steps,
         request.text,
-        lambda candidate: network.canary(candidate, request.kind, request.params.reset),
+        lambda candidate: canary(candidate, request.kind, request.params.reset),
     )
     return run(request, target, progress)
 
