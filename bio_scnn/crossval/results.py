@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bio_scnn.crossval.protocol import Capabilities
-from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+from bio_scnn.neuron.models import NeuronParameters
+from bio_scnn.neuron.parameters import TABLE_1
 from bio_scnn.runtime.config import from_table
 
 Status = Literal["passed", "failed", "xfail", "xpass", "skipped", "error"]
@@ -105,7 +106,7 @@ class Report:
         Packages that did the work.
     capabilities : Capabilities
     cannot : tuple of str
-    params : LIFParameters
+    params : LIFParameters or those of another family
         Neuron that was checked; its t_ref_ms is 0 if none is declared.
     dt_ms : float, ms
     dtype : str
@@ -128,7 +129,7 @@ class Report:
     versions: dict[str, str] = field(default_factory=dict)
     capabilities: Capabilities = field(default_factory=Capabilities)
     cannot: tuple[str, ...] = ()
-    params: LIFParameters = TABLE_1
+    params: NeuronParameters = TABLE_1
     dt_ms: float = 0.1
     dtype: str = "float64"
     behaves_like: str = ""
