@@ -217,8 +217,8 @@ def _check_form(adapter: Adapter) -> None:
             )
     if not isinstance(adapter.params, NeuronParameters):
         raise InputError(
-            f"{adapter.name}: its params must be of the type LIFParameters, or of another family, "
-            f"not {_kind(adapter.params)}"
+            f"{adapter.name}: its params must be of the type LIFParameters, not "
+            f"{_kind(adapter.params)}, or those of another family"
         )
 
 

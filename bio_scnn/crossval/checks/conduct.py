@@ -239,6 +239,8 @@ def single_precision(subject: Subject) -> Finding:
     trace = subject.run(current, dt_ms=dt, dtype="float32")
     setup = subject.setup(current.shape[1], dt_ms=dt, dtype="float32")
     found = compare(subject, trace, current, setup)
+    if not (found.neurons or subject.plain):
+        raise Skip("only ties to compare")
     return Finding(
         found.wrong == 0,
         found.observed,

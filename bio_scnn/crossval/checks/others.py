@@ -133,7 +133,9 @@ def other_neurons(params: Any) -> list[Any]:
     times = {
         field.name: getattr(params, field.name) * factor
         for field, factor in zip(
-            [f for f in fields(params) if f.name.startswith("tau")], (0.575, 1.3, 0.8), strict=False
+            [f for f in fields(params) if f.name.startswith("tau")],
+            (0.575, 1.3, 0.8),
+            strict=False,
         )
     }
     if hasattr(params, "V_th"):

@@ -81,6 +81,9 @@ def rates(params: NeuronParameters, dt_ms: float, number: int = 12) -> NDArray[n
         if math.isinf(neuron.V_th):
             return level(params, np.linspace(0.2, 3.0, number))
         latency = 1e3 / rates_hz(params, 40.0, number) - neuron.t_ref_ms
+        slowest = neuron.tau_ms + sum(x.tau_ms for x in neuron.currents if x.weight is not None)
+        # After more than three time constants, rounding decides when V arrives at the threshold.
+        latency *= min(1.0, 3 * slowest / latency.max())
         return _for_latency(neuron, (np.ceil(latency / dt_ms) - 1 + GOLDEN) * dt_ms)
     return off_tie(current_for_rate(rates_hz(params, 40.0, number), params), dt_ms, params)
 

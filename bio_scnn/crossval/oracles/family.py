@@ -1,4 +1,4 @@
-"""Neurons of any family on a time grid: what a right layer of IF, LI, CubaLIF or adaptive LIF does.
+"""Neurons of any family on a time grid: the right IF, LI, CubaLIF or adaptive LIF of a layer.
 
 Eq. 1 on a grid is one thing: V is exact at the ends of the steps. A neuron with a second variable
 may be stepped in several ways that all deserve the name of its integrator: both variables at once
@@ -69,7 +69,8 @@ def readings(params: NeuronParameters, claims: Capabilities) -> list[Reading]:
                 p, dt_ms, integrator=claims.integrator, impulses=impulses, fresh=fresh
             )
             neuron = replace(neuron, fires_at_threshold=claims.fires_at_threshold)
-            ran = step(neuron, current)
+            with np.errstate(over="ignore", invalid="ignore"):  # Euler's method may be unstable
+                ran = step(neuron, current)
             return GridTrace(ran.spikes > 0, ran.V, ran.V_before)
 
         how = "" if claims.integrator == "exact" else f", {claims.integrator}"
