@@ -110,7 +110,7 @@ class Subject:
                 f"from rest, V_th={params.V_th - params.V_rest:g} and "
                 f"V_reset={params.V_reset - params.V_rest:g}"
             )
-        self.full = params
+        self.full: Any = params
         if adapter.capabilities.refractory == "none":
             params = without_refractory(params)
         self.adapter = adapter

@@ -48,9 +48,10 @@ def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
 def _meant(hints: tuple[Any, ...], value: Any) -> Any:
     """The one of several dataclasses that has just the names of a table; else the first type."""
     for hint in hints:
-        if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-            if {f.name for f in dataclasses.fields(hint)} == value.keys():
-                return hint
+        if not (dataclasses.is_dataclass(hint) and isinstance(value, dict)):
+            continue
+        if {field.name for field in dataclasses.fields(hint)} == value.keys():
+            return hint
     return hints[0]
 
 

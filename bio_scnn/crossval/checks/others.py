@@ -130,13 +130,10 @@ def as_declared(subject: Subject) -> Finding:
 
 def other_neurons(params: Any) -> list[Any]:
     """Neurons with other time constants, another gain and another threshold."""
+    names = [field.name for field in fields(params) if field.name.startswith("tau")]
     times = {
-        field.name: getattr(params, field.name) * factor
-        for field, factor in zip(
-            [f for f in fields(params) if f.name.startswith("tau")],
-            (0.575, 1.3, 0.8),
-            strict=False,
-        )
+        name: getattr(params, name) * factor
+        for name, factor in zip(names, (0.575, 1.3, 0.8), strict=False)
     }
     if hasattr(params, "V_th"):
         jump = params.V_th - params.V_reset

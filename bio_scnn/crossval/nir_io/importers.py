@@ -168,7 +168,8 @@ class SnnTorch(_Torch):
     """
 
     framework = "snntorch"
-    kinds = ("LIF", "IF", "CubaLIF")
+    # An IF becomes a Leaky with beta = 0.9 that cannot be called as a part of the graph.
+    kinds = ("LIF", "CubaLIF")
     distributions = ("snntorch", "nir", "nirtorch", "torch")
     capabilities = Capabilities(
         refractory="none",
@@ -202,7 +203,7 @@ class SnnTorch(_Torch):
         spikes, _ = self.module(held)
         if self.neuron.kind != "LIF":
             return spikes, spikes
-        scale = float(self.neuron.params.V_th + self.neuron.v_leak) / self.layer.threshold
+        scale = float(self.params.V_th + self.neuron.v_leak) / self.layer.threshold
         return spikes, self.layer.mem * scale
 
 

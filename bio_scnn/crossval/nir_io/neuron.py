@@ -112,9 +112,8 @@ def neurons_of(name: str, node: dict[str, Any], path: Path) -> list[NIRNeuron]:
         assumed = "it has no v_reset, as in files of older versions: v_reset = 0 is assumed"
     neurons = []
     for index in np.argsort(-counts, kind="stable"):
-        values = dict(
-            zip((*required, "v_reset", "t_ref_ms"), map(float, rows[index]), strict=True)
-        )
+        names = (*required, "v_reset", "t_ref_ms")
+        values = dict(zip(names, map(float, rows[index]), strict=True))
         try:
             params = _parameters(kind, values)
         except InputError as error:
@@ -129,7 +128,11 @@ def _parameters(kind: str, values: dict[str, float]) -> NeuronParameters:
     r, t_ref_ms = values["r"], values["t_ref_ms"]
     if kind == "LI":
         return LIParameters(tau_ms=values["tau"] * 1e3, R=r, V_rest=values["v_leak"])
-    fires = {"V_th": values["v_threshold"], "V_reset": values["v_reset"], "t_ref_ms": t_ref_ms}
+    fires: dict[str, Any] = {
+        "V_th": values["v_threshold"],
+        "V_reset": values["v_reset"],
+        "t_ref_ms": t_ref_ms,
+    }
     if kind == "IF":  # dv/dt = r I, per second
         return IFParameters(R=r / 1e3, **fires)
     if kind == "CubaLIF":

@@ -26,7 +26,7 @@ _NOT_CHECKED = {
 
 
 def import_nir(path: Path) -> list[NIRNeuron]:
-    """The neurons of all LIF, IF, LI and CubaLIF nodes of a file, one entry for each distinct set of parameters.
+    """The neurons of a file's LIF, IF, LI and CubaLIF nodes, one for each set of parameters.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def import_nir(path: Path) -> list[NIRNeuron]:
 
 
 def describe(path: Path, importers: Sequence[type[NIRAdapter]] | None = None) -> str:
-    """Neurons of a file in lines: values, differences to Table 1, what was assumed, what is not checked.
+    """Neurons of a file in lines: values, differences to Table 1, what was assumed or left out.
 
     Parameters and errors are those of `nir_adapters`.
     """

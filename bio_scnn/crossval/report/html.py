@@ -179,7 +179,7 @@ def _cell(number: int, report: Report, result: CheckResult | None) -> str:
 def _neuron(params: Any) -> str:
     """Family and parameters of a neuron, in a line."""
     units = {"tau": " ms", "t_ref": " ms", "tau_syn": " ms", "tau_w": " ms"}
-    names = ("tau", "R", "V_th", "V_reset", "t_ref")
+    names: tuple[str, ...] = ("tau", "R", "V_th", "V_reset", "t_ref")
     if not isinstance(params, LIFParameters):
         names = tuple(field.name.removesuffix("_ms") for field in dataclasses.fields(params))
     values = {
