@@ -281,4 +281,6 @@ def varied(params: LIFParameters, **changes: Any) -> LIFParameters:
     t_ref = changes.get("t_ref_ms", params.t_ref_ms)
     if t_ref * params.rate_max_hz >= 500:
         changes |= {"rate_min_hz": 100 / t_ref, "rate_max_hz": 500 / t_ref}
+    if "C_ms" in changes:  # R follows, if it was given before
+        changes.setdefault("R", None)
     return replace(params, **changes)
