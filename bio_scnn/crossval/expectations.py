@@ -64,8 +64,25 @@ class Difference:
     must: tuple[str, ...] = ()
 
 
-def declared_differences(claims: Capabilities) -> list[Difference]:
-    """Differences from eq. 1 and eq. 2 that are declared, in words and by the checks they fail."""
+def declared_differences(claims: Capabilities, *, plain: bool = True) -> list[Difference]:
+    """Differences from eq. 1 and eq. 2 that are declared, in words and by the checks they fail.
+
+    Neurons that are not `Subject.plain` are held to what they declare in the first place.
+    """
+    found = []
+    if plain:
+        found += _from_eq_1(claims)
+    if claims.drive == "events":
+        reason = "declared: driven by one event per step, not by a current"
+        also = ("subthreshold_membrane", "silence", "threshold_equality")
+        found.append(Difference(reason, (*_QUANTITATIVE, *also)))
+    if not claims.deterministic:
+        reason = "declared: not deterministic"
+        found.append(Difference(reason, (*_QUANTITATIVE, *_RANDOM[1:]), _RANDOM[:1]))
+    return found
+
+
+def _from_eq_1(claims: Capabilities) -> list[Difference]:
     found = []
     if claims.integrator == "adaptive":
         reason = "declared: integrated with an adaptive step, to a tolerance"
@@ -79,20 +96,13 @@ def declared_differences(claims: Capabilities) -> list[Difference]:
     if not claims.fires_at_threshold:
         reason = "declared: fires above the threshold only"
         found.append(Difference(reason, (), ("threshold_equality",)))
-    if claims.drive == "events":
-        reason = "declared: driven by one event per step, not by a current"
-        also = ("subthreshold_membrane", "silence", "threshold_equality")
-        found.append(Difference(reason, (*_QUANTITATIVE, *also)))
-    if not claims.deterministic:
-        reason = "declared: not deterministic"
-        found.append(Difference(reason, (*_QUANTITATIVE, *_RANDOM[1:]), _RANDOM[:1]))
     return found
 
 
-def expectations(adapter: Adapter) -> dict[str, Expectation]:
+def expectations(adapter: Adapter, *, plain: bool = True) -> dict[str, Expectation]:
     """Announced failures by check: what follows from what is declared, and the adapter's own."""
     found: dict[str, Expectation] = {}
-    for difference in declared_differences(adapter.capabilities):
+    for difference in declared_differences(adapter.capabilities, plain=plain):
         for check in difference.may:
             found.setdefault(check, Expectation(difference.reason, False))
         for check in difference.must:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -32,12 +32,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.errors import InputError
+from bio_scnn.neuron.models import (
+    AdaptiveLIFParameters,
+    CubaLIFParameters,
+    IFParameters,
+    LIParameters,
+    NeuronParameters,
+)
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.neuron.trace import SpikeLabel, Trace
 from bio_scnn.neuron.units import to_number
 
 DTYPES = ("float64", "float32", "float16")
 """Floating-point types that there are tolerances for."""
+
+
+FAMILIES: Mapping[str, type] = MappingProxyType(
+    {
+        "LIF": LIFParameters,
+        "IF": IFParameters,
+        "LI": LIParameters,
+        "CubaLIF": CubaLIFParameters,
+        "adaptive LIF": AdaptiveLIFParameters,
+    }
+)
+"""Families of neurons by name, with the class of their parameters, which holds the equation."""
+
+
+def family_of(params: Any) -> str:
+    """Name of the family that parameters belong to.
+
+    Raises
+    ------
+    InputError
+        If they are those of no neuron.
+    """
+    for name, kind in FAMILIES.items():
+        if isinstance(params, kind):
+            return name
+    *others, last = (kind.__name__ for kind in FAMILIES.values())
+    raise InputError(f"params (={params!r}) must be {', '.join(others)} or {last}")
+
+
+def without_refractory(params: NeuronParameters) -> NeuronParameters:
+    """The same neuron without a refractory period."""
+    if any(field.name == "t_ref_ms" for field in fields(params)):
+        return replace(params, t_ref_ms=0.0)  # type: ignore[arg-type] # it has one
+    return params
 
 
 def time_step(dt_ms: Any) -> float:
@@ -70,8 +111,9 @@ class Setup:
 
     Attributes
     ----------
-    params : LIFParameters
-        Eq. 1 and eq. 2: tau_ms, R, V_th, V_reset and t_ref_ms, which may be 0.
+    params : LIFParameters or those of another of `FAMILIES`
+        Eq. 1 and eq. 2: tau_ms, R, V_th, V_reset and t_ref_ms, which may be 0. Other families
+        only where ``Capabilities.families`` has them.
     neurons : int
     dt_ms : float, ms
     dtype : str
@@ -84,7 +126,7 @@ class Setup:
         ``Capabilities.own_noise`` is declared.
     """
 
-    params: LIFParameters = TABLE_1
+    params: Any = TABLE_1  # of the families that an adapter declares, which knows them
     neurons: int = 1
     dt_ms: float = 0.1
     dtype: str = "float64"
@@ -118,12 +160,16 @@ class Capabilities:
         Whether V at the end of a step with a spike shows the reset, or V is not to be had.
     dtypes : tuple of str
         Floating-point types it can be built with, the best first, out of `DTYPES`.
-    drive : {"current", "events"}
-        Whether it takes a current, or one synaptic event per step stands in for it.
+    drive : {"current", "events", "impulses"}
+        Whether it takes a current that is held over each step, or one synaptic event per step
+        stands in for it; or the current's charge comes at once, at the end of the step, as in
+        ``V <- decay V + x`` with ``x = I dt R/tau``: then that is what it is checked for.
     own_noise : bool
         Can add an Ornstein-Uhlenbeck current itself (`Setup.noise_std`).
     deterministic : bool
         The same setup and currents give the same spikes.
+    families : tuple of str
+        Neurons it can be built as, out of `FAMILIES`.
 
     Raises
     ------
@@ -141,9 +187,10 @@ class Capabilities:
     spike_label: SpikeLabel = "end"
     membrane: Literal["after reset", "before reset", "none"] = "after reset"
     dtypes: tuple[str, ...] = ("float64",)
-    drive: Literal["current", "events"] = "current"
+    drive: Literal["current", "events", "impulses"] = "current"
     own_noise: bool = False
     deterministic: bool = True
+    families: tuple[str, ...] = ("LIF",)
 
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self)).items():
@@ -151,6 +198,10 @@ class Capabilities:
             if name == "dtypes":
                 _check_dtypes(value)
                 # A list is as good; frozen dataclasses are set through object.__setattr__.
+                object.__setattr__(self, name, tuple(value))
+                continue
+            if name == "families":
+                _check_families(value)
                 object.__setattr__(self, name, tuple(value))
                 continue
             allowed = get_args(hint) if get_origin(hint) is Literal else (False, True)
@@ -172,6 +223,14 @@ def _check_dtypes(dtypes: Any) -> None:
             )
 
 
+def _check_families(families: Any) -> None:
+    if not isinstance(families, tuple | list) or not families or set(families) - set(FAMILIES):
+        raise InputError(
+            f"Capabilities: families is {families!r}; it must be a tuple of some of "
+            f"{', '.join(map(repr, FAMILIES))}"
+        )
+
+
 class Adapter(ABC):
     """One implementation under test: subclass it, or let `as_adapter` wrap what you have.
 
@@ -180,7 +239,7 @@ class Adapter(ABC):
     name : str
         As it appears in reports.
     capabilities : Capabilities
-    params : LIFParameters
+    params : LIFParameters or those of another of `FAMILIES`
         Neuron that is checked; Table 1 unless the implementation has its own.
     cannot : tuple of str
         Parts of eq. 1, eq. 2 and Table 1 that it cannot represent, in words, for the report.
@@ -196,7 +255,7 @@ class Adapter(ABC):
 
     name: str = "unnamed"
     capabilities: Capabilities = Capabilities()
-    params: LIFParameters = TABLE_1
+    params: Any = TABLE_1
     cannot: tuple[str, ...] = ()
     expected_failures: Mapping[str, str] = MappingProxyType({})
     fixed_dt_ms: float | None = None

@@ -26,14 +26,15 @@ from bio_scnn.crossval.identify.media import is_module
 from bio_scnn.crossval.identify.preparing import METHODS
 from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, time_step
 from bio_scnn.errors import InputError
-from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+from bio_scnn.neuron.models import NeuronParameters
+from bio_scnn.neuron.parameters import TABLE_1
 
 
 def as_adapter(
     thing: Any,
     *,
     name: str | None = None,
-    params: LIFParameters | None = None,
+    params: NeuronParameters | None = None,
     dt_ms: float | None = None,
     capabilities: Capabilities | None = None,
     neuron: int = 0,
@@ -63,7 +64,7 @@ def as_adapter(
         taken for V if `capabilities` declare a membrane.
     name : str, optional
         As it appears in reports.
-    params : LIFParameters, optional
+    params : LIFParameters or those of another family, optional
         The neuron; modules and functions have no other. Default: Table 1.
     dt_ms : float, ms, optional
         The time step of modules and functions. Default: 0.1 ms.

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bio_scnn.crossval.protocol import Capabilities
-from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+from bio_scnn.neuron.models import NeuronParameters
+from bio_scnn.neuron.parameters import TABLE_1
 from bio_scnn.runtime.config import from_table
 
 Status = Literal["passed", "failed", "xfail", "xpass", "skipped", "error"]
@@ -107,7 +108,7 @@ class Report:
     cannot : tuple of str
     remarks : tuple of str
         Wrong use of the layer that was found and worked around, in sentences.
-    params : LIFParameters
+    params : LIFParameters or those of another family
         Neuron that was checked; its t_ref_ms is 0 if none is declared.
     dt_ms : float, ms
     dtype : str
@@ -131,7 +132,7 @@ class Report:
     capabilities: Capabilities = field(default_factory=Capabilities)
     cannot: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
-    params: LIFParameters = TABLE_1
+    params: NeuronParameters = TABLE_1
     dt_ms: float = 0.1
     dtype: str = "float64"
     behaves_like: str = ""

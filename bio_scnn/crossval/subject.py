@@ -11,9 +11,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.crossval.causes import Cause
 from bio_scnn.crossval.expectations import Expectation, expectations
-from bio_scnn.crossval.protocol import Adapter, Capabilities, Setup, time_step
+from bio_scnn.crossval.protocol import (
+    Adapter,
+    Capabilities,
+    Setup,
+    family_of,
+    time_step,
+    without_refractory,
+)
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.closed_form import current_for_rate
+from bio_scnn.neuron.linear import LinearNeuron
+from bio_scnn.neuron.models import NeuronParameters, hybrid_system
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.trace import Trace, mean_rate_hz
 
@@ -60,53 +69,57 @@ class Subject:
     ----------
     adapter : Adapter
     dt_ms : float, ms
-    params : LIFParameters, optional
+    params : LIFParameters or those of another family, optional
         Instead of the adapter's own.
     expected_failures : mapping of str to str, optional
         Checks that are known to fail, with reasons, beyond those that the adapter announces.
 
     Attributes
     ----------
-    params : LIFParameters
+    params : LIFParameters or those of another family
         Neuron under test; its t_ref_ms is 0 if no refractory period is declared.
-    full : LIFParameters
+    full : as params
         The same with its t_ref_ms.
+    neuron : LinearNeuron
+        The hybrid system that `params` describe.
     expected : dict of str to Expectation
         Announced failures by check.
 
     Raises
     ------
     InputError
-        If the adapter does not say what it is in the form of `Adapter`, or has another time step.
+        If the adapter does not say what it is in the form of `Adapter`, has another time step, or
+        does not declare the neuron's family.
     """
 
     def __init__(
         self,
         adapter: Adapter,
         dt_ms: float = 0.1,
-        params: LIFParameters | None = None,
+        params: NeuronParameters | None = None,
         expected_failures: Mapping[str, str] | None = None,
     ):
         dt_ms = time_step(dt_ms)
         _check_form(adapter)
         _check_time_step(adapter, dt_ms)
         params = adapter.params if params is None else params
-        if not isinstance(params, LIFParameters):
-            raise InputError(f"params (={params!r}) must be LIFParameters")
-        if params.V_rest:
+        _check_family(adapter, params)
+        if isinstance(params, LIFParameters) and params.V_rest:
             raise InputError(
                 f"V_rest (={params.V_rest:g}) must be 0 to check a layer: count potentials "
                 f"from rest, V_th={params.V_th - params.V_rest:g} and "
                 f"V_reset={params.V_reset - params.V_rest:g}"
             )
-        self.full = params
+        self.full: Any = params
         if adapter.capabilities.refractory == "none":
-            params = replace(params, t_ref_ms=0.0)
+            params = without_refractory(params)
         self.adapter = adapter
-        self.params = params
+        # Checks of eq. 1 have LIFParameters: only those run that ask for no closed form otherwise.
+        self.params: Any = params
+        self.neuron: LinearNeuron = hybrid_system(params)
         self.dt_ms = dt_ms
         self.dtype = adapter.capabilities.dtypes[0]
-        self.expected = expectations(adapter) | {
+        self.expected = expectations(adapter, plain=self.plain) | {
             check: Expectation(reason, True) for check, reason in (expected_failures or {}).items()
         }
         self._known: dict[Callable[..., Any], Any] = {}
@@ -117,6 +130,18 @@ class Subject:
             self._known[work] = work(self)
         found: _T = self._known[work]
         return found
+
+    @property
+    def plain(self) -> bool:
+        """True for the neuron of eq. 1 and eq. 2, driven by a held current, with a hard reset."""
+        lif = isinstance(self.params, LIFParameters) and self.params.reset == "value"
+        return lif and self.claims.drive != "impulses"
+
+    @property
+    def scale(self) -> float:
+        """Size of V: that of threshold or reset, or 1 where both are 0 or missing."""
+        marks = self.neuron.V_th, self.neuron.V_reset
+        return max((abs(V) for V in marks if np.isfinite(V)), default=0.0) or 1.0
 
     @property
     def claims(self) -> Capabilities:
@@ -168,7 +193,8 @@ class Subject:
     @property
     def target_rate_hz(self) -> float:
         """150 Hz, or less if the refractory period does not allow that."""
-        return min(150.0, 0.7 * self.full.rate_limit_hz)
+        t_ref = hybrid_system(self.full).t_ref_ms
+        return min(150.0, 0.7e3 / t_ref) if t_ref else 150.0
 
     def rate_at_target(self) -> float:
         """Mean rate, Hz, of a neuron that eq. 1, t_ref included, makes fire at the target rate."""
@@ -181,7 +207,6 @@ class Subject:
 def _check_form(adapter: Adapter) -> None:
     for name, kind in (
         ("capabilities", Capabilities),
-        ("params", LIFParameters),
         ("expected_failures", Mapping),
     ):
         value = getattr(adapter, name)
@@ -190,6 +215,11 @@ def _check_form(adapter: Adapter) -> None:
                 f"{adapter.name}: its {name} must be of the type {kind.__name__}, not "
                 f"{_kind(value)}"
             )
+    if not isinstance(adapter.params, NeuronParameters):
+        raise InputError(
+            f"{adapter.name}: its params must be of the type LIFParameters, not "
+            f"{_kind(adapter.params)}, or those of another family"
+        )
 
 
 def _checked(trace: Trace, name: str, shape: tuple[int, ...]) -> Trace:
@@ -221,6 +251,17 @@ def _checked(trace: Trace, name: str, shape: tuple[int, ...]) -> Trace:
     return Trace(trains, membrane)
 
 
+def _check_family(adapter: Adapter, params: Any) -> None:
+    family = family_of(params)
+    # What has one neuron of its own is of its family, whatever it declares.
+    declared = {*adapter.capabilities.families, family_of(adapter.params)}
+    if family not in declared:
+        raise InputError(
+            f"{adapter.name} has no {family}: it declares {', '.join(sorted(declared))} "
+            "(Capabilities.families)"
+        )
+
+
 def _check_time_step(adapter: Adapter, dt_ms: float) -> None:
     own = adapter.fixed_dt_ms
     if own is not None and abs(dt_ms / own - 1) > 1e-9:
@@ -240,6 +281,6 @@ def varied(params: LIFParameters, **changes: Any) -> LIFParameters:
     t_ref = changes.get("t_ref_ms", params.t_ref_ms)
     if t_ref * params.rate_max_hz >= 500:
         changes |= {"rate_min_hz": 100 / t_ref, "rate_max_hz": 500 / t_ref}
-    if {"tau_ms", "C_ms"} <= changes.keys():
-        changes["R"] = None  # follows from them, whatever it was given as
+    if "C_ms" in changes:  # R follows, if it was given before
+        changes.setdefault("R", None)
     return replace(params, **changes)

@@ -11,16 +11,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from bio_scnn.crossval.checks import CHECKS
+from bio_scnn.crossval.checks import CHECKS, others
+from bio_scnn.crossval.checks.needs import unmet
 from bio_scnn.crossval.diagnosis import Explanation, explain
 from bio_scnn.crossval.oracles.dialects import PERFECT
-from bio_scnn.crossval.protocol import Adapter, CannotRepresent, whole_steps
+from bio_scnn.crossval.oracles.right import reading
+from bio_scnn.crossval.protocol import Adapter, CannotRepresent, family_of, whole_steps
 from bio_scnn.crossval.report import portrait
 from bio_scnn.crossval.resolve import as_adapter
 from bio_scnn.crossval.results import UNEXPECTED, CheckResult, Report
 from bio_scnn.crossval.subject import Skip, Subject
 from bio_scnn.errors import InputError
-from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.neuron.models import NeuronParameters
 
 OnFail = Literal["raise", "warn"] | None
 Listener = Callable[[str, Any], None]
@@ -48,13 +50,16 @@ def check_lif(
     thing: Any,
     *,
     dt_ms: float = 0.1,
-    params: LIFParameters | None = None,
+    params: NeuronParameters | None = None,
     checks: Iterable[str] | None = None,
     expected_failures: Mapping[str, str] | None = None,
     on_fail: OnFail = "raise",
     on_event: Listener | None = None,
 ) -> Report:
-    """Check one implementation of the LIF neuron against eq. 1 and eq. 2.
+    """Check one implementation of a neuron: the LIF against eq. 1 and eq. 2, or another family.
+
+    With `params` of an IF, LI, CubaLIF or adaptive LIF it is held to that neuron's equation, by
+    the checks that apply; ``reset="subtract"`` and impulses (`Capabilities.drive`) are, too.
 
     Parameters
     ----------
@@ -62,7 +67,7 @@ def check_lif(
         As `bio_scnn.crossval.as_adapter` takes it.
     dt_ms : float, ms
         Time step of those checks that do not try several.
-    params : LIFParameters, optional
+    params : LIFParameters or those of another family, optional
         Neuron to be checked (default: the adapter's own, which is Table 1's as a rule).
     checks : iterable of str, optional
         Names of the checks to run, out of `check_names` (default: all).
@@ -95,8 +100,8 @@ def check_lif(
     if on_fail not in ("raise", "warn", None):
         raise InputError(f"on_fail (={on_fail!r}) must be 'raise', 'warn' or None")
     names = chosen(checks)
-    if params is not None and not isinstance(params, LIFParameters):
-        raise InputError(f"params (={params!r}) must be LIFParameters")
+    if params is not None:
+        family_of(params)
     adapter = as_adapter(thing, params=params, dt_ms=dt_ms)
     subject = prepared(adapter, dt_ms, params, expected_failures)
     began = time.monotonic()
@@ -130,7 +135,7 @@ def check_lif(
 def prepared(
     adapter: Adapter,
     dt_ms: float = 0.1,
-    params: LIFParameters | None = None,
+    params: NeuronParameters | None = None,
     expected_failures: Mapping[str, str] | None = None,
 ) -> Subject:
     """Subject that can be checked as asked.
@@ -148,10 +153,11 @@ def prepared(
     subject = Subject(adapter, dt_ms, params, expected_failures)
     for name in (*adapter.expected_failures, *(expected_failures or {})):
         _known(name)
-    on_grid = whole_steps(subject.params.t_ref_ms, subject.dt_ms) is not None
+    t_ref = subject.neuron.t_ref_ms
+    on_grid = whole_steps(t_ref, subject.dt_ms) is not None
     if not (subject.claims.precise or on_grid):
         raise InputError(
-            f"t_ref_ms (={subject.params.t_ref_ms:g} ms) must be a whole multiple of dt_ms "
+            f"t_ref_ms (={t_ref:g} ms) must be a whole multiple of dt_ms "
             f"(={subject.dt_ms:g} ms): on a time grid there is no other"
         )
     return subject
@@ -218,6 +224,8 @@ def _outcome(name: str, subject: Subject) -> CheckResult:
     announced = subject.expected.get(name)
     certain = announced is not None and announced.certain
     why = "" if announced is None else announced.reason
+    if need := unmet(CHECKS[name], subject):
+        return CheckResult(name, "skipped", reason=need)
     try:
         finding = CHECKS[name](subject)
     except (Skip, CannotRepresent) as skipped:
@@ -261,7 +269,7 @@ def _raised(error: BaseException) -> str:
 
 def _explanation(subject: Subject) -> Explanation | None:
     """Grid neuron that fires as a clock-driven implementation does; None if there is none."""
-    if subject.claims.precise:
+    if subject.claims.precise or not subject.plain:
         return None
     try:
         return explain(subject)
@@ -271,11 +279,23 @@ def _explanation(subject: Subject) -> Explanation | None:
 
 def behaves_like(subject: Subject) -> str:
     """The simplest neuron on a grid with the same spikes, in words; empty if there is none."""
+    if not subject.plain:
+        return subject.once(_follows)
     found = _explanation(subject)
     if found is None:
         return ""
     difference = found.neuron.difference_from(PERFECT)
     return difference.text if difference else "the on-grid oracle"
+
+
+def _follows(subject: Subject) -> str:
+    """Name of the family's reading that a layer follows; empty if it does not."""
+    if subject.claims.precise:
+        return ""
+    try:
+        return reading(subject).name if others.as_declared(subject).ok else ""
+    except (Exception, SystemExit):
+        return ""
 
 
 def failure(name: str, results: Sequence[CheckResult]) -> str:

@@ -209,6 +209,17 @@ class Kind(NamedTuple):
         """True if a step takes several rounds of threshold and reset."""
         return self.mode == "exact" and self.synaptic and self.long_step
 
+    @property
+    def inputs(self) -> tuple[str, str]:
+        """Names of the variables that take the current and the events."""
+        return ("I_ext" if self.synaptic else "I"), "I_syn"
+
+    @property
+    def total(self) -> tuple[tuple[str, float], ...]:
+        """Variables that add up to the drive of V, with their signs."""
+        current, synapse = self.inputs
+        return ((current, 1.0), (synapse, 1.0)) if self.synaptic else ((current, 1.0),)
+
 
 def model(kind: Kind, reset: str = "value") -> dict[str, Any]:
     """The strings that make up a model; together they also name its compiled modules.

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.errors import InputError
 from bio_scnn.neuron import _brian2 as codegen
+from bio_scnn.neuron import _brian2_linear as linear
 from bio_scnn.neuron._brian2_crossing import CYTHON, first_crossing
 from bio_scnn.neuron._brian2_equations import EVENT_CHECKS, Kind, model
+from bio_scnn.neuron._brian2_linear import LinearKind
 from bio_scnn.neuron.closed_form import first_spike_ms
+from bio_scnn.neuron.linear import LinearNeuron
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.neuron.time_grid import MOST_SPIKES, TimeGrid
 
@@ -28,9 +30,9 @@ class Job:
     ----------
     current : (neurons,) or (steps, neurons) array
     events : (steps, neurons) array or None
-    params : LIFParameters
+    params : LIFParameters or LinearNeuron
     grid : TimeGrid
-    kind : Kind
+    kind : Kind or LinearKind
         Of the model.
     noise_std : float
     rng : numpy.random.Generator or None
@@ -40,9 +42,9 @@ class Job:
 
     current: NDArray[Any]
     events: NDArray[Any] | None
-    params: LIFParameters
+    params: LIFParameters | LinearNeuron
     grid: TimeGrid
-    kind: Kind
+    kind: Kind | LinearKind
     noise_std: float = 0.0
     rng: np.random.Generator | None = None
     record: tuple[int, ...] = ()
@@ -78,15 +80,18 @@ class _Input:
 
     def __init__(self, job: Job, group: Any) -> None:
         self.job = job
-        self.drive = group.variables["I_ext" if job.kind.synaptic else "I"].get_value()
-        self.I_syn = group.variables["I_syn"].get_value() if job.kind.synaptic else None
+        drive, synapse = job.kind.inputs
+        self.drive = group.variables[drive].get_value()
+        self.synapse = group.variables[synapse].get_value() if job.kind.synaptic else None
+        self.parts = [(sign, group.variables[name].get_value()) for name, sign in job.kind.total]
         self.drive[:] = job.current if job.current.ndim == 1 else job.current[0]
         self.noise = None
         if job.noise_std and job.rng is not None:
             self.noise = job.rng.standard_normal(len(self.drive))
-            elapsed = job.grid.dt_ms / job.params.tau_noise_ms
+            noise = job.params if isinstance(job.params, LIFParameters) else TABLE_1
+            elapsed = job.grid.dt_ms / noise.tau_noise_ms
             self.keep, self.renew = math.exp(-elapsed), math.sqrt(-math.expm1(-2 * elapsed))
-        self.changes = job.current.ndim == 2 or self.noise is not None or self.I_syn is not None
+        self.changes = job.current.ndim == 2 or self.noise is not None or self.synapse is not None
 
     def set(self, step: int) -> None:
         """Bring the input of a step to the neurons."""
@@ -97,13 +102,12 @@ class _Input:
             self.drive[:] += job.noise_std * self.noise
             self.noise[:] = self.keep * self.noise
             self.noise += self.renew * job.rng.standard_normal(len(self.noise))
-        if self.I_syn is not None and job.events is not None:
-            self.I_syn[:] += job.events[step]
+        if self.synapse is not None and job.events is not None:
+            self.synapse[:] += job.events[step]
 
     def total(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        """The current of some neurons, with that of their synapses."""
-        I_ext: NDArray[np.float64] = self.drive[rows]
-        return I_ext if self.I_syn is None else I_ext + self.I_syn[rows]
+        """The current of some neurons, with those of synapses and adaptation."""
+        return sum((sign * part[rows] for sign, part in self.parts), np.zeros(len(rows)))
 
 
 class _Recorder:
@@ -129,7 +133,7 @@ class _Recorder:
             neuron = self.rows[row]
             last = 1e3 * float(self.state["last_spike"][neuron])
             before = np.arange(count[row] - self.seen[row] - 1, 0, -1)
-            if before.size:
+            if before.size and isinstance(self.params, LIFParameters):
                 isi = self.params.t_ref_ms + first_spike_ms(self.given.drive[neuron], self.params)
                 self.trains[row].extend((last - before * isi).tolist())
             self.trains[row].append(last)
@@ -174,9 +178,10 @@ class _Simulation:
             self.recorder.collect_spikes()
             for part in self.round:
                 part.run()
+        what = "synaptic_events" if isinstance(self.job.kind, Kind) else "current and events"
         raise InputError(
-            f"synaptic_events make a neuron fire over {MOST_SPIKES:,} times in a step: dt_ms "
-            f"(={self.job.grid.dt_ms:g} ms) must be smaller"
+            f"{what} make a neuron fire over {MOST_SPIKES:,} times in a step: "
+            f"dt_ms (={self.job.grid.dt_ms:g} ms) must be smaller"
         )
 
     def after_step(self) -> None:
@@ -205,8 +210,7 @@ class _Simulation:
 
 def _neurons(b2: Any, job: Job, clock: Any) -> tuple[Any, list[Any]]:
     """The group of neurons, and the parts of it that make up a further round, if there are any."""
-    strings = model(job.kind, job.params.reset)
-    checks = {event: check for event, check in EVENT_CHECKS.items() if event in strings}
+    strings, checks, constants = _model(b2, job)
     refractory = job.kind.mode == "stock" and not job.kind.long_step
     group = b2.NeuronGroup(
         job.current.shape[-1],
@@ -216,7 +220,7 @@ def _neurons(b2: Any, job: Job, clock: Any) -> tuple[Any, list[Any]]:
         reset=strings["reset"],
         refractory="t_ref" if refractory else False,
         events=dict(checks),  # Brian2 adds its own to the dictionary
-        namespace=_constants(b2, job),
+        namespace=constants,
         clock=clock,
         name="bio_scnn_lif",
     )
@@ -224,18 +228,35 @@ def _neurons(b2: Any, job: Job, clock: Any) -> tuple[Any, list[Any]]:
     for order, event in enumerate(checks):
         group.set_event_schedule(event, when="after_groups", order=2 * order)
         group.run_on_event(event, strings[event], when="after_groups", order=2 * order + 1)
+    if isinstance(job.kind, LinearKind) and "near" in checks:
+        # On every target, the crossings of the few neurons that come near are solved in NumPy.
+        from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
+
+        group.resetter["near"].codeobj_class = NumpyCodeObject
     parts = group.thresholder, group.resetter
     again = ("near", "spike") if job.kind.by_rounds else ()
     return group, [part[event] for event in again for part in parts]
 
 
-def _constants(b2: Any, job: Job) -> dict[str, Any]:
+def _model(b2: Any, job: Job) -> tuple[dict[str, Any], dict[str, str], dict[str, Any]]:
+    """Strings, conditions of the events, and namespace of a job's group."""
+    if isinstance(job.kind, LinearKind):
+        assert isinstance(job.params, LinearNeuron)
+        constants = linear.constants(b2, job.params, job.grid.dt_ms)
+        return linear.model(job.kind), linear.event_checks(job.kind), constants
+    assert isinstance(job.params, LIFParameters)
+    strings = model(job.kind, job.params.reset)
+    checks = {event: check for event, check in EVENT_CHECKS.items() if event in strings}
+    return strings, checks, _constants(b2, job, job.params)
+
+
+def _constants(b2: Any, job: Job, params: LIFParameters) -> dict[str, Any]:
     """The namespace of the group.
 
     Constants go by name: a literal would be compiled in, and every new value recompiled. The fixed
     names of the objects serve the same end.
     """
-    params, ms = job.params, b2.ms
+    ms = b2.ms
     tau, tau_syn = params.tau_ms, params.tau_syn_ms
     constants = {
         "V_th": params.V_th,
@@ -257,37 +278,3 @@ def _constants(b2: Any, job: Job) -> dict[str, Any]:
         crossing.implementations.add_implementation("cython", code=CYTHON)
         constants["first_crossing"] = crossing
     return constants
-
-
-@functools.cache
-def canary(target: str, kind: Kind, reset: Literal["value", "subtract"]) -> str | None:
-    """Simulate three neurons with known spike counts; once per process, target and model.
-
-    Brian2 can skip a code block that fails to translate without saying so.
-
-    Returns
-    -------
-    str or None
-        What is wrong.
-    """
-    params = replace(TABLE_1, reset=reset)
-    expected = [0, 2, 4 if kind.mode == "exact" else 5]
-    grid = TimeGrid(1.0, 25, 25.0)
-    if kind.long_step and kind.mode == "exact":
-        grid = TimeGrid(5.0, 5, 25.0)
-    elif kind.long_step:
-        params = replace(params, t_ref_ms=0)
-    current = np.array([1.9, 10.0, 20.0])
-    events = None
-    if kind.synaptic:  # a fourth neuron is lifted over the threshold by its synapse alone
-        current = np.append(current, 0.0)
-        events = np.zeros((grid.steps, 4))
-        events[0, 3] = 20.0
-        expected = [*expected, 4]
-    try:
-        count = run(target, Job(current, events, params, grid, kind)).count
-    except Exception as error:
-        return f"a small simulation failed: {str(error.__cause__ or error).splitlines()[0]}"
-    if count.tolist() == expected:
-        return None
-    return f"a small simulation gave the spike counts {count.tolist()} instead of {expected}"

@@ -11,12 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.hybrid_system import NO_ARRIVALS, run
 from bio_scnn.neuron.models import CubaLIFParameters, NeuronParameters, hybrid_system
-from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.trace import Trace
 from bio_scnn.neuron.units import to_array, to_number
 
 
-def exact_trace(current: NDArray, dt_ms: float, params: LIFParameters) -> Trace:
+def exact_trace(current: NDArray, dt_ms: float, params: NeuronParameters) -> Trace:
     """Spike times and V of eq. 1 and eq. 2, for any refractory period, 0 included.
 
     Parameters

@@ -242,6 +242,8 @@ def hybrid_system(params: NeuronParameters, *, synapse: bool = False) -> LinearN
     InputError
         If these are no parameters of a neuron.
     """
+    if not isinstance(params, NeuronParameters):
+        raise InputError(f"params (={params!r}) must be those of a neuron, as LIFParameters")
     S = (DecayingCurrent("S", params.tau_syn_ms),) if synapse else ()
     match params:
         case LIFParameters():

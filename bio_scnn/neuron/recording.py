@@ -33,7 +33,7 @@ class Recording:
         V at `t_ms`, continuous from the right: V_reset from a spike until the release.
     current : (len(record), steps) array, dimensionless
         The total current I just after the start of each step, at `t_current_ms`: input, noise
-        and synapses.
+        and synapses, less adaptation; the synaptic current alone in a CubaLIF.
     duration_ms, dt_ms : float, ms
     mode : {"exact", "stock"}
     target : {"numpy", "cython"}

@@ -28,9 +28,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.errors import InputError
 from bio_scnn.neuron import _brian2 as codegen
+from bio_scnn.neuron import _brian2_linear as linear
 from bio_scnn.neuron import _brian2_network as network
+from bio_scnn.neuron._brian2_canary import canary
 from bio_scnn.neuron._brian2_equations import EQUATIONS, MODES, Kind, text
+from bio_scnn.neuron._brian2_linear import LinearKind
 from bio_scnn.neuron.closed_form import first_spike_ms
+from bio_scnn.neuron.linear import LinearNeuron
+from bio_scnn.neuron.models import NeuronParameters, hybrid_system
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.neuron.recording import Recording
 from bio_scnn.neuron.synapse import presynaptic_events
@@ -47,7 +52,7 @@ _LARGEST_NOISE = 40  # standard deviations, which no normal number of float64 re
 
 def simulate(
     current: ArrayLike,
-    params: LIFParameters = TABLE_1,
+    params: NeuronParameters = TABLE_1,
     *,
     duration_ms: float,
     dt_ms: float = 1.0,
@@ -60,18 +65,21 @@ def simulate(
     layer_size: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> Recording:
-    """Spike times and potentials of uncoupled LIF neurons, simulated in Brian2.
+    """Spike times and potentials of uncoupled neurons, simulated in Brian2.
+
+    LIF, IF, LI, CubaLIF and adaptive LIF, each as its parameters' class says.
 
     Parameters
     ----------
     current : (neurons,) or (steps, neurons) array_like, dimensionless
         Input current, constant or held over each step.
-    params : LIFParameters
+    params : LIFParameters, IFParameters, LIParameters, CubaLIFParameters or AdaptiveLIFParameters
     duration_ms : float or Quantity, ms
         A whole number of steps.
     dt_ms : float or Quantity, ms
         Time step. Where it is not longer than `t_ref`, that must be a whole number of steps; in
-        stock mode it must be so always, unless `t_ref` is 0. Otherwise any step will do.
+        stock mode it must be so always, unless `t_ref` is 0. Otherwise, and for other neurons than
+        the LIF in exact mode, any step will do.
     mode : {"exact", "stock"}
         ``"exact"`` finds spikes and releases inside the steps. ``"stock"`` is what a plain
         Brian2 script does: ``V > V_th`` tested at the end of a step, the spike dated to the
@@ -79,8 +87,8 @@ def simulate(
         ``params.reset`` matters; in exact mode V is at V_th when it jumps, so both are one.
     noise_std : float, dimensionless
         Standard deviation of an Ornstein-Uhlenbeck current with correlation time
-        ``params.tau_noise_ms``, started in its stationary state, sampled exactly at the starts
-        of the steps and held over them.
+        ``params.tau_noise_ms`` (Table 1's for other neurons than the LIF), started in its
+        stationary state, sampled exactly at the starts of the steps and held over them.
     seed : int or SeedSequence, optional
         Of the noise. The same seed and the same shapes give the same noise, on every target.
     record : sequence of int
@@ -141,7 +149,7 @@ def simulate(
     request = Request(
         current,  # type: ignore[arg-type] # as all of these, is checked and normalised by it
         synaptic_events,  # type: ignore[arg-type]
-        params,
+        _described(params, synaptic=synaptic_events is not None),
         time_grid(duration_ms, dt_ms, mode, params),
         mode,
         noise_std,
@@ -152,8 +160,8 @@ def simulate(
     target = codegen.working_target(
         target,
         max(request.current.shape[-1], layer_size) * request.grid.steps,
-        text(request.kind, params.reset),
-        lambda candidate: network.canary(candidate, request.kind, params.reset),
+        request.text,
+        lambda candidate: canary(candidate, request.kind, request.params.reset),
     )
     return run(request, target, progress)
 
@@ -170,13 +178,13 @@ class Request:
 
     current: NDArray[Any]
     events: NDArray[Any] | None
-    params: LIFParameters
+    params: LIFParameters | LinearNeuron
     grid: TimeGrid
     mode: str
     noise_std: float
     seeds: np.random.SeedSequence
     record: tuple[int, ...]
-    kind: Kind = field(init=False)
+    kind: Kind | LinearKind = field(init=False)
 
     def __post_init__(self) -> None:
         current = drive(self.current, "current")
@@ -205,9 +213,18 @@ class Request:
         # A frozen dataclass can only be normalised through object.__setattr__.
         object.__setattr__(self, name, value)
 
-    def _kind(self) -> Kind:
+    @property
+    def text(self) -> str:
+        """Everything that is compiled for it."""
+        if isinstance(self.kind, LinearKind):
+            return linear.text(self.kind)
+        return text(self.kind, self.params.reset)
+
+    def _kind(self) -> Kind | LinearKind:
         """The model that this needs; refuses a held current that lets neurons fire forever."""
         dt, synaptic = self.grid.dt_ms, self.events is not None
+        if isinstance(self.params, LinearNeuron):
+            return LinearKind(self.mode, linear.usual(self.params), synaptic)
         long_step = is_long(dt, self.params)
         if self.mode == "stock" or synaptic:
             return Kind(self.mode, synaptic, long_step)
@@ -236,6 +253,11 @@ class Request:
             np.random.default_rng(np.random.SeedSequence(self.seeds.entropy, spawn_key=key)),
             tuple(index - start for index in self.record if start <= index < stop),
         )
+
+
+def _described(params: Any, *, synaptic: bool) -> Any:
+    """LIF parameters as they are, which have a model of their own; else the hybrid system."""
+    return params if isinstance(params, LIFParameters) else hybrid_system(params, synapse=synaptic)
 
 
 def run(

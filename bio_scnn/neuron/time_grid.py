@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from bio_scnn.errors import InputError
+from bio_scnn.neuron.models import NeuronParameters
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.units import to_number
 
@@ -27,14 +28,14 @@ class TimeGrid(NamedTuple):
     duration_ms: float
 
 
-def time_grid(duration_ms: Any, dt_ms: Any, mode: str, params: LIFParameters) -> TimeGrid:
+def time_grid(duration_ms: Any, dt_ms: Any, mode: str, params: NeuronParameters) -> TimeGrid:
     """The steps that make up a duration, if they suit the neuron.
 
     Raises
     ------
     InputError
-        If the duration, or a refractory period of a step or more, is not a whole number of steps.
-        In stock mode no refractory period but 0 may be shorter than a step.
+        If the duration, or a LIF's refractory period of a step or more, is not a whole number of
+        steps. In stock mode no neuron's refractory period but 0 may be shorter than a step.
     """
     dt = to_number(dt_ms, "dt_ms", "ms")
     duration = to_number(duration_ms, "duration_ms", "ms")
@@ -42,8 +43,10 @@ def time_grid(duration_ms: Any, dt_ms: Any, mode: str, params: LIFParameters) ->
         raise InputError(
             f"dt_ms (={dt:g} ms) and duration_ms (={duration:g} ms) must be greater than 0 ms"
         )
-    wholes = {"t_ref_ms": params.t_ref_ms, "duration_ms": duration}
-    if params.t_ref_ms == 0 or (mode == "exact" and is_long(dt, params)):
+    t_ref = getattr(params, "t_ref_ms", 0.0)
+    wholes = {"t_ref_ms": t_ref, "duration_ms": duration}
+    any_release = not isinstance(params, LIFParameters) or is_long(dt, params)
+    if t_ref == 0 or (mode == "exact" and any_release):
         del wholes["t_ref_ms"]
     for name, value in wholes.items():
         whole = round(value / dt)

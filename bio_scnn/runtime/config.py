@@ -45,10 +45,20 @@ def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
         raise InputError(f"{where}: {error}") from None
 
 
+def _meant(hints: tuple[Any, ...], value: Any) -> Any:
+    """The one of several dataclasses that has just the names of a table; else the first type."""
+    for hint in hints:
+        if not (dataclasses.is_dataclass(hint) and isinstance(value, dict)):
+            continue
+        if {field.name for field in dataclasses.fields(hint)} == value.keys():
+            return hint
+    return hints[0]
+
+
 def _convert(hint: Any, value: Any, where: str) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):  # "X or not given"
-        return None if value is None else _convert(args[0], value, where)
+        return None if value is None else _convert(_meant(args, value), value, where)
     if origin is typing.Literal:
         if value in args:
             return value

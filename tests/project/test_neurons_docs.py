@@ -18,7 +18,7 @@ def test_examples_print_what_they_say(capsys):
         printed = capsys.readouterr().out.strip().splitlines()
         assert printed == [line for text in right for line in text.split(" then ")]
         shown += len(printed)
-    assert shown == 8
+    assert shown == 9
 
 
 def test_every_neuron_has_a_row_and_an_example():

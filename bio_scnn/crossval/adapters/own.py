@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.adapters._support import Framework
-from bio_scnn.crossval.protocol import CannotRepresent, Capabilities, Setup
+from bio_scnn.crossval.protocol import FAMILIES, CannotRepresent, Capabilities, Setup
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.events import exact_trace
 from bio_scnn.neuron.simulation import simulate
@@ -20,9 +20,13 @@ class Exact(Framework):
     name = "exact"
     distributions = ("bio_scnn", "brian2")
     capabilities = Capabilities(
-        refractory="steps", precise=True, spike_label="exact", own_noise=True
+        refractory="steps",
+        precise=True,
+        spike_label="exact",
+        own_noise=True,
+        families=tuple(FAMILIES),
     )
-    cannot = ("a refractory period longer than dt that is not a whole number of steps",)
+    cannot = ("a LIF's refractory period longer than dt that is not a whole number of steps",)
 
     def make(self, setup: Setup) -> None:
         try:
@@ -48,11 +52,13 @@ class Exact(Framework):
 
 
 class ClosedForm(Framework):
-    """The event-driven solution of eq. 1 between changes of the current."""
+    """The event-driven solution of eq. 1, or another family, between changes of the current."""
 
     name = "closed-form"
     distributions = ("bio_scnn", "numpy")
-    capabilities = Capabilities(refractory="time", precise=True, spike_label="exact")
+    capabilities = Capabilities(
+        refractory="time", precise=True, spike_label="exact", families=tuple(FAMILIES)
+    )
 
     def run(self, current: NDArray[np.float64]) -> Trace:
         return exact_trace(current, self.setup.dt_ms, self.setup.params)

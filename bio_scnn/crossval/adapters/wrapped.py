@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,16 @@ from bio_scnn.crossval.identify.calls import Call, find_call
 from bio_scnn.crossval.identify.copies import reset_of
 from bio_scnn.crossval.identify.driving import Session
 from bio_scnn.crossval.identify.media import is_module, parameters
-from bio_scnn.crossval.protocol import DTYPES, Adapter, CannotRepresent, Capabilities, Setup
+from bio_scnn.crossval.protocol import (
+    DTYPES,
+    Adapter,
+    CannotRepresent,
+    Capabilities,
+    Setup,
+    without_refractory,
+)
 from bio_scnn.errors import InputError
+from bio_scnn.neuron.models import LIParameters, NeuronParameters
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.trace import Trace
 from bio_scnn.runtime.provenance import versions
@@ -113,7 +121,7 @@ class ModuleAdapter(_ModuleAdapter):
         self,
         module: Any,
         name: str,
-        params: LIFParameters,
+        params: NeuronParameters,
         dt_ms: float,
         capabilities: Capabilities | None,
         neuron: int = 0,
@@ -150,7 +158,7 @@ class FactoryAdapter(_ModuleAdapter):
         self,
         factory: Callable[[Setup], Any],
         name: str,
-        params: LIFParameters,
+        params: NeuronParameters,
         capabilities: Capabilities | None,
     ):
         self.capabilities = capabilities or _TORCH_DEFAULT
@@ -184,7 +192,7 @@ class FunctionAdapter(_Called):
         self,
         function: Any,
         name: str,
-        params: LIFParameters,
+        params: NeuronParameters,
         dt_ms: float,
         capabilities: Capabilities | None,
         neuron: int = 0,
@@ -242,8 +250,9 @@ def _is_usual(call: Call) -> bool:
 def _refuse_other(setup: Setup, adapter: Adapter) -> None:
     params, claims = adapter.params, adapter.capabilities
     if claims.refractory == "none":
-        params = replace(params, t_ref_ms=0.0)
-    for field in _NEURON:
+        params = without_refractory(params)
+    lif = isinstance(params, LIFParameters)
+    for field in _NEURON if lif else [f.name for f in fields(params) if f.name != "reset"]:
         own, asked = getattr(params, field), getattr(setup.params, field)
         if own != asked:
             raise CannotRepresent(f"another neuron: its {field} is {own:g}, not {asked:g}")
@@ -257,6 +266,9 @@ def _refuse_other(setup: Setup, adapter: Adapter) -> None:
 
 def _trace(answer: Any, shape: tuple[int, ...], setup: Setup, claims: Capabilities) -> Trace:
     """The trace of an answer: spikes, or a tuple of spikes, perhaps V, and whatever else."""
+    if isinstance(setup.params, LIParameters):  # whose output is V: it never fires
+        V = answer[-1] if isinstance(answer, tuple) else answer
+        return Trace.from_raster(np.zeros(shape), setup.dt_ms, _array(V))
     spikes, V = answer, None
     if isinstance(answer, tuple):
         if not answer:

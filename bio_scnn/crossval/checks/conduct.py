@@ -42,7 +42,7 @@ def _differs(subject: Subject, one: Trace, other: Trace) -> str:
         if not np.array_equal(V[~finite], W[~finite], equal_nan=True):
             return "V is finite in one and not in the other"
         V, W = np.where(finite, V, 0), np.where(finite, W, 0)
-        largest = np.abs(V).max(initial=max(abs(subject.params.V_th), abs(subject.params.V_reset)))
+        largest = np.abs(V).max(initial=subject.scale)
         if np.abs(V - W).max(initial=0) > V_TOLERANCE[subject.dtype] * largest:
             return f"V differs by up to {np.abs(V - W).max():.3g}"
     return ""
@@ -72,9 +72,7 @@ def _repetition(subject: Subject) -> tuple[str, Cause | None]:
     """Difference between two equal runs, in words, and its cause; empty if there is none."""
     current = _currents(subject, 8)
     before = np.abs(current[:173]) * 1.5
-    # Fires all the time, and so forgets what was before. Without a refractory period, exact
-    # neurons would fire thousands of times in a step.
-    before[:100] *= 1e5 if subject.params.t_ref_ms else 1e3
+    before[:100] *= _strong(subject, 1e5)  # fires all the time, and so forgets what was before
     runs = []
     for _ in range(2):
         subject.run(before)
@@ -84,6 +82,11 @@ def _repetition(subject: Subject) -> tuple[str, Cause | None]:
     if said := _differs(subject, runs[0], runs[1]):
         return said, cause("state.build")
     return "", None
+
+
+def _strong(subject: Subject, factor: float) -> float:
+    """A factor for large currents; less if each spike takes a precise neuron no time."""
+    return factor if subject.neuron.t_ref_ms or not subject.claims.precise else 10.0
 
 
 def _must_repeat(subject: Subject) -> None:
@@ -109,7 +112,7 @@ def state_reset(subject: Subject) -> Finding:
     current = _currents(subject, 8)
     fresh = subject.run(current)
     before = current[:173].copy()
-    before[:, 1::2] *= 1e4  # nearly always refractory
+    before[:, 1::2] *= _strong(subject, 1e4)  # nearly always refractory
     subject.run(before)
     subject.adapter.reset()
     said = _differs(subject, fresh, subject.trace(current))
@@ -236,6 +239,8 @@ def single_precision(subject: Subject) -> Finding:
     trace = subject.run(current, dt_ms=dt, dtype="float32")
     setup = subject.setup(current.shape[1], dt_ms=dt, dtype="float32")
     found = compare(subject, trace, current, setup)
+    if not (found.neurons or subject.plain):
+        raise Skip("only ties to compare")
     return Finding(
         found.wrong == 0,
         found.observed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bio_scnn.crossval.checks import others
 from bio_scnn.crossval.diagnosis import answers, explain
 from bio_scnn.crossval.oracles.dialects import PERFECT
 from bio_scnn.crossval.subject import Finding, Skip, Subject
@@ -16,6 +17,8 @@ def as_declared(subject: Subject) -> Finding:
     """
     if subject.claims.precise or subject.claims.integrator == "adaptive":
         raise Skip("it is held to the exact neuron instead")
+    if not subject.plain:
+        return others.as_declared(subject)
     found = explain(subject)
     if found is None:
         if not answers(subject):

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.causes import Cause, both, cause
+from bio_scnn.crossval.checks import others
+from bio_scnn.crossval.checks.needs import needs
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import membrane_tolerance
 from bio_scnn.crossval.oracles.dialects import UPDATES
@@ -27,6 +29,8 @@ def subthreshold_membrane(subject: Subject) -> Finding:
     The update that V follows is estimated from V itself by regression, ``V <- a V + g RI``, which
     tells forward Euler from a wrong time constant, gain or resistance.
     """
+    if not subject.plain:
+        return others.subthreshold(subject)
     p, dt = subject.params, subject.dt_ms
     jump = p.V_th - p.V_reset
     rng = np.random.default_rng(5)
@@ -61,12 +65,15 @@ def subthreshold_membrane(subject: Subject) -> Finding:
     )
 
 
+@needs("a spike")
 def spiking_membrane(subject: Subject) -> Finding:
     """Between spikes V charges from V_reset, and it is V_reset while refractory.
 
     V is followed from each of the implementation's own spikes, so that only its shape counts:
     V_reset for t_ref, then ``RI + (V_reset - RI) exp(-s/tau)``.
     """
+    if not subject.plain:
+        return others.spiking(subject)
     p, dt = subject.params, subject.dt_ms
     current = drives.held(drives.rates(p, dt, 6), max(round(60 / dt), 40))
     trace = subject.run(current)

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.causes import Cause, cause, either
+from bio_scnn.crossval.checks import others
+from bio_scnn.crossval.checks.needs import PLAIN, needs
 from bio_scnn.crossval.diagnosis import explain
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import noisy_alone
@@ -16,6 +18,7 @@ from bio_scnn.neuron.trace import mean_rate_hz
 _GRID = 1e-6  # of a step: rounding of k dt, in single precision too
 
 
+@needs("a spike")
 def fi_curve(subject: Subject) -> Finding:
     """Firing rates under constant currents follow the closed-form f-I curve.
 
@@ -23,6 +26,8 @@ def fi_curve(subject: Subject) -> Finding:
     better than the grid floor ``1/(t_ref + dt ceil(t_1/dt))``; it is held to that, and its
     distance to the closed form is reported.
     """
+    if not subject.plain:
+        return others.rate_curve(subject)
     p, dt = subject.params, subject.dt_ms
     current = drives.rates(p, dt)
     rate = mean_rate_hz(subject.run(drives.held(current, max(round(250 / dt), 100))))
@@ -78,6 +83,7 @@ def _fi_cause(subject: Subject, current: NDArray, rate: NDArray) -> Cause | None
     return None
 
 
+@needs(*PLAIN)
 def spike_intervals(subject: Subject) -> Finding:
     """Every single inter-spike interval is the same, and lies on the grid if there is one.
 
@@ -135,6 +141,7 @@ def _jitter_cause(subject: Subject, intervals: NDArray) -> Cause | None:
     return cause("intervals.carried-over") if subject.claims.reset == "value" else None
 
 
+@needs("a spike")
 def first_spike(subject: Subject) -> Finding:
     """The neuron starts at V_reset, and its first spike is dated as declared.
 
@@ -143,6 +150,8 @@ def first_spike(subject: Subject) -> Finding:
     initial V, of a label at the other end of the step, or of an input that acts late. Equal
     neurons must fire together.
     """
+    if not subject.plain:
+        return others.first_spike(subject)
     p, dt = subject.params, subject.dt_ms
     current = np.repeat(drives.rates(p, dt, 4), 4)
     trace = subject.run(drives.held(current, round(60 / dt)))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bio_scnn.crossval.causes import Cause, cause
+from bio_scnn.crossval.checks.needs import PLAIN, needs
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.grid import crossing_steps
 from bio_scnn.crossval.protocol import CannotRepresent
@@ -16,6 +17,7 @@ from bio_scnn.neuron.closed_form import current_for_latency
 from bio_scnn.neuron.parameters import LIFParameters
 
 
+@needs(*PLAIN)
 def refractory_period(subject: Subject) -> Finding:
     """After a spike V is held for t_ref, neither a step less nor a step more.
 
@@ -117,6 +119,7 @@ def _refractory_cause(wrong: list[tuple[float, float, float]], measured: int) ->
     return None
 
 
+@needs(*PLAIN)
 def reset_delay(subject: Subject) -> Finding:
     """Without a refractory period, an interval has no steps but those V needs to charge.
 

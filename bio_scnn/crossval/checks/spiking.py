@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.causes import Cause, cause
+from bio_scnn.crossval.checks import others
+from bio_scnn.crossval.checks.needs import PLAIN, needs
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.grid import crossing_steps
 from bio_scnn.crossval.protocol import CannotRepresent
@@ -16,6 +18,7 @@ from bio_scnn.neuron.closed_form import current_for_latency, first_spike_ms
 from bio_scnn.neuron.parameters import LIFParameters
 
 
+@needs(*PLAIN)
 def reset_value(subject: Subject) -> Finding:
     """After a spike V is V_reset, whatever V_reset is.
 
@@ -70,6 +73,7 @@ def _reset_cause(params: LIFParameters, subject: Subject, intervals: NDArray) ->
     return cause("reset.elsewhere")
 
 
+@needs(*PLAIN)
 def reset_overshoot(subject: Subject) -> Finding:
     """The reset forgets by how much V exceeded the threshold.
 
@@ -108,6 +112,7 @@ def reset_overshoot(subject: Subject) -> Finding:
     )
 
 
+@needs("a spike", "a closed form", "held drive")
 def threshold_equality(subject: Subject) -> Finding:
     """The neuron fires at V == V_th exactly, and not only above it: eq. 2 has ``>=``.
 
@@ -165,12 +170,15 @@ def _on_threshold(subject: Subject, dt: float) -> LIFParameters:
     return varied(subject.params, tau_ms=tau, C_ms=2 * tau, V_th=1.0, V_reset=0.0, t_ref_ms=t_ref)
 
 
+@needs("a spike")
 def silence(subject: Subject) -> Finding:
     """Below rheobase nothing ever fires, and just above it something does.
 
     RI at V_reset, below it and 0.999 of the way to V_th, for ten time constants; at 1.02 of it the
     neuron must fire after about four.
     """
+    if not subject.plain:
+        return others.silence(subject)
     p = subject.params
     current = drives.level(p, [0.0, -2.0, 0.5, 0.999, 1.02])
     steps = round(10 * p.tau_ms / subject.dt_ms)

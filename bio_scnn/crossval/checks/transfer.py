@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.causes import cause
+from bio_scnn.crossval.checks import others
+from bio_scnn.crossval.checks.needs import PLAIN, needs
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import compare
 from bio_scnn.crossval.protocol import CannotRepresent, Setup, whole_steps
@@ -17,6 +19,7 @@ from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.trace import Trace, mean_rate_hz
 
 
+@needs(*PLAIN)
 def convergence(subject: Subject) -> Finding:
     """Halving dt halves the error of a clock-driven neuron, and a precise one has none.
 
@@ -75,13 +78,14 @@ def other_time_step(subject: Subject) -> Finding:
     of 1 ms, is right at one dt only.
     """
     p = subject.params
-    longest = p.t_ref_ms or p.tau_ms / 40
+    t_ref, tau = subject.neuron.t_ref_ms, subject.neuron.tau_ms
+    longest = t_ref or (tau if np.isfinite(tau) else 20.0) / 40
     grids = [round(subject.dt_ms * factor, 9) for factor in (10.0, 5.0, 2.0, 0.5, 0.2)]
     # The refractory period has to be a whole number of steps.
     fitting = [
         dt
         for dt in grids
-        if dt <= longest * (1 + 1e-9) and (not p.t_ref_ms or whole_steps(longest, dt))
+        if dt <= longest * (1 + 1e-9) and (not t_ref or whole_steps(longest, dt))
     ]
     return _oracle(subject, [(p, dt) for dt in fitting[:3]])
 
@@ -92,8 +96,10 @@ def other_neuron(subject: Subject) -> Finding:
     With Table 1, V_th = 1, V_reset = 0 and R = 0.5 hide a factor that is missing. Here tau is
     23 ms, R = 1.7 or 0.3, and V_th 0.7 or 2.5.
     """
-    dt, t_ref = subject.dt_ms, subject.params.t_ref_ms
-    p = subject.params
+    dt, p = subject.dt_ms, subject.params
+    if not subject.plain:
+        return _oracle(subject, [(neuron, dt) for neuron in others.other_neurons(p)])
+    t_ref = p.t_ref_ms
     neurons = [
         varied(p, tau_ms=23.0, C_ms=23.0 / 1.7, t_ref_ms=2 * t_ref),
         varied(p, tau_ms=23.0, C_ms=23.0 / 0.3, V_th=p.V_reset + 2.5, t_ref_ms=t_ref),
@@ -119,10 +125,11 @@ def _oracle(subject: Subject, settings: list[tuple[LIFParameters, float]]) -> Fi
         seen += found.neurons
         wrong += found.wrong
         worst = max(worst, found.worst_ms)
-        if found.wrong:
+        if found.wrong and subject.plain:
             ignored.append(_ignored(subject, trace, current, setup))
         if found.wrong and not said:
-            said = f"dt {dt:g} ms, tau {params.tau_ms:g} ms, R {params.R:.3g}: {found.observed}"
+            tau = getattr(params, "tau_ms", np.inf)
+            said = f"dt {dt:g} ms, tau {tau:g} ms, R {params.R:.3g}: {found.observed}"
     if not seen:
         raise Skip("only ties to compare" if built else "it cannot be built otherwise")
     common = [code for code in ignored[0] if all(code in i for i in ignored)] if ignored else []

@@ -14,7 +14,13 @@ import numpy as np
 
 from bio_scnn.errors import InputError
 
-_LIF_FIELDS = ("tau", "r", "v_leak", "v_threshold")
+FIELDS = {
+    "LIF": ("tau", "r", "v_leak", "v_threshold"),
+    "IF": ("r", "v_threshold"),
+    "LI": ("tau", "r", "v_leak"),
+    "CubaLIF": ("tau_mem", "tau_syn", "r", "v_leak", "v_threshold", "w_in"),
+}
+"""Fields of the neurons that are checked, by type; those with a threshold may have v_reset."""
 
 
 def load_nodes(path: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -24,7 +30,7 @@ def load_nodes(path: Path) -> list[tuple[str, dict[str, Any]]]:
     ------
     InputError
         If the file is missing, truncated, or no NIR; if a node has no type or an unknown one; if
-        a LIF node lacks parameters, has them in different shapes, or with values that make no
+        a neuron lacks parameters, has them in different shapes, or with values that make no
         neuron; or if `nir` refuses the graph for another reason.
     """
     try:
@@ -49,7 +55,7 @@ def load_nodes(path: Path) -> list[tuple[str, dict[str, Any]]]:
         raise InputError(f"{path} is no readable NIR file: it is {what} ({reason})") from None
     nodes = list(_nodes(root, path))
     for name, node in nodes:
-        if node["type"] == "LIF":
+        if node["type"] in FIELDS:
             _check_fields(name, node, path)
     try:
         nir.read(path)
@@ -103,10 +109,10 @@ def _is_node(kind: str) -> bool:
 
 def _check_fields(name: str, node: dict[str, Any], path: Path) -> None:
     """Refuse parameters that are missing, no numbers, of different shapes, or make no neuron."""
-    here = f"{path}: LIF node {name!r}"
-    if missing := [field for field in _LIF_FIELDS if field not in node]:
+    here, required = f"{path}: {node['type']} node {name!r}", FIELDS[node["type"]]
+    if missing := [field for field in required if field not in node]:
         raise InputError(f"{here} lacks {' and '.join(missing)}")
-    fields = [*_LIF_FIELDS, *(["v_reset"] if "v_reset" in node else [])]
+    fields = [*required, *(["v_reset"] if "v_reset" in node else [])]
     for field in fields:
         if np.asarray(node[field]).dtype.kind not in "fiu":
             raise InputError(f"{here}: {field} holds no numbers")
@@ -114,14 +120,17 @@ def _check_fields(name: str, node: dict[str, Any], path: Path) -> None:
     if len(set(shapes.values())) > 1:
         listed = ", ".join(f"{field} {shape}" for field, shape in shapes.items())
         raise InputError(f"{here}: its parameters must have one shape, not {listed}")
-    if 0 in shapes["tau"]:
-        raise InputError(f"{here} has no neurons: shape {shapes['tau']}")
+    if 0 in shapes["r"]:
+        raise InputError(f"{here} has no neurons: shape {shapes['r']}")
     for field in fields:
         if not np.isfinite(node[field]).all():
             raise InputError(f"{here}: {field} holds NaN or infinity; give finite numbers")
-    for field, unit in (("tau", " s"), ("r", "")):
+    positive = (("tau", " s"), ("tau_mem", " s"), ("tau_syn", " s"), ("r", ""))
+    for field, unit in (pair for pair in positive if pair[0] in required):
         if (lowest := np.min(node[field])) <= 0:
             raise InputError(f"{here}: {field} (={lowest:g}{unit}) must be greater than 0{unit}")
+    if "v_threshold" not in required:
+        return
     threshold = np.asarray(node["v_threshold"])
     reset = np.asarray(node.get("v_reset", np.zeros_like(threshold)))
     if np.any(reset >= threshold):

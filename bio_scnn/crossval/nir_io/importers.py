@@ -21,7 +21,13 @@ from numpy.typing import NDArray
 
 from bio_scnn.crossval.adapters._support import Framework, over_steps, quiet_import, tensor
 from bio_scnn.crossval.nir_io.neuron import NIRNeuron
-from bio_scnn.crossval.protocol import CannotRepresent, Capabilities, Setup
+from bio_scnn.crossval.protocol import (
+    CannotRepresent,
+    Capabilities,
+    Setup,
+    without_refractory,
+)
+from bio_scnn.neuron.models import LIParameters
 from bio_scnn.neuron.trace import Trace
 
 
@@ -39,16 +45,29 @@ class NIRAdapter(Framework):
     ----------
     framework : str
         The package, as it is named in the index.
+    kinds : tuple of str
+        Types of nodes that it imports.
     """
 
     framework: str = ""
+    kinds: tuple[str, ...] = ("LIF",)
 
     def __init__(self, neuron: NIRNeuron, label: str):
         self.neuron, self.params = neuron, neuron.params
+        if neuron.kind != "LIF":  # V is found in other places, if at all
+            self.capabilities = replace(
+                type(self).capabilities, families=(neuron.kind,), membrane="none"
+            )
+            self.expected_failures = {
+                check: reason
+                for check, reason in type(self).expected_failures.items()
+                if check != "as_declared"  # where such neurons are run at one time step
+            }
+        self._imported_at = 0.0
         self.name = f"{label} in {self.framework}"
 
     def build(self, setup: Setup) -> None:
-        given = replace(self.params, t_ref_ms=0.0)
+        given = without_refractory(self.params)
         if setup.params != given:
             raise CannotRepresent(
                 "other parameters than the file's, or a refractory period: NIR has none"
@@ -60,13 +79,20 @@ class NIRAdapter(Framework):
             warnings.filterwarnings("ignore", "nirtorch.load is being", DeprecationWarning)
             try:
                 self.load(graph)
+                self._imported_at = setup.dt_ms
             except ModuleNotFoundError:
                 raise
             except Exception as error:
+                if self._imported_at not in (0.0, setup.dt_ms):
+                    raise CannotRepresent(
+                        f"dt = {setup.dt_ms:g} ms: {self.framework} imports this "
+                        f"{self.neuron.kind} at {self._imported_at:g} ms ({error})"
+                    ) from error
                 p = self.params
+                tau = f"tau = {p.tau_ms:g} ms, " if hasattr(p, "tau_ms") else ""
                 raise NIRImportFailed(
-                    f"{self.framework} cannot import this LIF (tau = {p.tau_ms:g} ms, r = "
-                    f"{p.R:g}): {type(error).__name__}: {error}"
+                    f"{self.framework} cannot import this {self.neuron.kind} ({tau}r = "
+                    f"{self.neuron.r:g}): {type(error).__name__}: {error}"
                 ) from error
 
     @abstractmethod
@@ -79,6 +105,10 @@ class NIRAdapter(Framework):
 
     def run(self, current: NDArray[np.float64]) -> Trace:
         spikes, membrane = self.drive(current)
+        if self.capabilities.membrane == "none":
+            membrane = None
+        if isinstance(self.params, LIParameters):  # whose output is V
+            return Trace.from_raster(np.zeros(current.shape), self.setup.dt_ms, spikes)
         if membrane is not None:
             membrane = membrane.astype(np.float64) - self.neuron.v_leak
         return Trace.from_raster(spikes, self.setup.dt_ms, membrane)
@@ -108,6 +138,7 @@ class Norse(_Torch):
     """`norse.torch.from_nir`, told the time step."""
 
     framework = "norse"
+    kinds = ("LIF", "IF", "CubaLIF")
     distributions = ("norse", "nir", "nirtorch", "torch")
     capabilities = Capabilities(
         refractory="none",
@@ -124,6 +155,8 @@ class Norse(_Torch):
 
     def step(self, held: Any) -> tuple[Any, Any]:
         spikes, self.state = self.module(held, self.state)
+        if self.neuron.kind != "LIF":
+            return spikes, spikes  # V is not asked for
         return spikes, self.state.state["lif"][0].v
 
 
@@ -135,6 +168,8 @@ class SnnTorch(_Torch):
     """
 
     framework = "snntorch"
+    # An IF becomes a Leaky with beta = 0.9 that cannot be called as a part of the graph.
+    kinds = ("LIF", "CubaLIF")
     distributions = ("snntorch", "nir", "nirtorch", "torch")
     capabilities = Capabilities(
         refractory="none",
@@ -161,10 +196,14 @@ class SnnTorch(_Torch):
         # `reset_mem` leaves zeros of float32; the state takes the input's shape and type.
         self.layer.reset_mem()
         self.layer.mem = torch.zeros(0)
+        if hasattr(self.layer, "syn"):
+            self.layer.syn = torch.zeros(0)
 
     def step(self, held: Any) -> tuple[Any, Any]:
         spikes, _ = self.module(held)
-        scale = float(self.neuron.params.V_th + self.neuron.v_leak) / self.layer.threshold
+        if self.neuron.kind != "LIF":
+            return spikes, spikes
+        scale = float(self.params.V_th + self.neuron.v_leak) / self.layer.threshold
         return spikes, self.layer.mem * scale
 
 
@@ -172,6 +211,7 @@ class SpikingJelly(_Torch):
     """`spikingjelly.activation_based.nir_exchange.import_from_nir`, told the time step."""
 
     framework = "spikingjelly"
+    kinds = ("LIF", "IF", "CubaLIF")
     distributions = ("spikingjelly", "nir", "nirtorch", "torch")
     capabilities = Capabilities(refractory="none", integrator="forward Euler")
     cannot = ("a refractory period", "a resistance other than 1 and tau/dt")
@@ -185,13 +225,14 @@ class SpikingJelly(_Torch):
 
     def step(self, held: Any) -> tuple[Any, Any]:
         spikes, self.state = self.module(held, self.state)
-        return spikes, self.state["lif"][0]
+        return spikes, self.state["lif"][0] if self.neuron.kind == "LIF" else spikes
 
 
 class Spyx(NIRAdapter):
     """`spyx.nir.from_nir`, told the time step."""
 
     framework = "spyx"
+    kinds = ("LIF", "IF", "CubaLIF")
     distributions = ("spyx", "nir", "jax", "flax")
     capabilities = Capabilities(
         refractory="none",
@@ -225,6 +266,7 @@ class Rockpool(NIRAdapter):
     """`rockpool.nn.modules.torch.nir.from_nir`."""
 
     framework = "rockpool"
+    kinds = ("LIF", "LI", "CubaLIF")
     distributions = ("rockpool", "nir", "nirtorch", "torch")
     capabilities = Capabilities(
         refractory="none", reset="subtract", membrane="none", dtypes=("float32",)
@@ -239,11 +281,15 @@ class Rockpool(NIRAdapter):
 
         with torch.no_grad():
             output = self.module(torch.as_tensor(current, dtype=torch.float32)[None])
+        if isinstance(self.params, LIParameters):
+            return output[0].numpy().reshape(current.shape), None
         # It counts: after a large current several spikes may fall into one step.
         return output[0].numpy().reshape(current.shape) > 0, None
 
     def reset(self) -> None:
-        """Nothing to do: the state is not kept from one call to the next."""
+        """A LIF keeps no state from one call to the next; others are imported anew."""
+        if self.neuron.kind != "LIF":
+            self.build(self.setup)
 
 
 IMPORTERS: tuple[type[NIRAdapter], ...] = (

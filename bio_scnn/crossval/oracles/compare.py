@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.oracles import drives
-from bio_scnn.crossval.oracles.grid import grid_trace, raster_of
+from bio_scnn.crossval.oracles.grid import GridTrace, grid_trace, raster_of
+from bio_scnn.crossval.oracles.right import reading
 from bio_scnn.crossval.protocol import Setup
 from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, V_TOLERANCE, Subject
 from bio_scnn.neuron.events import exact_trace
-from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.neuron.models import NeuronParameters, hybrid_system
 from bio_scnn.neuron.trace import Trace
 
 
@@ -56,15 +57,18 @@ class Comparison:
 
 
 def membrane_tolerance(
-    dtype: str, params: LIFParameters, dt_ms: float, V: NDArray
+    dtype: str, params: NeuronParameters, dt_ms: float, V: NDArray
 ) -> NDArray[np.float64]:
     """Error that rounding may bring into V, ``(neurons,)``, for V of shape ``(steps, neurons)``.
 
     Rounding is relative to the largest value that V, the threshold or the reset takes, and what a
-    time constant's worth of steps leave behind may add up.
+    time constant's worth of steps leave behind may add up; all steps, without a leak.
     """
-    largest = np.maximum(np.nanmax(np.abs(V), axis=0), max(abs(params.V_th), abs(params.V_reset)))
-    adds_up = 0.5 * float(np.finfo(dtype).eps) * params.tau_ms / dt_ms
+    neuron = hybrid_system(params)
+    marks = max(abs(m) for m in (neuron.V_th, neuron.V_reset) if np.isfinite(m))
+    largest = np.maximum(np.nanmax(np.abs(V), axis=0), marks)
+    steps = neuron.tau_ms / dt_ms if np.isfinite(neuron.tau_ms) else len(V)
+    adds_up = 0.5 * float(np.finfo(dtype).eps) * steps
     return max(V_TOLERANCE[dtype], adds_up) * largest
 
 
@@ -86,9 +90,15 @@ def noisy_alone(subject: Subject) -> bool:
 
 
 def compare(subject: Subject, trace: Trace, current: NDArray, setup: Setup) -> Comparison:
-    """Compare with the exact neuron if precise times are claimed, else with the on-grid oracle."""
+    """Compare with the exact neuron if precise times are claimed, else with the on-grid oracle.
+
+    Where the neuron is not that of eq. 1, the oracle is its family's, as the layer reads it.
+    """
     if subject.claims.precise:
         return compare_exact(trace, current, setup)
+    if not subject.plain:
+        oracle = reading(subject).run(setup.params, setup.dt_ms, current)
+        return compare_raster(trace, oracle, setup, subject.claims.spike_label)
     return compare_grid(trace, current, setup, subject.claims.spike_label)
 
 
@@ -101,7 +111,8 @@ def compare_exact(trace: Trace, current: NDArray, setup: Setup) -> Comparison:
     # Rounding decides where V comes to rest on the threshold, or a spike falls on the very end.
     # NaN currents have no oracle at all.
     tie = membrane_tolerance(setup.dtype, params, setup.dt_ms, oracle.membrane)
-    clear = np.all(np.abs(oracle.membrane - params.V_th) > tie, axis=0)
+    clear = np.all(np.abs(oracle.membrane - hybrid_system(params).V_th) > tie, axis=0)
+    off = _membrane_off(trace, oracle.membrane, tie, setup)
     wrong = spikes = expected = 0
     worst = 0.0
     for neuron in np.flatnonzero(clear):
@@ -114,16 +125,22 @@ def compare_exact(trace: Trace, current: NDArray, setup: Setup) -> Comparison:
         if len(found) == len(right):
             error = float(np.max(np.abs(found - right), initial=0.0))
             worst = max(worst, error)
-        wrong += error > tolerance
+        wrong += error > tolerance or bool(off[neuron])
     return Comparison(int(clear.sum()), int(wrong), spikes, expected, worst)
 
 
 def compare_grid(trace: Trace, current: NDArray, setup: Setup, label: str) -> Comparison:
     """Compare the steps of the spikes with the on-grid oracle's."""
-    oracle = grid_trace(current, setup.dt_ms, setup.params)
+    oracle = grid_trace(current, setup.dt_ms, setup.params)  # type: ignore[arg-type] # a LIF
+    return compare_raster(trace, oracle, setup, label)
+
+
+def compare_raster(trace: Trace, oracle: GridTrace, setup: Setup, label: str) -> Comparison:
+    """Compare the steps of the spikes with those of an oracle on the grid."""
     tie = membrane_tolerance(setup.dtype, setup.params, setup.dt_ms, oracle.before_reset)
-    clear = oracle.clear(setup.params.V_th, tie)
-    found = raster_of(trace, len(current), setup.dt_ms, label)[:, clear]
+    clear = oracle.clear(hybrid_system(setup.params).V_th, tie)
+    off = _membrane_off(trace, oracle.membrane, tie, setup)[clear]
+    found = raster_of(trace, len(oracle.raster), setup.dt_ms, label)[:, clear]
     right = oracle.raster[:, clear]
     worst = 0
     for neuron in range(found.shape[1]):
@@ -132,8 +149,17 @@ def compare_grid(trace: Trace, current: NDArray, setup: Setup, label: str) -> Co
             worst = max(worst, int(np.max(np.abs(one - other), initial=0)))
     return Comparison(
         int(clear.sum()),
-        int(np.any(found != right, axis=0).sum()),
+        int((np.any(found != right, axis=0) | off).sum()),
         int(found.sum()),
         int(right.sum()),
         worst * setup.dt_ms,
     )
+
+
+def _membrane_off(trace: Trace, right: NDArray, tie: NDArray, setup: Setup) -> NDArray[np.bool_]:
+    """Neurons, ``(neurons,)``, that never fire by right and whose V, all they have, is wrong."""
+    if np.isfinite(hybrid_system(setup.params).V_th) or trace.membrane is None:
+        return np.zeros(right.shape[1], dtype=bool)
+    with np.errstate(invalid="ignore"):
+        near = np.abs(np.asarray(trace.membrane, dtype=np.float64) - right) <= tie
+    return ~np.all(near, axis=0)

@@ -8,8 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.neuron.closed_form import current_for_latency, current_for_rate, first_spike_ms
+from bio_scnn.neuron.linear import LinearNeuron
+from bio_scnn.neuron.models import NeuronParameters, hybrid_system
 from bio_scnn.neuron.noise import ornstein_uhlenbeck
-from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+
+_WITHOUT_LEAK_MS = 20.0
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 """Fraction of a step at which crossings are put: its multiples stay away from whole numbers."""
@@ -20,41 +24,91 @@ def held(values: NDArray, steps: int) -> NDArray[np.float64]:
     return np.tile(np.asarray(values, dtype=np.float64), (steps, 1))
 
 
-def level(params: LIFParameters, share: ArrayLike) -> NDArray[np.float64]:
-    """Current whose RI is a share of the way from V_reset (0) to V_th (1, the rheobase)."""
+def level(params: NeuronParameters, share: ArrayLike) -> NDArray[np.float64]:
+    """Current whose RI is a share of the way from V_reset (0) to V_th (1, the rheobase).
+
+    Without a leak, 1 is the current that takes 20 ms from V_reset to V_th. Without a threshold,
+    the way is as far as V_rest is from 0, or 1.
+    """
+    if not isinstance(params, LIFParameters):
+        return _level(hybrid_system(params), np.asarray(share, dtype=np.float64))
     way = (params.V_th - params.V_reset) * np.asarray(share, dtype=np.float64)
     return np.asarray((params.V_reset + way) / params.R)
 
 
-def off_tie(current: NDArray, dt_ms: float, params: LIFParameters) -> NDArray[np.float64]:
+def _level(neuron: LinearNeuron, share: NDArray[np.float64]) -> NDArray[np.float64]:
+    jump = neuron.V_th - neuron.V_reset
+    if math.isinf(jump):
+        jump = abs(neuron.V_rest) or 1.0
+    if math.isinf(neuron.tau_ms):
+        return jump * share / (neuron.R * _WITHOUT_LEAK_MS)
+    weights = [x.weight for x in neuron.currents if x.weight is not None]
+    return (neuron.V_reset - neuron.V_rest + jump * share) / (neuron.R * math.prod(weights))
+
+
+def _for_latency(neuron: LinearNeuron, latency_ms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Constant current under which V first reaches V_th at a time: V is linear in the current."""
+    state = neuron.start(len(latency_ms))
+    none, unit = (
+        neuron.flow(state, np.full(len(latency_ms), current), latency_ms)[0]
+        for current in (0.0, 1.0)
+    )
+    return (neuron.V_th - none) / (unit - none)
+
+
+def off_tie(current: NDArray, dt_ms: float, params: NeuronParameters) -> NDArray[np.float64]:
     """Currents near those given whose first crossing falls well inside a step.
 
     There, neither single precision nor the order of two operations decides in which step an
     implementation fires. The crossing is at the golden section of the step, so that of many spikes
     of a precise neuron, each that fraction of a step later on the grid, none meets a grid point.
+    Of other neurons than the LIF they stay as they are.
     """
+    if not isinstance(params, LIFParameters):
+        return np.asarray(current, dtype=np.float64)
     latency = first_spike_ms(np.asarray(current, dtype=np.float64), params)
     return current_for_latency((np.ceil(latency / dt_ms) - 1 + GOLDEN) * dt_ms, params)
 
 
-def rates(params: LIFParameters, dt_ms: float, number: int = 12) -> NDArray[np.float64]:
-    """Constant currents that span 40 to 220 Hz, or what the refractory period leaves of it."""
+def rates(params: NeuronParameters, dt_ms: float, number: int = 12) -> NDArray[np.float64]:
+    """Constant currents that span 40 to 220 Hz, or what the refractory period leaves of it.
+
+    A neuron that never fires gets `level` 0.2 to 3; one without a closed form of its rate, first
+    intervals that are those of such rates.
+    """
+    if not isinstance(params, LIFParameters):
+        neuron = hybrid_system(params)
+        if math.isinf(neuron.V_th):
+            return level(params, np.linspace(0.2, 3.0, number))
+        latency = 1e3 / rates_hz(params, 40.0, number) - neuron.t_ref_ms
+        slowest = neuron.tau_ms + sum(x.tau_ms for x in neuron.currents if x.weight is not None)
+        # After more than three time constants, rounding decides when V arrives at the threshold.
+        latency *= min(1.0, 3 * slowest / latency.max())
+        return _for_latency(neuron, (np.ceil(latency / dt_ms) - 1 + GOLDEN) * dt_ms)
     return off_tie(current_for_rate(rates_hz(params, 40.0, number), params), dt_ms, params)
 
 
-def rates_hz(params: LIFParameters, lowest: float, number: int) -> NDArray[np.float64]:
+def rates_hz(params: NeuronParameters, lowest: float, number: int) -> NDArray[np.float64]:
     """Rates up to 220 Hz, or to 0.7 of what the refractory period allows."""
-    highest = min(220.0, 0.7 * params.rate_limit_hz)
+    highest = min(220.0, 0.7 * rate_limit_hz(params))
     return np.linspace(min(lowest, highest / 3), highest, number)
 
 
-def long_enough(params: LIFParameters, dt_ms: float) -> int:
+def rate_limit_hz(params: NeuronParameters) -> float:
+    """Rate 1/t_ref, Hz, that no current reaches; infinite without a refractory period."""
+    t_ref = hybrid_system(params).t_ref_ms
+    return 1e3 / t_ref if t_ref else math.inf
+
+
+def long_enough(params: NeuronParameters, dt_ms: float) -> int:
     """Number of steps in which neurons driven by `noise` or `stepping` fire several times."""
-    return max(1000, round((2.5 * params.tau_ms + 20 * params.t_ref_ms) / dt_ms))
+    neuron = hybrid_system(params)
+    tau = neuron.tau_ms if math.isfinite(neuron.tau_ms) else _WITHOUT_LEAK_MS
+    return max(1000, round((2.5 * tau + 20 * neuron.t_ref_ms) / dt_ms))
 
 
 def noise(
-    params: LIFParameters, dt_ms: float, steps: int, neurons: int, *, coloured: bool
+    params: NeuronParameters, dt_ms: float, steps: int, neurons: int, *, coloured: bool
 ) -> NDArray[np.float64]:
     """Frozen noise around a supra-threshold current, held over each step.
 
@@ -64,20 +118,23 @@ def noise(
     """
     rng = np.random.default_rng([7, int(coloured)])
     if coloured:
-        x = ornstein_uhlenbeck(steps, neurons, dt_ms, params.tau_noise_ms, rng)
+        tau = getattr(params, "tau_noise_ms", TABLE_1.tau_noise_ms)
+        x = ornstein_uhlenbeck(steps, neurons, dt_ms, tau, rng)
     else:
         x = 3.0 * rng.standard_normal((steps, neurons))
     return level(params, np.linspace(1.2, 4.0, neurons) + x)
 
 
-def stepping(params: LIFParameters, dt_ms: float, steps: int, neurons: int) -> NDArray[np.float64]:
+def stepping(
+    params: NeuronParameters, dt_ms: float, steps: int, neurons: int
+) -> NDArray[np.float64]:
     """Currents that jump at random grid times, to negative values too.
 
     Two of three jumps come within two refractory periods of one another, so that many fall
     inside one.
     """
     rng = np.random.default_rng(11)
-    per_refractory = max(round(params.t_ref_ms / dt_ms), 4)
+    per_refractory = max(round(hybrid_system(params).t_ref_ms / dt_ms), 4)
     levels = np.empty((steps, neurons))
     for neuron in range(neurons):
         lengths = 1 + rng.geometric(1 / per_refractory, size=steps)

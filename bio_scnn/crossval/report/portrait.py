@@ -23,6 +23,8 @@ def effect(subject: Subject) -> str:
 
 
 def _effect(subject: Subject) -> str:
+    if not subject.plain:
+        return _other_effect(subject)
     full, wanted = subject.full, subject.target_rate_hz
     try:
         rate = subject.rate_at_target()
@@ -41,8 +43,28 @@ def _effect(subject: Subject) -> str:
     return f"{text} (grid floor {own:.2f} Hz without a refractory period; {floor:.2f} Hz with)"
 
 
+def _other_effect(subject: Subject) -> str:
+    """The same for a neuron without a closed form: its worst rate under constant currents."""
+    p, dt = subject.params, subject.dt_ms
+    current = probes.held(probes.rates(p, dt, 4), max(round(250 / dt), 100))
+    if math.isinf(subject.neuron.V_th):
+        return ""
+    try:
+        rate = mean_rate_hz(subject.run(current))
+    except (Exception, SystemExit) as error:
+        return f"a neuron under constant currents cannot be run ({type(error).__name__})"
+    exact = mean_rate_hz(exact_trace(current, dt, p))
+    worst = int(np.argmax(np.abs(rate - exact)))
+    return f"a {exact[worst]:.4g} Hz neuron fires at {rate[worst]:.2f} Hz"
+
+
 def target_rate(subject: Subject) -> float | None:
-    """Measured rate of a neuron that shall fire at the target rate, Hz; None if it cannot run."""
+    """Measured rate of a neuron that shall fire at the target rate, Hz; None if it cannot run.
+
+    None for neurons without a closed form of their rate, too.
+    """
+    if not subject.plain:
+        return None
     try:
         return subject.rate_at_target()
     except (Exception, SystemExit):
@@ -50,7 +72,11 @@ def target_rate(subject: Subject) -> float | None:
 
 
 def portray(subject: Subject) -> Portrait | None:
-    """The curves of an implementation, for drawing; None if it cannot be run."""
+    """The curves of an implementation, for drawing; None if it cannot be run, or has no f-I curve
+    in closed form.
+    """
+    if not subject.plain:
+        return None
     try:
         return _portray(subject)
     except (Exception, SystemExit):

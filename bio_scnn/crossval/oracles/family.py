@@ -1,0 +1,172 @@
+"""Neurons of any family on a time grid: the right IF, LI, CubaLIF or adaptive LIF of a layer.
+
+Eq. 1 on a grid is one thing: V is exact at the ends of the steps. A neuron with a second variable
+may be stepped in several ways that all deserve the name of its integrator: both variables at once
+by the exact flow, or one after the other, the synapse before the membrane or after it. Each way is
+a `Reading`; a layer is held to the one that it agrees with best, and to that alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval.identify.stepped import Adaptation, SteppedNeuron, Synapse, step
+from bio_scnn.crossval.oracles.dialects import UPDATES
+from bio_scnn.crossval.oracles.grid import GridTrace
+from bio_scnn.crossval.protocol import Capabilities, family_of
+from bio_scnn.neuron.hybrid_system import HybridSystem
+from bio_scnn.neuron.models import NeuronParameters, hybrid_system
+
+_UPDATE = {
+    "exact": "exact",
+    "forward Euler": "forward-euler",
+    "backward Euler": "backward-euler",
+    "Crank-Nicolson": "crank-nicolson",
+    "adaptive": "exact",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A way to step a family's neuron.
+
+    Attributes
+    ----------
+    name : str
+        In words, for reports.
+    run : callable
+        From parameters, dt in ms and currents ``(steps, neurons)`` to a `GridTrace`.
+    """
+
+    name: str
+    run: Callable[[NeuronParameters, float, NDArray[np.float64]], GridTrace]
+
+
+def readings(params: NeuronParameters, claims: Capabilities) -> list[Reading]:
+    """The ways in which a layer with these claims may step a neuron, the best first.
+
+    Parameters
+    ----------
+    params : LIFParameters or those of another family
+    claims : Capabilities
+        Integrator, drive, and ``>`` or ``>=`` at the threshold.
+    """
+    family, impulses = family_of(params), claims.drive == "impulses"
+    second = family in ("CubaLIF", "adaptive LIF")
+    found = []
+    if claims.integrator in ("exact", "adaptive") and not impulses:
+        name = "both variables by the exact flow" if second else "exact at the ends of the steps"
+        found.append(Reading(f"{family}, {name}", exact_on_grid))
+
+    def stepped(name: str, fresh: bool) -> Reading:
+        def run(p: NeuronParameters, dt_ms: float, current: NDArray) -> GridTrace:
+            neuron = grid_oracle(
+                p, dt_ms, integrator=claims.integrator, impulses=impulses, fresh=fresh
+            )
+            neuron = replace(neuron, fires_at_threshold=claims.fires_at_threshold)
+            with np.errstate(over="ignore", invalid="ignore"):  # Euler's method may be unstable
+                ran = step(neuron, current)
+            return GridTrace(ran.spikes > 0, ran.V, ran.V_before)
+
+        how = "" if claims.integrator == "exact" else f", {claims.integrator}"
+        return Reading(f"{family}, {name}{how}" + ", driven by impulses" * impulses, run)
+
+    if family == "CubaLIF":
+        found.append(stepped("the synapse, then the membrane", True))
+        found.append(stepped("the membrane by the synapse of the step before", False))
+    elif second or not found:
+        found.append(stepped("one variable after the other" if second else "stepped", True))
+    return found
+
+
+def grid_oracle(
+    params: NeuronParameters,
+    dt_ms: float,
+    *,
+    integrator: str = "exact",
+    impulses: bool = False,
+    fresh: bool = True,
+) -> SteppedNeuron:
+    """Stepped neuron of a family, its decays exp(-dt/tau) or those of another integrator.
+
+    Parameters
+    ----------
+    params : LIFParameters or those of another family
+    dt_ms : float, ms
+    integrator : str
+        As `Capabilities.integrator`.
+    impulses : bool
+        The charge of a step's current comes at once, at its end.
+    fresh : bool
+        A CubaLIF's membrane takes the synaptic current of the same step, not of the one before.
+
+    Returns
+    -------
+    SteppedNeuron
+        Its input is the current.
+    """
+    neuron = hybrid_system(params)
+    update = UPDATES[_UPDATE[integrator]]
+
+    def filtered(tau_ms: float) -> tuple[float, float]:
+        """Decay of a step, and the weight of what is held over it."""
+        if np.isinf(tau_ms):
+            return 1.0, dt_ms
+        decay, gain = update(dt_ms, SimpleNamespace(tau_ms=tau_ms))  # type: ignore[arg-type] # reads nothing else
+        return decay, gain
+
+    decay, share = filtered(neuron.tau_ms)
+    at_once = dt_ms if np.isinf(neuron.tau_ms) else dt_ms / neuron.tau_ms
+    synapse = adaptation = None
+    gain = neuron.R * (at_once if impulses else share)
+    for x in neuron.currents:
+        left, taken = filtered(x.tau_ms)
+        if x.weight is not None:
+            taken = dt_ms / x.tau_ms if impulses else taken
+            synapse = Synapse(left, x.weight * taken, fresh)
+            gain = neuron.R * share
+        elif x.at_spike:
+            adaptation = Adaptation(left, neuron.R * share * x.at_spike)
+    soft = neuron.reset == "subtract"
+    return SteppedNeuron(
+        decay=decay,
+        gain=gain,
+        bias=0.0 if np.isinf(neuron.tau_ms) else share * neuron.V_rest,
+        threshold=neuron.V_th,
+        reset_keep=float(soft),
+        reset_to=neuron.V_reset - neuron.V_th if soft else neuron.V_reset,
+        refractory=round(neuron.t_ref_ms / dt_ms),
+        start=neuron.V_reset,
+        synapse=synapse,
+        adaptation=adaptation,
+    )
+
+
+def exact_on_grid(params: NeuronParameters, dt_ms: float, current: NDArray) -> GridTrace:
+    """Trace of a neuron whose state is exact at the ends of the steps, where it may fire."""
+    neuron = hybrid_system(params)
+    state, left = neuron.start(current.shape[1]), np.zeros(current.shape[1], dtype=np.int64)
+    time, hold = np.full(current.shape[1], dt_ms), round(neuron.t_ref_ms / dt_ms)
+    raster = np.zeros(current.shape, dtype=bool)
+    after, before = np.empty(current.shape), np.empty(current.shape)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for n, drive in enumerate(current):
+            state, before[n], raster[n] = _step(neuron, state, left == 0, drive, time)
+            after[n] = state[0]
+            left = np.where(raster[n], hold, np.maximum(left - 1, 0))
+    return GridTrace(raster, after, before)
+
+
+def _step(
+    neuron: HybridSystem, state: NDArray, free: NDArray, drive: NDArray, time: NDArray
+) -> tuple[NDArray, NDArray, NDArray]:
+    """State after a step, V before the reset, and who fired."""
+    state = np.where(free, neuron.flow(state, drive, time), neuron.hold(state, drive, time))
+    margin, V = neuron.margin(state), state[0]
+    fires = free & (margin >= 0)
+    return np.where(fires, neuron.jump(state, margin), state), V, fires
