@@ -46,6 +46,8 @@ class FixedPoint:
         What becomes of V outside the word.
     input_rounding : str
         Key of `ROUNDINGS`: what becomes of the product of gain and input.
+    dead_zone : bool
+        Small V that rounding leaves as they are stay; if not, they move by one unit towards 0.
     """
 
     unit: float = 1.0
@@ -53,6 +55,12 @@ class FixedPoint:
     word: int | None = None
     overflow: Literal["saturate", "wrap"] = "saturate"
     input_rounding: str = "truncate"
+    dead_zone: bool = True
+
+    def decayed(self, decay: float, V: Values) -> Values:
+        """Product of decay and V, rounded to the format."""
+        new = self.product(decay * V)
+        return new if self.dead_zone else np.where(new == V, V - np.sign(V) * self.unit, new)
 
     def product(self, x: Values) -> Values:
         """Product of decay and V, rounded to the format."""
@@ -95,6 +103,10 @@ class FloatingPoint:
 
     drive = product
     total = product
+
+    def decayed(self, decay: float, V: Values) -> Values:
+        """Product of decay and V, rounded to the format."""
+        return self.product(decay * V)
 
 
 def _bfloat16(x: Values) -> Values:

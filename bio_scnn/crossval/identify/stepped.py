@@ -231,7 +231,7 @@ def _updated(
 ) -> NDArray[np.float64]:
     """V after the update of a step, before threshold and reset."""
     form = neuron.number_format
-    decayed = form.product(neuron.decay * V)
+    decayed = form.decayed(neuron.decay, V)
     if neuron.leak:
         decayed = np.sign(decayed) * np.maximum(np.abs(decayed) - neuron.leak, 0)
     new = form.total(decayed + drive)
