@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.errors import InputError
+
 Values = NDArray[np.float64]
 
 
@@ -39,7 +41,7 @@ class FixedPoint:
     unit : float
         V of one least significant bit, in the unit in which V is seen; 1 for integers.
     rounding : str
-        Key of `ROUNDINGS`: what becomes of the product of decay and V.
+        Key of `ROUNDINGS`, or "stochastic": what becomes of the product of decay and V.
     word : int or None, bits
         Width of V, sign included; None if it was never reached.
     overflow : {"saturate", "wrap"}
@@ -57,14 +59,21 @@ class FixedPoint:
     input_rounding: str = "truncate"
     dead_zone: bool = True
 
-    def decayed(self, decay: float, V: Values) -> Values:
-        """Product of decay and V, rounded to the format."""
-        new = self.product(decay * V)
+    def decayed(
+        self, decay: float, V: Values, rng: np.random.Generator | None = None
+    ) -> Values:
+        """Product of decay and V, rounded to the format; stochastic rounding draws from `rng`."""
+        new = self.product(decay * V, rng)
         return new if self.dead_zone else np.where(new == V, V - np.sign(V) * self.unit, new)
 
-    def product(self, x: Values) -> Values:
+    def product(self, x: Values, rng: np.random.Generator | None = None) -> Values:
         """Product of decay and V, rounded to the format."""
-        return ROUNDINGS[self.rounding](x / self.unit) * self.unit
+        whole = x / self.unit
+        if self.rounding == "stochastic":
+            if rng is None:
+                raise InputError("stochastic rounding needs a random generator: rng=...")
+            return np.floor(whole + rng.random(np.shape(whole))) * self.unit
+        return ROUNDINGS[self.rounding](whole) * self.unit
 
     def drive(self, x: Values) -> Values:
         """Product of gain and input, rounded to the format."""
@@ -104,7 +113,9 @@ class FloatingPoint:
     drive = product
     total = product
 
-    def decayed(self, decay: float, V: Values) -> Values:
+    def decayed(
+        self, decay: float, V: Values, rng: np.random.Generator | None = None
+    ) -> Values:
         """Product of decay and V, rounded to the format."""
         return self.product(decay * V)
 

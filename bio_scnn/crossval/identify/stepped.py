@@ -168,7 +168,9 @@ def shaped(x: NDArray[np.float64], shape: str) -> NDArray[np.float64]:
     return np.clip(x, 0, 1) if shape == "clipped" else x
 
 
-def step(neuron: SteppedNeuron, x: ArrayLike) -> Stepped:
+def step(
+    neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = None
+) -> Stepped:
     """Run a stepped neuron.
 
     Parameters
@@ -176,6 +178,8 @@ def step(neuron: SteppedNeuron, x: ArrayLike) -> Stepped:
     neuron : SteppedNeuron
     x : (steps, neurons) array
         Input of each step.
+    rng : numpy Generator, optional
+        For stochastic rounding.
 
     Returns
     -------
@@ -203,7 +207,7 @@ def step(neuron: SteppedNeuron, x: ArrayLike) -> Stepped:
         threshold = neuron.threshold + (w if _moves_threshold(neuron) else 0.0)
         free = left == 0
         old = V
-        V = _updated(neuron, V, d - (w if _takes_current(neuron) else 0.0), free)
+        V = _updated(neuron, V, d - (w if _takes_current(neuron) else 0.0), free, rng)
         if neuron.reset_when == "after-update":
             V = _reset(neuron, V, pending)
         before[n] = V
@@ -237,11 +241,15 @@ def _takes_current(neuron: SteppedNeuron) -> bool:
 
 
 def _updated(
-    neuron: SteppedNeuron, V: NDArray, drive: NDArray, free: NDArray[np.bool_]
+    neuron: SteppedNeuron,
+    V: NDArray,
+    drive: NDArray,
+    free: NDArray[np.bool_],
+    rng: np.random.Generator | None = None,
 ) -> NDArray[np.float64]:
     """V after the update of a step, before threshold and reset."""
     form = neuron.number_format
-    decayed = form.decayed(neuron.decay, V)
+    decayed = form.decayed(neuron.decay, V, rng)
     if neuron.leak:
         decayed = np.sign(decayed) * np.maximum(np.abs(decayed) - neuron.leak, 0)
     new = form.total(decayed + drive)
