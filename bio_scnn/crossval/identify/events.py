@@ -306,4 +306,4 @@ def _threshold(
     value = simplest(float(low), float(high))
     if wanted is not None and low <= wanted <= high:
         value = wanted
-    return value, value != low, 0
+    return float(value), bool(value != low), 0
