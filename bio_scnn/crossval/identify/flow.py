@@ -90,6 +90,8 @@ def flows(data: Recorded) -> list[Flow]:
         for neuron in _shapes(data):
             fits = [_fit(data, rows, neuron, bias=b) for b in (False, True)]
             found += [fit for fit in fits if fit is not None]
+            if any(fit.residual < 1e-8 * data.scale for fit in found):
+                break
         leaky = _fit(data, rows, SteppedNeuron(leak=1.0), bias=False)
         if leaky is not None and leaky.neuron.leak > 0:
             found.append(leaky)
@@ -203,18 +205,22 @@ def trimmed(A: Array, y: Array, groups: list[NDArray[np.bool_]]) -> tuple[Array,
 
     def off(coefficients: Array, share: float) -> float:
         error = np.abs(y - A @ coefficients)
-        return max(float(np.quantile(error[group], share)) for group in groups)
+        return max(
+            float(np.partition(error[rows], k := int(share * (len(rows) - 1)))[k])
+            for rows in members
+        )
 
+    members = [np.flatnonzero(group) for group in groups]
+
+    floor = SAME * max(float(np.abs(y).max()), 1e-300)
     best = np.linalg.lstsq(A, y, rcond=None)[0]
     least = off(best, 0.5)
     rng = np.random.default_rng(0)
-    members = [np.flatnonzero(group) for group in groups]
-    for _ in range(25):
+    for _ in range(25 if least > floor else 0):
         some = np.concatenate([rng.choice(group, size=A.shape[1]) for group in members])
         trial = np.linalg.lstsq(A[some], y[some], rcond=None)[0]
         if (error := off(trial, 0.5)) < least:
             best, least = trial, error
-    floor = SAME * max(float(np.abs(y).max()), 1e-300)
     kept = np.zeros(len(y), dtype=bool)
     for _ in range(8):
         now = np.abs(y - A @ best) <= 6 * max(off(best, 0.5), floor)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.crossval.identify.adapting import adapting
-from bio_scnn.crossval.identify.events import Shown, with_events
+from bio_scnn.crossval.identify.events import with_events
+from bio_scnn.crossval.identify.explained import MOST_ALTERNATIVES, summary
 from bio_scnn.crossval.identify.flow import Flow, Recorded, flows, synaptic_flows
 from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint
 from bio_scnn.crossval.identify.identification import Identification
@@ -18,6 +19,9 @@ from bio_scnn.crossval.identify.quantised import quantised
 from bio_scnn.crossval.identify.spikes_only import from_spikes
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 from bio_scnn.errors import InputError
+
+LONG, MOST_NEURONS = 2000, 8
+"""Steps and neurons that a neuron is searched in; it is checked on all of them."""
 
 CLOSE = 1e-5
 """Difference of V, relative to the largest V, up to which it counts as explained."""
@@ -99,10 +103,30 @@ def identify_recording(
     (0.75, 0)
     """
     data = recorded(input, V, spikes)
+    part = excerpt(data)
     if data.V is None:
-        return from_spikes(data, dt_ms)
-    trials, tried = _trials(data)
-    return _summary(data, trials, tried, dt_ms)
+        return from_spikes(part, data, dt_ms)
+    trials, tried = _trials(part)
+    if part is not data:
+        again = [compared(data, t.neuron, t.where) for t in trials[: 2 + MOST_ALTERNATIVES]]
+        trials = [replace(a, threshold=t.threshold) for a, t in zip(again, trials, strict=False)]
+        trials.sort(key=lambda t: t.rank(data.scale))
+    return summary(data, trials, tried, dt_ms)
+
+
+def excerpt(data: Recorded) -> Recorded:
+    """Beginning of a long recording, with spikes in it, to search in; the rest only checks."""
+    steps, columns = data.x.shape
+    wide = slice(0, MOST_NEURONS)
+    fired = np.flatnonzero(data.fired()[:, wide].any(axis=1))
+    long = LONG if len(fired) < 8 else max(LONG, int(fired[7]) + 50)
+    if steps <= long and columns <= MOST_NEURONS:
+        return data
+    return Recorded(
+        data.x[:long, wide],
+        None if data.V is None else data.V[:long, wide],
+        None if data.spikes is None else data.spikes[:long, wide],
+    )
 
 
 def recorded(
@@ -222,19 +246,19 @@ def _of_neuron(data: Recorded, neuron: SteppedNeuron, tolerance: float) -> list[
     """Trials of one flow with each reset, threshold and refractory period that agree with V."""
     neuron = started(data, neuron, tolerance)
     if not data.fired().any():
-        return [_polished(data, Trial(replace(neuron, threshold=np.inf), "after reset", 0, 0, 0))]
+        return [_polished(data, Trial(replace(neuron, threshold=np.inf), "after reset", 0, np.inf, 0))]
     if neuron.crossing == "within-step":
         return [compared(data, neuron, "after reset")]
     shown = with_events(data, neuron, tolerance)
     if not shown:
         return []
     least = shown[0].misfit
-    best = [s for s in shown if s.misfit <= least + 0.25][:5]
-    return [_polished(data, _trial_of(s)) for s in best]
-
-
-def _trial_of(shown: Shown) -> Trial:
-    return Trial(shown.neuron, shown.where, 0, np.inf, 0.0, shown.threshold)
+    trials = []
+    for s in [s for s in shown if s.misfit <= least + 0.25][:5]:
+        raw = replace(compared(data, s.neuron, s.where), threshold=s.threshold)
+        good = raw.wrong <= 0.1 * data.fired().sum() and raw.explained > 0.5
+        trials.append(_polished(data, raw) if good else raw)
+    return trials
 
 
 def started(data: Recorded, neuron: SteppedNeuron, tolerance: float) -> SteppedNeuron:
@@ -258,7 +282,7 @@ def compared_first(data: Recorded, neuron: SteppedNeuron) -> float:
 def _polished(data: Recorded, trial: Trial) -> Trial:
     """The same trial with rounder numbers and the format of its numbers, if no worse."""
     bounds = trial.threshold
-    best = compared(data, trial.neuron, trial.where)
+    best = trial if np.isfinite(trial.error) else compared(data, trial.neuron, trial.where)
     if isinstance(trial.neuron.number_format, FixedPoint):
         return replace(best, threshold=bounds)
     names = ["float64"]
@@ -291,11 +315,3 @@ def _rounder(neuron: SteppedNeuron, close: float) -> SteppedNeuron:
     if neuron.subtracts and np.isclose(neuron.threshold, -neuron.reset_to, rtol=close):
         changed["threshold"] = -changed["reset_to"]
     return replace(neuron, **changed)
-
-
-def _summary(
-    data: Recorded, trials: list[Trial], tried: list[Flow], dt_ms: float | None
-) -> Identification:
-    from bio_scnn.crossval.identify.explained import summary
-
-    return summary(data, trials, tried, dt_ms)

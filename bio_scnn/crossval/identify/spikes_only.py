@@ -28,26 +28,30 @@ class _Fit:
     decays: tuple[float, float]
 
 
-def from_spikes(data: Recorded, dt_ms: float | None) -> Identification:
+def from_spikes(part: Recorded, data: Recorded, dt_ms: float | None) -> Identification:
     """Neuron that explains spikes without V; the threshold is 1, for V has no unit.
 
     Parameters
     ----------
+    part : Recorded
+        Where to search.
     data : Recorded
-        With spikes.
+        With spikes; what the neuron is checked on.
     dt_ms : float or None, ms
 
     Returns
     -------
     Identification
     """
-    fits = [_fitted(data, kind) for kind in _kinds(data)]
+    fits = [_fitted(part, kind) for kind in _kinds(part)]
     scored = sorted(
-        ((_wrong(data, fit.neuron), k, fit) for k, fit in enumerate(fits) if fit is not None),
+        ((_wrong(part, fit.neuron), k, fit) for k, fit in enumerate(fits) if fit is not None),
         key=lambda one: one[:2],
     )
     spikes = int(data.fired().sum())
     wrong, _, best = scored[0]
+    if part is not data:
+        wrong = _wrong(data, best.neuron)
     equal = [fit.neuron for w, _, fit in scored[1:] if w == wrong == 0]
     remarks = ["without V its unit is not known: the threshold is taken for 1"]
     low, high = best.decays
