@@ -152,16 +152,12 @@ def _resets(view: _View) -> Iterator[tuple[float, float, float]]:
     updated = view.update(view.last)
     slack = view.tolerance
     if view.style == "same-step":
-        if view.mode != "held":
-            return
         old, new, many = updated[fired], V[fired], view.moments[fired]
     else:
         fired[-1] = False
         then = shifted(fired, 1)
         many = view.moments[fired]
         if view.style == "after-update":
-            if view.mode != "held":
-                return
             old, new = updated[then], V[then]
         else:
             if view.neuron.decay == 0:

@@ -18,6 +18,8 @@ from bio_scnn.neuron.parameters import LIFParameters
 
 RATES_HZ = (10.0, 20.0, 50.0, 100.0)
 LONGEST_WORD = 48
+SPREAD = np.linspace(0.95, 1.05, 15)
+"""Rates around each one, over which the grid of time steps averages out."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,8 @@ def rate_error(
     dt_ms : float, ms
     form : FixedPointNeuron
     rates_hz : (n,) array, Hz
-        Rates of the neuron of eq. 1 at which to compare; each below ``1 / t_ref``.
+        Rates of the neuron of eq. 1 about which to compare, 5 % up and down; each below
+        ``0.95 / t_ref``.
     rng : numpy Generator, optional
         For stochastic rounding.
 
@@ -150,9 +153,10 @@ def rate_error(
         (rate in fixed point - rate in float64) / rate in float64; -1 where it is silent.
     """
     neuron = in_fixed_point(params, dt_ms, form)
-    currents = np.array([current_for(params, rate) for rate in np.atleast_1d(rates_hz)])
+    around = np.outer(np.atleast_1d(np.asarray(rates_hz, dtype=float)), SPREAD)
+    currents = np.array([current_for(params, rate) for rate in around.ravel()])
     longest = 1000 / float(np.min(rates_hz))
-    steps = min(math.ceil(30 * longest / dt_ms), 200_000)
+    steps = min(math.ceil(12 * longest / dt_ms), 100_000)
     x = np.broadcast_to(currents * params.R, (steps, len(currents)))
     decay = math.exp(-dt_ms / params.tau_ms)
     exact = replace(
@@ -165,8 +169,8 @@ def rate_error(
         start=params.V_reset - params.V_rest,
         number_format=SteppedNeuron().number_format,
     )
-    rate = mean_rates(step(neuron, x, rng).spikes)
-    wanted = mean_rates(step(exact, x).spikes)
+    rate = mean_rates(step(neuron, x, rng).spikes).reshape(around.shape).mean(axis=1)
+    wanted = mean_rates(step(exact, x).spikes).reshape(around.shape).mean(axis=1)
     return (rate - wanted) / wanted
 
 
@@ -195,10 +199,11 @@ def shortest_word(
     dt_ms: float,
     max_error: float,
     form: FixedPointNeuron | None = None,
+    rates_hz: ArrayLike = RATES_HZ,
     *,
     rng: np.random.Generator | None = None,
 ) -> FixedPointNeuron:
-    """Shortest word whose rates are within a relative error, at `RATES_HZ` below 1/t_ref.
+    """Shortest word whose rates are within a relative error; rates above 0.9/t_ref are left out.
 
     Parameters
     ----------
@@ -208,6 +213,8 @@ def shortest_word(
         Largest relative error of a rate.
     form : FixedPointNeuron, optional
         Rounding, overflow and bits of the decay; its word and fraction are searched.
+    rates_hz : (n,) array, Hz
+        As in `rate_error`.
     rng : numpy Generator, optional
         For stochastic rounding.
 
@@ -223,7 +230,7 @@ def shortest_word(
     form = form or FixedPointNeuron()
     size = max(abs(params.V_th - params.V_rest), abs(params.V_reset - params.V_rest))
     whole_bits = max(math.floor(math.log2(size)) + 2, 0) + 1
-    rates = [r for r in RATES_HZ if r * params.t_ref_ms < 900]
+    rates = [r for r in np.atleast_1d(rates_hz) if r * params.t_ref_ms < 900]
     for fraction in range(0, LONGEST_WORD - whole_bits):
         trial = replace(form, word=max(whole_bits + fraction, 2), fraction=fraction)
         try:
@@ -285,8 +292,12 @@ def golden_vectors(
     """
     rng = np.random.default_rng(seed)
     inputs = np.asarray(_stimulus(neuron, rng) if x is None else x, dtype=np.float64)[:, None]
-    run = step(neuron, inputs, rng)
     unit = 2.0**-form.fraction
+    if x is None and neuron.gain:
+        # what a step adds must fit the word as well
+        low, high = (bound * unit / neuron.gain for bound in _bounds(form.word))
+        inputs = np.clip(inputs, low, high)
+    run = step(neuron, inputs, rng)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     units = {"drive": run.drive / unit, "V": run.V / unit}
@@ -306,6 +317,11 @@ def golden_vectors(
     }
     (folder / "parameters.json").write_text(json.dumps(table, indent=2) + "\n")
     (folder / "README.md").write_text(_README.format(**table))
+
+
+def _bounds(word: int) -> tuple[int, int]:
+    """Least and greatest whole number of a word."""
+    return -(2 ** (word - 1)), 2 ** (word - 1) - 1
 
 
 def _stimulus(neuron: SteppedNeuron, rng: np.random.Generator) -> NDArray[np.float64]:

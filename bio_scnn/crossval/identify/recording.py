@@ -106,6 +106,9 @@ def identify_recording(
     part = excerpt(data)
     if data.V is None:
         return from_spikes(part, data, dt_ms)
+    if np.ptp(data.V) == 0 and data.fired().any():
+        found = from_spikes(part, data, dt_ms)
+        return replace(found, remarks=("V is constant, and tells nothing", *found.remarks))
     trials, tried = _trials(part)
     if part is not data:
         again = [compared(data, t.neuron, t.where) for t in trials[: 2 + MOST_ALTERNATIVES]]
