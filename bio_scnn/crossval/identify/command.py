@@ -76,9 +76,7 @@ def _meant(files: list[Path]) -> tuple[LIFParameters | None, str]:
     return import_nir(files[0])[0].params, str(files[0])
 
 
-def _differences(
-    found: Identification, meant: LIFParameters | None, dt_ms: float
-) -> list[str]:
+def _differences(found: Identification, meant: LIFParameters | None, dt_ms: float) -> list[str]:
     if found.neuron is None:
         return []
     if meant is None:

@@ -70,7 +70,9 @@ def with_events(data: Recorded, neuron: SteppedNeuron, tolerance: float) -> list
         found,
         key=lambda s: (
             round(s.misfit, 3),
-            s.neuron.spike_delay + (s.neuron.reset_when != "same-step") + s.neuron.refractory / 1e4,
+            s.neuron.spike_delay
+            + (s.neuron.reset_when != "same-step")
+            + s.neuron.refractory / 1e4,
             s.neuron.reset_keep not in (0.0, 1.0),
             MODES.index(s.neuron.while_refractory),
         ),
@@ -171,7 +173,9 @@ def _resets(view: _View) -> Iterator[tuple[float, float, float]]:
     yield from _jumps(old, new, many, slack)
 
 
-def _jumps(old: Array, new: Array, many: Array, slack: float) -> Iterator[tuple[float, float, float]]:
+def _jumps(
+    old: Array, new: Array, many: Array, slack: float
+) -> Iterator[tuple[float, float, float]]:
     """Value, subtraction or partial reset from V before and after."""
     trials = [(0.0, float(np.median(new))), (1.0, float(np.median((new - old) / many)))]
     if len(old) >= 3 and np.ptp(old) > 20 * slack:
@@ -196,9 +200,7 @@ def _jumps(old: Array, new: Array, many: Array, slack: float) -> Iterator[tuple[
             yield keep, to, float(off.mean())
 
 
-def _refractory(
-    view: _View, delay: int, keep: float, to: float, missed: float
-) -> Iterator[Shown]:
+def _refractory(view: _View, delay: int, keep: float, to: float, missed: float) -> Iterator[Shown]:
     """Refractory steps and thresholds that agree with V after each event."""
     V, fired = view.data.V, view.moments > 0
     assert V is not None

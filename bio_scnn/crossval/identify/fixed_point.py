@@ -120,9 +120,7 @@ def in_fixed_point(params: LIFParameters, dt_ms: float, form: FixedPointNeuron) 
         reset_to=reset - threshold if subtracts else reset,
         refractory=round(params.t_ref_ms / dt_ms),
         start=reset,
-        number_format=FixedPoint(
-            unit, form.rounding, form.word, form.overflow, "nearest", True
-        ),
+        number_format=FixedPoint(unit, form.rounding, form.word, form.overflow, "nearest", True),
     )
 
 

@@ -46,7 +46,7 @@ class Flow:
     ----------
     neuron : SteppedNeuron
     residual : float
-        What it leaves of V in a step: three quiet steps of four are off by at most this.
+        What it leaves of V in a step: seven quiet steps of ten are off by at most this.
     terms : int
         What it takes: parameters and quirks.
     deviation : float
@@ -91,7 +91,7 @@ def flows(data: Recorded) -> list[Flow]:
             fits = [_fit(data, rows, neuron, bias=b) for b in (False, True)]
             found += [fit for fit in fits if fit is not None]
             if any(fit.residual < 1e-8 * data.scale for fit in found):
-                break
+                return _sorted(data, found)
         leaky = _fit(data, rows, SteppedNeuron(leak=1.0), bias=False)
         if leaky is not None and leaky.neuron.leak > 0:
             found.append(leaky)
@@ -119,7 +119,7 @@ def _sets_of_rows(data: Recorded) -> Iterator[NDArray[np.bool_]]:
         if rows.sum() >= enough or (guard == 0 and not given and rows.sum() >= 6):
             given += 1
             yield rows
-            enough = 4 * int(rows.sum())
+            enough = int(1.5 * rows.sum())
     first = np.cumsum(data.fired() > 0, axis=0) == 0
     rows = first & informative
     rows[0] = False
@@ -198,7 +198,7 @@ def trimmed(A: Array, y: Array, groups: list[NDArray[np.bool_]]) -> tuple[Array,
     -------
     coefficients : (columns,) array
     residual : float
-        What three rows of four are off by at most, in the worse group.
+        What seven rows of ten are off by at most, in the worse group.
     deviation : float
         Standard deviation of the first coefficient.
     """
@@ -230,7 +230,7 @@ def trimmed(A: Array, y: Array, groups: list[NDArray[np.bool_]]) -> tuple[Array,
         best = np.linalg.lstsq(A[kept], y[kept], rcond=None)[0]
     rms = float(np.sqrt(np.mean((y - A @ best)[kept] ** 2)))
     inverse = np.linalg.pinv(A[kept].T @ A[kept])
-    return best, off(best, 0.75), rms * float(np.sqrt(max(inverse[0, 0], 0)))
+    return best, off(best, 0.7), rms * float(np.sqrt(max(inverse[0, 0], 0)))
 
 
 def _groups(data: Recorded, rows: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:

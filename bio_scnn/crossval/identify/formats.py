@@ -59,9 +59,7 @@ class FixedPoint:
     input_rounding: str = "truncate"
     dead_zone: bool = True
 
-    def decayed(
-        self, decay: float, V: Values, rng: np.random.Generator | None = None
-    ) -> Values:
+    def decayed(self, decay: float, V: Values, rng: np.random.Generator | None = None) -> Values:
         """Product of decay and V, rounded to the format; stochastic rounding draws from `rng`."""
         new = self.product(decay * V, rng)
         return new if self.dead_zone else np.where(new == V, V - np.sign(V) * self.unit, new)
@@ -113,9 +111,7 @@ class FloatingPoint:
     drive = product
     total = product
 
-    def decayed(
-        self, decay: float, V: Values, rng: np.random.Generator | None = None
-    ) -> Values:
+    def decayed(self, decay: float, V: Values, rng: np.random.Generator | None = None) -> Values:
         """Product of decay and V, rounded to the format."""
         return self.product(decay * V)
 

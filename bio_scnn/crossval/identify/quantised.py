@@ -61,7 +61,11 @@ def quantised(data: Recorded, flow: Flow, unit: float) -> list[SteppedNeuron]:
             form = FixedPoint(unit, rounding, None, "saturate", of_input, dead_zone)
             found.append(
                 replace(
-                    flow.neuron, decay=decay, gain=gain * unit, bias=bias * unit, number_format=form
+                    flow.neuron,
+                    decay=decay,
+                    gain=gain * unit,
+                    bias=bias * unit,
+                    number_format=form,
                 )
             )
             break
@@ -138,7 +142,10 @@ def _drives(steps: _Steps, left: Array) -> Iterator[tuple[float, float, str]]:
         if low > high:
             continue
         # bounds that a value just outside the rounding's interval would meet are not included
-        for gain in (simplest(low, high), simplest(low + (high - low) / 8, high - (high - low) / 8)):
+        for gain in (
+            simplest(low, high),
+            simplest(low + (high - low) / 8, high - (high - low) / 8),
+        ):
             if np.array_equal(ROUNDINGS[rounding](gain * steps.x) + bias, left):
                 yield gain, bias, rounding
                 break

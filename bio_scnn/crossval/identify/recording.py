@@ -210,11 +210,15 @@ def _trials(data: Recorded) -> tuple[list[Trial], list[Flow]]:
             return best(), tried
     for neuron in adapting(data, tried) + off_grid(data, tried):
         trials += _of_neuron(data, neuron, 1e-7 * data.scale)
+        if _settled(best(), data):
+            break
     if not _settled(best(), data):
         behind = synaptic_flows(data)
         tried = tried + behind[:1]
-        for flow in _different(behind)[:4]:
+        for flow in _different(behind)[:2]:
             trials += _of_flow(data, flow, unit)
+            if _settled(best(), data):
+                break
     return best(), tried
 
 
@@ -249,7 +253,9 @@ def _of_neuron(data: Recorded, neuron: SteppedNeuron, tolerance: float) -> list[
     """Trials of one flow with each reset, threshold and refractory period that agree with V."""
     neuron = started(data, neuron, tolerance)
     if not data.fired().any():
-        return [_polished(data, Trial(replace(neuron, threshold=np.inf), "after reset", 0, np.inf, 0))]
+        return [
+            _polished(data, Trial(replace(neuron, threshold=np.inf), "after reset", 0, np.inf, 0))
+        ]
     if neuron.crossing == "within-step":
         return [compared(data, neuron, "after reset")]
     shown = with_events(data, neuron, tolerance)

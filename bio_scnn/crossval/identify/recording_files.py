@@ -171,9 +171,7 @@ def _number(cell: str) -> float:
     return words[clean] if clean in words else float(clean)
 
 
-def _by_name(
-    named: dict[str, NDArray], path: Path, only: tuple[str, ...] | None
-) -> Columns:
+def _by_name(named: dict[str, NDArray], path: Path, only: tuple[str, ...] | None) -> Columns:
     found: Columns = {}
     for name, values in named.items():
         kind = _kind(name)

@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 
 ROUNDS = 6
 MOST_ALTERNATIVES = 4
+HOPELESS = -0.7
+"""Logarithm of the gap between the bounds of the gain below which a kind is given up at once."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def from_spikes(part: Recorded, data: Recorded, dt_ms: float | None) -> Identifi
     excluded = () if equal or wrong else ("the other resets, delays and refractory periods tried",)
     if wrong:
         excluded = (
-            "hard and soft reset, input up to 2 steps late, and refractory periods up to the "
+            "hard and soft reset, input up to 1 step late, and refractory periods up to the "
             "shortest interval: none has all spikes",
         )
     return Identification(
@@ -99,9 +101,9 @@ def _kinds(data: Recorded) -> list[SteppedNeuron]:
     """Neurons to try, the simplest first; refractory periods up to the shortest interval."""
     gaps = [np.diff(np.flatnonzero(column)).min(initial=1000) for column in data.fired().T]
     longest = int(min([*gaps, 1000])) - 1
-    waits = sorted({w for w in (*range(0, 9), longest - 2, longest - 1, longest) if 0 <= w <= longest})
+    waits = sorted({w for w in (*range(0, 6), longest) if 0 <= w <= longest})
     kinds = []
-    for wait, lag, keep in itertools.product(waits[:14], (0, 1, 2), (0.0, 1.0)):
+    for wait, lag, keep in itertools.product(waits, (0, 1), (0.0, 1.0)):
         kinds.append(
             SteppedNeuron(reset_keep=keep, reset_to=-keep, refractory=wait, input_delay=lag)
         )
@@ -124,6 +126,8 @@ def _fitted(data: Recorded, kind: SteppedNeuron) -> _Fit | None:
         if not np.isfinite(margins).any():
             return None
         best = int(np.nanargmax(np.where(np.isfinite(margins), margins, -1e9)))
+        if margins[best] < HOPELESS and kind.refractory:
+            return None
         ends = seen_decays[[max(best - 1, 0), min(best + 1, len(seen_decays) - 1)]]
         decays = np.linspace(ends[0], ends[1], 13)
     decay, limits = float(seen_decays[best]), bounds[best]

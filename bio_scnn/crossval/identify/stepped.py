@@ -168,9 +168,7 @@ def shaped(x: NDArray[np.float64], shape: str) -> NDArray[np.float64]:
     return np.clip(x, 0, 1) if shape == "clipped" else x
 
 
-def step(
-    neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = None
-) -> Stepped:
+def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = None) -> Stepped:
     """Run a stepped neuron.
 
     Parameters
