@@ -12,6 +12,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bio_scnn.commands.options import add_scheduler_option, run
+from bio_scnn.crossval.identify.command import (
+    add_recording_options,
+    explain_recording,
+    export_golden,
+)
 from bio_scnn.crossval.report.publish import check_outputs, publish
 from bio_scnn.crossval.report.words import terminal_width
 from bio_scnn.crossval.workers.isolation import Limits
@@ -36,6 +41,10 @@ examples:
       what their neurons do to a network that restores a picture, layer by layer
   python -m bio_scnn.validate snntorch norse nengo --scheduler tcp://host:8786
       on the workers of a Dask cluster, where these must be installed as well
+  python -m bio_scnn.validate --recording chip.csv --dt 0.1 --nir model.nir
+      what neuron a recording of input, V and spikes is of, without its source
+  python -m bio_scnn.validate --export-golden golden/ --word 16 --fraction 8 --dt 1
+      bit-exact inputs, V and spikes in fixed point, as hex for a test bench
   python -m bio_scnn.validate --all --junit junit.xml --json > results.json
       everything installed, for machines
 exit code: 0 if nothing failed but what was declared to, 1 otherwise, 2 for bad input
@@ -85,6 +94,7 @@ def parser() -> argparse.ArgumentParser:  # long, because there are as many opti
         help="put the named ones into a network that restores the middle of a picture, and "
         "compare it layer by layer with exact neurons, instead of running the checks",
     )
+    add_recording_options(p)
     how = p.add_argument_group("how")
     how.add_argument("--dt", type=float, default=0.1, metavar="MS", help="default: 0.1")
     how.add_argument("--only", nargs="+", default=[], metavar="CHECK", help="these checks")
@@ -122,6 +132,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             "--scheduler goes with names and modules that are installed on the workers; "
             "--command, --nir and --python mean files of this machine"
         )
+    if args.recording is not None:
+        return explain_recording(args, args.dt)
+    if args.input is not None:
+        raise InputError("--input goes with --recording FILE")
+    if args.export_golden is not None:
+        return export_golden(args, args.dt)
     check_outputs(args.report, args.junit)
     if args.export_vectors is not None:
         return export(args.export_vectors)

@@ -205,6 +205,33 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "ignored.tau-R": _KEPT.format("tau and R are ignored"),
         "ignored.dt": _KEPT.format("dt is ignored"),
         "ignored.tau-dt": _KEPT.format("tau and dt are ignored"),
+        # What a stepped neuron tells beside those: fields of SteppedNeuron.
+        "reset.partial": "partial reset: a spike makes V <- {keep:.6g} V {to:+.6g}",
+        "reset.undershoot": "undershoot: V is reset to {to:.6g}, below V_reset = {right:g}",
+        "reset.other-value": "V is reset to {to:.6g} instead of V_reset = {right:g}",
+        "reset.other-step": "{by:.6g} is subtracted from V at a spike, not V_th - V_reset = "
+        "{right:g}",
+        "reset.absent": "V is not reset at a spike",
+        "reset.after-update": "the reset acts at the end of the next step, after its update",
+        "clamp.leaks": "V decays, without input, during the refractory period",
+        "synapse.before-membrane": "the input passes through a synaptic current, which decays by "
+        "a factor of {decay:.6g} a step",
+        "adaptation.current": "spike-triggered current: each spike takes {jump:.4g} off the drive "
+        "of V, decaying by a factor of {decay:.6g} a step",
+        "adaptation.threshold": "moving threshold: each spike raises it by {jump:.4g}, decaying "
+        "by a factor of {decay:.6g} a step",
+        "leak.linear": "linear leak: V moves towards 0 by {leak:.6g} a step, whatever it is",
+        "bias.added": "a bias: {bias:.6g} is added to V at every step",
+        "bounds.floor": "V is clamped at {floor:.6g} from below",
+        "bounds.ceiling": "V is clamped at {ceiling:.6g} from above",
+        "start.elsewhere": "V starts at {start:.6g}",
+        "input.delayed/steps": "the input acts {steps} step(s) late",
+        "input.inverted": "positive input lowers V: its sign is turned",
+        "membrane.bfloat16": "V is computed in bfloat16",
+        "fixed-point.rounded": "fixed point: V is a multiple of {unit:.6g}, and products are "
+        "rounded ({rounding})",
+        "fixed-point.saturates": "V saturates at a word of {word} bits",
+        "fixed-point.wraps": "V wraps round at a word of {word} bits",
         # Intervals, times and labels.
         "output.silent": "it never fires",
         "output.silent/recorded": "no neuron ever fires: is the current read?",

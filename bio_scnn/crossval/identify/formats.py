@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.errors import InputError
+
 Values = NDArray[np.float64]
 
 
@@ -39,13 +41,15 @@ class FixedPoint:
     unit : float
         V of one least significant bit, in the unit in which V is seen; 1 for integers.
     rounding : str
-        Key of `ROUNDINGS`: what becomes of the product of decay and V.
+        Key of `ROUNDINGS`, or "stochastic": what becomes of the product of decay and V.
     word : int or None, bits
         Width of V, sign included; None if it was never reached.
     overflow : {"saturate", "wrap"}
         What becomes of V outside the word.
     input_rounding : str
         Key of `ROUNDINGS`: what becomes of the product of gain and input.
+    dead_zone : bool
+        Small V that rounding leaves as they are stay; if not, they move by one unit towards 0.
     """
 
     unit: float = 1.0
@@ -53,10 +57,21 @@ class FixedPoint:
     word: int | None = None
     overflow: Literal["saturate", "wrap"] = "saturate"
     input_rounding: str = "truncate"
+    dead_zone: bool = True
 
-    def product(self, x: Values) -> Values:
+    def decayed(self, decay: float, V: Values, rng: np.random.Generator | None = None) -> Values:
+        """Product of decay and V, rounded to the format; stochastic rounding draws from `rng`."""
+        new = self.product(decay * V, rng)
+        return new if self.dead_zone else np.where(new == V, V - np.sign(V) * self.unit, new)
+
+    def product(self, x: Values, rng: np.random.Generator | None = None) -> Values:
         """Product of decay and V, rounded to the format."""
-        return ROUNDINGS[self.rounding](x / self.unit) * self.unit
+        whole = x / self.unit
+        if self.rounding == "stochastic":
+            if rng is None:
+                raise InputError("stochastic rounding needs a random generator: rng=...")
+            return np.floor(whole + rng.random(np.shape(whole))) * self.unit
+        return ROUNDINGS[self.rounding](whole) * self.unit
 
     def drive(self, x: Values) -> Values:
         """Product of gain and input, rounded to the format."""
@@ -95,6 +110,10 @@ class FloatingPoint:
 
     drive = product
     total = product
+
+    def decayed(self, decay: float, V: Values, rng: np.random.Generator | None = None) -> Values:
+        """Product of decay and V, rounded to the format."""
+        return self.product(decay * V)
 
 
 def _bfloat16(x: Values) -> Values:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.crossval.identify.formats import FLOAT64, NumberFormat
+from bio_scnn.crossval.identify.within_step import run_within_steps
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,10 @@ class SteppedNeuron:
         in place of the update's result or on top of it.
     tested : {"new", "old"}
         The threshold is tested on V after the update of the step, or before it.
+    crossing : {"grid", "within-step"}
+        Spikes at the ends of steps; or at the moment within a step at which V crosses, from where
+        it goes on from the reset, with the drive held over the step. `refractory` is a time then,
+        and need not be whole; V is reset to a value, and has no bounds.
     refractory : int, steps
         Steps after the one of a spike in which it cannot fire.
     while_refractory : {"held", "leaks", "integrates"}
@@ -107,7 +112,8 @@ class SteppedNeuron:
     reset_to: float = 0.0
     reset_when: Literal["same-step", "next-step", "after-update"] = "same-step"
     tested: Literal["new", "old"] = "new"
-    refractory: int = 0
+    crossing: Literal["grid", "within-step"] = "grid"
+    refractory: float = 0
     while_refractory: Literal["held", "leaks", "integrates"] = "held"
     start: float = 0.0
     synapse: Synapse | None = None
@@ -162,7 +168,7 @@ def shaped(x: NDArray[np.float64], shape: str) -> NDArray[np.float64]:
     return np.clip(x, 0, 1) if shape == "clipped" else x
 
 
-def step(neuron: SteppedNeuron, x: ArrayLike) -> Stepped:
+def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = None) -> Stepped:
     """Run a stepped neuron.
 
     Parameters
@@ -170,6 +176,8 @@ def step(neuron: SteppedNeuron, x: ArrayLike) -> Stepped:
     neuron : SteppedNeuron
     x : (steps, neurons) array
         Input of each step.
+    rng : numpy Generator, optional
+        For stochastic rounding.
 
     Returns
     -------
@@ -180,9 +188,13 @@ def step(neuron: SteppedNeuron, x: ArrayLike) -> Stepped:
     drive = form.drive(neuron.gain * _through_synapse(neuron.synapse, x))
     if neuron.bias:
         drive = form.total(drive + neuron.bias)
+    if neuron.crossing == "within-step":
+        where = (neuron.decay, neuron.threshold, neuron.reset_to, neuron.refractory, neuron.start)
+        counts, V_end = run_within_steps(drive, *where)
+        return Stepped(shifted(counts, neuron.spike_delay), V_end, V_end, drive)
     V = np.full(x.shape[1], float(neuron.start))
     w = np.zeros_like(V)
-    left = np.zeros(V.shape, dtype=int)
+    left = np.zeros(V.shape)
     pending = np.zeros(V.shape, dtype=int)
     spikes = np.zeros(x.shape, dtype=np.int64)
     after, before = np.empty(x.shape), np.empty(x.shape)
@@ -193,7 +205,7 @@ def step(neuron: SteppedNeuron, x: ArrayLike) -> Stepped:
         threshold = neuron.threshold + (w if _moves_threshold(neuron) else 0.0)
         free = left == 0
         old = V
-        V = _updated(neuron, V, d - (w if _takes_current(neuron) else 0.0), free)
+        V = _updated(neuron, V, d - (w if _takes_current(neuron) else 0.0), free, rng)
         if neuron.reset_when == "after-update":
             V = _reset(neuron, V, pending)
         before[n] = V
@@ -227,11 +239,15 @@ def _takes_current(neuron: SteppedNeuron) -> bool:
 
 
 def _updated(
-    neuron: SteppedNeuron, V: NDArray, drive: NDArray, free: NDArray[np.bool_]
+    neuron: SteppedNeuron,
+    V: NDArray,
+    drive: NDArray,
+    free: NDArray[np.bool_],
+    rng: np.random.Generator | None = None,
 ) -> NDArray[np.float64]:
     """V after the update of a step, before threshold and reset."""
     form = neuron.number_format
-    decayed = form.product(neuron.decay * V)
+    decayed = form.decayed(neuron.decay, V, rng)
     if neuron.leak:
         decayed = np.sign(decayed) * np.maximum(np.abs(decayed) - neuron.leak, 0)
     new = form.total(decayed + drive)

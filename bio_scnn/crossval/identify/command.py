@@ -1,0 +1,135 @@
+"""Command line of recordings and golden vectors: options of ``python -m bio_scnn.validate``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from bio_scnn.crossval.identify.differences import differences
+from bio_scnn.crossval.identify.fixed_point import FixedPointNeuron, golden_vectors, in_fixed_point
+from bio_scnn.crossval.identify.identification import Identification
+from bio_scnn.crossval.identify.readings import as_parameters, code_sentence, physics_sentence
+from bio_scnn.crossval.identify.recording import identify_recording
+from bio_scnn.crossval.identify.recording_files import read_recording
+from bio_scnn.errors import InputError
+from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+
+
+def add_recording_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options to the parser of `bio_scnn.validate`."""
+    group = parser.add_argument_group("a recording, explained without its source")
+    group.add_argument(
+        "--recording", type=Path, metavar="FILE",
+        help="CSV, npy or npz: input, V (any unit; may lack), spikes; print the neuron that "
+        "explains it, its errors, and how it differs from the neuron of --nir",
+    )  # fmt: skip
+    group.add_argument("--input", type=Path, metavar="FILE", help="its input, if in another file")
+    golden = parser.add_argument_group("a neuron in fixed point")
+    golden.add_argument(
+        "--export-golden", type=Path, metavar="DIR",
+        help="write inputs, V and spikes of Table 1's neuron, or of --nir's, in a Q-format, as "
+        "hex for $readmemh of a test bench, and stop",
+    )  # fmt: skip
+    golden.add_argument("--word", type=int, default=16, metavar="BITS", help="default: 16")
+    golden.add_argument(
+        "--fraction", type=int, default=8, metavar="BITS", help="of them behind the point"
+    )
+    golden.add_argument(
+        "--decay-bits", type=int, default=12, metavar="M", help="decay as k/2^M (default: 12)"
+    )
+    golden.add_argument(
+        "--rounding", default="truncate",
+        choices=["truncate", "floor", "nearest", "nearest-even", "stochastic"],
+        help="of the product of decay and V (default: truncate, towards 0)",
+    )  # fmt: skip
+    golden.add_argument("--overflow", default="saturate", choices=["saturate", "wrap"])
+
+
+def explain_recording(args: argparse.Namespace, dt_ms: float) -> None:
+    """Print what neuron a recording is of."""
+    columns = read_recording(args.recording, args.input)
+    found = identify_recording(
+        columns["input"], columns.get("V"), columns.get("spikes"), dt_ms=dt_ms
+    )
+    meant, name = _meant(args.nir)
+    lines = _differences(found, meant, dt_ms)
+    if args.json:
+        print(json.dumps(_table(found, lines), indent=2))
+        return
+    print(found)
+    print(f"differences from {name}:" if lines else f"no differences from {name}")
+    for line in lines:
+        print(f"  {line}")
+
+
+def _meant(files: list[Path]) -> tuple[LIFParameters | None, str]:
+    """Neuron that was meant: a NIR file's; None means eq. 1 with the parameters found."""
+    if not files:
+        return None, "eq. 1 with the same parameters"
+    from bio_scnn.crossval.nir_io.reading import import_nir
+
+    if len(files) > 1:
+        raise InputError("--recording is compared with one --nir FILE")
+    return import_nir(files[0])[0].params, str(files[0])
+
+
+def _differences(found: Identification, meant: LIFParameters | None, dt_ms: float) -> list[str]:
+    if found.neuron is None:
+        return []
+    if meant is None:
+        plain = dataclasses.replace(
+            found.neuron, input_delay=0, spike_delay=0, bias=0.0, synapse=None, adaptation=None
+        )
+        read = as_parameters(plain, dt_ms)
+        if read is None:
+            return ["it has no reading as eq. 1: see the neuron's own sentence"]
+        meant = read[0]
+    seen = found.V_shown != "none"
+    return [str(one) for one in differences(found.neuron, meant, dt_ms, V_seen=seen)]
+
+
+def _table(found: Identification, lines: list[str]) -> dict[str, Any]:
+    """Identification as a table of JSON."""
+    table: dict[str, Any] = {
+        "neuron": _plain(found.neuron),
+        "code": code_sentence(found.neuron) if found.neuron else None,
+        "physics": physics_sentence(found.neuron, found.dt_ms) if found.neuron else None,
+        "alternatives": [_plain(other) for other in found.alternatives],
+        "differences": lines,
+    }
+    for field in dataclasses.fields(found):
+        if field.name not in table:
+            table[field.name] = getattr(found, field.name)
+    return table
+
+
+def _plain(neuron: Any) -> Any:
+    """Fields of a neuron, without infinities, which JSON lacks."""
+    if neuron is None:
+        return None
+
+    def finite(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: finite(v) for key, v in value.items()}
+        return None if isinstance(value, float) and abs(value) == float("inf") else value
+
+    return finite(dataclasses.asdict(neuron))
+
+
+def export_golden(args: argparse.Namespace, dt_ms: float) -> None:
+    """Write golden vectors of a neuron in fixed point."""
+    params, name = _meant(args.nir)
+    params = params or TABLE_1
+    form = FixedPointNeuron(
+        word=args.word,
+        fraction=args.fraction,
+        rounding=args.rounding,
+        overflow=args.overflow,
+        decay_bits=args.decay_bits,
+    )
+    neuron = in_fixed_point(params, dt_ms, form)
+    golden_vectors(neuron, form, args.export_golden)
+    print(f"wrote {args.export_golden}; its README.md says what to do with it")

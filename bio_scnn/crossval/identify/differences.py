@@ -1,0 +1,319 @@
+"""Differences between the neuron that was found and the one that was meant, and what they cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bio_scnn.crossval.causes import Cause, cause
+from bio_scnn.crossval.identify.formats import FixedPoint
+from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
+from bio_scnn.crossval.oracles.dialects import REFRACTORY, UPDATES
+from bio_scnn.crossval.remedies import remedy
+from bio_scnn.neuron.parameters import LIFParameters
+
+_CLOSE = 1e-5  # relative difference of two numbers that are the same, in float32 too
+_RATE_HZ = 150.0
+_STEPS = 4000
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Difference of a neuron from the one that was meant.
+
+    Attributes
+    ----------
+    cause : Cause
+        Code of the catalogue, and the difference in words.
+    remedy : str
+        What to change, in one line.
+    effect : str
+        What it does to the rate of a neuron; empty if that cannot be told.
+    """
+
+    cause: Cause
+    remedy: str
+    effect: str
+
+    def __str__(self) -> str:
+        """Cause, effect and remedy in one line."""
+        effect = f" ({self.effect})" if self.effect else ""
+        return f"{self.cause.text}{effect}: {self.remedy}"
+
+
+_Change = tuple[Cause, dict[str, Any]]
+
+
+def meant_neuron(params: LIFParameters, dt_ms: float, update: str = "exact") -> SteppedNeuron:
+    """Stepped neuron that eq. 1 and 2 make on a grid.
+
+    Parameters
+    ----------
+    params : LIFParameters
+    dt_ms : float, ms
+    update : str
+        Key of `oracles.dialects.UPDATES`.
+
+    Returns
+    -------
+    SteppedNeuron
+    """
+    decay, weight = UPDATES[update](dt_ms, params)
+    subtract = params.reset == "subtract"
+    return SteppedNeuron(
+        decay=decay,
+        gain=weight * params.R,
+        bias=params.V_rest * (1 - decay),
+        threshold=params.V_th,
+        reset_keep=1.0 if subtract else 0.0,
+        reset_to=params.V_reset - params.V_th if subtract else params.V_reset,
+        refractory=round(params.t_ref_ms / dt_ms),
+        start=params.V_reset,
+    )
+
+
+def in_units_of(neuron: SteppedNeuron, params: LIFParameters) -> SteppedNeuron:
+    """The same neuron with V scaled and shifted so that its threshold is the one meant.
+
+    Spikes alone do not tell the unit of V. Without a resting potential V is only scaled.
+    """
+    V_th, rest = neuron.threshold, 0.0
+    if not 0 < V_th < math.inf or _same(V_th, params.V_th):
+        return neuron
+    if params.V_rest and neuron.decay < 1:
+        rest = neuron.bias / (1 - neuron.decay)
+    scale = (params.V_th - params.V_rest) / (V_th - rest)
+    if scale <= 0 or isinstance(neuron.number_format, FixedPoint):
+        return neuron
+    shift = params.V_rest - scale * rest
+    keep, adapts = neuron.reset_keep, neuron.adaptation
+    return replace(
+        neuron,
+        gain=scale * neuron.gain,
+        bias=scale * neuron.bias + shift * (1 - neuron.decay),
+        leak=scale * neuron.leak,
+        threshold=params.V_th,
+        reset_to=scale * neuron.reset_to + shift * (1 - keep),
+        start=scale * neuron.start + shift,
+        floor=scale * neuron.floor + shift,
+        ceiling=scale * neuron.ceiling + shift,
+        adaptation=adapts and replace(adapts, jump=scale * adapts.jump),
+    )
+
+
+def differences(
+    neuron: SteppedNeuron, params: LIFParameters, dt_ms: float | None, *, V_seen: bool = False
+) -> list[Difference]:
+    """Differences of a neuron from the one that was meant, with remedies and effects on rates.
+
+    Parameters
+    ----------
+    neuron : SteppedNeuron
+        The neuron that was found.
+    params : LIFParameters
+        The neuron that was meant.
+    dt_ms : float or None, ms
+        Time step; None takes a step for 1 ms.
+    V_seen : bool
+        The unit of V is known, since V was seen: the threshold itself is compared too.
+
+    Returns
+    -------
+    list of Difference
+        Empty if the neuron steps eq. 1 exactly.
+    """
+    dt = 1.0 if dt_ms is None else dt_ms
+    right = meant_neuron(params, dt)
+    found = neuron if V_seen else in_units_of(neuron, params)
+    return [
+        Difference(why, remedy(why.code), _effect(right, changes, dt_ms))
+        for part in (_update, _refractory, _spike, _input, _state)
+        for why, changes in part(found, right, params, dt)
+    ]
+
+
+def _same(a: float, b: float, scale: float = 0.0) -> bool:
+    return a == b or abs(a - b) <= _CLOSE * max(abs(a), abs(b), scale)
+
+
+def _update(
+    found: SteppedNeuron, right: SteppedNeuron, params: LIFParameters, dt: float
+) -> Iterator[_Change]:
+    gain = found.gain * (1 if found.synapse is None else _steady_gain(found))
+    changes: dict[str, Any] = {"decay": found.decay, "gain": gain}
+    if found.leak:
+        yield cause("leak.linear", leak=found.leak), {"leak": found.leak, "decay": found.decay}
+    elif gain < 0:
+        yield cause("input.inverted"), changes
+    elif not (_same(found.decay, right.decay, 1e-3) and _same(gain, right.gain)):
+        yield _update_cause(found.decay, gain, right, params, dt), changes
+    if not _same(found.threshold, right.threshold):
+        reset = right.reset_to if not right.subtracts else right.reset_to + right.threshold
+        times = (found.threshold - reset) / (right.threshold - reset)
+        yield cause("constant.threshold", times=times), {"threshold": found.threshold}
+    if not _same(found.bias, right.bias, _CLOSE * abs(found.threshold)):
+        bias = found.bias - right.bias
+        yield cause("bias.added", bias=bias), {"bias": found.bias}
+
+
+def _steady_gain(found: SteppedNeuron) -> float:
+    """What a synapse makes of a constant input; only the gain of a pulse if it has no leak."""
+    assert found.synapse is not None
+    away = 1 - found.synapse.decay
+    return found.synapse.gain / away if away > 0 else found.synapse.gain
+
+
+def _update_cause(
+    decay: float, gain: float, right: SteppedNeuron, params: LIFParameters, dt: float
+) -> Cause:
+    """Cause of an update that is not the exact one: one of the catalogue, or constants."""
+    for name, update in UPDATES.items():
+        a, weight = update(dt, params)
+        if _same(a, decay, 1e-3) and _same(weight * params.R, gain) and name != "exact":
+            return cause(f"update.{name}")
+    if _same(decay, right.decay, 1e-3):
+        return cause("constant.gain", times=gain / right.gain)
+    if decay >= 1:
+        return cause("update.no-leak/regression")
+    if decay <= 0:
+        return cause("update.no-memory")
+    tau, R = -dt / math.log(decay), gain / (1 - decay)
+    wrong_tau = cause("constant.tau", times=tau / params.tau_ms)
+    if _same(R, params.R):
+        return wrong_tau
+    wrong_gain = cause("constant.gain", times=R / params.R)
+    return Cause(f"{wrong_tau.code}+{wrong_gain.code}", f"{wrong_tau.text}; {wrong_gain.text}")
+
+
+def _refractory(
+    found: SteppedNeuron, right: SteppedNeuron, params: LIFParameters, dt: float
+) -> Iterator[_Change]:
+    if found.refractory != right.refractory:
+        names = [n for n, steps in REFRACTORY.items() if steps(dt, params) == found.refractory]
+        off = found.refractory - right.refractory
+        changes = {"refractory": found.refractory}
+        first = "none" if not found.refractory else (names or [""])[0]
+        if first:
+            yield cause(f"refractory.{first}"), changes
+        else:
+            yield cause("refractory.steps-off", steps=off), changes
+    if found.refractory and found.while_refractory != "held":
+        code = "clamp.none" if found.while_refractory == "integrates" else "clamp.leaks"
+        yield cause(code), {"while_refractory": found.while_refractory}
+
+
+def _spike(
+    found: SteppedNeuron, right: SteppedNeuron, params: LIFParameters, dt: float
+) -> Iterator[_Change]:
+    if found.fires_at_threshold != right.fires_at_threshold:
+        yield cause("threshold.exceeded"), {"fires_at_threshold": found.fires_at_threshold}
+    keep, to = found.reset_keep, found.reset_to
+    changes = {"reset_keep": keep, "reset_to": to}
+    far = not _same(to, right.reset_to, _CLOSE * abs(found.threshold))
+    if keep == 1 and to == 0:
+        yield cause("reset.absent"), changes
+    elif keep not in (0.0, 1.0):
+        yield cause("reset.partial", keep=keep, to=to), changes
+    elif keep != right.reset_keep:
+        yield cause("reset.subtract" if keep else "reset.value"), changes
+    elif far and keep == 1:
+        yield cause("reset.other-step", by=-to, right=-right.reset_to), changes
+    elif far and to == 0:
+        yield cause("reset.zero"), changes
+    elif far:
+        code = "reset.undershoot" if to < right.reset_to else "reset.other-value"
+        yield cause(code, to=to, right=right.reset_to), changes
+    if found.reset_when != "same-step":
+        late = "late.reset" if found.reset_when == "next-step" else "reset.after-update"
+        yield cause(late), {"reset_when": found.reset_when}
+    if found.tested == "old":
+        yield cause("late.test/first-spike"), {"tested": "old"}
+    if found.several:
+        yield cause("spikes.several-per-step"), {"several": True}
+    if found.spike_delay:
+        yield cause("label.late", steps=found.spike_delay), {"spike_delay": found.spike_delay}
+
+
+def _input(
+    found: SteppedNeuron, right: SteppedNeuron, params: LIFParameters, dt: float
+) -> Iterator[_Change]:
+    if found.input_delay:
+        changes = {"input_delay": found.input_delay}
+        yield cause("input.delayed/steps", steps=found.input_delay), changes
+    if found.input_shape != "as-given":
+        yield cause(f"input.{found.input_shape}"), {"input_shape": found.input_shape}
+    if (synapse := found.synapse) is not None:
+        gain = right.gain / _steady_gain(found)
+        yield (
+            cause("synapse.before-membrane", decay=synapse.decay),
+            {"synapse": synapse, "gain": gain},
+        )
+    if (adapts := found.adaptation) is not None:
+        yield (
+            cause(f"adaptation.{adapts.on}", jump=adapts.jump, decay=adapts.decay),
+            {"adaptation": adapts},
+        )
+
+
+def _state(
+    found: SteppedNeuron, right: SteppedNeuron, params: LIFParameters, dt: float
+) -> Iterator[_Change]:
+    if not _same(found.start, right.start, _CLOSE * abs(found.threshold)):
+        yield cause("start.elsewhere", start=found.start), {"start": found.start}
+    if found.floor > -math.inf:
+        code = "bounds.zero" if found.floor == 0 else "bounds.floor"
+        yield cause(code, floor=found.floor), {"floor": found.floor}
+    if found.ceiling < math.inf:
+        yield cause("bounds.ceiling", ceiling=found.ceiling), {"ceiling": found.ceiling}
+    form = found.number_format
+    if not isinstance(form, FixedPoint):
+        if form.name != "float64":
+            code = f"membrane.{form.name}"
+            yield cause(code, declared="float64"), {"number_format": form}
+        return
+    rounding = form.rounding
+    changes = {"number_format": form}
+    yield cause("fixed-point.rounded", unit=form.unit, rounding=rounding), changes
+    if form.word is not None:
+        code = "fixed-point.saturates" if form.overflow == "saturate" else "fixed-point.wraps"
+        yield cause(code, word=form.word), changes
+
+
+def _effect(right: SteppedNeuron, changes: dict[str, Any], dt_ms: float | None) -> str:
+    """Rate of the neuron with one difference, where the right one fires at some 150 Hz."""
+    other = replace(right, **changes)
+    x = _current(right, dt_ms)
+    if x is None:
+        return ""
+    drive = np.full((_STEPS, 1), x)
+    with np.errstate(all="ignore"):
+        counts = [int(step(neuron, drive).spikes.sum()) for neuron in (right, other)]
+    if not counts[0]:
+        return ""
+    if dt_ms is None:
+        unit, per = f"times in {_STEPS:,} steps", 1.0
+    else:
+        unit, per = "Hz", 1e3 / (_STEPS * dt_ms)
+    rates = [f"{count * per:.4g}" for count in counts]
+    if rates[0] == rates[1]:
+        return f"a neuron that fires {rates[0]} {unit} does so still"
+    return f"a neuron that should fire {rates[0]} {unit} fires {rates[1]}"
+
+
+def _current(right: SteppedNeuron, dt_ms: float | None) -> float | None:
+    """Held input at which a neuron fires every 1/150 s, or as fast as is well within reach."""
+    interval = 1e3 / _RATE_HZ / (1.0 if dt_ms is None else dt_ms)
+    steps = max(interval - right.refractory, 2.0)
+    steps = min(steps, 5 / (1 - right.decay)) if right.decay < 1 else steps
+    left = right.decay**steps
+    reset = right.threshold + right.reset_to if right.subtracts else right.reset_to
+    whole = -math.expm1(steps * math.log(right.decay)) if right.decay > 0 else 1.0
+    if right.gain <= 0 or whole <= 0:
+        return None
+    away = 1 - right.decay
+    x = ((right.threshold - left * reset) / whole * away - right.bias) / right.gain
+    return x * (1 + 1e-3) if math.isfinite(x) and x > 0 else None

@@ -1,0 +1,271 @@
+"""The flow of V: its update over steps that follow no spike, by regression on a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval.identify.stepped import SteppedNeuron, Synapse, shaped, shifted
+
+Array = NDArray[np.float64]
+
+GUARDS = (24, 8, 3, 1, 0)
+"""Steps after a spike that are left out, for a reset or a refractory period may fill them."""
+
+LAGS = (0, 1, 2, 3)
+SAME = 1e-13
+"""Rounding of float64, relative to the largest V: residuals below it are none."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Recording as arrays: input, V and spikes, each ``(steps, neurons)``; V or spikes may lack."""
+
+    x: Array
+    V: Array | None
+    spikes: NDArray[np.int64] | None
+
+    @property
+    def scale(self) -> float:
+        """Largest size of V; 1 if there is none."""
+        return 1.0 if self.V is None else float(np.abs(self.V).max()) or 1.0
+
+    def fired(self) -> NDArray[np.int64]:
+        """Spikes ``(steps, neurons)``; none if they were not recorded."""
+        return np.zeros(self.x.shape, np.int64) if self.spikes is None else self.spikes
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Update of V without spikes, as a neuron whose threshold and reset are not known yet.
+
+    Attributes
+    ----------
+    neuron : SteppedNeuron
+    residual : float
+        What it leaves of V in a step: seven quiet steps of ten are off by at most this.
+    terms : int
+        What it takes: parameters and quirks.
+    deviation : float
+        Standard deviation of the decay.
+    """
+
+    neuron: SteppedNeuron
+    residual: float
+    terms: int
+    deviation: float
+
+
+def quiet_steps(data: Recorded, guard: int) -> NDArray[np.bool_]:
+    """Steps ``(steps, neurons)`` with no spike within `guard` steps before, nor one right after."""
+    near = data.fired() > 0
+    around = near.copy()
+    for k in range(1, guard + 1):
+        around[k:] |= near[:-k]
+    if guard:
+        around[:-1] |= near[1:]
+    around[0] = True
+    return ~around
+
+
+def flows(data: Recorded) -> list[Flow]:
+    """Flows that fit a recording with V, the best first.
+
+    Parameters
+    ----------
+    data : Recorded
+        With V.
+
+    Returns
+    -------
+    list of Flow
+        Sorted by residual, then by simplicity; empty if there are too few quiet steps.
+    """
+    assert data.V is not None
+    found: list[Flow] = []
+    for rows in _sets_of_rows(data):
+        for neuron in _shapes(data):
+            fits = [_fit(data, rows, neuron, bias=b) for b in (False, True)]
+            found += [fit for fit in fits if fit is not None]
+            if any(fit.residual < 1e-8 * data.scale for fit in found):
+                return _sorted(data, found)
+        leaky = _fit(data, rows, SteppedNeuron(leak=1.0), bias=False)
+        if leaky is not None and leaky.neuron.leak > 0:
+            found.append(leaky)
+    return _sorted(data, found)
+
+
+def synaptic_flows(data: Recorded) -> list[Flow]:
+    """Flows behind a synapse that fit a recording with V, the best first."""
+    return _sorted(data, [f for rows in _sets_of_rows(data) for f in _with_synapse(data, rows)])
+
+
+def _sorted(data: Recorded, found: list[Flow]) -> list[Flow]:
+    floor = 1e-9 * data.scale
+    return sorted(
+        found, key=lambda f: (round(2 * np.log10(f.residual + floor)), f.terms, f.residual)
+    )
+
+
+def _sets_of_rows(data: Recorded) -> Iterator[NDArray[np.bool_]]:
+    """Quiet steps that tell something, with the widest guard that leaves enough of them."""
+    informative = _informative(data)
+    enough, given = 40, 0
+    for guard in GUARDS:
+        rows = quiet_steps(data, guard) & informative
+        if rows.sum() >= enough or (guard == 0 and not given and rows.sum() >= 6):
+            given += 1
+            yield rows
+            enough = int(1.5 * rows.sum())
+    first = np.cumsum(data.fired() > 0, axis=0) == 0
+    rows = first & informative
+    rows[0] = False
+    if rows.sum() >= 12 and data.fired().any():
+        yield rows
+
+
+def _informative(data: Recorded) -> NDArray[np.bool_]:
+    """Steps unlike every one before: V, the last V and the inputs are not all the same."""
+    assert data.V is not None
+    table = np.stack([data.V, shifted(data.V, 1), *(shifted(data.x, lag) for lag in LAGS)], -1)
+    flat = table.reshape(-1, table.shape[-1])
+    unlike = np.zeros(len(flat), dtype=bool)
+    unlike[np.unique(flat, axis=0, return_index=True)[1]] = True
+    return (unlike & np.abs(flat).any(axis=1)).reshape(data.V.shape)
+
+
+def _shapes(data: Recorded) -> Iterator[SteppedNeuron]:
+    shapes = ["as-given", "averaged"]
+    if data.x.min() < 0:
+        shapes += ["rectified", "clipped"]
+    elif data.x.max() > 1:
+        shapes.append("clipped")
+    for shape in shapes:
+        for lag in LAGS:
+            yield SteppedNeuron(input_delay=lag, input_shape=shape)  # type: ignore[arg-type]
+
+
+def current(neuron: SteppedNeuron, x: Array) -> Array:
+    """Input as it reaches the neuron's synapse: shaped and delayed."""
+    return shifted(shaped(x, neuron.input_shape), neuron.input_delay)
+
+
+def _fit(
+    data: Recorded, rows: NDArray[np.bool_], neuron: SteppedNeuron, *, bias: bool
+) -> Flow | None:
+    assert data.V is not None
+    before = shifted(data.V, 1)[rows]
+    drive = current(neuron, data.x)[rows]
+    columns = [before] if before.any() else []
+    if drive.any():
+        columns.append(drive)
+    if neuron.leak:
+        columns.append(np.sign(before))
+    elif bias:
+        columns.append(np.ones_like(before))
+    if not before.any() or len(before) < len(columns) + 2:
+        return None
+    A, y = np.stack(columns, 1), data.V[rows]
+    if np.linalg.matrix_rank(A, tol=1e-9 * np.linalg.norm(A)) < A.shape[1]:
+        return None
+    coefficients, residual, deviation = trimmed(A, y, _groups(data, rows))
+    values = [float(c) for c in coefficients]
+    decay, gain = values[0], values[1] if drive.any() else 0.0
+    last = values[-1] if bias or neuron.leak else 0.0
+    terms = len(columns) + (neuron.input_delay > 0) + 2 * (neuron.input_shape != "as-given")
+    found = replace(neuron, decay=decay, gain=gain, bias=0.0 if neuron.leak else last)
+    if neuron.leak:
+        found = replace(found, leak=-last)
+    return Flow(found, residual, terms, deviation)
+
+
+def trimmed(A: Array, y: Array, groups: list[NDArray[np.bool_]]) -> tuple[Array, float, float]:
+    """Least squares that leaves outliers out, but of no group more than half.
+
+    A short input among many steps without one would else pass for an outlier.
+
+    Parameters
+    ----------
+    A : (rows, columns) array
+    y : (rows,) array
+    groups : list of (rows,) bool arrays
+        Rows with an input, and rows without.
+
+    Returns
+    -------
+    coefficients : (columns,) array
+    residual : float
+        What seven rows of ten are off by at most, in the worse group.
+    deviation : float
+        Standard deviation of the first coefficient.
+    """
+
+    def off(coefficients: Array, share: float) -> float:
+        error = np.abs(y - A @ coefficients)
+        return max(
+            float(np.partition(error[rows], k := int(share * (len(rows) - 1)))[k])
+            for rows in members
+        )
+
+    members = [np.flatnonzero(group) for group in groups]
+
+    floor = SAME * max(float(np.abs(y).max()), 1e-300)
+    best = np.linalg.lstsq(A, y, rcond=None)[0]
+    least = off(best, 0.5)
+    rng = np.random.default_rng(0)
+    for _ in range(25 if least > floor else 0):
+        some = np.concatenate([rng.choice(group, size=A.shape[1]) for group in members])
+        trial = np.linalg.lstsq(A[some], y[some], rcond=None)[0]
+        if (error := off(trial, 0.5)) < least:
+            best, least = trial, error
+    kept = np.zeros(len(y), dtype=bool)
+    for _ in range(8):
+        now = np.abs(y - A @ best) <= 6 * max(off(best, 0.5), floor)
+        if np.array_equal(kept, now):
+            break
+        kept = now
+        best = np.linalg.lstsq(A[kept], y[kept], rcond=None)[0]
+    rms = float(np.sqrt(np.mean((y - A @ best)[kept] ** 2)))
+    inverse = np.linalg.pinv(A[kept].T @ A[kept])
+    return best, off(best, 0.7), rms * float(np.sqrt(max(inverse[0, 0], 0)))
+
+
+def _groups(data: Recorded, rows: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Quiet steps with an input in this step, in the last one, ...; and those without any."""
+    active = [shifted(data.x, lag)[rows] != 0 for lag in LAGS]
+    groups = [*active, ~np.any(active, axis=0)]
+    distinct = {group.tobytes(): group for group in groups if group.sum() >= 3}
+    return list(distinct.values()) or [np.ones(int(rows.sum()), dtype=bool)]
+
+
+def _with_synapse(data: Recorded, rows: NDArray[np.bool_]) -> list[Flow]:
+    """Flows behind a synapse, whose decay is searched on a grid that closes in."""
+    found = []
+    for fresh in (True, False):
+        centre, width = 0.5, 0.5
+        best: Flow | None = None
+        for _ in range(10):
+            for decay in np.clip(centre + width * np.linspace(-1, 1, 9), 0, 0.99999):
+                synapse = Synapse(float(decay), 1.0, fresh)
+                flow = _fit_behind(data, rows, synapse)
+                if flow is not None and (best is None or flow.residual < best.residual):
+                    best, centre = flow, float(decay)
+            width /= 3.5
+        if best is not None and best.neuron.synapse is not None:
+            if best.neuron.synapse.decay > 1e-6:
+                found.append(best)
+    return found
+
+
+def _fit_behind(data: Recorded, rows: NDArray[np.bool_], synapse: Synapse) -> Flow | None:
+    from bio_scnn.crossval.identify.stepped import _through_synapse
+
+    S = _through_synapse(synapse, data.x)
+    flow = _fit(Recorded(S, data.V, data.spikes), rows, SteppedNeuron(), bias=False)
+    if flow is None:
+        return None
+    neuron = replace(flow.neuron, synapse=synapse)
+    return replace(flow, neuron=neuron, terms=flow.terms + 2)

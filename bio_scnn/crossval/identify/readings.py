@@ -1,0 +1,298 @@
+"""Readings of a stepped neuron: one sentence of code, one of physics, and parameters of eq. 1."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint
+from bio_scnn.crossval.identify.stepped import SteppedNeuron
+from bio_scnn.crossval.protocol import DTYPES, Capabilities
+from bio_scnn.errors import InputError
+from bio_scnn.neuron.parameters import LIFParameters
+
+_ROUNDED = {
+    "truncate": "towards zero",
+    "floor": "down",
+    "ceil": "up",
+    "away": "away from zero",
+    "nearest": "to the nearest, halves up",
+    "nearest-even": "to the nearest, halves to even",
+}
+_SHAPES = {
+    "averaged": "x averaged over this step and the last",
+    "rectified": "negative x taken as 0",
+    "clipped": "x clipped to [0, 1]",
+}
+
+
+def plain(x: float) -> str:
+    """Number with at most six digits, as a reader expects it."""
+    return f"{x + 0.0:.6g}"
+
+
+def steps_of(n: int) -> str:
+    """Number of steps, with its noun."""
+    return f"{n} step" if abs(n) == 1 else f"{n} steps"
+
+
+def _times(factor: float, what: str, *, first: bool = False) -> str:
+    """Term of a sum with its sign; empty for a factor 0."""
+    if not factor:
+        return ""
+    size = "" if abs(factor) == 1 else f"{plain(abs(factor))} "
+    if first:
+        return f"{'-' if factor < 0 else ''}{size}{what}"
+    return f" {'-' if factor < 0 else '+'} {size}{what}"
+
+
+def code_sentence(neuron: SteppedNeuron) -> str:
+    """Sentence that says what a neuron does in a step, as code would.
+
+    Parameters
+    ----------
+    neuron : SteppedNeuron
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> code_sentence(SteppedNeuron(decay=0.5, fires_at_threshold=False))
+    'V <- 0.5 V + x; fires above 1; reset to 0 in the same step'
+    """
+    parts = [*_update(neuron), _fires(neuron), _resets(neuron), _waits(neuron), _adapts(neuron)]
+    if neuron.spike_delay:
+        parts.append(f"spikes reported {steps_of(neuron.spike_delay)} late")
+    if neuron.start:
+        parts.append(f"V starts at {plain(neuron.start)}")
+    return "; ".join(part for part in [*parts, _format(neuron)] if part)
+
+
+def _update(neuron: SteppedNeuron) -> list[str]:
+    x = f"x({steps_of(neuron.input_delay)} ago)" if neuron.input_delay else "x"
+    parts = []
+    if (synapse := neuron.synapse) is not None:
+        parts.append(f"S <- {plain(synapse.decay)} S{_times(synapse.gain, x)}")
+        x = "S" if synapse.fresh else "S(1 step ago)"
+    V = _times(neuron.decay, "V", first=True)
+    if neuron.leak:
+        V = f"{V or '0'} moved by {plain(neuron.leak)} towards 0"
+    total = V + _times(neuron.gain, x, first=not V)
+    if neuron.bias:
+        total += f" {'-' if neuron.bias < 0 else '+'} {plain(abs(neuron.bias))}"
+    parts.append(f"V <- {total or '0'}")
+    if neuron.input_shape in _SHAPES:
+        parts.append(_SHAPES[neuron.input_shape])
+    if neuron.floor > -math.inf:
+        parts.append(f"V kept at {plain(neuron.floor)} or above")
+    if neuron.ceiling < math.inf:
+        parts.append(f"V kept at {plain(neuron.ceiling)} or below")
+    return parts
+
+
+def _fires(neuron: SteppedNeuron) -> str:
+    if neuron.threshold == math.inf:
+        return "never fires"
+    text = f"fires {'from' if neuron.fires_at_threshold else 'above'} {plain(neuron.threshold)}"
+    if neuron.fires_at_threshold:
+        text += " on"
+    if neuron.tested == "old":
+        text += ", tested on V before the update"
+    return text + (", several times in a step if V is so many thresholds" * neuron.several)
+
+
+def _resets(neuron: SteppedNeuron) -> str:
+    if neuron.threshold == math.inf:
+        return ""
+    keep, to = neuron.reset_keep, neuron.reset_to
+    if keep == 0:
+        what = f"reset to {plain(to)}"
+    elif keep == 1:
+        what = f"{plain(-to)} subtracted" if to else "no reset"
+    else:
+        what = f"partial reset: V <- {plain(keep)} V"
+        what += f" {'-' if to < 0 else '+'} {plain(abs(to))}" if to else ""
+    when = {
+        "same-step": "in the same step",
+        "next-step": "at the beginning of the next step",
+        "after-update": "at the end of the next step",
+    }
+    return what if what == "no reset" else f"{what} {when[neuron.reset_when]}"
+
+
+def _waits(neuron: SteppedNeuron) -> str:
+    if not neuron.refractory:
+        return ""
+    span = steps_of(neuron.refractory)
+    return {
+        "held": f"V held for {span} after a spike",
+        "leaks": f"V decays without input for {span} after a spike",
+        "integrates": f"V goes on, but cannot fire, for {span} after a spike",
+    }[neuron.while_refractory]
+
+
+def _adapts(neuron: SteppedNeuron) -> str:
+    if neuron.adaptation is None:
+        return ""
+    a = neuron.adaptation
+    acts = "taken off the drive" if a.on == "current" else "added to the threshold"
+    return f"w <- {plain(a.decay)} w{_times(a.jump, 'spike')}, {acts}"
+
+
+def _format(neuron: SteppedNeuron) -> str:
+    form = neuron.number_format
+    if isinstance(form, FloatingPoint):
+        return "" if form.name == "float64" else f"in {form.name}"
+    text = f"V in units of {plain(form.unit)}, decay V rounded {_ROUNDED[form.rounding]}"
+    if form.input_rounding != form.rounding:
+        text += f", the input {_ROUNDED[form.input_rounding]}"
+    if form.word is not None:
+        does = "saturates" if form.overflow == "saturate" else "wraps round"
+        text += f", {does} at {form.word} bits"
+    return text
+
+
+def physics_sentence(neuron: SteppedNeuron, dt_ms: float | None) -> str:
+    """Sentence that says what a neuron is in terms of eq. 1: tau, R, V_th, t_ref.
+
+    Parameters
+    ----------
+    neuron : SteppedNeuron
+    dt_ms : float or None, ms
+        Time step; None gives times in steps.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> physics_sentence(SteppedNeuron(decay=0.5), 1.0)
+    'eq. 1 with tau = 1.4427 ms at dt = 1 ms (forward Euler: 2 ms), R = 2, V_th = 1, no refractory period'
+    """
+    parts = [_flow(neuron, dt_ms), _threshold(neuron, dt_ms)]
+    if neuron.synapse is not None:
+        S = neuron.synapse
+        parts.insert(0, f"synaptic current with tau = {_tau(S.decay, dt_ms)}, then")
+    if neuron.adaptation is not None:
+        a = neuron.adaptation
+        parts.append(f"adaptation ({a.on}) with tau = {_tau(a.decay, dt_ms)}")
+    if neuron.subtracts and neuron.reset_to:
+        parts.append(f"{plain(-neuron.reset_to)} subtracted at a spike")
+    return ", ".join(parts).replace("then, ", "then ")
+
+
+def _tau(decay: float, dt_ms: float | None) -> str:
+    if decay <= 0:
+        return "0"
+    if decay >= 1:
+        return "infinity"
+    return _time(-1 / math.log(decay), dt_ms)
+
+
+def _time(steps: float, dt_ms: float | None) -> str:
+    return f"{plain(steps)} steps" if dt_ms is None else f"{plain(steps * dt_ms)} ms"
+
+
+def _flow(neuron: SteppedNeuron, dt_ms: float | None) -> str:
+    at = "" if dt_ms is None else f" at dt = {plain(dt_ms)} ms"
+    gain = neuron.gain * (1 if neuron.synapse is None else neuron.synapse.gain)
+    if neuron.leak:
+        per = plain(neuron.leak if dt_ms is None else neuron.leak / dt_ms)
+        return f"linear leak of {per} a {'step' if dt_ms is None else 'ms'}{at}, not eq. 1"
+    if neuron.decay == 1:
+        return f"eq. 1 without leak (integrate-and-fire){at}: V rises by {plain(gain)} x a step"
+    if not 0 < neuron.decay < 1:
+        what = "no memory" if neuron.decay == 0 else f"decay {plain(neuron.decay)} a step"
+        return f"not eq. 1: {what}{at}, gain {plain(gain)}"
+    euler = _time(1 / (1 - neuron.decay), dt_ms)
+    text = f"eq. 1 with tau = {_tau(neuron.decay, dt_ms)}{at} (forward Euler: {euler})"
+    text += f", R = {plain(neuron.gain / (1 - neuron.decay))}"
+    if neuron.bias:
+        text += f", V_rest = {plain(neuron.bias / (1 - neuron.decay))}"
+    return text
+
+
+def _threshold(neuron: SteppedNeuron, dt_ms: float | None) -> str:
+    if neuron.threshold == math.inf:
+        return "no threshold"
+    text = f"V_th = {plain(neuron.threshold)}"
+    if neuron.reset_keep == 0 and neuron.reset_to:
+        text += f", V_reset = {plain(neuron.reset_to)}"
+    if not neuron.refractory:
+        return text + ", no refractory period"
+    return f"{text}, t_ref = {_time(neuron.refractory, dt_ms)}"
+
+
+def as_parameters(
+    neuron: SteppedNeuron,
+    dt_ms: float | None,
+    reading: Literal["exact", "forward Euler"] = "exact",
+) -> tuple[LIFParameters, Capabilities] | None:
+    """Parameters and claims with which `check_lif` checks a stepped neuron.
+
+    Parameters
+    ----------
+    neuron : SteppedNeuron
+    dt_ms : float or None, ms
+        Time step; None takes a step for 1 ms.
+    reading : {"exact", "forward Euler"}
+        A decay is ``exp(-dt/tau)``, or ``1 - dt/tau``.
+
+    Returns
+    -------
+    (LIFParameters, Capabilities) or None
+        None if it is no LIF neuron of eq. 1 and 2, or a value of it is out of bounds. V is
+        claimed not to be shown.
+    """
+    if not _is_plain(neuron):
+        return None
+    dt = 1.0 if dt_ms is None else dt_ms
+    V_reset = neuron.reset_to + (neuron.threshold if neuron.subtracts else 0.0)
+    away = 1 - neuron.decay
+    try:
+        params = LIFParameters(
+            tau_ms=dt / (-math.log(neuron.decay) if reading == "exact" else away),
+            R=neuron.gain / away,
+            V_th=neuron.threshold,
+            V_reset=V_reset,
+            t_ref_ms=neuron.refractory * dt,
+            reset="subtract" if neuron.subtracts else "value",
+        )
+    except InputError:
+        return None
+    return params, Capabilities(
+        refractory="steps" if neuron.refractory else "none",
+        reset=params.reset,
+        integrator=reading,
+        fires_at_threshold=neuron.fires_at_threshold,
+        membrane="none",
+        dtypes=(neuron.number_format.name,),  # type: ignore[union-attr] # is floating point
+    )
+
+
+def _is_plain(neuron: SteppedNeuron) -> bool:
+    """True for a neuron of eq. 1 and 2 on a grid, as `check_lif` checks it."""
+    form = neuron.number_format
+    start = neuron.reset_to + (neuron.threshold if neuron.subtracts else 0.0)
+    return (
+        0 < neuron.decay < 1
+        and neuron.gain > 0
+        and neuron.synapse is None
+        and neuron.adaptation is None
+        and not (neuron.bias or neuron.leak or neuron.input_delay or neuron.spike_delay)
+        and neuron.reset_keep in (0.0, 1.0)
+        and neuron.threshold < math.inf
+        and abs(start - neuron.start) <= 1e-9 * abs(neuron.threshold)
+        and neuron.reset_when == "same-step"
+        and neuron.tested == "new"
+        and (not neuron.refractory or neuron.while_refractory == "held")
+        and neuron.input_shape == "as-given"
+        and neuron.floor == -math.inf
+        and neuron.ceiling == math.inf
+        and not neuron.several
+        and not isinstance(form, FixedPoint)
+        and form.name in DTYPES
+    )

@@ -1,0 +1,202 @@
+"""Files of recordings: CSV, npy, npz, and NIR's data classes, read as input, V and spikes."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.errors import InputError
+
+NAMES = {
+    "input": ("input", "x", "i", "in", "current", "stimulus", "drive", "inputs", "i_in", "data"),
+    "V": ("v", "vm", "v_m", "voltage", "mem", "membrane", "potential", "vmem", "u", "state"),
+    "spikes": ("spike", "spikes", "s", "out", "output", "z", "spk", "spike_out", "outputs"),
+}
+"""Names of columns and arrays, in small letters."""
+
+Columns = dict[str, NDArray[np.float64]]
+
+
+def read_recording(path: Path, input_path: Path | None = None) -> Columns:
+    """Input, V and spikes of a file.
+
+    Parameters
+    ----------
+    path : Path
+        CSV, with a header or with the columns input, V, spike; npy ``(steps, 3)``; npz with
+        named arrays.
+    input_path : Path, optional
+        File of the input, if it is not in the first: one column or array.
+
+    Returns
+    -------
+    dict
+        Arrays ``(steps,)`` or ``(steps, neurons)`` under "input", and "V", "spikes" if given.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or columns are missing.
+    """
+    found = _named(path, only=None if input_path is None else ("V", "spikes"))
+    if input_path is not None:
+        found["input"] = _named(input_path, only=("input",))["input"]
+    if "input" not in found:
+        raise InputError(f"{path} has no input: name a column 'input', or give --input FILE")
+    if "V" not in found and "spikes" not in found:
+        raise InputError(f"{path} has neither V nor spikes: name columns 'V' and 'spike'")
+    lengths = {name: len(values) for name, values in found.items()}
+    if len(set(lengths.values())) > 1:
+        text = ", ".join(f"{name} {n:,}" for name, n in lengths.items())
+        raise InputError(f"{path}: lengths differ, in steps: {text}")
+    return found
+
+
+def from_nir(data: Any) -> tuple[Columns, float | None]:
+    """Arrays of one of NIR's data classes, or of a mapping of names to them.
+
+    Parameters
+    ----------
+    data : nir.NIRNodeData, nir.NIRGraphData, or mapping
+        Observables "input", "v", "spikes" or like names. A graph must hold them in one node, or
+        the input in a node called "input".
+
+    Returns
+    -------
+    columns : dict
+        As `read_recording`; samples become neurons.
+    dt_ms : float or None
+        Time step that the data name, ms; NIR's are in seconds.
+
+    Raises
+    ------
+    InputError
+        If observables are missing.
+    """
+    observables = _observables(data)
+    columns: Columns = {}
+    steps = [float(one.dt) for one in observables.values() if hasattr(one, "dt")]
+    dt = min(steps) if steps else None
+    for name, one in observables.items():
+        kind = _kind(name)
+        if kind is None or kind in columns:
+            continue
+        gridded = one
+        if hasattr(one, "to_time_gridded"):
+            if dt is None:
+                raise InputError("events alone have no time step: add data on a grid")
+            gridded = one.to_time_gridded(dt)
+        array = np.asarray(getattr(gridded, "data", gridded), dtype=np.float64)
+        if array.ndim == 3:
+            array = np.moveaxis(array, 0, -1).reshape(array.shape[1], -1)
+        columns[kind] = array
+    if "input" not in columns or len(columns) < 2:
+        raise InputError(
+            f"the data hold {', '.join(sorted(observables)) or 'nothing'}; an input, and V or "
+            "spikes, are needed"
+        )
+    return columns, None if dt is None else 1000 * dt
+
+
+def _observables(data: Any) -> dict[str, Any]:
+    """Observables by name, of all nodes."""
+    if hasattr(data, "nodes"):
+        found: dict[str, Any] = {}
+        for name, node in data.nodes.items():
+            inner = _observables(node)
+            if _kind(name) == "input" and len(inner) == 1:
+                inner = {"input": next(iter(inner.values()))}
+            for key, value in inner.items():
+                found.setdefault(key, value)
+        return found
+    if hasattr(data, "observables"):
+        return dict(data.observables)
+    if isinstance(data, Mapping):
+        return dict(data)
+    raise InputError(f"{type(data).__name__} is none of NIR's data classes")
+
+
+def _kind(name: str) -> str | None:
+    clean = name.strip().strip("\"'#").strip().lower()
+    clean = clean.split("[")[0].split("(")[0].strip()
+    return next((kind for kind, names in NAMES.items() if clean in names), None)
+
+
+def _named(path: Path, only: tuple[str, ...] | None) -> Columns:
+    """Arrays of a file under the names input, V, spikes; by position where it has none."""
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                named = {name: arrays[name] for name in arrays.files}
+            return _by_name(named, path, only)
+        if path.suffix == ".npy":
+            return _by_position(np.load(path, allow_pickle=False), path, only)
+        return _csv(path, only)
+    except (OSError, ValueError, EOFError, UnicodeDecodeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} cannot be read: {error}") from error
+
+
+def _csv(path: Path, only: tuple[str, ...] | None) -> Columns:
+    text = path.read_text(encoding="utf-8-sig")
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise InputError(f"{path} is empty")
+    mark = next((m for m in (",", ";", "\t") if m in lines[0]), None)
+    rows = list(csv.reader(lines, delimiter=mark)) if mark else [line.split() for line in lines]
+    header = None
+    try:
+        [float(cell) for cell in rows[0]]
+    except ValueError:
+        header, rows = rows[0], rows[1:]
+    width = len(header if header is not None else rows[0]) if rows else 0
+    for number, row in enumerate(rows, 1 + (header is not None)):
+        if len(row) != width:
+            raise InputError(f"{path}: row {number} has {len(row)} columns, the first {width}")
+    table = np.array([[_number(cell) for cell in row] for row in rows], dtype=np.float64)
+    if header is None:
+        return _by_position(table, path, only)
+    return _by_name({name: table[:, k] for k, name in enumerate(header)}, path, only)
+
+
+def _number(cell: str) -> float:
+    words = {"true": 1.0, "false": 0.0}
+    clean = cell.strip().lower()
+    return words[clean] if clean in words else float(clean)
+
+
+def _by_name(named: dict[str, NDArray], path: Path, only: tuple[str, ...] | None) -> Columns:
+    found: Columns = {}
+    for name, values in named.items():
+        kind = _kind(name)
+        if kind is not None and (only is None or kind in only):
+            if kind in found:
+                raise InputError(f"{path} has two columns for {kind}: {', '.join(named)}")
+            found[kind] = np.asarray(values)
+    if only == ("input",) and not found and len(named) == 1:
+        return {"input": np.asarray(next(iter(named.values())))}
+    if not found or (only == ("input",) and "input" not in found):
+        raise InputError(
+            f"{path} has {', '.join(named)}; wanted are {' and '.join(only or ('input', 'V', 'spike'))}"
+        )
+    return found
+
+
+def _by_position(table: NDArray, path: Path, only: tuple[str, ...] | None) -> Columns:
+    if only == ("input",):
+        return {"input": table if table.ndim == 1 or table.shape[1] == 1 else table[:, 0]}
+    wanted = ("input", "V", "spikes") if only is None else only
+    if table.ndim != 2 or table.shape[1] != len(wanted):
+        if only is not None and table.ndim == 2 and table.shape[1] == 3:
+            return dict(zip(("input", "V", "spikes"), table.T, strict=True))
+        raise InputError(
+            f"{path} has the shape {table.shape} and no names; wanted are the columns "
+            f"{', '.join(wanted)}, or a header that says which ones there are"
+        )
+    return dict(zip(wanted, table.T, strict=True))
