@@ -258,7 +258,7 @@ def test_a_check_whose_need_is_not_met_is_skipped_with_that_reason():
 def test_a_family_that_is_not_declared_is_refused():
     with pytest.raises(InputError, match=r"nest-exp has no CubaLIF|needs nest-simulator"):
         check_lif(ENTRIES["nest-exp"].load(), params=CUBA)
-    with pytest.raises(InputError, match="paper's|has no CubaLIF: it declares LIF"):
+    with pytest.raises(InputError, match=r"paper's|has no CubaLIF: it declares LIF"):
         check_lif(ENTRIES["brian2-stock"].load(), params=CUBA)
     with pytest.raises(InputError, match="must be LIFParameters, IFParameters"):
         check_lif(lambda x: x, params="CubaLIF")
