@@ -138,12 +138,16 @@ class Stepped:
         At the end of each step, after and before the reset.
     drive : (steps, neurons) float64 array
         What was added to V: ``gain x + bias``, or the synaptic current in place of x.
+    margin : (steps, neurons) float64 array
+        By how much the V that is tested lies above the threshold; minus infinity while a neuron
+        is refractory.
     """
 
     spikes: NDArray[np.int64]
     V: NDArray[np.float64]
     V_before: NDArray[np.float64]
     drive: NDArray[np.float64]
+    margin: NDArray[np.float64]
 
 
 def shifted(x: NDArray, steps: int) -> NDArray:
@@ -185,7 +189,7 @@ def step(neuron: SteppedNeuron, x: ArrayLike) -> Stepped:
     left = np.zeros(V.shape, dtype=int)
     pending = np.zeros(V.shape, dtype=int)
     spikes = np.zeros(x.shape, dtype=np.int64)
-    after, before = np.empty(x.shape), np.empty(x.shape)
+    after, before, margin = np.empty(x.shape), np.empty(x.shape), np.empty(x.shape)
     late = neuron.reset_when != "same-step"
     for n, d in enumerate(drive):
         if neuron.reset_when == "next-step":
@@ -197,7 +201,9 @@ def step(neuron: SteppedNeuron, x: ArrayLike) -> Stepped:
         if neuron.reset_when == "after-update":
             V = _reset(neuron, V, pending)
         before[n] = V
-        fired = _fired(neuron, V if neuron.tested == "new" else old, threshold) * free
+        tested = V if neuron.tested == "new" else old
+        fired = _fired(neuron, tested, threshold) * free
+        margin[n] = np.where(free, tested - threshold, -np.inf)
         if not late:
             V = _reset(neuron, V, fired)
         pending = fired
@@ -205,7 +211,7 @@ def step(neuron: SteppedNeuron, x: ArrayLike) -> Stepped:
         if neuron.adaptation is not None:
             w = neuron.adaptation.decay * w + neuron.adaptation.jump * fired
         spikes[n], after[n] = fired, V
-    return Stepped(shifted(spikes, neuron.spike_delay), after, before, drive)
+    return Stepped(shifted(spikes, neuron.spike_delay), after, before, drive, margin)
 
 
 def _through_synapse(synapse: Synapse | None, x: NDArray[np.float64]) -> NDArray[np.float64]:
