@@ -39,6 +39,11 @@ class Probed:
     blocked: int
     rounding: float
 
+    @property
+    def limit(self) -> float:
+        """Error below which a neuron agrees with all readings."""
+        return min(max(500 * self.rounding, 1e-10), max(30 * self.rounding, 1e-4), 0.1)
+
     def error(self, neuron: SteppedNeuron, *, spiking: bool = True) -> float:
         """Largest distance of a neuron's V from its threshold under the critical inputs."""
         sets = [self.quiet, self.spiking] if spiking else [self.quiet]
@@ -145,7 +150,7 @@ def _rounding(readings: Readings) -> float:
 def flows(data: Probed) -> list[SteppedNeuron]:
     """Neurons without a reset that agree with the readings before any spike, the best first."""
     found = [(data.error(n, spiking=False), n) for n in _flows(data)]
-    limit = max(200 * data.rounding, 1e-11)
+    limit = data.limit
     if not any(error < limit for error, _ in found):
         found += [_refined(data, n, spiking=False) for _, n in sorted(found, key=_by_error)[:4]]
     found.sort(key=_by_error)
@@ -186,7 +191,7 @@ def _flows(data: Probed) -> Iterator[SteppedNeuron]:
         off = (h[1] - small[1]) / (1 / (0.2 * a) - 1 / (0.45 * a))
         keep = h[1] + off / (0.45 * a)
         bases.append(replace(plain, decay=keep, leak=off, bias=0.0, threshold=rest[0]))
-    for first, second in _two_decays(h):
+    for first, second in _two_decays(h) if abs(h[2] - h[1] ** 2) > data.limit / 50 else ():
         synaptic = replace(plain, decay=first, synapse=Synapse(second))
         b = _bias(rest, first)
         bases.append(replace(synaptic, bias=b, threshold=rest[0] + b))
@@ -298,7 +303,7 @@ def _refined(
         return np.concatenate([distances(data.layer, r, trial) for r in sets])
 
     x0 = np.array(list(start.values())) / scale
-    fit = least_squares(off, x0, method="trf", xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=60)
+    fit = least_squares(off, x0, method="trf", xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=20)
     found = with_parameters(neuron, dict(zip(names, fit.x * scale, strict=True)))
     return float(np.abs(fit.fun).max()), found
 
@@ -308,7 +313,7 @@ def _refined(
 
 def neurons(data: Probed) -> list[tuple[float, SteppedNeuron]]:
     """Neurons with their errors that agree with all readings, the best first."""
-    limit = max(500 * data.rounding, 1e-10)
+    limit = data.limit
     found: list[tuple[float, SteppedNeuron]] = []
     bases = flows(data)
     for base in bases:
@@ -347,7 +352,7 @@ def _spiking(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
             yield replace(n, reset_keep=keep, reset_to=value)
             if keep == 1 and n.refractory == 0:
                 yield replace(n, reset_keep=keep, reset_to=value, several=True)
-    if base.synapse is not None:
+    if base.synapse is not None or base.input_shape == "averaged":
         for n in _waiting(data, base):
             yield replace(n, reset_keep=0.0, reset_to=0.0)
             yield replace(n, reset_keep=1.0, reset_to=-theta)
@@ -379,15 +384,22 @@ def _reset_line(n: SteppedNeuron, k: int) -> tuple[float, float]:
 def _adapting(
     data: Probed, base: SteppedNeuron, limit: float
 ) -> list[tuple[float, SteppedNeuron]]:
-    found = []
-    for n in [replace(base, refractory=data.blocked)]:
-        for keep in (0.0, 1.0):
-            for on in ("threshold", "current"):
-                for decay in (0.95, 0.6, 0.995):
-                    w = Adaptation(decay, 0.1 * data.layer.first, on)  # type: ignore[arg-type]
-                    to = -keep * n.threshold
-                    trial = replace(n, reset_keep=keep, reset_to=to, adaptation=w)
-                    found.append(_refined(data, trial, ("reset_to",)))
-                    if found[-1][0] < limit:
-                        return found
+    """Flows with an adaptation, whose decay is what is left when V's own is taken off."""
+    d, start = base.decay, data.blocked + 1
+    found: list[tuple[float, SteppedNeuron]] = []
+    rest, after = data.quiet.of(0), data.spiking.of(0)
+    R = np.array([rest[k] - after[start + k] for k in range(9)])
+    left = R[1:] - d * R[:-1]
+    if base.synapse is not None or not np.isfinite(left).all() or not left[0]:
+        return found
+    e = float(np.clip(left[1] / left[0], 0, 1))
+    for keep in (0.0, 1.0):
+        for on in ("threshold", "current"):
+            if not 0 < e or e == d:
+                continue
+            jump = -left[0] / (e - d if on == "threshold" else e) / e**data.blocked
+            w = Adaptation(e, jump, on)  # type: ignore[arg-type]
+            to = -keep * base.threshold
+            n = replace(base, refractory=data.blocked, reset_keep=keep, reset_to=to, adaptation=w)
+            found.append(_refined(data, n, ("reset_to",)))
     return found

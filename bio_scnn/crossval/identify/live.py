@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.identify.display import (
+    agreement,
+    complexity,
+    digits,
+    float_format,
+    in_shown_unit,
+    likeliest_unit,
+    rearranged,
+    tidy,
+    unturned,
+    with_equality,
+)
 from bio_scnn.crossval.identify.hypotheses import Probed, neurons, probed
+from bio_scnn.crossval.identify.formats import FLOAT64
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.probing import Layer, Run, prepared
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
@@ -29,3 +42,169 @@ def validation_drive(layer: Layer, tau: float, blocked: int) -> NDArray[np.float
     pulses = rng.random((steps, 10)) < np.geomspace(0.02, 0.6, 10)
     x[:, 30:] = pulses * rng.uniform(-0.4, 1.2, (steps, 10)) * a
     return x
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A neuron with what it makes of the validation drive.
+
+    Attributes
+    ----------
+    neuron : SteppedNeuron
+        In the layer's own input, and in the unit of V if that is shown.
+    wrong : int
+        Spikes that it lacks or has too many.
+    V_error : float
+        Largest error of V; 0 if none is shown.
+    moment : {"after reset", "before reset", "none"}
+    """
+
+    neuron: SteppedNeuron
+    wrong: int
+    V_error: float = 0.0
+    moment: str = "none"
+
+
+def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None) -> Identification:
+    """Neuron of a live layer, found from the outside.
+
+    Parameters
+    ----------
+    run : callable
+        ``run(x) -> (spikes, V or None)`` with arrays ``(steps, neurons)``: equal, independent
+        neurons, from the initial state at each call.
+    dt_ms : float, ms, optional
+        Time step.
+    has_V : bool, optional
+        V is shown; by default it is if `run` gives one.
+
+    Returns
+    -------
+    Identification
+    """
+    layer = prepared(run)
+    if layer is None:
+        return _nothing(dt_ms, "it never fires, whatever the input")
+    if not np.isfinite(layer.first):
+        return _nothing(dt_ms, "no impulse makes it fire, only a held input")
+    data = probed(layer)
+    found = neurons(data)
+    best = found[0][1]
+    x = validation_drive(layer, _tau(best), data.blocked)
+    spikes, V = layer.both(x)
+    if has_V is False:
+        V = None
+    candidates = [_judged(layer, n, x, spikes, V) for n in _variants(found, V is not None)]
+    candidates.sort(key=lambda c: _rank(c, spikes, V))
+    finished = _finished(data, candidates[0], x, spikes, V)
+    alike = [c for c in candidates[1:] if _rank(c, spikes, V)[:2] == _rank(candidates[0], spikes, V)[:2]]
+    others = [likeliest_unit(c.neuron, _error(data)) if V is None else c.neuron for c in alike]
+    return _identification(finished, others[:3], dt_ms, spikes, V, _remarks(data, finished))
+
+
+def _tau(neuron: SteppedNeuron) -> float:
+    """Steps in which the slowest part of a neuron loses most of its state."""
+    slowest = max(neuron.decay, 0.0 if neuron.synapse is None else neuron.synapse.decay)
+    return min(1 / max(1 - slowest, 1e-4), 400.0)
+
+
+def _variants(found: list[tuple[float, SteppedNeuron]], shown: bool) -> list[SteppedNeuron]:
+    plain = [n for _, n in sorted(found, key=lambda pair: complexity(pair[1]))][:10]
+    if not shown:
+        return plain
+    return [v for n in plain for v in rearranged(n)]
+
+
+def _judged(
+    layer: Layer, neuron: SteppedNeuron, x: NDArray, spikes: NDArray, V: NDArray | None
+) -> Candidate:
+    with np.errstate(all="ignore"):
+        wrong = int(np.abs(step(neuron, x).spikes - spikes).sum())
+        shown = None if V is None else in_shown_unit(neuron, x, spikes, V)
+    if shown is None:
+        return Candidate(unturned(neuron, layer.sign, layer.shift), wrong)
+    return Candidate(
+        unturned(shown.neuron, layer.sign, layer.shift), wrong, shown.error, shown.moment
+    )
+
+
+def _rank(c: Candidate, spikes: NDArray, V: NDArray | None) -> tuple:
+    """Order of candidates: spikes, V, quirks, and digits of the reset."""
+    scale = 1.0 if V is None else float(np.nanmax(np.abs(V))) or 1.0
+    off = max(int(np.log10(c.V_error / scale + 1e-9) + 9) // 2, 0)
+    n = c.neuron
+    round_off = digits(float(f"{n.reset_to:.9g}")) + (
+        0 if n.adaptation is None else digits(float(f"{n.adaptation.jump:.9g}"))
+    )
+    return (1000 * c.wrong // max(int(spikes.sum()), 1), off, complexity(n) + 0.15 * round_off)
+
+
+def _error(data: Probed) -> float:
+    return max(20 * data.rounding, 2e-14) if data.rounding > 1e-12 else 4e-15
+
+
+def _finished(
+    data: Probed, best: Candidate, x: NDArray, spikes: NDArray, V: NDArray | None
+) -> Candidate:
+    """A candidate with tidy numbers, its format, and ``>`` or ``>=``."""
+    error, layer = _error(data), data.layer
+    raw = best.neuron
+    if V is None:
+        tidied = [likeliest_unit(raw, e) for e in (error, 50 * error)]
+    else:
+        tidied = [tidy(raw, e) for e in (error, 30 * error, 1000 * error)]
+    form = float_format(data, V)
+    forms = dict.fromkeys([form, FLOAT64])
+    trials = []
+    for n in [*dict.fromkeys(tidied), raw]:
+        for f in forms:
+            trial, sure = with_equality(data, replace(n, number_format=f))
+            trials.append((_proved(layer, trial, best.moment, x, spikes, V), agreement(data, trial)))
+    return min(trials, key=lambda t: (t[0].wrong, -t[1], t[0].V_error))[0]
+
+
+def _proved(
+    layer: Layer, n: SteppedNeuron, moment: str, x: NDArray, spikes: NDArray, V: NDArray | None
+) -> Candidate:
+    with np.errstate(all="ignore"):
+        mine = step(n, layer.sign * x + layer.shift)
+        wrong = int(np.abs(mine.spikes - spikes).sum())
+        if V is None:
+            return Candidate(n, wrong)
+        ours = mine.V if moment == "after reset" else mine.V_before
+        return Candidate(n, wrong, float(np.nanmax(np.abs(ours - V))), moment)
+
+
+def _identification(
+    c: Candidate,
+    others: list[SteppedNeuron],
+    dt_ms: float | None,
+    spikes: NDArray,
+    V: NDArray | None,
+    remarks: tuple[str, ...],
+) -> Identification:
+    total = int(spikes.sum())
+    scale = 1.0 if V is None else float(np.nanmax(np.abs(V))) or 1.0
+    return Identification(
+        neuron=c.neuron,
+        dt_ms=dt_ms,
+        spikes_explained=max(0.0, 1 - c.wrong / max(total, 1)),
+        V_explained=None if V is None else float(c.V_error <= 1e-5 * scale),
+        V_error=None if V is None else c.V_error,
+        spikes=total,
+        spikes_wrong=c.wrong,
+        V_shown=c.moment,  # type: ignore[arg-type]
+        alternatives=tuple(others),
+        remarks=remarks,
+    )
+
+
+def _remarks(data: Probed, c: Candidate) -> tuple[str, ...]:
+    found = []
+    if c.moment == "none":
+        found.append("V is not shown: its unit is chosen so that the numbers are simple")
+    return tuple(found)
+
+
+def _nothing(dt_ms: float | None, why: str) -> Identification:
+    return Identification(None, dt_ms, 0.0, None, None, 0, 0, remarks=(why,))
