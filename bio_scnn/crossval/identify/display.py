@@ -62,13 +62,13 @@ def tidied(x: float, error: float) -> float:
 
 def complexity(neuron: SteppedNeuron) -> float:
     """Quirks of a neuron, counted; of two that explain the same, the lower is told."""
-    return (
+    return float(
         (neuron.while_refractory != "held")
         + (neuron.reset_when != "same-step")
         + (neuron.tested == "old")
         + (neuron.input_delay > 0)
         + 1.1 * (neuron.spike_delay > 0)
-        + neuron.several
+        + float(neuron.several)
         + 3.0 * (neuron.adaptation is not None)
         + 2.0 * (neuron.synapse is not None)
         + 0.1 * (neuron.synapse is not None and neuron.synapse.decay > neuron.decay)
@@ -124,10 +124,10 @@ def likeliest_unit(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
     Tried are the unit of the input, an input times 1 - decay, and a threshold of 1.
     """
     d = neuron.decay
-    scales = [1.0] + [1 - d] * (d < 1) + [1 / abs(neuron.threshold)]
+    scales = [1 / neuron.gain, *([1 - d] if d < 1 else []), 1 / abs(neuron.threshold)]
     if neuron.synapse is not None and neuron.synapse.decay < 1:
         s = 1 - neuron.synapse.decay
-        scales += [s] + [s * (1 - d)] * (d < 1)
+        scales += [s, *([s * (1 - d)] if d < 1 else [])]
     tried = []
     for scale in scales:
         n = tidy(affine(neuron, scale), error)

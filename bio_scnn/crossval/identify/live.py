@@ -23,6 +23,8 @@ from bio_scnn.crossval.identify.hypotheses import Probed, neurons, probed
 from bio_scnn.crossval.identify.formats import FLOAT64
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.probing import Layer, Run, prepared
+from bio_scnn.crossval.identify.probed_integers import fixed_point, simplest_threshold
+from bio_scnn.crossval.identify.readings import code_sentence
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 
 
@@ -88,7 +90,8 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
     if not np.isfinite(layer.first):
         return _nothing(dt_ms, "no impulse makes it fire, only a held input")
     data = probed(layer)
-    found = neurons(data)
+    whole = fixed_point(data)
+    found = [(0.0, n) for n in whole] or neurons(data)
     best = found[0][1]
     x = validation_drive(layer, _tau(best), data.blocked)
     spikes, V = layer.both(x)
@@ -96,10 +99,22 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
         V = None
     candidates = [_judged(layer, n, x, spikes, V) for n in _variants(found, V is not None)]
     candidates.sort(key=lambda c: _rank(c, spikes, V))
-    finished = _finished(data, candidates[0], x, spikes, V)
+    finished = candidates[0] if whole else _finished(data, candidates[0], x, spikes, V)
+    if whole:
+        finished = replace(finished, neuron=simplest_threshold(finished.neuron))
     alike = [c for c in candidates[1:] if _rank(c, spikes, V)[:2] == _rank(candidates[0], spikes, V)[:2]]
-    others = [likeliest_unit(c.neuron, _error(data)) if V is None else c.neuron for c in alike]
-    return _identification(finished, others[:3], dt_ms, spikes, V, _remarks(data, finished))
+    others = [
+        c.neuron if V is not None or whole else likeliest_unit(c.neuron, _error(data))
+        for c in alike
+    ]
+    at = finished.neuron.fires_at_threshold
+    told = {code_sentence(finished.neuron)}
+    kept = []
+    for other in (n if whole else replace(n, fires_at_threshold=at) for n in others):
+        if (sentence := code_sentence(other)) not in told:
+            kept.append(other)
+            told.add(sentence)
+    return _identification(finished, kept[:3], dt_ms, spikes, V, _remarks(data, finished))
 
 
 def _tau(neuron: SteppedNeuron) -> float:

@@ -7,13 +7,13 @@ of these, and whatever is claimed of a layer is shown by stepping it beside the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bio_scnn.crossval.identify.formats import FLOAT64, NumberFormat
+from bio_scnn.crossval.identify.formats import FLOAT64, FloatingPoint, NumberFormat
 
 
 @dataclass(frozen=True)
@@ -179,8 +179,11 @@ def step(neuron: SteppedNeuron, x: ArrayLike) -> Stepped:
     -------
     Stepped
     """
-    x = shifted(shaped(np.asarray(x, dtype=np.float64), neuron.input_shape), neuron.input_delay)
     form = neuron.number_format
+    x = np.asarray(x, dtype=np.float64)
+    if isinstance(form, FloatingPoint) and form.name != "float64":
+        x, neuron = form.product(x), _with_constants_rounded(neuron, form)
+    x = shifted(shaped(x, neuron.input_shape), neuron.input_delay)
     drive = form.drive(neuron.gain * _through_synapse(neuron.synapse, x))
     if neuron.bias:
         drive = form.total(drive + neuron.bias)
@@ -212,6 +215,12 @@ def step(neuron: SteppedNeuron, x: ArrayLike) -> Stepped:
             w = neuron.adaptation.decay * w + neuron.adaptation.jump * fired
         spikes[n], after[n] = fired, V
     return Stepped(shifted(spikes, neuron.spike_delay), after, before, drive, margin)
+
+
+def _with_constants_rounded(neuron: SteppedNeuron, form: FloatingPoint) -> SteppedNeuron:
+    """A neuron whose constants are numbers of a floating-point format, as in code that has it."""
+    names = ("decay", "gain", "bias", "leak", "threshold", "reset_keep", "reset_to", "start")
+    return replace(neuron, **{n: float(form.product(np.array(getattr(neuron, n)))) for n in names})
 
 
 def _through_synapse(synapse: Synapse | None, x: NDArray[np.float64]) -> NDArray[np.float64]:
