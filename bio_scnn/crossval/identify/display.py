@@ -51,7 +51,7 @@ def digits(x: float) -> int:
     """Significant decimal digits of a number."""
     if not x or not math.isfinite(x):
         return 0
-    return len(f"{abs(x):.16e}".partition("e")[0].replace(".", "").rstrip("0"))
+    return len(repr(abs(float(x))).partition("e")[0].replace(".", "").strip("0"))
 
 
 def tidied(x: float, error: float) -> float:
@@ -181,14 +181,14 @@ def in_shown_unit(
         if ok.sum() < 3:
             return None
         A = np.stack([ours[ok], np.ones(ok.sum())], 1)
-        (scale, shift), *_ = np.linalg.lstsq(A, V[ok], rcond=None)
-        spread = float(np.abs(V[ok]).max())
-        if abs(shift) < 1e-7 * spread:
-            scale, shift = float(ours[ok] @ V[ok] / (ours[ok] @ ours[ok])), 0.0
+        lines = [(float(ours[ok] @ V[ok] / max(ours[ok] @ ours[ok], 1e-300)), 0.0)]
+        lines.append(tuple(np.linalg.lstsq(A, V[ok], rcond=None)[0]))
         with np.errstate(all="ignore"):
-            off = np.abs(scale * ours + shift - V)
-        if scale > 0:
-            found.append(Shown(affine(neuron, scale, shift), moment, float(np.nanmax(off))))
+            off = [float(np.nanmax(np.abs(a * ours + b - V))) for a, b in lines]
+        # Rounding alone is no reason to shift V.
+        n = int(off[1] < 0.1 * off[0] and off[0] > 1e-5 * float(np.abs(V[ok]).max()))
+        if lines[n][0] > 0:
+            found.append(Shown(affine(neuron, *lines[n]), moment, off[n]))
     return min(found, key=lambda s: s.error) if found else None
 
 

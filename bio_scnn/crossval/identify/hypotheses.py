@@ -187,7 +187,7 @@ def _flows(data: Probed) -> Iterator[SteppedNeuron]:
             bases[-1] = replace(bases[-1], threshold=rest[0] + bases[-1].bias)
     # A linear leak takes the same off whatever V is.
     leak = (small[1] - h[1]) / (1 / 0.45 - 1 / 0.2) / a
-    if abs(small[1] - h[1]) > 1e-9 and leak * a * a > 0:
+    if abs(small[1] - h[1]) > data.limit / 20 and leak * a * a > 0:
         off = (h[1] - small[1]) / (1 / (0.2 * a) - 1 / (0.45 * a))
         keep = h[1] + off / (0.45 * a)
         bases.append(replace(plain, decay=keep, leak=off, bias=0.0, threshold=rest[0]))
@@ -196,7 +196,7 @@ def _flows(data: Probed) -> Iterator[SteppedNeuron]:
         b = _bias(rest, first)
         bases.append(replace(synaptic, bias=b, threshold=rest[0] + b))
     for base in bases:
-        for shape in _bounded(base, a, h, minus, far, U[4], rest):
+        for shape in _bounded(base, a, h, minus, far, data.limit / 20):
             yield from _delayed(shape, layer.latency)
 
 
@@ -227,17 +227,17 @@ def _bounded(
     h: NDArray,
     minus: NDArray,
     far: NDArray,
-    turned: dict[int, float],
-    rest: dict[int, float],
+    limit: float,
 ) -> Iterator[SteppedNeuron]:
     """A flow with bounds, if V does not follow negative inputs."""
-    if abs(minus[1] - h[1]) > 1e-9 or abs(far[1] - h[1]) > 1e-9:
+    if abs(minus[1] - h[1]) > limit or abs(far[1] - h[1]) > limit:
         d = base.decay or 1.0
         if abs(minus[1]) < 1e-12:
             yield replace(base, input_shape="rectified")
         # V at the floor decays to this in a step.
         low = -40 * a * far[1] / d if abs(far[1]) > 1e-12 else 0.0
-        yield replace(base, floor=low)
+        if np.isfinite(low):
+            yield replace(base, floor=low)
         if base.synapse is not None:
             return
     yield base

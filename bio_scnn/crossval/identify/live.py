@@ -15,6 +15,7 @@ from bio_scnn.crossval.identify.display import (
     in_shown_unit,
     likeliest_unit,
     rearranged,
+    tidied,
     tidy,
     unturned,
     with_equality,
@@ -26,6 +27,12 @@ from bio_scnn.crossval.identify.probing import Layer, Run, prepared
 from bio_scnn.crossval.identify.probed_integers import fixed_point, simplest_threshold
 from bio_scnn.crossval.identify.readings import code_sentence
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
+
+
+_FAMILIES = (
+    "LIF, IF and linear leak, with one synapse or one adaptation at most, hard, soft or partial "
+    "reset: none explains all spikes",
+)
 
 
 def validation_drive(layer: Layer, tau: float, blocked: int) -> NDArray[np.float64]:
@@ -98,19 +105,21 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
     if has_V is False:
         V = None
     candidates = [_judged(layer, n, x, spikes, V) for n in _variants(found, V is not None)]
-    candidates.sort(key=lambda c: _rank(c, spikes, V))
+    ranks = {id(c): _rank(c, spikes, V, _error(data)) for c in candidates}
+    candidates.sort(key=lambda c: ranks[id(c)])
     finished = candidates[0] if whole else _finished(data, candidates[0], x, spikes, V)
     if whole:
         finished = replace(finished, neuron=simplest_threshold(finished.neuron))
-    alike = [c for c in candidates[1:] if _rank(c, spikes, V)[:2] == _rank(candidates[0], spikes, V)[:2]]
-    others = [
-        c.neuron if V is not None or whole else likeliest_unit(c.neuron, _error(data))
-        for c in alike
-    ]
-    at = finished.neuron.fires_at_threshold
+    best_rank = ranks[id(candidates[0])]
+    alike = [c for c in candidates[1:] if ranks[id(c)][:2] == best_rank[:2]]
+    error = 30 * _error(data)
+    others = [c.neuron for c in alike]
+    if not whole:
+        others = [tidy(n, error) if V is not None else likeliest_unit(n, error) for n in others]
+    at, form = finished.neuron.fires_at_threshold, finished.neuron.number_format
     told = {code_sentence(finished.neuron)}
     kept = []
-    for other in (n if whole else replace(n, fires_at_threshold=at) for n in others):
+    for other in (n if whole else replace(n, fires_at_threshold=at, number_format=form) for n in others):
         if (sentence := code_sentence(other)) not in told:
             kept.append(other)
             told.add(sentence)
@@ -143,15 +152,21 @@ def _judged(
     )
 
 
-def _rank(c: Candidate, spikes: NDArray, V: NDArray | None) -> tuple:
+def _rank(c: Candidate, spikes: NDArray, V: NDArray | None, error: float) -> tuple:
     """Order of candidates: spikes, V, quirks, and digits of the reset."""
-    scale = 1.0 if V is None else float(np.nanmax(np.abs(V))) or 1.0
-    off = max(int(np.log10(c.V_error / scale + 1e-9) + 9) // 2, 0)
     n = c.neuron
-    round_off = digits(float(f"{n.reset_to:.9g}")) + (
-        0 if n.adaptation is None else digits(float(f"{n.adaptation.jump:.9g}"))
-    )
-    return (1000 * c.wrong // max(int(spikes.sum()), 1), off, complexity(n) + 0.15 * round_off)
+    size = 50 * error * abs(n.threshold)
+    written = [n.reset_to] + ([] if n.adaptation is None else [n.adaptation.jump])
+    round_off = sum(digits(tidied(value, size)) for value in written)
+    return (1000 * c.wrong // max(int(spikes.sum()), 1), _coarse(c, V), complexity(n) + 0.15 * round_off)
+
+
+def _coarse(c: Candidate, V: NDArray | None) -> int:
+    """Error of V in steps of two powers of ten; 0 for what rounding does."""
+    scale = 1.0 if V is None else float(np.nanmax(np.abs(V))) or 1.0
+    with np.errstate(all="ignore"):
+        power = np.log10(min(c.V_error / scale, 1e9) + 1e-9)
+    return max(int(power + 7) // 2, 0) if np.isfinite(power) else 99
 
 
 def _error(data: Probed) -> float:
@@ -165,17 +180,17 @@ def _finished(
     error, layer = _error(data), data.layer
     raw = best.neuron
     if V is None:
-        tidied = [likeliest_unit(raw, e) for e in (error, 50 * error)]
+        neat = [likeliest_unit(raw, e) for e in (error, 50 * error)]
     else:
-        tidied = [tidy(raw, e) for e in (error, 30 * error, 1000 * error)]
+        neat = [tidy(raw, e) for e in (error, 30 * error, 1000 * error)]
     form = float_format(data, V)
     forms = dict.fromkeys([form, FLOAT64])
     trials = []
-    for n in [*dict.fromkeys(tidied), raw]:
+    for n in [*dict.fromkeys(neat), raw]:
         for f in forms:
             trial, sure = with_equality(data, replace(n, number_format=f))
             trials.append((_proved(layer, trial, best.moment, x, spikes, V), agreement(data, trial)))
-    return min(trials, key=lambda t: (t[0].wrong, -t[1], t[0].V_error))[0]
+    return min(trials, key=lambda t: (t[0].wrong, _coarse(t[0], V), -t[1], t[0].V_error))[0]
 
 
 def _proved(
@@ -200,8 +215,9 @@ def _identification(
 ) -> Identification:
     total = int(spikes.sum())
     scale = 1.0 if V is None else float(np.nanmax(np.abs(V))) or 1.0
+    failed = c.wrong > 0.3 * total
     return Identification(
-        neuron=c.neuron,
+        neuron=None if failed else c.neuron,
         dt_ms=dt_ms,
         spikes_explained=max(0.0, 1 - c.wrong / max(total, 1)),
         V_explained=None if V is None else float(c.V_error <= 1e-5 * scale),
@@ -210,6 +226,7 @@ def _identification(
         spikes_wrong=c.wrong,
         V_shown=c.moment,  # type: ignore[arg-type]
         alternatives=tuple(others),
+        excluded=_FAMILIES if c.wrong > 0.01 * total else (),
         remarks=remarks,
     )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.identify.display import agreement, digits
 from bio_scnn.crossval.identify.formats import ROUNDINGS, FixedPoint
 from bio_scnn.crossval.identify.hypotheses import Probed, significant_bits
-from bio_scnn.crossval.identify.numbers import unit_of
+from bio_scnn.crossval.identify.numbers import simplest, unit_of
 from bio_scnn.crossval.identify.probing import Layer, read
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 
@@ -61,11 +61,9 @@ def _lattice(data: Probed) -> _Lattice | None:
     if not len(values):
         return None
     clean = _clean(values)
-    unit = unit_of(np.round(clean / data.layer.first, 12), 2.0**20)
-    if unit is None:
-        unit = unit_of(clean, 2.0**20)
-    else:
-        unit *= data.layer.first
+    unit = unit_of(clean, 2.0**20)
+    if unit is not None:
+        unit = simplest(unit * (1 - 1e-12), unit * (1 + 1e-12))
     if unit is None or data.layer.first / unit > 2**18:
         return None
     whole = np.rint(clean / unit)
