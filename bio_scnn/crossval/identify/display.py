@@ -184,12 +184,17 @@ def in_shown_unit(
         lines = [(float(ours[ok] @ V[ok] / max(ours[ok] @ ours[ok], 1e-300)), 0.0)]
         lines.append(tuple(np.linalg.lstsq(A, V[ok], rcond=None)[0]))
         with np.errstate(all="ignore"):
-            off = [float(np.nanmax(np.abs(a * ours + b - V))) for a, b in lines]
+            off = [_largest(a * ours + b - V) for a, b in lines]
         # Rounding alone is no reason to shift V.
         n = int(off[1] < 0.1 * off[0] and off[0] > 1e-5 * float(np.abs(V[ok]).max()))
         if lines[n][0] > 0:
             found.append(Shown(affine(neuron, *lines[n]), moment, off[n]))
     return min(found, key=lambda s: s.error) if found else None
+
+
+def _largest(off: NDArray[np.float64]) -> float:
+    """Largest size of an error; infinite if one is not a number."""
+    return float(np.abs(off).max()) if np.isfinite(off).all() else math.inf
 
 
 def rearranged(neuron: SteppedNeuron) -> Iterator[SteppedNeuron]:

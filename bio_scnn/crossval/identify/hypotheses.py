@@ -230,13 +230,15 @@ def _bounded(
     limit: float,
 ) -> Iterator[SteppedNeuron]:
     """A flow with bounds, if V does not follow negative inputs."""
-    if abs(minus[1] - h[1]) > limit or abs(far[1] - h[1]) > limit:
+    # Out of reach of the probes is where V without a floor is.
+    floored = np.isfinite(far[1]) and abs(far[1] - h[1]) > limit
+    if np.isfinite(minus[1]) and (abs(minus[1] - h[1]) > limit or floored):
         d = base.decay or 1.0
         if abs(minus[1]) < 1e-12:
             yield replace(base, input_shape="rectified")
         # V at the floor decays to this in a step.
         low = -40 * a * far[1] / d if abs(far[1]) > 1e-12 else 0.0
-        if np.isfinite(low):
+        if floored:
             yield replace(base, floor=low)
         if base.synapse is not None:
             return
@@ -389,8 +391,10 @@ def _adapting(
     found: list[tuple[float, SteppedNeuron]] = []
     rest, after = data.quiet.of(0), data.spiking.of(0)
     R = np.array([rest[k] - after[start + k] for k in range(9)])
+    if base.synapse is not None or not np.isfinite(R).all():
+        return found
     left = R[1:] - d * R[:-1]
-    if base.synapse is not None or not np.isfinite(left).all() or not left[0]:
+    if not left[0]:
         return found
     e = float(np.clip(left[1] / left[0], 0, 1))
     for keep in (0.0, 1.0):

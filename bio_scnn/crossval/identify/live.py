@@ -158,7 +158,7 @@ def _rank(c: Candidate, spikes: NDArray, V: NDArray | None, error: float) -> tup
     size = 50 * error * abs(n.threshold)
     written = [n.reset_to] + ([] if n.adaptation is None else [n.adaptation.jump])
     round_off = sum(digits(tidied(value, size)) for value in written)
-    return (1000 * c.wrong // max(int(spikes.sum()), 1), _coarse(c, V), complexity(n) + 0.15 * round_off)
+    return (1000 * c.wrong // max(int(spikes.sum()), 1), _coarse(c, V), complexity(n) + 0.25 * round_off)
 
 
 def _coarse(c: Candidate, V: NDArray | None) -> int:
