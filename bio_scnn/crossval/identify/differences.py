@@ -277,9 +277,9 @@ def _state(
         return
     rounding = form.rounding
     changes = {"number_format": form}
-    yield cause("fixed-point.rounded", unit=form.unit, rounding=rounding), changes
+    yield cause("format.fixed-point", unit=form.unit, rounding=rounding), changes
     if form.word is not None:
-        code = "fixed-point.saturates" if form.overflow == "saturate" else "fixed-point.wraps"
+        code = "format.saturates" if form.overflow == "saturate" else "format.wraps"
         yield cause(code, word=form.word), changes
 
 

@@ -132,7 +132,8 @@ def likeliest_unit(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
     for scale in scales:
         n = tidy(affine(neuron, scale), error)
         if digits(n.threshold) <= _SHORT:
-            tried.append((digits(n.threshold) + digits(n.reset_to), n))
+            # Four digits are simple enough: then the unit comes in the order above.
+            tried.append((max(digits(n.threshold), 4), n))
     found = min(tried, key=lambda pair: pair[0])[1] if tried else tidy(neuron, error)
     return _split_gain(found)
 
@@ -250,8 +251,24 @@ def agreement(data: Probed, neuron: SteppedNeuron) -> int:
     return count
 
 
-def with_equality(data: Probed, neuron: SteppedNeuron) -> tuple[SteppedNeuron, bool]:
-    """A neuron with ``>=`` or ``>``, as the last bits of the critical inputs tell; False if not."""
+def with_equality(data: Probed, neuron: SteppedNeuron) -> tuple[SteppedNeuron, int]:
+    """A neuron with ``>=`` or ``>``, as the last bits of the critical inputs tell.
+
+    Returns
+    -------
+    neuron : SteppedNeuron
+    right : int
+        Critical inputs that are its own to the last bit; 0 if they are too few to tell.
+    """
     both = [replace(neuron, fires_at_threshold=at) for at in (True, False)]
     right = [agreement(data, n) for n in both]
-    return both[int(right[1] > right[0])], right[0] != right[1]
+    total = sum(int(np.isfinite(r.critical).sum()) for r in (data.quiet, data.spiking))
+    if max(right) < 0.4 * total:
+        return both[0], 0
+    return both[int(right[1] > right[0])], max(right)
+
+
+def length(neuron: SteppedNeuron) -> int:
+    """Digits that it takes to write down a neuron's numbers."""
+    numbers = (neuron.decay, neuron.gain, neuron.threshold, neuron.reset_to, neuron.bias)
+    return sum(digits(number) for number in numbers)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.identify.display import (
-    agreement,
     complexity,
     digits,
     float_format,
     in_shown_unit,
+    length,
     likeliest_unit,
     rearranged,
     tidied,
@@ -107,11 +107,16 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
     candidates = [_judged(layer, n, x, spikes, V) for n in _variants(found, V is not None)]
     ranks = {id(c): _rank(c, spikes, V, _error(data)) for c in candidates}
     candidates.sort(key=lambda c: ranks[id(c)])
-    finished = candidates[0] if whole else _finished(data, candidates[0], x, spikes, V)
     if whole:
+        finished, sure = candidates[0], True
         finished = replace(finished, neuron=simplest_threshold(finished.neuron))
+    else:
+        finished, sure = _finished(data, candidates[0], x, spikes, V)
     best_rank = ranks[id(candidates[0])]
-    alike = [c for c in candidates[1:] if ranks[id(c)][:2] == best_rank[:2]]
+    most = 3 * candidates[0].V_error + 1e-6 * _size(V)
+    alike = [
+        c for c in candidates[1:] if ranks[id(c)][0] == best_rank[0] and c.V_error <= most
+    ]
     error = 30 * _error(data)
     others = [c.neuron for c in alike]
     if not whole:
@@ -123,7 +128,9 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
         if (sentence := code_sentence(other)) not in told:
             kept.append(other)
             told.add(sentence)
-    return _identification(finished, kept[:3], dt_ms, spikes, V, _remarks(data, finished))
+    if finished.wrong > 0.01 * spikes.sum():
+        kept = []
+    return _identification(finished, kept[:3], dt_ms, spikes, V, _remarks(finished, sure))
 
 
 def _tau(neuron: SteppedNeuron) -> float:
@@ -161,9 +168,14 @@ def _rank(c: Candidate, spikes: NDArray, V: NDArray | None, error: float) -> tup
     return (1000 * c.wrong // max(int(spikes.sum()), 1), _coarse(c, V), complexity(n) + 0.25 * round_off)
 
 
+def _size(V: NDArray | None) -> float:
+    """Largest size of V; 1 if none is shown."""
+    return 1.0 if V is None else float(np.nanmax(np.abs(V))) or 1.0
+
+
 def _coarse(c: Candidate, V: NDArray | None) -> int:
     """Error of V in steps of two powers of ten; 0 for what rounding does."""
-    scale = 1.0 if V is None else float(np.nanmax(np.abs(V))) or 1.0
+    scale = _size(V)
     with np.errstate(all="ignore"):
         power = np.log10(min(c.V_error / scale, 1e9) + 1e-9)
     return max(int(power + 7) // 2, 0) if np.isfinite(power) else 99
@@ -175,8 +187,8 @@ def _error(data: Probed) -> float:
 
 def _finished(
     data: Probed, best: Candidate, x: NDArray, spikes: NDArray, V: NDArray | None
-) -> Candidate:
-    """A candidate with tidy numbers, its format, and ``>`` or ``>=``."""
+) -> tuple[Candidate, bool]:
+    """A candidate with tidy numbers and its format; True if ``>`` or ``>=`` is certain."""
     error, layer = _error(data), data.layer
     raw = best.neuron
     if V is None:
@@ -188,9 +200,12 @@ def _finished(
     trials = []
     for n in [*dict.fromkeys(neat), raw]:
         for f in forms:
-            trial, sure = with_equality(data, replace(n, number_format=f))
-            trials.append((_proved(layer, trial, best.moment, x, spikes, V), agreement(data, trial)))
-    return min(trials, key=lambda t: (t[0].wrong, _coarse(t[0], V), -t[1], t[0].V_error))[0]
+            trial, right = with_equality(data, replace(n, number_format=f))
+            c = _proved(layer, trial, best.moment, x, spikes, V)
+            rank = (c.wrong, _coarse(c, V), -right, length(trial), c.V_error)
+            trials.append((rank, c, right > 0))
+    _, found, sure = min(trials, key=lambda t: t[0])
+    return found, sure
 
 
 def _proved(
@@ -214,7 +229,7 @@ def _identification(
     remarks: tuple[str, ...],
 ) -> Identification:
     total = int(spikes.sum())
-    scale = 1.0 if V is None else float(np.nanmax(np.abs(V))) or 1.0
+    scale = _size(V)
     failed = c.wrong > 0.3 * total
     return Identification(
         neuron=None if failed else c.neuron,
@@ -231,8 +246,10 @@ def _identification(
     )
 
 
-def _remarks(data: Probed, c: Candidate) -> tuple[str, ...]:
+def _remarks(c: Candidate, sure: bool) -> tuple[str, ...]:
     found = []
+    if not sure:
+        found.append("rounding hides whether it fires at the threshold itself or only above")
     if c.moment == "none":
         found.append("V is not shown: its unit is chosen so that the numbers are simple")
     return tuple(found)
