@@ -200,9 +200,7 @@ def test_every_difference_has_cause_remedy_and_effect():
     assert all(d.remedy for d in found)
     euler = differences(meant_neuron(params, 1.0, "exact-decay-euler-gain"), params, 1.0)
     assert [d.cause.code for d in euler] == ["update.exact-decay-euler-gain"]
-    (silent,) = differences(
-        meant_neuron(LIFParameters(t_ref_ms=0), 0.1), params, 0.1
-    )
+    (silent,) = differences(meant_neuron(LIFParameters(t_ref_ms=0), 0.1), params, 0.1)
     assert "Hz" in silent.effect
 
 

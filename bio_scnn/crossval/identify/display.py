@@ -230,8 +230,10 @@ def float_format(data: Probed, V: NDArray[np.float64] | None) -> NumberFormat:
                 return form
         return FloatingPoint()
     bits = bits_needed(np.concatenate([data.quiet.critical, data.spiking.critical]))
-    names = ((9, "bfloat16"), (12, "float16"), (25, "float32"))
-    return FloatingPoint(next((name for most, name in names if bits <= most), "float64"))  # type: ignore[arg-type]
+    for most, name in ((9, "bfloat16"), (12, "float16"), (25, "float32")):
+        if bits <= most:
+            return FloatingPoint(name)  # type: ignore[arg-type]
+    return FloatingPoint()
 
 
 def agreement(data: Probed, neuron: SteppedNeuron) -> int:

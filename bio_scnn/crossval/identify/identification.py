@@ -56,7 +56,9 @@ class Identification:
     @property
     def exact(self) -> bool:
         """True if the neuron has every spike in its step, and every V that is shown."""
-        return self.neuron is not None and not self.spikes_wrong and self.V_explained in (None, 1.0)
+        return (
+            self.neuron is not None and not self.spikes_wrong and self.V_explained in (None, 1.0)
+        )
 
     def __str__(self) -> str:
         """The first screen."""

@@ -20,14 +20,14 @@ from bio_scnn.crossval.identify.display import (
     unturned,
     with_equality,
 )
-from bio_scnn.crossval.identify.hypotheses import Probed, neurons, probed
 from bio_scnn.crossval.identify.formats import FLOAT64
+from bio_scnn.crossval.identify.hypotheses import Probed, probed
 from bio_scnn.crossval.identify.identification import Identification
-from bio_scnn.crossval.identify.probing import Layer, Run, prepared
 from bio_scnn.crossval.identify.probed_integers import fixed_point, simplest_threshold
+from bio_scnn.crossval.identify.probed_spike import neurons
+from bio_scnn.crossval.identify.probing import Layer, Run, prepared
 from bio_scnn.crossval.identify.readings import code_sentence
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
-
 
 _FAMILIES = (
     "LIF, IF and linear leak, with one synapse or one adaptation at most, hard, soft or partial "
@@ -114,9 +114,7 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
         finished, sure = _finished(data, candidates[0], x, spikes, V)
     best_rank = ranks[id(candidates[0])]
     most = 3 * candidates[0].V_error + 1e-6 * _size(V)
-    alike = [
-        c for c in candidates[1:] if ranks[id(c)][0] == best_rank[0] and c.V_error <= most
-    ]
+    alike = [c for c in candidates[1:] if ranks[id(c)][0] == best_rank[0] and c.V_error <= most]
     error = 30 * _error(data)
     others = [c.neuron for c in alike]
     if not whole:
@@ -124,7 +122,9 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
     at, form = finished.neuron.fires_at_threshold, finished.neuron.number_format
     told = {code_sentence(finished.neuron)}
     kept = []
-    for other in (n if whole else replace(n, fires_at_threshold=at, number_format=form) for n in others):
+    for other in (
+        n if whole else replace(n, fires_at_threshold=at, number_format=form) for n in others
+    ):
         if (sentence := code_sentence(other)) not in told:
             kept.append(other)
             told.add(sentence)
@@ -165,7 +165,11 @@ def _rank(c: Candidate, spikes: NDArray, V: NDArray | None, error: float) -> tup
     size = 50 * error * abs(n.threshold)
     written = [n.reset_to] + ([] if n.adaptation is None else [n.adaptation.jump])
     round_off = sum(digits(tidied(value, size)) for value in written)
-    return (1000 * c.wrong // max(int(spikes.sum()), 1), _coarse(c, V), complexity(n) + 0.25 * round_off)
+    return (
+        1000 * c.wrong // max(int(spikes.sum()), 1),
+        _coarse(c, V),
+        complexity(n) + 0.25 * round_off,
+    )
 
 
 def _size(V: NDArray | None) -> float:

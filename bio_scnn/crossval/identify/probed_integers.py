@@ -1,4 +1,4 @@
-"""Fixed-point layers, probed: the unit of the input, the decay as a rational, rounding and word."""
+"""Fixed-point layers, probed: unit of the input, decay as a rational, rounding and word."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def _in_words(
     if bounded:
         for word, overflow in itertools.product(_WORDS, ("saturate", "wrap")):
             if 2 ** (word - 1) >= lattice.threshold:
-                wide = replace(form, word=word, overflow=overflow)
+                wide = replace(form, word=word, overflow=overflow)  # type: ignore[arg-type]
                 yield replace(n, number_format=wide)
 
 
@@ -193,13 +193,15 @@ def _spiking(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
 
 
 def simplest_threshold(neuron: SteppedNeuron) -> SteppedNeuron:
-    """A fixed-point neuron with ``V > threshold - unit`` for ``V >= threshold``, if that is rounder.
+    """Fixed-point neuron with ``V > threshold - unit`` for ``V >= threshold``, if rounder.
 
     In whole numbers both are the same.
     """
     unit = neuron.number_format.unit  # type: ignore[union-attr]
     below = neuron.threshold - unit
     taken = -neuron.reset_to if neuron.subtracts else None
-    if taken == below or (taken is None and digits(below) < digits(neuron.threshold) and below > 0):
+    if taken == below or (
+        taken is None and digits(below) < digits(neuron.threshold) and below > 0
+    ):
         return replace(neuron, threshold=below, fires_at_threshold=False)
     return neuron

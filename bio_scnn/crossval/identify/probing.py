@@ -1,4 +1,4 @@
-"""Probes of a live layer: the input that just makes it fire reads V off, whether V is shown or not.
+"""Probes of a live layer: the input that just makes it fire reads V off, shown or not.
 
 If one more input p at step k is just enough for a spike, V would have been ``threshold - gain p``.
 Found by bisection, in many columns at once, such critical inputs tell V to the last bit, at any

@@ -8,7 +8,7 @@ of these, and whatever is claimed of a layer is shown by stepping it beside the 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -220,7 +220,10 @@ def step(neuron: SteppedNeuron, x: ArrayLike) -> Stepped:
 def _with_constants_rounded(neuron: SteppedNeuron, form: FloatingPoint) -> SteppedNeuron:
     """A neuron whose constants are numbers of a floating-point format, as in code that has it."""
     names = ("decay", "gain", "bias", "leak", "threshold", "reset_keep", "reset_to", "start")
-    return replace(neuron, **{n: float(form.product(np.array(getattr(neuron, n)))) for n in names})
+    rounded: dict[str, Any] = {
+        name: float(form.product(np.array(getattr(neuron, name)))) for name in names
+    }
+    return replace(neuron, **rounded)
 
 
 def _through_synapse(synapse: Synapse | None, x: NDArray[np.float64]) -> NDArray[np.float64]:
