@@ -228,10 +228,10 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "input.delayed/steps": "the input acts {steps} step(s) late",
         "input.inverted": "positive input lowers V: its sign is turned",
         "membrane.bfloat16": "V is computed in bfloat16",
-        "fixed-point.rounded": "fixed point: V is a multiple of {unit:.6g}, and products are "
+        "format.fixed-point": "fixed point: V is a multiple of {unit:.6g}, and products are "
         "rounded ({rounding})",
-        "fixed-point.saturates": "V saturates at a word of {word} bits",
-        "fixed-point.wraps": "V wraps round at a word of {word} bits",
+        "format.saturates": "V saturates at a word of {word} bits",
+        "format.wraps": "V wraps round at a word of {word} bits",
         # Intervals, times and labels.
         "output.silent": "it never fires",
         "output.silent/recorded": "no neuron ever fires: is the current read?",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bio_scnn.crossval.causes import Cause, cause
+from bio_scnn.crossval.identify.display import affine
 from bio_scnn.crossval.identify.formats import FixedPoint
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 from bio_scnn.crossval.oracles.dialects import REFRACTORY, UPDATES
@@ -90,19 +91,7 @@ def in_units_of(neuron: SteppedNeuron, params: LIFParameters) -> SteppedNeuron:
     if scale <= 0 or isinstance(neuron.number_format, FixedPoint):
         return neuron
     shift = params.V_rest - scale * rest
-    keep, adapts = neuron.reset_keep, neuron.adaptation
-    return replace(
-        neuron,
-        gain=scale * neuron.gain,
-        bias=scale * neuron.bias + shift * (1 - neuron.decay),
-        leak=scale * neuron.leak,
-        threshold=params.V_th,
-        reset_to=scale * neuron.reset_to + shift * (1 - keep),
-        start=scale * neuron.start + shift,
-        floor=scale * neuron.floor + shift,
-        ceiling=scale * neuron.ceiling + shift,
-        adaptation=adapts and replace(adapts, jump=scale * adapts.jump),
-    )
+    return replace(affine(neuron, scale, shift), threshold=params.V_th)
 
 
 def differences(
@@ -161,7 +150,7 @@ def _update(
 
 
 def _steady_gain(found: SteppedNeuron) -> float:
-    """What a synapse makes of a constant input; only the gain of a pulse if it has no leak."""
+    """Gain of a synapse for a constant input; for a pulse, if it has no leak."""
     assert found.synapse is not None
     away = 1 - found.synapse.decay
     return found.synapse.gain / away if away > 0 else found.synapse.gain
@@ -210,7 +199,10 @@ def _spike(
     found: SteppedNeuron, right: SteppedNeuron, params: LIFParameters, dt: float
 ) -> Iterator[_Change]:
     if found.fires_at_threshold != right.fires_at_threshold:
-        yield cause("threshold.exceeded"), {"fires_at_threshold": found.fires_at_threshold}
+        yield (
+            cause("threshold.exceeded/measured"),
+            {"fires_at_threshold": found.fires_at_threshold},
+        )
     keep, to = found.reset_keep, found.reset_to
     changes = {"reset_keep": keep, "reset_to": to}
     far = not _same(to, right.reset_to, _CLOSE * abs(found.threshold))
@@ -277,9 +269,9 @@ def _state(
         return
     rounding = form.rounding
     changes = {"number_format": form}
-    yield cause("fixed-point.rounded", unit=form.unit, rounding=rounding), changes
+    yield cause("format.fixed-point", unit=form.unit, rounding=rounding), changes
     if form.word is not None:
-        code = "fixed-point.saturates" if form.overflow == "saturate" else "fixed-point.wraps"
+        code = "format.saturates" if form.overflow == "saturate" else "format.wraps"
         yield cause(code, word=form.word), changes
 
 

@@ -169,8 +169,8 @@ def physics_sentence(neuron: SteppedNeuron, dt_ms: float | None) -> str:
 
     Examples
     --------
-    >>> physics_sentence(SteppedNeuron(decay=0.5), 1.0)
-    'eq. 1 with tau = 1.4427 ms at dt = 1 ms (forward Euler: 2 ms), R = 2, V_th = 1, no refractory period'
+    >>> print(physics_sentence(SteppedNeuron(decay=0), None))
+    not eq. 1: no memory, gain 1, V_th = 1, no refractory period
     """
     parts = [_flow(neuron, dt_ms), _threshold(neuron, dt_ms)]
     if neuron.synapse is not None:

@@ -7,13 +7,13 @@ of these, and whatever is claimed of a layer is shown by stepping it beside the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bio_scnn.crossval.identify.formats import FLOAT64, NumberFormat
+from bio_scnn.crossval.identify.formats import FLOAT64, FloatingPoint, NumberFormat
 from bio_scnn.crossval.identify.within_step import run_within_steps
 
 
@@ -144,12 +144,16 @@ class Stepped:
         At the end of each step, after and before the reset.
     drive : (steps, neurons) float64 array
         What was added to V: ``gain x + bias``, or the synaptic current in place of x.
+    margin : (steps, neurons) float64 array
+        By how much the V that is tested lies above the threshold; minus infinity while a neuron
+        is refractory.
     """
 
     spikes: NDArray[np.int64]
     V: NDArray[np.float64]
     V_before: NDArray[np.float64]
     drive: NDArray[np.float64]
+    margin: NDArray[np.float64]
 
 
 def shifted(x: NDArray, steps: int) -> NDArray:
@@ -183,21 +187,25 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
     -------
     Stepped
     """
-    x = shifted(shaped(np.asarray(x, dtype=np.float64), neuron.input_shape), neuron.input_delay)
     form = neuron.number_format
+    x = np.asarray(x, dtype=np.float64)
+    if isinstance(form, FloatingPoint) and form.name != "float64":
+        x, neuron = form.product(x), _with_constants_rounded(neuron, form)
+    x = shifted(shaped(x, neuron.input_shape), neuron.input_delay)
     drive = form.drive(neuron.gain * _through_synapse(neuron.synapse, x))
     if neuron.bias:
         drive = form.total(drive + neuron.bias)
     if neuron.crossing == "within-step":
         where = (neuron.decay, neuron.threshold, neuron.reset_to, neuron.refractory, neuron.start)
         counts, V_end = run_within_steps(drive, *where)
-        return Stepped(shifted(counts, neuron.spike_delay), V_end, V_end, drive)
+        spikes = shifted(counts, neuron.spike_delay)
+        return Stepped(spikes, V_end, V_end, drive, V_end - neuron.threshold)
     V = np.full(x.shape[1], float(neuron.start))
     w = np.zeros_like(V)
     left = np.zeros(V.shape)
     pending = np.zeros(V.shape, dtype=int)
     spikes = np.zeros(x.shape, dtype=np.int64)
-    after, before = np.empty(x.shape), np.empty(x.shape)
+    after, before, margin = np.empty(x.shape), np.empty(x.shape), np.empty(x.shape)
     late = neuron.reset_when != "same-step"
     for n, d in enumerate(drive):
         if neuron.reset_when == "next-step":
@@ -209,7 +217,9 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
         if neuron.reset_when == "after-update":
             V = _reset(neuron, V, pending)
         before[n] = V
-        fired = _fired(neuron, V if neuron.tested == "new" else old, threshold) * free
+        tested = V if neuron.tested == "new" else old
+        fired = _fired(neuron, tested, threshold) * free
+        margin[n] = np.where(free, tested - threshold, -np.inf)
         if not late:
             V = _reset(neuron, V, fired)
         pending = fired
@@ -217,7 +227,16 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
         if neuron.adaptation is not None:
             w = neuron.adaptation.decay * w + neuron.adaptation.jump * fired
         spikes[n], after[n] = fired, V
-    return Stepped(shifted(spikes, neuron.spike_delay), after, before, drive)
+    return Stepped(shifted(spikes, neuron.spike_delay), after, before, drive, margin)
+
+
+def _with_constants_rounded(neuron: SteppedNeuron, form: FloatingPoint) -> SteppedNeuron:
+    """A neuron whose constants are numbers of a floating-point format, as in code that has it."""
+    names = ("decay", "gain", "bias", "leak", "threshold", "reset_keep", "reset_to", "start")
+    rounded: dict[str, Any] = {
+        name: float(form.product(np.array(getattr(neuron, name)))) for name in names
+    }
+    return replace(neuron, **rounded)
 
 
 def _through_synapse(synapse: Synapse | None, x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,276 @@
+"""Unit and format of V: a neuron known up to the unit of V, as its code has it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint, NumberFormat
+from bio_scnn.crossval.identify.hypotheses import Probed, bits_needed
+from bio_scnn.crossval.identify.numbers import simplest
+from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
+
+_SHORT = 7  # digits of a number that somebody wrote down
+
+
+def affine(neuron: SteppedNeuron, scale: float, shift: float = 0.0) -> SteppedNeuron:
+    """The same neuron with ``scale V + shift`` in place of V."""
+    keep, adapts, form = neuron.reset_keep, neuron.adaptation, neuron.number_format
+    if isinstance(form, FixedPoint):
+        form = replace(form, unit=form.unit * abs(scale))
+    return replace(
+        neuron,
+        gain=scale * neuron.gain,
+        bias=scale * neuron.bias + shift * (1 - neuron.decay),
+        leak=scale * neuron.leak,
+        threshold=scale * neuron.threshold + shift,
+        reset_to=scale * neuron.reset_to + shift * (1 - keep),
+        start=scale * neuron.start + shift,
+        floor=scale * neuron.floor + shift,
+        ceiling=scale * neuron.ceiling + shift,
+        adaptation=adapts and replace(adapts, jump=scale * adapts.jump),
+        number_format=form,
+    )
+
+
+def unturned(neuron: SteppedNeuron, sign: float, shift: float) -> SteppedNeuron:
+    """A neuron as it takes the layer's own input u, of which the probes were ``sign (u - shift)``."""
+    gain = sign * neuron.gain
+    synapse = neuron.synapse
+    steady = 1.0
+    if synapse is not None and synapse.decay < 1:
+        steady = synapse.gain / (1 - synapse.decay)
+    return replace(neuron, gain=gain, bias=neuron.bias - gain * steady * shift)
+
+
+def digits(x: float) -> int:
+    """Significant decimal digits of a number."""
+    if not x or not math.isfinite(x):
+        return 0
+    return len(repr(abs(float(x))).partition("e")[0].replace(".", "").strip("0"))
+
+
+def tidied(x: float, error: float) -> float:
+    """The simplest number within an error, if it is one that somebody wrote down; else x."""
+    found = simplest(x - error, x + error)
+    return found if digits(found) <= _SHORT or error > 1e-4 * abs(x) else x
+
+
+def complexity(neuron: SteppedNeuron) -> float:
+    """Quirks of a neuron, counted; of two that explain the same, the lower is told."""
+    return float(
+        (neuron.while_refractory != "held")
+        + (neuron.reset_when != "same-step")
+        + (neuron.tested == "old")
+        + (neuron.input_delay > 0)
+        + 1.1 * (neuron.spike_delay > 0)
+        + float(neuron.several)
+        + 3.0 * (neuron.adaptation is not None)
+        + 2.0 * (neuron.synapse is not None)
+        + 0.1 * (neuron.synapse is not None and neuron.synapse.decay > neuron.decay)
+        + (neuron.floor > -math.inf)
+        + (neuron.input_shape != "as-given")
+        + 0.5 * (neuron.refractory > 0)
+        + (neuron.reset_keep not in (0.0, 1.0))
+        + 0.5 * (neuron.bias != 0)
+        + (neuron.leak != 0)
+    )
+
+
+def tidy(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
+    """A neuron with its numbers as somebody may have written them down, within an error.
+
+    Parameters
+    ----------
+    neuron : SteppedNeuron
+    error : float
+        Relative to the threshold, or to 1 for a decay.
+    """
+    size = error * max(abs(neuron.threshold), abs(neuron.start))
+    decay = tidied(neuron.decay, error)
+    if decay == neuron.decay and decay < 1:
+        decay = 1 - tidied(1 - decay, error) if digits(tidied(1 - decay, error)) <= 4 else decay
+    synapse, adapts = neuron.synapse, neuron.adaptation
+    if synapse is not None:
+        synapse = replace(
+            synapse, decay=tidied(synapse.decay, 20 * error), gain=tidied(synapse.gain, error)
+        )
+    if adapts is not None:
+        adapts = replace(
+            adapts, decay=tidied(adapts.decay, 50 * error), jump=tidied(adapts.jump, 50 * size)
+        )
+    return replace(
+        neuron,
+        decay=decay,
+        gain=tidied(neuron.gain, 4 * error * abs(neuron.gain)),
+        bias=tidied(neuron.bias, 20 * size),
+        leak=tidied(neuron.leak, 20 * size),
+        threshold=tidied(neuron.threshold, size),
+        reset_to=tidied(neuron.reset_to, 20 * size),
+        start=tidied(neuron.start, size),
+        floor=tidied(neuron.floor, 20 * size) if neuron.floor > -math.inf else neuron.floor,
+        synapse=synapse,
+        adaptation=adapts,
+    )
+
+
+def likeliest_unit(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
+    """A neuron in the unit of V in which its numbers are the simplest: V itself was not seen.
+
+    Tried are the unit of the input, an input times 1 - decay, and a threshold of 1.
+    """
+    d = neuron.decay
+    scales = [1 / neuron.gain, *([1 - d] if d < 1 else []), 1 / abs(neuron.threshold)]
+    if neuron.synapse is not None and neuron.synapse.decay < 1:
+        s = 1 - neuron.synapse.decay
+        scales += [s, *([s * (1 - d)] if d < 1 else [])]
+    tried = []
+    for scale in scales:
+        n = tidy(affine(neuron, scale), error)
+        if digits(n.threshold) <= _SHORT:
+            # Four digits are simple enough: then the unit comes in the order above.
+            tried.append((max(digits(n.threshold), 4), n))
+    found = min(tried, key=lambda pair: pair[0])[1] if tried else tidy(neuron, error)
+    return _split_gain(found)
+
+
+def _split_gain(neuron: SteppedNeuron) -> SteppedNeuron:
+    """A neuron behind a synapse with its gain shared out as code would have it."""
+    if neuron.synapse is None:
+        return neuron
+    s, gain = 1 - neuron.synapse.decay, neuron.gain * neuron.synapse.gain
+    for mine in (s, 1.0):
+        if abs(gain / mine - (1 - neuron.decay)) < 1e-6 * (1 - neuron.decay) or mine == 1.0:
+            rest = gain / mine
+            return replace(neuron, gain=rest, synapse=replace(neuron.synapse, gain=mine))
+    return neuron
+
+
+# --- V that is shown --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A neuron in the unit of the V that is shown.
+
+    Attributes
+    ----------
+    neuron : SteppedNeuron
+    moment : {"after reset", "before reset"}
+    error : float
+        Largest error of V.
+    """
+
+    neuron: SteppedNeuron
+    moment: str
+    error: float
+
+
+def in_shown_unit(
+    neuron: SteppedNeuron, x: NDArray[np.float64], spikes: NDArray, V: NDArray[np.float64]
+) -> Shown | None:
+    """A neuron scaled and shifted to the V that a layer shows, and what V is off by."""
+    mine = step(neuron, x)
+    quiet = spikes == 0
+    found = []
+    for moment, ours in (("after reset", mine.V), ("before reset", mine.V_before)):
+        ok = quiet & np.isfinite(V) & np.isfinite(ours)
+        if ok.sum() < 3:
+            return None
+        A = np.stack([ours[ok], np.ones(ok.sum())], 1)
+        lines = [(float(ours[ok] @ V[ok] / max(ours[ok] @ ours[ok], 1e-300)), 0.0)]
+        lines.append(tuple(np.linalg.lstsq(A, V[ok], rcond=None)[0]))
+        with np.errstate(all="ignore"):
+            off = [_largest(a * ours + b - V) for a, b in lines]
+        # Rounding alone is no reason to shift V.
+        n = int(off[1] < 0.1 * off[0] and off[0] > 1e-5 * float(np.abs(V[ok]).max()))
+        if lines[n][0] > 0:
+            found.append(Shown(affine(neuron, *lines[n]), moment, off[n]))
+    return min(found, key=lambda s: s.error) if found else None
+
+
+def _largest(off: NDArray[np.float64]) -> float:
+    """Largest size of an error; infinite if one is not a number."""
+    return float(np.abs(off).max()) if np.isfinite(off).all() else math.inf
+
+
+def rearranged(neuron: SteppedNeuron) -> Iterator[SteppedNeuron]:
+    """Neurons that fire as this one does, and differ in when V is reset, or what is delayed."""
+    yield neuron
+    if neuron.reset_when == "same-step" and neuron.refractory == 0:
+        yield replace(neuron, reset_when="next-step")
+    after = neuron.reset_when == "after-update"
+    if neuron.spike_delay and (after or (neuron.refractory and neuron.reset_keep == 0)):
+        yield replace(
+            neuron,
+            tested="old",
+            spike_delay=neuron.spike_delay - 1,
+            reset_when="same-step",
+            refractory=neuron.refractory if after else neuron.refractory - 1,
+        )
+    whole = neuron.input_delay + neuron.spike_delay
+    for late in range(1, whole):
+        yield replace(neuron, input_delay=late, spike_delay=whole - late)
+
+
+# --- number format ---------------------------------------------------------------------------
+
+
+def float_format(data: Probed, V: NDArray[np.float64] | None) -> NumberFormat:
+    """Floating-point format of a layer: the narrowest that holds V, or else its input."""
+    if V is not None:
+        values = V[np.isfinite(V)]
+        for name in ("bfloat16", "float16", "float32"):
+            form = FloatingPoint(name)  # type: ignore[arg-type]
+            if np.array_equal(form.product(values), values) and len(np.unique(values)) > 20:
+                return form
+        return FloatingPoint()
+    bits = bits_needed(np.concatenate([data.quiet.critical, data.spiking.critical]))
+    for most, name in ((9, "bfloat16"), (12, "float16"), (25, "float32")):
+        if bits <= most:
+            return FloatingPoint(name)  # type: ignore[arg-type]
+    return FloatingPoint()
+
+
+def agreement(data: Probed, neuron: SteppedNeuron) -> int:
+    """Critical inputs that are critical for a neuron too, to the last bit."""
+    layer, count = data.layer, 0
+    for r in (data.quiet, data.spiking):
+        kept = np.isfinite(r.critical)
+        p, which, k = r.critical[kept], r.drive[kept], r.at[kept]
+        columns = np.arange(len(p))
+        fires = []
+        for probe in (p, np.nextafter(p, -np.inf)):
+            x = r.drives[:, which].copy()
+            x[k, columns] += probe
+            spikes = step(neuron, layer.sign * x + layer.shift).spikes
+            fires.append(spikes[k + layer.latency, columns] > 0)
+        count += int((fires[0] & ~fires[1]).sum())
+    return count
+
+
+def with_equality(data: Probed, neuron: SteppedNeuron) -> tuple[SteppedNeuron, int]:
+    """A neuron with ``>=`` or ``>``, as the last bits of the critical inputs tell.
+
+    Returns
+    -------
+    neuron : SteppedNeuron
+    right : int
+        Critical inputs that are its own to the last bit; 0 if they are too few to tell.
+    """
+    both = [replace(neuron, fires_at_threshold=at) for at in (True, False)]
+    right = [agreement(data, n) for n in both]
+    total = sum(int(np.isfinite(r.critical).sum()) for r in (data.quiet, data.spiking))
+    if max(right) < 0.4 * total:
+        return both[0], 0
+    return both[int(right[1] > right[0])], max(right)
+
+
+def length(neuron: SteppedNeuron) -> int:
+    """Digits that it takes to write down a neuron's numbers."""
+    numbers = (neuron.decay, neuron.gain, neuron.threshold, neuron.reset_to, neuron.bias)
+    return sum(digits(number) for number in numbers)
