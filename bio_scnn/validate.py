@@ -96,7 +96,12 @@ def parser() -> argparse.ArgumentParser:  # long, because there are as many opti
     )
     add_recording_options(p)
     how = p.add_argument_group("how")
-    how.add_argument("--dt", type=float, default=0.1, metavar="MS", help="default: 0.1")
+    how.add_argument(
+        "--dt",
+        type=float,
+        metavar="MS",
+        help="default: 0.1; for a layer of yours that is no Table 1 neuron there, one step",
+    )
     how.add_argument("--only", nargs="+", default=[], metavar="CHECK", help="these checks")
     how.add_argument("--skip", nargs="+", default=[], metavar="CHECK", help="not these")
     how.add_argument(
@@ -125,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Parse the command line, check, report."""
     argv = sys.argv[1:] if argv is None else argv
     args = parser().parse_args(argv)
-    if not (0 < args.dt < float("inf") and args.time_limit > 0 and args.jobs >= 1):
+    if not (0 < (args.dt or 0.1) < float("inf") and args.time_limit > 0 and args.jobs >= 1):
         raise InputError("--dt and --time-limit must be greater than 0, --jobs at least 1")
     if args.scheduler is not None and (args.command or args.nir or args.python):
         raise InputError(

@@ -251,6 +251,10 @@ class Adapter(ABC):
         Wrong use that was found and worked around, in sentences, for the report.
     trouble : str
         Reason that it cannot be run at all; empty if it can.
+    declared : bool
+        Whether it says which neuron it is; if not, that is found out first.
+    off_equation : str
+        The neuron that it is, in words, if that is none of eq. 1; its checks are left out then.
     """
 
     name: str = "unnamed"
@@ -261,6 +265,8 @@ class Adapter(ABC):
     fixed_dt_ms: float | None = None
     remarks: tuple[str, ...] = ()
     trouble: str = ""
+    declared: bool = True
+    off_equation: str = ""
 
     def versions(self) -> dict[str, str]:
         """Versions of the packages that do the work, by name."""

@@ -94,8 +94,22 @@ def as_adapter(
     if isinstance(thing, Adapter):
         return thing
     label = str(name or getattr(thing, "__name__", None) or type(thing).__name__)
-    params = TABLE_1 if params is None else params
-    dt_ms = time_step(0.1 if dt_ms is None else dt_ms)
+    step_ms = time_step(0.1 if dt_ms is None else dt_ms)
+    made = _wrapped(thing, label, params or TABLE_1, step_ms, capabilities, neuron)
+    if made.fixed_dt_ms is not None and params is None and capabilities is None:
+        made.declared = False
+    return made
+
+
+def _wrapped(
+    thing: Any,
+    label: str,
+    params: NeuronParameters,
+    dt_ms: float,
+    capabilities: Capabilities | None,
+    neuron: int,
+) -> Adapter:
+    """Adapter of the kind that a thing needs."""
     if callable(thing) and not is_module(thing) and not _required_arguments(thing):
         thing = _made(thing, label)
     if isinstance(thing, Adapter):

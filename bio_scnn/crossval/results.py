@@ -12,12 +12,11 @@ from bio_scnn.neuron.parameters import TABLE_1
 from bio_scnn.runtime.config import from_table
 
 Status = Literal["passed", "failed", "xfail", "xpass", "skipped", "error"]
-# Checks whose failure explains the others', the deepest first.
+CONDUCT = ("determinism", "batch_invariance", "permutation", "state_reset")
+"""Checks of what any layer owes its users, whose failure explains the others', deepest first."""
+
+# The same of eq. 1.
 _ROOTS = (
-    "determinism",
-    "batch_invariance",
-    "permutation",
-    "state_reset",
     "as_declared",
     "subthreshold_membrane",
     "fi_curve",
@@ -65,6 +64,80 @@ class CheckResult:
     reason: str = ""
     values: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Departure:
+    """Difference of an identified neuron from the one that was meant.
+
+    Attributes
+    ----------
+    cause, cause_code : str
+        The difference in words, and as a code of `bio_scnn.crossval.causes`.
+    effect : str
+        What it does to the rate of a neuron; empty if that cannot be told.
+    remedy : str
+        What to change, in one line.
+    """
+
+    cause: str
+    cause_code: str
+    effect: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What neuron a layer was found to be.
+
+    Attributes
+    ----------
+    code, physics : str
+        The neuron in one sentence of code and one of physics; empty if none was found.
+    spikes : int
+        Spikes of the run that proved it.
+    spikes_explained : float
+        Share of them that the neuron has in the same steps.
+    V_explained : float or None
+        Share of V that it has too; None if V is not shown.
+    compared_with : str
+        What it was meant to be, in words; empty if nothing is known of that.
+    departures : tuple of Departure
+        Every difference from it.
+    alternatives : tuple of str
+        Other neurons, in code, that explain it equally well.
+    excluded, remarks : tuple of str
+        What does not explain it, and what cannot be told.
+    judged_by_own : bool
+        The checks compared it with the neuron it is, not with the one it was meant to be.
+    """
+
+    code: str = ""
+    physics: str = ""
+    spikes: int = 0
+    spikes_explained: float = 0.0
+    V_explained: float | None = None
+    compared_with: str = ""
+    departures: tuple[Departure, ...] = ()
+    alternatives: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    judged_by_own: bool = False
+
+    @property
+    def sure(self) -> bool:
+        """True if the neuron explains all spikes, but for one in a thousand."""
+        return bool(self.code) and self.spikes_explained >= 0.999
+
+    @property
+    def cause(self) -> tuple[str, str]:
+        """All departures in words and as a code; empty if it is not sure, or there are none."""
+        if not self.sure:
+            return "", ""
+        return (
+            "; ".join(d.cause for d in self.departures),
+            "+".join(d.cause_code for d in self.departures),
+        )
 
 
 @dataclass(frozen=True)
@@ -124,6 +197,8 @@ class Report:
     error : str
         Why it could not be run at all.
     seconds : float
+    identity : Identity or None
+        What neuron it was found to be, where it declares none, or fails for no known reason.
     """
 
     name: str
@@ -142,6 +217,13 @@ class Report:
     rate_at_150_hz: float | None = None
     error: str = ""
     seconds: float = 0.0
+    identity: Identity | None = None
+
+    def __str__(self) -> str:
+        """The first screen: what it is, the verdict, and the worst findings."""
+        from bio_scnn.crossval.report.screen import screen
+
+        return screen(self)
 
     @property
     def ok(self) -> bool:
@@ -178,11 +260,34 @@ class Report:
             for r in self.results
             if r.status == "failed" and r.cause
         }
+        for check in CONDUCT:
+            if check in causes:
+                return causes[check]
+        failed = any(r.status == "failed" for r in self.results)
+        if failed and self.identity is not None and self.identity.cause[1]:
+            return self.identity.cause
         for check in _ROOTS:
             if check in causes:
                 return causes[check]
         found = list(causes.values())
         return max(found, key=found.count, default=("", ""))
+
+    def identified(self, identity: Identity | None) -> Report:
+        """The same report with what was found out after the checks.
+
+        A constant that one check measured is a cause only if a neuron with it reproduces the
+        spikes; where another neuron does, or none, it is none.
+        """
+        if identity is None:
+            return self
+        words, code = identity.cause
+        results = tuple(
+            dataclasses.replace(r, cause=words, cause_code=code)
+            if r.cause_code.startswith("constant.")
+            else r
+            for r in self.results
+        )
+        return dataclasses.replace(self, identity=identity, results=results)
 
     def count(self, status: Status) -> int:
         """Number of checks with a status."""

@@ -19,6 +19,7 @@ from bio_scnn.crossval.protocol import (
     time_step,
     without_refractory,
 )
+from bio_scnn.crossval.results import Identity
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.closed_form import current_for_rate
 from bio_scnn.neuron.linear import LinearNeuron
@@ -84,6 +85,8 @@ class Subject:
         The hybrid system that `params` describe.
     expected : dict of str to Expectation
         Announced failures by check.
+    identity : Identity or None
+        What neuron it was found to be, if it declares none.
 
     Raises
     ------
@@ -122,6 +125,7 @@ class Subject:
         self.expected = expectations(adapter, plain=self.plain) | {
             check: Expectation(reason, True) for check, reason in (expected_failures or {}).items()
         }
+        self.identity: Identity | None = None
         self._known: dict[Callable[..., Any], Any] = {}
 
     def once(self, work: Callable[[Subject], _T]) -> _T:

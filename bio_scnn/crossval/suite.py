@@ -14,12 +14,13 @@ from typing import Any, Literal
 from bio_scnn.crossval.checks import CHECKS, others
 from bio_scnn.crossval.checks.needs import unmet
 from bio_scnn.crossval.diagnosis import Explanation, explain
+from bio_scnn.crossval.judgement import explained, found_out
 from bio_scnn.crossval.oracles.dialects import PERFECT
 from bio_scnn.crossval.oracles.right import reading
 from bio_scnn.crossval.protocol import Adapter, CannotRepresent, family_of, whole_steps
 from bio_scnn.crossval.report import portrait
 from bio_scnn.crossval.resolve import as_adapter
-from bio_scnn.crossval.results import UNEXPECTED, CheckResult, Report
+from bio_scnn.crossval.results import CONDUCT, UNEXPECTED, CheckResult, Identity, Report
 from bio_scnn.crossval.subject import Skip, Subject
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.models import NeuronParameters
@@ -49,7 +50,7 @@ def describe(name: str) -> str:
 def check_lif(
     thing: Any,
     *,
-    dt_ms: float = 0.1,
+    dt_ms: float | None = None,
     params: NeuronParameters | None = None,
     checks: Iterable[str] | None = None,
     expected_failures: Mapping[str, str] | None = None,
@@ -65,8 +66,9 @@ def check_lif(
     ----------
     thing : Adapter, torch.nn.Module or callable
         As `bio_scnn.crossval.as_adapter` takes it.
-    dt_ms : float, ms
-        Time step of those checks that do not try several.
+    dt_ms : float, ms, optional
+        Time step of those checks that do not try several. Default: the adapter's own, or 0.1 ms;
+        for a layer that is no Table 1 neuron there, and declares nothing, steps of 1.
     params : LIFParameters or those of another family, optional
         Neuron to be checked (default: the adapter's own, which is Table 1's as a rule).
     checks : iterable of str, optional
@@ -114,6 +116,7 @@ def check_lif(
             on_event("result", results[-1])
     report = header(subject)
     if not report.error:
+        after = identity_of(subject, results)
         report = replace(
             report,
             behaves_like=behaves_like(subject),
@@ -121,7 +124,7 @@ def check_lif(
             portrait=portrait.portray(subject),
             rate_at_150_hz=portrait.target_rate(subject),
             seconds=time.monotonic() - began,
-        )
+        ).identified(after)
     if not report.ok and on_fail is not None:
         failed = [r for r in results if r.status in UNEXPECTED]
         why = report.error or report.nothing
@@ -134,11 +137,11 @@ def check_lif(
 
 def prepared(
     adapter: Adapter,
-    dt_ms: float = 0.1,
+    dt_ms: float | None = None,
     params: NeuronParameters | None = None,
     expected_failures: Mapping[str, str] | None = None,
 ) -> Subject:
-    """Subject that can be checked as asked.
+    """Subject that can be checked as asked; a layer that declares nothing is identified.
 
     Raises
     ------
@@ -150,7 +153,12 @@ def prepared(
         raise InputError(
             f"expected_failures (={expected_failures!r}) must be a mapping of checks to reasons"
         )
+    known = None
+    if not (adapter.declared or adapter.trouble or params is not None):
+        adapter, known = found_out(adapter, dt_ms)
+    dt_ms = (adapter.fixed_dt_ms or 0.1) if dt_ms is None else dt_ms
     subject = Subject(adapter, dt_ms, params, expected_failures)
+    subject.identity = known
     for name in (*adapter.expected_failures, *(expected_failures or {})):
         _known(name)
     t_ref = subject.neuron.t_ref_ms
@@ -186,6 +194,7 @@ def header(subject: Subject) -> Report:
         dt_ms=subject.dt_ms,
         dtype=subject.dtype,
         target_rate_hz=subject.target_rate_hz,
+        identity=subject.identity,
     )
 
 
@@ -224,6 +233,9 @@ def _outcome(name: str, subject: Subject) -> CheckResult:
     announced = subject.expected.get(name)
     certain = announced is not None and announced.certain
     why = "" if announced is None else announced.reason
+    if subject.adapter.off_equation and name not in (*CONDUCT, "causality"):
+        reason = f"it is no neuron of eq. 1: {subject.adapter.off_equation}"
+        return CheckResult(name, "skipped", reason=reason)
     if need := unmet(CHECKS[name], subject):
         return CheckResult(name, "skipped", reason=need)
     try:
@@ -275,6 +287,14 @@ def _explanation(subject: Subject) -> Explanation | None:
         return explain(subject)
     except (Exception, SystemExit):  # whatever is raised, the checks have reported it
         return None
+
+
+def identity_of(subject: Subject, results: Iterable[CheckResult]) -> Identity | None:
+    """Identity of a layer that failed for no reason that the catalogue explains."""
+    failed = {r.check for r in results if r.status == "failed"}
+    if not failed or failed & set(CONDUCT) or subject.identity or _explanation(subject):
+        return subject.identity
+    return explained(subject)
 
 
 def behaves_like(subject: Subject) -> str:

@@ -26,7 +26,7 @@ from bio_scnn.crossval.suite import ConformanceError, check_names, failure, prep
 def parametrize_with_checks(
     things: Iterable[Any],
     *,
-    dt_ms: float = 0.1,
+    dt_ms: float | None = None,
     expected_failures: Mapping[str, str] | None = None,
 ) -> pytest.MarkDecorator:
     """Parametrize a test, whose one argument is ``check``, with every check of every layer.
@@ -62,7 +62,7 @@ def parametrize_with_checks(
 
 
 def _cases(
-    adapter: Any, dt_ms: float, expected_failures: Mapping[str, str] | None
+    adapter: Any, dt_ms: float | None, expected_failures: Mapping[str, str] | None
 ) -> Iterator[tuple[str, str, Callable[[], None], list[pytest.MarkDecorator]]]:
     subject = prepared(adapter, dt_ms, None, expected_failures)
     for name in check_names():

@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
+from bio_scnn.crossval.report.screen import screen
 from bio_scnn.crossval.report.words import STATUSES, first_line, plural, problem, title
 from bio_scnn.crossval.results import UNEXPECTED, CheckResult, Report, Status
 
@@ -30,6 +31,7 @@ def text_report(reports: Sequence[Report], width: int = 100, colour: bool = Fals
         Several lines, the last without an end.
     """
     page = _Page(max(width, 40), colour)
+    page.screens(reports)
     page.table(reports)
     page.remarks(reports)
     for report in reports:
@@ -45,6 +47,14 @@ class _Page:
         self.width = width
         self.colour = colour
         self.lines: list[str] = []
+
+    def screens(self, reports: Sequence[Report]) -> None:
+        """First screen of each layer that was identified."""
+        for report in reports:
+            if report.identity is not None:
+                name, *rest = screen(report, self.width).splitlines()
+                self._heading(name, "passed" if report.ok else "failed")
+                self.lines += [*map(_printable, rest), ""]
 
     def table(self, reports: Sequence[Report]) -> None:
         longest = max([14, *(len(title(report)) for report in reports)])

@@ -6,6 +6,7 @@ remaining ones are taken by a new worker.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import threading
 import time
@@ -13,9 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bio_scnn.crossval.results import CheckResult, Portrait, Report
+from bio_scnn.crossval.results import CheckResult, Identity, Portrait, Report
 from bio_scnn.crossval.workers.process import WorkerProcess
-from bio_scnn.crossval.workers.worker import BUILD, LIKENESS, LOAD, PORTRAIT, RUN
+from bio_scnn.crossval.workers.worker import BUILD, IDENTITY, LIKENESS, LOAD, PORTRAIT, RUN
 from bio_scnn.errors import InputError
 from bio_scnn.runtime.config import from_table
 
@@ -71,7 +72,7 @@ def check_apart(
     target: Target,
     checks: Sequence[str],
     *,
-    dt_ms: float = 0.1,
+    dt_ms: float | None = None,
     limits: Limits = DEFAULT_LIMITS,
     on_event: OnEvent | None = None,
     stop: threading.Event | None = None,
@@ -114,6 +115,7 @@ def check_apart(
             "time_limit_s": limits.check_s,
             "trials": trials,
             "steps": state.left,
+            "results": [dataclasses.asdict(result) for result in state.report.results],
         }
         before = len(state.left)
         with WorkerProcess(target.python, job, stop, limits.end_s) as process:
@@ -136,9 +138,9 @@ def check_apart(
 class _State:
     """The report on an implementation so far, and the steps that are left."""
 
-    def __init__(self, target: Target, checks: Sequence[str], dt_ms: float, tell: OnEvent):
-        self.report = Report(name=target.name, dt_ms=dt_ms)
-        self.left = [*checks, PORTRAIT, LIKENESS]
+    def __init__(self, target: Target, checks: Sequence[str], dt_ms: float | None, tell: OnEvent):
+        self.report = Report(name=target.name, dt_ms=dt_ms or 0.1)
+        self.left = [*checks, PORTRAIT, LIKENESS, IDENTITY]
         self._checks = tuple(checks)
         self._tell = tell
         self._loaded = False
@@ -190,6 +192,9 @@ class _State:
             self._add(from_table(CheckResult, content, "result"))
         elif step == LIKENESS:
             self.report = replace(self.report, behaves_like=content)
+        elif step == IDENTITY:
+            found = content and from_table(Identity, content, "identity")
+            self.report = self.report.identified(found)
         else:
             drawn = content["portrait"]
             portrait = None if drawn is None else from_table(Portrait, drawn, "portrait")

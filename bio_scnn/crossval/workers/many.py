@@ -23,7 +23,7 @@ def check_all(
     targets: Sequence[Target],
     checks: Sequence[str],
     *,
-    dt_ms: float = 0.1,
+    dt_ms: float | None = None,
     limits: Limits = DEFAULT_LIMITS,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -94,7 +94,7 @@ def check_all_on_cluster(
     checks: Sequence[str],
     cluster: Cluster,
     *,
-    dt_ms: float = 0.1,
+    dt_ms: float | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
 ) -> list[Report]:
@@ -112,13 +112,15 @@ def check_all_on_cluster(
     return [reports[index] for index in range(len(targets))]
 
 
-def _check_there(target: Target, checks: Sequence[str], dt_ms: float, limits: Limits) -> Report:
+def _check_there(
+    target: Target, checks: Sequence[str], dt_ms: float | None, limits: Limits
+) -> Report:
     """Check one target on a worker of the cluster."""
     target = replace(target, python=sys.executable)
     return check_apart(target, checks, dt_ms=dt_ms, limits=limits)
 
 
-def _not_run(target: Target, dt_ms: float, why: str, *, alone: bool) -> Report:
+def _not_run(target: Target, dt_ms: float | None, why: str, *, alone: bool) -> Report:
     if alone:
         raise InputError(why)
-    return Report(name=target.name, dt_ms=dt_ms, error=why)
+    return Report(name=target.name, dt_ms=dt_ms or 0.1, error=why)

@@ -21,17 +21,19 @@ from typing import Any, TextIO
 import numpy as np
 
 from bio_scnn.crossval.protocol import Adapter
+from bio_scnn.crossval.results import CheckResult
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.errors import InputError
+from bio_scnn.runtime.config import from_table
 
 LOAD, BUILD, RUN = "(load)", "(build)", "(run)"
 """Steps before the checks, in which frameworks are imported and compilers may run."""
 
-PORTRAIT, LIKENESS = "(portrait)", "(behaves like)"
+PORTRAIT, LIKENESS, IDENTITY = "(portrait)", "(behaves like)", "(identity)"
 """Steps after the checks."""
 
 
-def make_adapter(recipe: dict[str, Any], dt_ms: float, time_limit_s: float) -> Adapter:
+def make_adapter(recipe: dict[str, Any], dt_ms: float | None, time_limit_s: float) -> Adapter:
     """The adapter that a recipe describes.
 
     Parameters
@@ -105,13 +107,22 @@ class Worker:
             pass
         # Once more: of some frameworks the version is known when they have been imported.
         self.tell("loaded", suite.header(subject).to_json())
+        results = [from_table(CheckResult, table, "result") for table in job.get("results", ())]
         for step in job["steps"]:
             self.tell("start", step)
-            self.tell("done", self.step(step, subject))
+            if step == IDENTITY:
+                found = suite.identity_of(subject, results)
+                self.tell("done", found and dataclasses.asdict(found))
+                continue
+            content = self.step(step, subject)
+            if isinstance(content, CheckResult):
+                results.append(content)
+                content = dataclasses.asdict(content)
+            self.tell("done", content)
         return self.tell("finished")
 
     def step(self, name: str, subject: Subject) -> object:
-        """Take one step; what it gives as `json` can write it."""
+        """Take one step: a check, or what is drawn or said of the whole."""
         from bio_scnn.crossval import suite
         from bio_scnn.crossval.report import portrait
 
@@ -123,7 +134,7 @@ class Worker:
                 "portrait": None if drawn is None else dataclasses.asdict(drawn),
                 "rate_at_150_hz": portrait.target_rate(subject),
             }
-        return dataclasses.asdict(suite.run_check(name, subject))
+        return suite.run_check(name, subject)
 
 
 def _private_pipes() -> tuple[int, TextIO]:

@@ -1,0 +1,116 @@
+"""The first screen on an implementation: what it is, the verdict, the worst findings."""
+
+from __future__ import annotations
+
+import textwrap
+
+from bio_scnn.crossval.remedies import remedy
+from bio_scnn.crossval.report.words import plural
+from bio_scnn.crossval.results import UNEXPECTED, Departure, Identity, Report
+
+_WORST = 3
+
+
+def screen(report: Report, width: int = 100) -> str:
+    """First screen of a report, some twenty lines.
+
+    Parameters
+    ----------
+    report : Report
+    width : int, columns
+
+    Returns
+    -------
+    str
+    """
+    lines = [report.name]
+    if report.error:
+        lines += _wrapped("cannot be checked", report.error, width)
+        return "\n".join(lines)
+    for remark in report.remarks:
+        lines += _wrapped("use", remark, width)
+    if report.identity is not None:
+        lines += _what(report.identity, width)
+    lines += _wrapped("verdict", _verdict(report), width)
+    for number, finding in enumerate(_findings(report)[:_WORST], 1):
+        lines += _wrapped(str(number), finding.cause, width)
+        lines += _wrapped("", finding.effect, width) if finding.effect else []
+        lines += _wrapped("", f"remedy: {finding.remedy}", width) if finding.remedy else []
+    return "\n".join(lines)
+
+
+def _what(identity: Identity, width: int) -> list[str]:
+    if not identity.code:
+        lines = _wrapped("it is", "no neuron was found that explains its spikes", width)
+    else:
+        lines = _wrapped("it is", identity.code, width)
+        lines += _wrapped("", identity.physics, width)
+        lines += _wrapped("", explains(identity), width)
+    for other in identity.alternatives:
+        lines += _wrapped("or", other, width)
+    if identity.excluded and not identity.sure:
+        lines += _wrapped("it is not", "; ".join(identity.excluded), width)
+    for remark in identity.remarks:
+        lines += _wrapped("note", remark, width)
+    return lines
+
+
+def explains(identity: Identity) -> str:
+    """How much of the data a neuron explains, in words."""
+    right = round(identity.spikes_explained * identity.spikes)
+    text = f"explains {right:,} of {identity.spikes:,} spikes"
+    if identity.V_explained is not None:
+        text += f" and {100 * identity.V_explained:.4g} % of V"
+    return text
+
+
+def _verdict(report: Report) -> str:
+    if report.nothing:
+        return report.nothing
+    identity = report.identity
+    own = identity is not None and identity.judged_by_own
+    against = "the neuron it is" if own else "the neuron that is declared"
+    if identity is not None and not own and identity.compared_with == "Table 1":
+        against = "Table 1"
+    bad = [r.check for r in report.results if r.status in UNEXPECTED]
+    ran = sum(r.status != "skipped" for r in report.results)
+    if bad:
+        text = f"{len(bad)} of {ran} checks against {against} failed unexpectedly"
+    else:
+        text = f"all {ran} checks against {against} went as they should"
+    if own and identity is not None and identity.departures:
+        respects = plural(len(identity.departures), "respect")
+        text += f"; from {identity.compared_with} it differs in {respects}"
+    return text
+
+
+def _findings(report: Report) -> list[Departure]:
+    """Causes of what is wrong, the worst first."""
+    identity = report.identity
+    if identity is not None and identity.departures and (not report.ok or identity.judged_by_own):
+        return list(identity.departures)
+    found: dict[str, Departure] = {}
+    if report.verdict:
+        effects = [r.effect for r in report.results if r.status == "failed" and r.effect]
+        found[report.verdict] = Departure(
+            report.verdict,
+            report.verdict_code,
+            effects[0] if effects else "",
+            remedy(report.verdict_code),
+        )
+    for result in report.results:
+        if result.status == "failed" and result.cause not in found:
+            what = result.cause or f"{result.check}: {result.observed}, not {result.expected}"
+            code = result.cause_code
+            found[what] = Departure(what, code, result.effect, remedy(code))
+    for result in report.results:
+        if result.status == "error":
+            found.setdefault(result.reason, Departure(f"{result.check}: {result.reason}", ""))
+    return list(found.values())
+
+
+def _wrapped(label: str, text: str, width: int) -> list[str]:
+    indent = f"  {label:9} "
+    return textwrap.wrap(
+        " ".join(text.split()), width, initial_indent=indent, subsequent_indent=" " * len(indent)
+    )
