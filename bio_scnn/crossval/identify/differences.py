@@ -7,19 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from bio_scnn.crossval.causes import Cause, cause
 from bio_scnn.crossval.identify.display import affine
+from bio_scnn.crossval.identify.effects import effect_on_rate
 from bio_scnn.crossval.identify.formats import FixedPoint
-from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
+from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.oracles.dialects import REFRACTORY, UPDATES
 from bio_scnn.crossval.remedies import remedy
 from bio_scnn.neuron.parameters import LIFParameters
 
 _CLOSE = 1e-5  # relative difference of two numbers that are the same, in float32 too
-_RATE_HZ = 150.0
-_STEPS = 4000
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,7 @@ def differences(
     right = meant_neuron(params, dt)
     found = neuron if V_seen else in_units_of(neuron, params)
     return [
-        Difference(why, remedy(why.code), _effect(right, changes, dt_ms))
+        Difference(why, remedy(why.code), effect_on_rate(right, changes, dt_ms))
         for part in (_update, _refractory, _spike, _input, _state)
         for why, changes in part(found, right, params, dt)
     ]
@@ -273,39 +270,3 @@ def _state(
     if form.word is not None:
         code = "format.saturates" if form.overflow == "saturate" else "format.wraps"
         yield cause(code, word=form.word), changes
-
-
-def _effect(right: SteppedNeuron, changes: dict[str, Any], dt_ms: float | None) -> str:
-    """Rate of the neuron with one difference, where the right one fires at some 150 Hz."""
-    other = replace(right, **changes)
-    x = _current(right, dt_ms)
-    if x is None:
-        return ""
-    drive = np.full((_STEPS, 1), x)
-    with np.errstate(all="ignore"):
-        counts = [int(step(neuron, drive).spikes.sum()) for neuron in (right, other)]
-    if not counts[0]:
-        return ""
-    if dt_ms is None:
-        unit, per = f"times in {_STEPS:,} steps", 1.0
-    else:
-        unit, per = "Hz", 1e3 / (_STEPS * dt_ms)
-    rates = [f"{count * per:.4g}" for count in counts]
-    if rates[0] == rates[1]:
-        return f"a neuron that fires {rates[0]} {unit} does so still"
-    return f"a neuron that should fire {rates[0]} {unit} fires {rates[1]}"
-
-
-def _current(right: SteppedNeuron, dt_ms: float | None) -> float | None:
-    """Held input at which a neuron fires every 1/150 s, or as fast as is well within reach."""
-    interval = 1e3 / _RATE_HZ / (1.0 if dt_ms is None else dt_ms)
-    steps = max(interval - right.refractory, 2.0)
-    steps = min(steps, 5 / (1 - right.decay)) if right.decay < 1 else steps
-    left = right.decay**steps
-    reset = right.threshold + right.reset_to if right.subtracts else right.reset_to
-    whole = -math.expm1(steps * math.log(right.decay)) if right.decay > 0 else 1.0
-    if right.gain <= 0 or whole <= 0:
-        return None
-    away = 1 - right.decay
-    x = ((right.threshold - left * reset) / whole * away - right.bias) / right.gain
-    return x * (1 + 1e-3) if math.isfinite(x) and x > 0 else None

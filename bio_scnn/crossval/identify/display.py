@@ -38,7 +38,7 @@ def affine(neuron: SteppedNeuron, scale: float, shift: float = 0.0) -> SteppedNe
 
 
 def unturned(neuron: SteppedNeuron, sign: float, shift: float) -> SteppedNeuron:
-    """A neuron as it takes the layer's own input u, of which the probes were ``sign (u - shift)``."""
+    """A neuron that takes the layer's own input u; the probes were ``sign (u - shift)``."""
     gain = sign * neuron.gain
     synapse = neuron.synapse
     steady = 1.0

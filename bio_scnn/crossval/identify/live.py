@@ -95,10 +95,15 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
     if layer is None:
         return _nothing(dt_ms, "it never fires, whatever the input")
     if not np.isfinite(layer.first):
-        return _nothing(dt_ms, "no impulse makes it fire, only a held input")
+        return _nothing(
+            dt_ms,
+            "no impulse makes it fire, only a held input: is its input clipped, or its V bounded?",
+        )
     data = probed(layer)
     whole = fixed_point(data)
     found = [(0.0, n) for n in whole] or neurons(data)
+    if not found:
+        return _nothing(dt_ms, "its answers to impulses fit no neuron that is known here")
     best = found[0][1]
     x = validation_drive(layer, _tau(best), data.blocked)
     spikes, V = layer.both(x)
@@ -196,7 +201,9 @@ def _finished(
     error, layer = _error(data), data.layer
     raw = best.neuron
     if V is None:
-        neat = [likeliest_unit(raw, e) for e in (error, 50 * error)]
+        # Few bits: what is written down lies nearer than the errors that add up.
+        few = [0.1 * data.rounding, 0.4 * data.rounding] if data.rounding > 1e-4 else []
+        neat = [likeliest_unit(raw, e) for e in (error, 50 * error, *few)]
     else:
         neat = [tidy(raw, e) for e in (error, 30 * error, 1000 * error)]
     form = float_format(data, V)

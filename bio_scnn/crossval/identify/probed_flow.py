@@ -53,7 +53,8 @@ def _flows(data: Probed) -> Iterator[SteppedNeuron]:
     if abs(small[1] - h[1]) > data.limit / 20 and leak * a * a > 0:
         off = (h[1] - small[1]) / (1 / (0.2 * a) - 1 / (0.45 * a))
         keep = h[1] + off / (0.45 * a)
-        bases.append(replace(plain, decay=keep, leak=off, bias=0.0, threshold=rest[0]))
+        if off > 0:
+            bases.append(replace(plain, decay=keep, leak=off, bias=0.0, threshold=rest[0]))
     for first, second in _two_decays(h) if abs(h[2] - h[1] ** 2) > data.limit / 50 else ():
         synaptic = replace(plain, decay=first, synapse=Synapse(second))
         b = _bias(rest, first)

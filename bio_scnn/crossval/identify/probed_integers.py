@@ -61,7 +61,7 @@ def _lattice(data: Probed) -> _Lattice | None:
     if not len(values):
         return None
     clean = _clean(values)
-    unit = unit_of(clean, 2.0**20)
+    unit = unit_of(clean, 2.0**24)
     if unit is not None:
         unit = simplest(unit * (1 - 1e-12), unit * (1 + 1e-12))
     if unit is None or data.layer.first / unit > 2**18:

@@ -18,7 +18,7 @@ from bio_scnn.errors import InputError
 Run = Callable[[NDArray[np.float64]], tuple[NDArray, NDArray | None]]
 """A layer: input ``(steps, neurons)`` to spikes and V (or None) of the same shape."""
 
-_POWERS = np.arange(-40, 41)
+_POWERS = np.arange(-160, 161) / 4
 _BISECTIONS = 62
 
 
