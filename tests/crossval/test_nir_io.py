@@ -109,13 +109,12 @@ def test_different_neurons_of_a_node_are_told_apart(tmp_path):
 
 
 @peer
-def test_neurons_that_are_not_eq_1_are_named(tmp_path):
+def test_neurons_that_are_not_checked_are_named(tmp_path):
     nir = pytest.importorskip("nir")
     one = np.ones(2)
     nodes = {
-        "cuba": nir.CubaLIF(one, one, one, 0 * one, one),
-        "if": nir.IF(one, one),
-        "li": nir.LI(one, one, 0 * one),
+        "cuba": nir.CubaLI(one, one, one, 0 * one),
+        "i": nir.I(one),
         "lif": nir.LIF(one, one, 0 * one, one),
         "end": nir.Output({"output": np.array([2])}),
     }
@@ -124,13 +123,13 @@ def test_neurons_that_are_not_eq_1_are_named(tmp_path):
     nir.write(tmp_path / "a.nir", graph)
     assert [neuron.node for neuron in import_nir(tmp_path / "a.nir")] == ["lif"]
     text = describe(tmp_path / "a.nir")
-    for name, reason in {"cuba": "synaptic", "if": "no leak", "li": "never fires"}.items():
+    for name, reason in {"cuba": "synaptic", "i": "neither leak"}.items():
         assert f"{name}: " in text
         assert reason in text
     nodes.pop("lif")
     names = list(nodes)
     nir.write(tmp_path / "b.nir", nir.NIRGraph(nodes, list(itertools.pairwise(names))))
-    with pytest.raises(InputError, match=r"has no LIF node.*cuba \(CubaLIF filters"):
+    with pytest.raises(InputError, match=r"has no LIF, IF, LI or CubaLIF.*cuba \(CubaLI never"):
         import_nir(tmp_path / "b.nir")
 
 
