@@ -178,8 +178,8 @@ def _trace(answer: Any, shape: tuple[int, ...], setup: Setup, claims: Capabiliti
     """The trace of an answer: spikes, or a tuple of spikes, perhaps V, and whatever else."""
     if isinstance(setup.params, LIParameters):  # whose output is V: it never fires
         parts = [_array(part) for part in answer[:2]] if isinstance(answer, tuple) else []
-        V = next((part for part in parts if part.any()), parts[-1]) if parts else _array(answer)
-        return Trace.from_raster(np.zeros(shape), setup.dt_ms, V)
+        shown = next((x for x in parts if x.any()), parts[-1]) if parts else _array(answer)
+        return Trace.from_raster(np.zeros(shape), setup.dt_ms, shown)
     spikes, V = answer, None
     if isinstance(answer, tuple):
         if not answer:
