@@ -16,7 +16,6 @@ from bio_scnn.crossval.checks.needs import unmet
 from bio_scnn.crossval.diagnosis import Explanation, explain
 from bio_scnn.crossval.judgement import explained, found_out
 from bio_scnn.crossval.oracles.dialects import PERFECT
-from bio_scnn.crossval.oracles.right import reading
 from bio_scnn.crossval.protocol import Adapter, CannotRepresent, family_of, whole_steps
 from bio_scnn.crossval.report import portrait
 from bio_scnn.crossval.resolve import as_adapter
@@ -300,22 +299,12 @@ def identity_of(subject: Subject, results: Iterable[CheckResult]) -> Identity | 
 def behaves_like(subject: Subject) -> str:
     """The simplest neuron on a grid with the same spikes, in words; empty if there is none."""
     if not subject.plain:
-        return subject.once(_follows)
+        return subject.once(others.follows)
     found = _explanation(subject)
     if found is None:
         return ""
     difference = found.neuron.difference_from(PERFECT)
     return difference.text if difference else "the on-grid oracle"
-
-
-def _follows(subject: Subject) -> str:
-    """Name of the family's reading that a layer follows; empty if it does not."""
-    if subject.claims.precise:
-        return ""
-    try:
-        return reading(subject).name if others.as_declared(subject).ok else ""
-    except (Exception, SystemExit):
-        return ""
 
 
 def failure(name: str, results: Sequence[CheckResult]) -> str:

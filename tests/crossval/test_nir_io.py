@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from bio_scnn import TABLE_1, InputError, current_for_rate, firing_rate
+from bio_scnn.crossval import check_lif
 from bio_scnn.crossval.nir_io import describe, import_nir, nir_adapters
 from bio_scnn.crossval.nir_io.importers import IMPORTERS
 from bio_scnn.crossval.protocol import CannotRepresent
 from bio_scnn.crossval.subject import Subject
+from bio_scnn.neuron.models import CubaLIFParameters, IFParameters, LIParameters
 from bio_scnn.neuron.trace import mean_rate_hz
 from bio_scnn.runtime.provenance import installed_version
 
@@ -107,13 +109,12 @@ def test_different_neurons_of_a_node_are_told_apart(tmp_path):
 
 
 @peer
-def test_neurons_that_are_not_eq_1_are_named(tmp_path):
+def test_neurons_that_are_not_checked_are_named(tmp_path):
     nir = pytest.importorskip("nir")
     one = np.ones(2)
     nodes = {
-        "cuba": nir.CubaLIF(one, one, one, 0 * one, one),
-        "if": nir.IF(one, one),
-        "li": nir.LI(one, one, 0 * one),
+        "cuba": nir.CubaLI(one, one, one, 0 * one),
+        "i": nir.I(one),
         "lif": nir.LIF(one, one, 0 * one, one),
         "end": nir.Output({"output": np.array([2])}),
     }
@@ -122,13 +123,13 @@ def test_neurons_that_are_not_eq_1_are_named(tmp_path):
     nir.write(tmp_path / "a.nir", graph)
     assert [neuron.node for neuron in import_nir(tmp_path / "a.nir")] == ["lif"]
     text = describe(tmp_path / "a.nir")
-    for name, reason in {"cuba": "synaptic", "if": "no leak", "li": "never fires"}.items():
+    for name, reason in {"cuba": "synaptic", "i": "neither leak"}.items():
         assert f"{name}: " in text
         assert reason in text
     nodes.pop("lif")
     names = list(nodes)
     nir.write(tmp_path / "b.nir", nir.NIRGraph(nodes, list(itertools.pairwise(names))))
-    with pytest.raises(InputError, match=r"has no LIF node.*cuba \(CubaLIF filters"):
+    with pytest.raises(InputError, match=r"has no LIF, IF, LI or CubaLIF.*cuba \(CubaLI never"):
         import_nir(tmp_path / "b.nir")
 
 
@@ -389,3 +390,64 @@ def test_installed_frameworks_only(tmp_path):
     assert nir_adapters(path, importers=()) == []
     assert "pip install snntorch norse spikingjelly" in describe(path, importers=())
     assert "pip install" not in describe(path, importers=IMPORTERS)
+
+
+# Other neurons
+
+
+def other_file(path, node, shape=(3,)):
+    """A graph of an input, one node, and an output, as files before v_reset have it."""
+    nir, h5py = pytest.importorskip("nir"), pytest.importorskip("h5py")
+    ends = {"input": nir.Input({"input": np.array(shape)}), "lif": node(nir, shape)}
+    ends["output"] = nir.Output({"output": np.array(shape)})
+    nir.write(path, nir.NIRGraph(ends, [("input", "lif"), ("lif", "output")]))
+    with h5py.File(path, "a") as file:
+        file[NODE].pop("v_reset", None)
+    return path
+
+
+OTHERS = {
+    "IF": (
+        lambda nir, shape: nir.IF(r=np.full(shape, 1e4), v_threshold=np.full(shape, 2.0)),
+        IFParameters(R=10.0, V_th=2.0),
+    ),
+    "LI": (
+        lambda nir, shape: nir.LI(
+            tau=np.full(shape, 0.02), r=np.full(shape, 3.0), v_leak=np.full(shape, -0.5)
+        ),
+        LIParameters(tau_ms=20.0, R=3.0, V_rest=-0.5),
+    ),
+    "CubaLIF": (
+        lambda nir, shape: nir.CubaLIF(
+            tau_mem=np.full(shape, 0.02),
+            tau_syn=np.full(shape, 0.005),
+            r=np.full(shape, 200.0),
+            v_leak=np.zeros(shape),
+            v_threshold=np.ones(shape),
+            w_in=np.full(shape, 50.0),
+        ),
+        CubaLIFParameters(tau_ms=20.0, tau_syn_ms=5.0, R=200.0, w=50.0),
+    ),
+}
+
+
+@peer
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_neurons_are_read_and_what_was_assumed_is_said(tmp_path, kind):
+    node, params = OTHERS[kind]
+    path = other_file(tmp_path / "a.nir", node)
+    (neuron,) = import_nir(path)
+    assert neuron.params == params
+    said = describe(path)
+    assert said.startswith(f"lif: 3 neurons, {kind}: ")
+    assert ("v_reset = 0 is assumed" in said) == (kind != "LI")
+    assert all(kind in adapter.kinds for adapter in nir_adapters(path))
+
+
+@peer
+@pytest.mark.parametrize("framework", ["snntorch", "norse", "spikingjelly"])
+def test_a_cuba_lif_is_the_same_in_the_frameworks_that_import_it(tmp_path, framework):
+    adapter = in_framework(other_file(tmp_path / "a.nir", OTHERS["CubaLIF"][0]), framework)
+    report = check_lif(adapter, checks=["first_spike", "frozen_noise", "as_declared"])
+    assert report.count("passed") == 3
+    assert report.behaves_like == "CubaLIF, the synapse, then the membrane, forward Euler"

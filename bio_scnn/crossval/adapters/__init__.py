@@ -58,6 +58,8 @@ class Entry:
         return adapter
 
 
+_OLD_NIR = "requires nir <= 1.0.4, with which other frameworks' NIR import breaks"
+
 ENTRIES: dict[str, Entry] = {
     entry.name: entry
     for entry in (
@@ -90,16 +92,44 @@ ENTRIES: dict[str, Entry] = {
         Entry("brian2-stock", "stock_brian2:StockBrian2", (), "a plain Brian2 script"),
         Entry("paper-one-step", "paper_layer:ForwardMethod", (), "the paper's forward method"),
         Entry("snntorch", "snntorch:Leaky", ("snntorch", "torch"), "Leaky, reset to zero"),
+        Entry(
+            "snntorch-synaptic",
+            "snntorch:Synaptic",
+            ("snntorch", "torch"),
+            "Synaptic, a CubaLIF, reset without delay",
+        ),
         Entry("norse", "norse:Box", ("norse", "torch"), "norse.torch.LIFBoxCell"),
         Entry("norse-refractory", "norse:Refractory", ("norse", "torch"), "LIFRefracCell"),
+        Entry("norse-synaptic", "norse:Synaptic", ("norse", "torch"), "LIFCell, a CubaLIF"),
+        Entry("lava-float", "lava:LavaFloat", (), "Lava's floating-point LIF, by its formula"),
         Entry("spikingjelly", "spikingjelly:LIFNode", ("spikingjelly", "torch"), "neuron.LIFNode"),
+        Entry(
+            "spikingjelly-plif",
+            "spikingjelly:ParametricLIF",
+            ("spikingjelly", "torch"),
+            "neuron.ParametricLIFNode",
+        ),
+        Entry(
+            "spikingjelly-if",
+            "spikingjelly:IFNode",
+            ("spikingjelly", "torch"),
+            "neuron.IFNode, an IF",
+        ),
         Entry("rockpool", "rockpool:LIFNeuron", ("rockpool", "torch"), "LIFNeuronTorch"),
         Entry(
             "sinabs",
             "sinabs:LIF",
             ("sinabs", "torch"),
             "sinabs.layers.LIF with SingleSpike and MembraneReset",
-            apart="requires nir <= 1.0.4, with which other frameworks' NIR import breaks",
+            apart=_OLD_NIR,
+        ),
+        Entry("sinabs-iaf", "sinabs:IAF", ("sinabs", "torch"), "sinabs.layers.IAF", _OLD_NIR),
+        Entry(
+            "sinabs-expleak",
+            "sinabs:ExpLeak",
+            ("sinabs", "torch"),
+            "sinabs.layers.ExpLeak, a leaky integrator",
+            _OLD_NIR,
         ),
     )
 }

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Setup
+from bio_scnn.neuron.models import hybrid_system
 from bio_scnn.neuron.trace import Trace
 from bio_scnn.runtime import provenance
 
@@ -31,25 +32,34 @@ class Framework(Adapter):
         The packages that do the work, as the package index names them.
     resets_to_rest : bool
         The reset potential is the resting potential, 0 in eq. 1, and no other.
+    subtracts : bool
+        It can be told to subtract ``V_th - V_reset`` instead of resetting.
     setup : Setup
         The layer that was built last.
     """
 
     distributions: tuple[str, ...] = ()
     resets_to_rest: bool = False
+    subtracts: bool = False
     setup: Setup
 
     def versions(self) -> dict[str, str]:
         return provenance.versions(*self.distributions)
 
     def build(self, setup: Setup) -> None:
-        p = setup.params
-        if self.capabilities.refractory == "none" and p.t_ref_ms:
-            raise CannotRepresent(f"a refractory period (t_ref_ms={p.t_ref_ms:g} ms): it has none")
-        if self.resets_to_rest and p.V_reset:
+        neuron = hybrid_system(setup.params)
+        if self.capabilities.refractory == "none" and neuron.t_ref_ms:
             raise CannotRepresent(
-                f"a reset potential (V_reset={p.V_reset:g}) other than the resting potential 0"
+                f"a refractory period (t_ref_ms={neuron.t_ref_ms:g} ms): it has none"
             )
+        if self.resets_to_rest and (neuron.V_reset or neuron.V_rest):
+            raise CannotRepresent(
+                f"a reset potential (V_reset={neuron.V_reset:g}) other than the resting potential "
+                "0"
+            )
+        soft = self.subtracts or self.capabilities.reset == "subtract"
+        if neuron.reset == "subtract" and not soft:
+            raise CannotRepresent("a reset by subtraction: it resets to a value")
         self.setup = setup
         self.make(setup)
 
@@ -134,9 +144,9 @@ def tensor(values: ArrayLike, setup: Setup, device: Any = None) -> Any:
     return torch.tensor(values, dtype=getattr(torch, setup.dtype), device=device)
 
 
-def approach(setup: Setup) -> float:
+def approach(setup: Setup, tau_ms: float | None = None) -> float:
     """``1 - exp(-dt/tau)``: the part of the way to RI that V goes in a step, by eq. 1."""
-    return -math.expm1(-setup.dt_ms / setup.params.tau_ms)
+    return -math.expm1(-setup.dt_ms / (tau_ms or setup.params.tau_ms))
 
 
 def quiet_import(name: str, **environment: str) -> Any:

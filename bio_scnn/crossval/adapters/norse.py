@@ -1,4 +1,4 @@
-"""Norse: `LIFBoxCell`, and `LIFRefracCell` with its synapse made to vanish."""
+"""Norse: `LIFBoxCell`, `LIFCell`, and `LIFRefracCell` with its synapse made to vanish."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from abc import abstractmethod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bio_scnn.crossval.adapters._support import TorchSteps, quiet_import, tensor
 from bio_scnn.crossval.protocol import CannotRepresent, Capabilities, Setup
+from bio_scnn.neuron.models import CubaLIFParameters
 
 
 class _Cell(TorchSteps):
@@ -67,6 +69,44 @@ class Box(_Cell):
     def reset(self) -> None:
         """A new state."""
         self.state = quiet_import("norse.torch").LIFBoxFeedForwardState(v=self.start())
+
+
+class Synaptic(_Cell):
+    """``LIFCell``: ``i += x``, ``V += dt/tau (i - V)``, ``i -= dt/tau_syn i``, ``V > threshold``.
+
+    A CubaLIF by Euler's method; its input jumps onto the synaptic current, ``w R dt/tau_syn`` of
+    the current that is held over a step.
+    """
+
+    name = "norse-synaptic"
+    params = CubaLIFParameters(tau_ms=20, tau_syn_ms=5)
+    capabilities = Capabilities(
+        refractory="none",
+        integrator="forward Euler",
+        fires_at_threshold=False,
+        dtypes=("float64", "float32"),
+        families=("CubaLIF",),
+    )
+    cannot = ("a refractory period",)
+
+    def scale(self, current: NDArray[np.float64]) -> NDArray[np.float64]:
+        p = self.setup.params
+        return p.R * p.w * self.setup.dt_ms / p.tau_syn_ms * current
+
+    def cell_of(self, norse: Any, membrane: dict[str, Any], setup: Setup) -> Any:
+        membrane["v_leak"] = tensor(setup.params.V_rest, setup)
+        tau_syn_inv = tensor(1e3 / setup.params.tau_syn_ms, setup)
+        parameters = norse.LIFParameters(tau_syn_inv=tau_syn_inv, **membrane)
+        return norse.LIFCell(parameters, dt=setup.dt_ms / 1e3)
+
+    def step(self, x: Any) -> tuple[Any, Any]:
+        spikes, self.state = self.cell(x, self.state)
+        return spikes, self.state.v
+
+    def reset(self) -> None:
+        """A new state."""
+        V = self.start()
+        self.state = quiet_import("norse.torch").LIFFeedForwardState(v=V, i=V.new_zeros(V.shape))
 
 
 class Refractory(_Cell):

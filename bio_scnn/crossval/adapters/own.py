@@ -18,6 +18,7 @@ class Exact(Framework):
     """`bio_scnn.simulate` in its exact mode."""
 
     name = "exact"
+    subtracts = True
     distributions = ("bio_scnn", "brian2")
     capabilities = Capabilities(
         refractory="steps",
@@ -55,6 +56,7 @@ class ClosedForm(Framework):
     """The event-driven solution of eq. 1, or another family, between changes of the current."""
 
     name = "closed-form"
+    subtracts = True
     distributions = ("bio_scnn", "numpy")
     capabilities = Capabilities(
         refractory="time", precise=True, spike_label="exact", families=tuple(FAMILIES)

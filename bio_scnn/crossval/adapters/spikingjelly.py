@@ -1,14 +1,16 @@
-"""SpikingJelly: `neuron.LIFNode` in single-step mode."""
+"""SpikingJelly: `LIFNode`, `ParametricLIFNode` and `IFNode` in single-step mode."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters._support import TorchSteps, approach
-from bio_scnn.crossval.protocol import Capabilities, Setup
+from bio_scnn.crossval.adapters._support import TorchSteps, approach, tensor
+from bio_scnn.crossval.protocol import CannotRepresent, Capabilities, Setup
+from bio_scnn.neuron.models import IFParameters
 
 
 class LIFNode(TorchSteps):
@@ -27,11 +29,12 @@ class LIFNode(TorchSteps):
     def make(self, setup: Setup) -> None:
         from spikingjelly.activation_based import neuron
 
-        self.node = neuron.LIFNode(
-            tau=1 / approach(setup),
-            v_threshold=setup.params.V_th,
-            v_reset=setup.params.V_reset,
-        )
+        self.node = self.node_of(neuron, setup)
+
+    def node_of(self, neuron: Any, setup: Setup) -> Any:
+        """The node, of parameters that make it eq. 1."""
+        p = setup.params
+        return neuron.LIFNode(tau=1 / approach(setup), v_threshold=p.V_th, v_reset=p.V_reset)
 
     def scale(self, current: NDArray[np.float64]) -> NDArray[np.float64]:
         return self.setup.params.R * current - self.setup.params.V_reset
@@ -45,3 +48,38 @@ class LIFNode(TorchSteps):
         from spikingjelly.activation_based import functional
 
         functional.reset_net(self.node)
+
+
+class ParametricLIF(LIFNode):
+    """``ParametricLIFNode``: as ``LIFNode``, but 1/tau' is the sigmoid of a trained number."""
+
+    name = "spikingjelly-plif"
+
+    def node_of(self, neuron: Any, setup: Setup) -> Any:
+        p, kept = setup.params, 1 - approach(setup)
+        node = neuron.ParametricLIFNode(v_threshold=p.V_th, v_reset=p.V_reset)
+        # As it is made, the number is rounded to float32.
+        node.w.data = tensor(math.log(approach(setup) / kept), setup)
+        return node
+
+
+class IFNode(LIFNode):
+    """``V += x``, then ``V >= threshold``; V is set to V_reset, or the threshold is subtracted.
+
+    The input is ``R I dt``: what an IF neuron gains in a step.
+    """
+
+    name = "spikingjelly-if"
+    subtracts = True
+    params = IFParameters(R=0.05)
+    capabilities = Capabilities(refractory="none", dtypes=("float64", "float32"), families=("IF",))
+
+    def node_of(self, neuron: Any, setup: Setup) -> Any:
+        p = setup.params
+        if p.reset == "subtract" and p.V_reset:
+            raise CannotRepresent(f"subtraction of V_th - V_reset with V_reset={p.V_reset:g}")
+        v_reset = None if p.reset == "subtract" else p.V_reset
+        return neuron.IFNode(v_threshold=p.V_th, v_reset=v_reset)
+
+    def scale(self, current: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.setup.params.R * self.setup.dt_ms * current

@@ -267,8 +267,9 @@ def _refuse_other(setup: Setup, adapter: Adapter) -> None:
 def _trace(answer: Any, shape: tuple[int, ...], setup: Setup, claims: Capabilities) -> Trace:
     """The trace of an answer: spikes, or a tuple of spikes, perhaps V, and whatever else."""
     if isinstance(setup.params, LIParameters):  # whose output is V: it never fires
-        V = answer[-1] if isinstance(answer, tuple) else answer
-        return Trace.from_raster(np.zeros(shape), setup.dt_ms, _array(V))
+        parts = [_array(part) for part in answer[:2]] if isinstance(answer, tuple) else []
+        shown = next((x for x in parts if x.any()), parts[-1]) if parts else _array(answer)
+        return Trace.from_raster(np.zeros(shape), setup.dt_ms, shown)
     spikes, V = answer, None
     if isinstance(answer, tuple):
         if not answer:

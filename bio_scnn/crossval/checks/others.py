@@ -128,6 +128,16 @@ def as_declared(subject: Subject) -> Finding:
     )
 
 
+def follows(subject: Subject) -> str:
+    """Name of the reading that a layer follows spike for spike; empty if it does not."""
+    if subject.claims.precise:
+        return ""
+    try:
+        return reading(subject).name if as_declared(subject).ok else ""
+    except (Exception, SystemExit):  # whatever is raised, the checks have reported it
+        return ""
+
+
 def other_neurons(params: Any) -> list[Any]:
     """Neurons with other time constants, another gain and another threshold."""
     names = [field.name for field in fields(params) if field.name.startswith("tau")]

@@ -288,8 +288,7 @@ class Rockpool(NIRAdapter):
 
     def reset(self) -> None:
         """A LIF keeps no state from one call to the next; others are imported anew."""
-        if self.neuron.kind != "LIF":
-            self.build(self.setup)
+        self.build(self.setup)
 
 
 IMPORTERS: tuple[type[NIRAdapter], ...] = (

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from bio_scnn.crossval.protocol import family_of
 from bio_scnn.crossval.report.svg import fi_curve_svg, membrane_svg
 from bio_scnn.crossval.report.words import (
     STATUSES,
@@ -17,12 +16,12 @@ from bio_scnn.crossval.report.words import (
     details,
     first_line,
     headline,
+    neuron,
     plural,
     problem,
     title,
 )
 from bio_scnn.crossval.results import CheckResult, Report
-from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.runtime import provenance
 from bio_scnn.runtime.files import write_whole
 
@@ -176,21 +175,6 @@ def _cell(number: int, report: Report, result: CheckResult | None) -> str:
     )
 
 
-def _neuron(params: Any) -> str:
-    """Family and parameters of a neuron, in a line."""
-    units = {"tau": " ms", "t_ref": " ms", "tau_syn": " ms", "tau_w": " ms"}
-    names: tuple[str, ...] = ("tau", "R", "V_th", "V_reset", "t_ref")
-    if not isinstance(params, LIFParameters):
-        names = tuple(field.name.removesuffix("_ms") for field in dataclasses.fields(params))
-    values = {
-        name: getattr(params, name + "_ms" * (name in units)) for name in names if name != "reset"
-    }
-    said = [f"{name} = {value:g}{units.get(name, '')}" for name, value in values.items()]
-    soft = [" reset by subtraction"] if getattr(params, "reset", "value") == "subtract" else []
-    family = [] if isinstance(params, LIFParameters) else [family_of(params)]
-    return ", ".join([*family, *said, *soft])
-
-
 def _section(number: int, report: Report) -> str:
     claims = dataclasses.asdict(report.capabilities)
     effects = [result.effect for result in report.results if result.effect]
@@ -201,7 +185,7 @@ def _section(number: int, report: Report) -> str:
         "cannot": "\n".join(report.cannot),
         "how it is used": "\n".join(report.remarks),
         "claims": "; ".join(f"{n.replace('_', ' ')}: {_said(v)}" for n, v in claims.items()),
-        "checked with": f"dt = {report.dt_ms:g} ms, {report.dtype}, {_neuron(report.params)}",
+        "checked with": f"dt = {report.dt_ms:g} ms, {report.dtype}, {neuron(report.params)}",
         "versions": ", ".join(f"{name} {version}" for name, version in report.versions.items()),
         "time": f"{report.seconds:.1f} s",
     }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
+from typing import Any
 
+from bio_scnn.crossval.protocol import family_of
 from bio_scnn.crossval.results import CheckResult, Report, Status
+from bio_scnn.neuron.parameters import LIFParameters
 
 STATUSES: tuple[Status, ...] = ("passed", "failed", "xfail", "xpass", "skipped", "error")
 
@@ -50,3 +54,18 @@ def decimal(value: float, digits: int) -> str:
 def terminal_width() -> int:
     """Columns of the terminal; 100 where there is none."""
     return shutil.get_terminal_size((100, 24)).columns
+
+
+def neuron(params: Any) -> str:
+    """Family and parameters of a neuron, in a line."""
+    units = {"tau": " ms", "t_ref": " ms", "tau_syn": " ms", "tau_w": " ms"}
+    names: tuple[str, ...] = ("tau", "R", "V_th", "V_reset", "t_ref")
+    if not isinstance(params, LIFParameters):
+        names = tuple(field.name.removesuffix("_ms") for field in dataclasses.fields(params))
+    values = {
+        name: getattr(params, name + "_ms" * (name in units)) for name in names if name != "reset"
+    }
+    said = [f"{name} = {value:g}{units.get(name, '')}" for name, value in values.items()]
+    soft = [" reset by subtraction"] if getattr(params, "reset", "value") == "subtract" else []
+    family = [] if isinstance(params, LIFParameters) else [family_of(params)]
+    return ", ".join([*family, *said, *soft])
