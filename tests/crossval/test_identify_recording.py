@@ -185,12 +185,12 @@ def test_nir_s_data_classes_are_read_by_their_observables():
             self.observables = observables
 
     class Graph:
-        nodes = {
-            "input": Node(data=Gridded(np.ones((2, 7, 3)), 1e-4)),
-            "lif": Node(v=Gridded(np.zeros((2, 7, 3)), 1e-4)),
-        }
+        def __init__(self, **nodes):
+            self.nodes = nodes
 
-    columns, dt_ms = from_nir(Graph())
+    data = Node(data=Gridded(np.ones((2, 7, 3)), 1e-4))
+    graph = Graph(input=data, lif=Node(v=Gridded(np.zeros((2, 7, 3)), 1e-4)))
+    columns, dt_ms = from_nir(graph)
     assert columns["input"].shape == columns["V"].shape == (7, 6)
     assert np.isclose(dt_ms, 0.1)
     with pytest.raises(InputError, match="needed"):

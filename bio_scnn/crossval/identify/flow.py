@@ -176,13 +176,16 @@ def _fit(
     decay, gain = values[0], values[1] if drive.any() else 0.0
     last = values[-1] if bias or neuron.leak else 0.0
     terms = len(columns) + (neuron.input_delay > 0) + 2 * (neuron.input_shape != "as-given")
+    span = abs(gain) * np.ptp(data.x)
+    if not bias and abs(decay - 1) < 1e-9 and span < 1e-9 * data.scale and not neuron.leak:
+        return None  # V that is held, as in refractory steps
     found = replace(neuron, decay=decay, gain=gain, bias=0.0 if neuron.leak else last)
     if neuron.leak:
         found = replace(found, leak=-last)
     return Flow(found, residual, terms, deviation)
 
 
-def trimmed(A: Array, y: Array, groups: list[NDArray[np.bool_]]) -> tuple[Array, float, float]:
+def trimmed(A: Array, y: Array, groups: list[NDArray[np.bool_]]) -> tuple[NDArray, float, float]:
     """Least squares that leaves outliers out, but of no group more than half.
 
     A short input among many steps without one would else pass for an outlier.
@@ -203,7 +206,7 @@ def trimmed(A: Array, y: Array, groups: list[NDArray[np.bool_]]) -> tuple[Array,
         Standard deviation of the first coefficient.
     """
 
-    def off(coefficients: Array, share: float) -> float:
+    def off(coefficients: NDArray, share: float) -> float:
         error = np.abs(y - A @ coefficients)
         return max(
             float(np.partition(error[rows], k := int(share * (len(rows) - 1)))[k])
@@ -254,9 +257,8 @@ def _with_synapse(data: Recorded, rows: NDArray[np.bool_]) -> list[Flow]:
                 if flow is not None and (best is None or flow.residual < best.residual):
                     best, centre = flow, float(decay)
             width /= 3.5
-        if best is not None and best.neuron.synapse is not None:
-            if best.neuron.synapse.decay > 1e-6:
-                found.append(best)
+        if best is not None and best.neuron.synapse and best.neuron.synapse.decay > 1e-6:
+            found.append(best)
     return found
 
 
