@@ -22,7 +22,7 @@ SAME = 1e-13
 
 @dataclass(frozen=True)
 class Recorded:
-    """Recording as arrays: input, V and spikes, each ``(steps, neurons)``; V or spikes may lack."""
+    """Recording as arrays ``(steps, neurons)``: input, V and spikes, of which one may lack."""
 
     x: Array
     V: Array | None
@@ -60,7 +60,7 @@ class Flow:
 
 
 def quiet_steps(data: Recorded, guard: int) -> NDArray[np.bool_]:
-    """Steps ``(steps, neurons)`` with no spike within `guard` steps before, nor one right after."""
+    """Steps ``(steps, neurons)`` without a spike in `guard` steps before, nor right after."""
     near = data.fired() > 0
     around = near.copy()
     for k in range(1, guard + 1):

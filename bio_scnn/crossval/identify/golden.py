@@ -111,9 +111,10 @@ complement, for `$readmemh`:
 - `V.hex`: V after the step, after a reset ({word} bits)
 - `spikes.hex`: 1 if the step has a spike
 
-A step: V <- round(V k / 2^{decay_bits}) with k = {decay_k}, rounded "{rounding}"; V moved by
-{leak} towards 0; plus drive; {overflow} at {word} bits. From {threshold} on it fires, and V
-becomes {reset_to} (reset "{reset}": with "subtract", that is added). Then V is held, and drive
-ignored, for {refractory} steps. V is {start} before the first step. All of them in units of
-2^-{fraction}; also in `parameters.json`. With stochastic rounding no hardware has the same bits: compare rates.
+A step: V <- round(V k / 2^{decay_bits}) with k = {decay_k}, rounded "{rounding}";
+V moved by {leak} towards 0; plus drive; {overflow} at {word} bits. From {threshold} on it fires,
+and V becomes {reset_to} (reset "{reset}": with "subtract", that is added). Then V is held, and
+drive ignored, for {refractory} steps. V is {start} before the first step. All of them in units of
+2^-{fraction}; also in `parameters.json`. With stochastic rounding no hardware has the same bits:
+compare rates.
 """
