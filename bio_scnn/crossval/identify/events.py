@@ -266,11 +266,9 @@ def _lengths(
 
 def _since(fired: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Steps since the last event before this step; 0 where there was none."""
-    since = np.zeros(fired.shape, np.int64)
-    count = np.zeros(fired.shape[1], np.int64)
-    for n in range(len(fired)):
-        since[n] = count
-        count = np.where(fired[n], 1, np.where(count > 0, count + 1, 0))
+    rows = np.arange(len(fired))[:, None]
+    last = shifted(np.maximum.accumulate(np.where(fired, rows + 1, 0), axis=0), 1)
+    since = np.where(last > 0, rows + 1 - last, 0)
     return since
 
 
