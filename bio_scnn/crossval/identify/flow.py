@@ -52,7 +52,7 @@ class Flow:
     deviation : float
         Standard deviation of the decay.
     tail : float
-        As `residual`, for 95 quiet steps of a hundred.
+        As `residual`, for 99 quiet steps of a hundred.
     """
 
     neuron: SteppedNeuron
@@ -210,7 +210,7 @@ def trimmed(
     deviation : float
         Standard deviation of the first coefficient.
     tail : float
-        As `residual`, for 95 rows of a hundred.
+        As `residual`, for 99 rows of a hundred.
     """
 
     def off(coefficients: NDArray, share: float) -> float:
@@ -241,7 +241,7 @@ def trimmed(
     rms = float(np.sqrt(np.mean((y - A @ best)[kept] ** 2)))
     inverse = np.linalg.pinv(A[kept].T @ A[kept])
     deviation = rms * float(np.sqrt(max(inverse[0, 0], 0)))
-    return best, off(best, 0.7), deviation, off(best, 0.95)
+    return best, off(best, 0.7), deviation, off(best, 0.99)
 
 
 def _groups(data: Recorded, rows: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
