@@ -11,12 +11,11 @@ import pytest
 from bio_scnn import LIFParameters
 from bio_scnn.crossval.identify.fixed_point import (
     FixedPointNeuron,
-    as_hex,
-    golden_vectors,
     in_fixed_point,
     rate_error,
     shortest_word,
 )
+from bio_scnn.crossval.identify.golden import as_hex, golden_vectors
 from bio_scnn.crossval.identify.stepped import step
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import TABLE_1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bio_scnn.crossval.identify.flow import Flow, Recorded, quiet_steps
 from bio_scnn.crossval.identify.numbers import simplest
@@ -64,3 +65,13 @@ def _fitted(data: Recorded, left: np.ndarray) -> Adaptation | None:
     if off > 1e-4 * abs(jump):
         return None
     return Adaptation(decay, simplest(jump - 1e-6 * abs(jump), jump + 1e-6 * abs(jump)))
+
+
+def adaptation_of(neuron: SteppedNeuron, fired: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Adaptation w ``(steps, neurons)`` at the beginning of each step, given earlier spikes."""
+    assert neuron.adaptation is not None
+    w, all_w = np.zeros(fired.shape[1]), np.empty(fired.shape)
+    for n, spikes in enumerate(fired):
+        w = neuron.adaptation.decay * w + neuron.adaptation.jump * spikes
+        all_w[n] = w
+    return all_w

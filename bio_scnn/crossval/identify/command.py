@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bio_scnn.crossval.identify.differences import differences
-from bio_scnn.crossval.identify.fixed_point import FixedPointNeuron, golden_vectors, in_fixed_point
+from bio_scnn.crossval.identify.fixed_point import FixedPointNeuron, in_fixed_point
+from bio_scnn.crossval.identify.golden import golden_vectors
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.readings import as_parameters, code_sentence, physics_sentence
 from bio_scnn.crossval.identify.recording import identify_recording
@@ -121,7 +122,7 @@ def _plain(neuron: Any) -> Any:
 
 def export_golden(args: argparse.Namespace, dt_ms: float) -> None:
     """Write golden vectors of a neuron in fixed point."""
-    params, name = _meant(args.nir)
+    params, _ = _meant(args.nir)
     params = params or TABLE_1
     form = FixedPointNeuron(
         word=args.word,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.identify.adapting import adaptation_of
 from bio_scnn.crossval.identify.flow import Recorded
 from bio_scnn.crossval.identify.formats import FixedPoint
 from bio_scnn.crossval.identify.numbers import simplest
@@ -86,22 +87,12 @@ def _distinct(shown: list[Shown]) -> list[Shown]:
 
 
 def _drive(neuron: SteppedNeuron, data: Recorded) -> Array:
-    """What each step adds to V."""
+    """Drive of V in each step."""
     silent = replace(neuron, threshold=np.inf, adaptation=None)
     drive = step(silent, data.x).drive
     if neuron.adaptation is not None and neuron.adaptation.on == "current":
         drive = drive - adaptation_of(neuron, shifted(data.fired(), 1))
     return drive
-
-
-def adaptation_of(neuron: SteppedNeuron, fired: NDArray[np.int64]) -> Array:
-    """Adaptation w ``(steps, neurons)`` at the beginning of each step, given earlier spikes."""
-    assert neuron.adaptation is not None
-    w, all_w = np.zeros(fired.shape[1]), np.empty(fired.shape)
-    for n, spikes in enumerate(fired):
-        w = neuron.adaptation.decay * w + neuron.adaptation.jump * spikes
-        all_w[n] = w
-    return all_w
 
 
 @dataclass(frozen=True)
@@ -174,7 +165,7 @@ def _resets(view: _View) -> Iterator[tuple[float, float, float]]:
 
 
 def _jumps(
-    old: Array, new: Array, many: Array, slack: float
+    old: Array, new: Array, many: NDArray, slack: float
 ) -> Iterator[tuple[float, float, float]]:
     """Value, subtraction or partial reset from V before and after."""
     trials = [(0.0, float(np.median(new))), (1.0, float(np.median((new - old) / many)))]
@@ -240,7 +231,7 @@ def _refractory(view: _View, delay: int, keep: float, to: float, missed: float) 
             reset_to=to,
             reset_when="after-update" if view.style == "after-update" else "same-step",
             refractory=steps,
-            while_refractory=view.mode if steps else "held",
+            while_refractory=view.mode if steps else "held",  # type: ignore[arg-type]
             spike_delay=delay,
             several=bool((view.moments > 1).any()),
         )
@@ -275,11 +266,9 @@ def _lengths(
 
 def _since(fired: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Steps since the last event before this step; 0 where there was none."""
-    since = np.zeros(fired.shape, np.int64)
-    count = np.zeros(fired.shape[1], np.int64)
-    for n in range(len(fired)):
-        since[n] = count
-        count = np.where(fired[n], 1, np.where(count > 0, count + 1, 0))
+    rows = np.arange(len(fired))[:, None]
+    last = shifted(np.maximum.accumulate(np.where(fired, rows + 1, 0), axis=0), 1)
+    since = np.where(last > 0, rows + 1 - last, 0)
     return since
 
 

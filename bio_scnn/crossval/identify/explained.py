@@ -13,7 +13,7 @@ from bio_scnn.crossval.identify.spikes_only import ambiguities
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 
 if TYPE_CHECKING:
-    from bio_scnn.crossval.identify.recording import Trial
+    from bio_scnn.crossval.identify.trial import Trial
 
 MOST_ALTERNATIVES = 4
 
@@ -65,7 +65,13 @@ def summary(
 def _differs(one: Trial, other: Trial) -> bool:
     """True if two neurons differ by more than the last digits of their numbers."""
     a, b = one.neuron, other.neuron
-    kinds = ("input_delay", "reset_when", "refractory", "while_refractory", "input_shape")
+    kinds: tuple[str, ...] = (
+        "input_delay",
+        "reset_when",
+        "refractory",
+        "while_refractory",
+        "input_shape",
+    )
     kinds += ("spike_delay", "tested", "synapse", "adaptation", "crossing", "number_format")
     numbers = ("decay", "gain", "bias", "threshold", "reset_keep", "reset_to", "leak")
     if any(getattr(a, kind) != getattr(b, kind) for kind in kinds):

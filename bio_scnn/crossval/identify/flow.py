@@ -22,7 +22,7 @@ SAME = 1e-13
 
 @dataclass(frozen=True)
 class Recorded:
-    """Recording as arrays: input, V and spikes, each ``(steps, neurons)``; V or spikes may lack."""
+    """Recording as arrays ``(steps, neurons)``: input, V and spikes, of which one may lack."""
 
     x: Array
     V: Array | None
@@ -51,16 +51,19 @@ class Flow:
         What it takes: parameters and quirks.
     deviation : float
         Standard deviation of the decay.
+    tail : float
+        As `residual`, for 99 quiet steps of a hundred.
     """
 
     neuron: SteppedNeuron
     residual: float
     terms: int
     deviation: float
+    tail: float
 
 
 def quiet_steps(data: Recorded, guard: int) -> NDArray[np.bool_]:
-    """Steps ``(steps, neurons)`` with no spike within `guard` steps before, nor one right after."""
+    """Steps ``(steps, neurons)`` without a spike in `guard` steps before, nor right after."""
     near = data.fired() > 0
     around = near.copy()
     for k in range(1, guard + 1):
@@ -90,7 +93,7 @@ def flows(data: Recorded) -> list[Flow]:
         for neuron in _shapes(data):
             fits = [_fit(data, rows, neuron, bias=b) for b in (False, True)]
             found += [fit for fit in fits if fit is not None]
-            if any(fit.residual < 1e-8 * data.scale for fit in found):
+            if any(fit.tail < 1e-8 * data.scale for fit in found):
                 return _sorted(data, found)
         leaky = _fit(data, rows, SteppedNeuron(leak=1.0), bias=False)
         if leaky is not None and leaky.neuron.leak > 0:
@@ -104,10 +107,10 @@ def synaptic_flows(data: Recorded) -> list[Flow]:
 
 
 def _sorted(data: Recorded, found: list[Flow]) -> list[Flow]:
-    floor = 1e-9 * data.scale
-    return sorted(
-        found, key=lambda f: (round(2 * np.log10(f.residual + floor)), f.terms, f.residual)
-    )
+    def size(x: float) -> int:
+        return round(2 * np.log10(x + 1e-9 * data.scale))
+
+    return sorted(found, key=lambda f: (size(f.residual), size(f.tail), f.terms, f.residual))
 
 
 def _sets_of_rows(data: Recorded) -> Iterator[NDArray[np.bool_]]:
@@ -171,18 +174,23 @@ def _fit(
     A, y = np.stack(columns, 1), data.V[rows]
     if np.linalg.matrix_rank(A, tol=1e-9 * np.linalg.norm(A)) < A.shape[1]:
         return None
-    coefficients, residual, deviation = trimmed(A, y, _groups(data, rows))
+    coefficients, residual, deviation, tail = trimmed(A, y, _groups(data, rows))
     values = [float(c) for c in coefficients]
     decay, gain = values[0], values[1] if drive.any() else 0.0
     last = values[-1] if bias or neuron.leak else 0.0
     terms = len(columns) + (neuron.input_delay > 0) + 2 * (neuron.input_shape != "as-given")
+    span = abs(gain) * np.ptp(data.x)
+    if not bias and abs(decay - 1) < 1e-9 and span < 1e-9 * data.scale and not neuron.leak:
+        return None  # V that is held, as in refractory steps
     found = replace(neuron, decay=decay, gain=gain, bias=0.0 if neuron.leak else last)
     if neuron.leak:
         found = replace(found, leak=-last)
-    return Flow(found, residual, terms, deviation)
+    return Flow(found, residual, terms, deviation, tail)
 
 
-def trimmed(A: Array, y: Array, groups: list[NDArray[np.bool_]]) -> tuple[Array, float, float]:
+def trimmed(
+    A: Array, y: Array, groups: list[NDArray[np.bool_]]
+) -> tuple[NDArray, float, float, float]:
     """Least squares that leaves outliers out, but of no group more than half.
 
     A short input among many steps without one would else pass for an outlier.
@@ -201,9 +209,11 @@ def trimmed(A: Array, y: Array, groups: list[NDArray[np.bool_]]) -> tuple[Array,
         What seven rows of ten are off by at most, in the worse group.
     deviation : float
         Standard deviation of the first coefficient.
+    tail : float
+        As `residual`, for 99 rows of a hundred.
     """
 
-    def off(coefficients: Array, share: float) -> float:
+    def off(coefficients: NDArray, share: float) -> float:
         error = np.abs(y - A @ coefficients)
         return max(
             float(np.partition(error[rows], k := int(share * (len(rows) - 1)))[k])
@@ -230,7 +240,8 @@ def trimmed(A: Array, y: Array, groups: list[NDArray[np.bool_]]) -> tuple[Array,
         best = np.linalg.lstsq(A[kept], y[kept], rcond=None)[0]
     rms = float(np.sqrt(np.mean((y - A @ best)[kept] ** 2)))
     inverse = np.linalg.pinv(A[kept].T @ A[kept])
-    return best, off(best, 0.7), rms * float(np.sqrt(max(inverse[0, 0], 0)))
+    deviation = rms * float(np.sqrt(max(inverse[0, 0], 0)))
+    return best, off(best, 0.7), deviation, off(best, 0.99)
 
 
 def _groups(data: Recorded, rows: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
@@ -254,9 +265,8 @@ def _with_synapse(data: Recorded, rows: NDArray[np.bool_]) -> list[Flow]:
                 if flow is not None and (best is None or flow.residual < best.residual):
                     best, centre = flow, float(decay)
             width /= 3.5
-        if best is not None and best.neuron.synapse is not None:
-            if best.neuron.synapse.decay > 1e-6:
-                found.append(best)
+        if best is not None and best.neuron.synapse and best.neuron.synapse.decay > 1e-6:
+            found.append(best)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Identification: the stepped neuron that explains a layer or a recording, and how well it does."""
+"""Identification: the stepped neuron that explains a layer or a recording, and how well."""
 
 from __future__ import annotations
 

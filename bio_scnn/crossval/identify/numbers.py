@@ -1,4 +1,4 @@
-"""Numbers as people write them: the simplest one between two bounds, the unit of quantised values."""
+"""Numbers as people write them: simplest one between two bounds, unit of quantised values."""
 
 from __future__ import annotations
 

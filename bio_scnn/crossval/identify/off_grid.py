@@ -9,7 +9,7 @@ import numpy as np
 from bio_scnn.crossval.identify.flow import Flow, Recorded
 from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, shifted, step
-from bio_scnn.crossval.identify.within_step import crossing, part_of_step
+from bio_scnn.crossval.identify.within_step import crossing
 
 
 def off_grid(data: Recorded, tried: list[Flow]) -> list[SteppedNeuron]:
@@ -86,8 +86,8 @@ def _refractory(
         share = crossing(data.V[n - 1, k], drive[n, k], neuron.decay, threshold)
         for m in range(n, len(data.V)):
             if abs(data.V[m, k] - neuron.reset_to) > 1e-9 * data.scale:
-                whole = part_of_step(data.V[m, k], 0 * drive[m, k], 1.0, 0.0)
-                back = crossing(np.float64(neuron.reset_to), drive[m, k], neuron.decay, whole)
+                reset, end = np.array(neuron.reset_to), float(data.V[m, k])
+                back = crossing(reset, drive[m, k], neuron.decay, end)
                 times.append(float(m + 1 - back - (n + share)))
                 break
     times = [t for t in times if 0 <= t < 1e6]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,51 +11,17 @@ from bio_scnn.crossval.identify.adapting import adapting
 from bio_scnn.crossval.identify.events import with_events
 from bio_scnn.crossval.identify.explained import MOST_ALTERNATIVES, summary
 from bio_scnn.crossval.identify.flow import Flow, Recorded, flows, synaptic_flows
-from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint
 from bio_scnn.crossval.identify.identification import Identification
-from bio_scnn.crossval.identify.numbers import simplest, unit_of
+from bio_scnn.crossval.identify.numbers import unit_of
 from bio_scnn.crossval.identify.off_grid import off_grid
 from bio_scnn.crossval.identify.quantised import quantised
 from bio_scnn.crossval.identify.spikes_only import from_spikes
-from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
+from bio_scnn.crossval.identify.stepped import SteppedNeuron
+from bio_scnn.crossval.identify.trial import Trial, compared, polished, started
 from bio_scnn.errors import InputError
 
 LONG, MOST_NEURONS = 2000, 8
 """Steps and neurons that a neuron is searched in; it is checked on all of them."""
-
-CLOSE = 1e-5
-"""Difference of V, relative to the largest V, up to which it counts as explained."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Neuron stepped on the recording's input, and how far off it is.
-
-    Attributes
-    ----------
-    neuron : SteppedNeuron
-    where : {"after reset", "before reset", "none"}
-    wrong : int
-        Spikes lacking or too many.
-    error : float
-        Largest error of V.
-    explained : float
-        Share of V within `CLOSE`.
-    threshold : (float, float)
-        Bounds of the threshold.
-    """
-
-    neuron: SteppedNeuron
-    where: str
-    wrong: int
-    error: float
-    explained: float
-    threshold: tuple[float, float] = (np.nan, np.nan)
-
-    def rank(self, scale: float) -> tuple[float, ...]:
-        """Sorts trials: spikes, share of V, error of V, then simplicity."""
-        error = round(np.log10(self.error / scale + 1e-9)) if self.error < np.inf else 99
-        return (self.wrong, -round(self.explained, 3), error)
 
 
 def identify_recording(
@@ -110,6 +76,9 @@ def identify_recording(
         found = from_spikes(part, data, dt_ms)
         return replace(found, remarks=("V is constant, and tells nothing", *found.remarks))
     trials, tried = _trials(part)
+    if not trials and data.fired().any():
+        found = from_spikes(part, data, dt_ms)
+        return replace(found, remarks=("no update that was tried explains V", *found.remarks))
     if part is not data:
         again = [compared(data, t.neuron, t.where) for t in trials[: 2 + MOST_ALTERNATIVES]]
         trials = [replace(a, threshold=t.threshold) for a, t in zip(again, trials, strict=False)]
@@ -173,27 +142,6 @@ def _matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
     return array
 
 
-def compared(data: Recorded, neuron: SteppedNeuron, where: str) -> Trial:
-    """Neuron stepped on the recording's input, beside its V and spikes."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        run = step(neuron, data.x)
-    wrong = 0 if data.spikes is None else int(np.abs(run.spikes - data.spikes).sum())
-    if data.V is None:
-        return Trial(neuron, "none", wrong, 0.0, 1.0)
-    shown = run.V_before if where == "before reset" else run.V
-    error = np.abs(shown - data.V)
-    error = np.where(np.isfinite(error), error, np.inf)
-    slack = _slack(data, neuron)
-    return Trial(neuron, where, wrong, float(error.max()), float((error <= slack).mean()))
-
-
-def _slack(data: Recorded, neuron: SteppedNeuron) -> float:
-    """Error of V up to which it counts as explained."""
-    if isinstance(neuron.number_format, FixedPoint):
-        return 1e-6 * neuron.number_format.unit
-    return CLOSE * data.scale
-
-
 def _trials(data: Recorded) -> tuple[list[Trial], list[Flow]]:
     """Neurons stepped beside the recording, best first, and the flows that were tried."""
     assert data.V is not None
@@ -254,7 +202,7 @@ def _of_neuron(data: Recorded, neuron: SteppedNeuron, tolerance: float) -> list[
     neuron = started(data, neuron, tolerance)
     if not data.fired().any():
         return [
-            _polished(data, Trial(replace(neuron, threshold=np.inf), "after reset", 0, np.inf, 0))
+            polished(data, Trial(replace(neuron, threshold=np.inf), "after reset", 0, np.inf, 0))
         ]
     if neuron.crossing == "within-step":
         return [compared(data, neuron, "after reset")]
@@ -266,61 +214,5 @@ def _of_neuron(data: Recorded, neuron: SteppedNeuron, tolerance: float) -> list[
     for s in [s for s in shown if s.misfit <= least + 0.25][:5]:
         raw = replace(compared(data, s.neuron, s.where), threshold=s.threshold)
         good = raw.wrong <= 0.1 * data.fired().sum() and raw.explained > 0.5
-        trials.append(_polished(data, raw) if good else raw)
+        trials.append(polished(data, raw) if good else raw)
     return trials
-
-
-def started(data: Recorded, neuron: SteppedNeuron, tolerance: float) -> SteppedNeuron:
-    """The same neuron, with V before the first step so that it has V after it."""
-    assert data.V is not None
-    first = compared_first(data, neuron)
-    if first <= 4 * tolerance or data.fired()[0].any() or neuron.decay == 0:
-        return neuron
-    drive = step(replace(neuron, threshold=np.inf), data.x[:1]).drive[0]
-    start = float(np.median((data.V[0] - drive) / neuron.decay))
-    return replace(neuron, start=simplest(start - tolerance, start + tolerance))
-
-
-def compared_first(data: Recorded, neuron: SteppedNeuron) -> float:
-    """Error of V in the first step, of a neuron that starts at its `start`."""
-    assert data.V is not None
-    run = step(replace(neuron, threshold=np.inf), data.x[:1])
-    return float(np.abs(run.V - data.V[:1]).max())
-
-
-def _polished(data: Recorded, trial: Trial) -> Trial:
-    """The same trial with rounder numbers and the format of its numbers, if no worse."""
-    bounds = trial.threshold
-    best = trial if np.isfinite(trial.error) else compared(data, trial.neuron, trial.where)
-    if isinstance(trial.neuron.number_format, FixedPoint):
-        return replace(best, threshold=bounds)
-    names = ["float64"]
-    assert data.V is not None
-    if np.array_equal(data.V, data.V.astype(np.float32)):
-        names += ["float32", "bfloat16"]
-    for close in (3e-3, 3e-4, 3e-5, 3e-6, 3e-7, 3e-8):
-        rounder = _rounder(trial.neuron, close)
-        for name in names:
-            form = FloatingPoint(name)  # type: ignore[arg-type]
-            now = compared(data, replace(rounder, number_format=form), trial.where)
-            gain = 0.5 if name != best.neuron.number_format.name else 1.0  # type: ignore[union-attr]
-            if now.wrong <= best.wrong and now.error <= gain * best.error + 1e-12 * data.scale:
-                best = now
-        if best.neuron.decay == rounder.decay and best.wrong == 0:
-            break
-    return replace(best, threshold=bounds)
-
-
-def _rounder(neuron: SteppedNeuron, close: float) -> SteppedNeuron:
-    """The same neuron with the numbers of fewest digits within a relative distance."""
-    changed = {}
-    unit = max(abs(neuron.threshold) if np.isfinite(neuron.threshold) else 0, abs(neuron.gain))
-    for name in ("decay", "gain", "bias", "reset_to", "start"):
-        value = getattr(neuron, name)
-        room = close * (unit if name in ("bias", "reset_to", "start") else abs(value))
-        if name == "decay":
-            room = close * (1 - value) if 0 < value < 1 else close * value
-        changed[name] = simplest(value - room, value + room)
-    if neuron.subtracts and np.isclose(neuron.threshold, -neuron.reset_to, rtol=close):
-        changed["threshold"] = -changed["reset_to"]
-    return replace(neuron, **changed)

@@ -183,7 +183,8 @@ def _by_name(named: dict[str, NDArray], path: Path, only: tuple[str, ...] | None
         return {"input": np.asarray(next(iter(named.values())))}
     if not found or (only == ("input",) and "input" not in found):
         raise InputError(
-            f"{path} has {', '.join(named)}; wanted are {' and '.join(only or ('input', 'V', 'spike'))}"
+            f"{path} has {', '.join(named)}; wanted are "
+            f"{' and '.join(only or ('input', 'V', 'spike'))}"
         )
     return found
 

@@ -1,4 +1,4 @@
-"""Recordings without V: neurons whose spikes agree with an input, found by bounds from each step."""
+"""Recordings without V: neurons whose spikes agree with an input, by bounds from each step."""
 
 from __future__ import annotations
 

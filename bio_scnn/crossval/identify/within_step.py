@@ -1,4 +1,4 @@
-"""Spikes off the grid: a neuron that crosses its threshold within a step and goes on from there."""
+"""Spikes off the grid: the threshold is crossed within a step, and V goes on from there."""
 
 from __future__ import annotations
 
