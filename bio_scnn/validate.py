@@ -142,7 +142,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.input is not None:
         raise InputError("--input goes with --recording FILE")
     if args.export_golden is not None:
-        return export_golden(args, args.dt)
+        return export_golden(args, args.dt or 0.1)
     check_outputs(args.report, args.junit)
     if args.export_vectors is not None:
         return export(args.export_vectors)
@@ -197,7 +197,7 @@ def network(args: argparse.Namespace) -> None:
         raise InputError("--network goes with names only; it runs them in this environment")
     images = [Path(args.network)] if args.network else []
     with progress_bar(100, "%") as follow:
-        found = compare_by_name(args.names, images, dt_ms=args.dt, progress=follow)
+        found = compare_by_name(args.names, images, dt_ms=args.dt or 0.1, progress=follow)
     publish_networks(found, folder=args.report, as_json=args.json)
     if found.failures:
         sys.exit(1)

@@ -22,10 +22,10 @@ from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.live import identify
 from bio_scnn.crossval.identify.readings import as_parameters, code_sentence, physics_sentence
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
+from bio_scnn.crossval.identity import Departure, Identity
 from bio_scnn.crossval.oracles.dialects import UPDATES
 from bio_scnn.crossval.oracles.grid import raster_of
 from bio_scnn.crossval.protocol import Adapter, Capabilities
-from bio_scnn.crossval.results import Departure, Identity
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
@@ -138,7 +138,7 @@ def _sorted(listed: list[Difference]) -> list[Difference]:
 def identity(
     found: Identification, compared: str, apart: tuple[Departure, ...], *, own: bool
 ) -> Identity:
-    """What was found out, in sentences."""
+    """Identity in sentences, from an identification."""
     neuron = found.neuron
     return Identity(
         code="" if neuron is None else code_sentence(neuron),
@@ -159,7 +159,7 @@ _Run = Callable[[NDArray[np.float64]], tuple[NDArray, NDArray | None]]
 
 
 def _runner(subject: Subject, adapter: Adapter) -> _Run:
-    """How identification drives a wrapped layer: by its own call, which may show V."""
+    """Runner of a wrapped layer for identification: its own call, which may show V."""
     call = getattr(adapter, "_call", None)
     if call is None:
         return _subject_runner(subject)
@@ -172,7 +172,7 @@ def _runner(subject: Subject, adapter: Adapter) -> _Run:
 
 
 def _subject_runner(subject: Subject) -> _Run:
-    """How identification drives any adapter."""
+    """Runner of any adapter for identification."""
 
     def run(x: NDArray[np.float64]) -> tuple[NDArray, NDArray | None]:
         trace = subject.run(x)

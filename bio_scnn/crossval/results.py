@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bio_scnn.crossval.identity import Identity
 from bio_scnn.crossval.protocol import Capabilities
 from bio_scnn.neuron.models import NeuronParameters
 from bio_scnn.neuron.parameters import TABLE_1
@@ -64,80 +66,6 @@ class CheckResult:
     reason: str = ""
     values: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Departure:
-    """Difference of an identified neuron from the one that was meant.
-
-    Attributes
-    ----------
-    cause, cause_code : str
-        The difference in words, and as a code of `bio_scnn.crossval.causes`.
-    effect : str
-        What it does to the rate of a neuron; empty if that cannot be told.
-    remedy : str
-        What to change, in one line.
-    """
-
-    cause: str
-    cause_code: str
-    effect: str = ""
-    remedy: str = ""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What neuron a layer was found to be.
-
-    Attributes
-    ----------
-    code, physics : str
-        The neuron in one sentence of code and one of physics; empty if none was found.
-    spikes : int
-        Spikes of the run that proved it.
-    spikes_explained : float
-        Share of them that the neuron has in the same steps.
-    V_explained : float or None
-        Share of V that it has too; None if V is not shown.
-    compared_with : str
-        What it was meant to be, in words; empty if nothing is known of that.
-    departures : tuple of Departure
-        Every difference from it.
-    alternatives : tuple of str
-        Other neurons, in code, that explain it equally well.
-    excluded, remarks : tuple of str
-        What does not explain it, and what cannot be told.
-    judged_by_own : bool
-        The checks compared it with the neuron it is, not with the one it was meant to be.
-    """
-
-    code: str = ""
-    physics: str = ""
-    spikes: int = 0
-    spikes_explained: float = 0.0
-    V_explained: float | None = None
-    compared_with: str = ""
-    departures: tuple[Departure, ...] = ()
-    alternatives: tuple[str, ...] = ()
-    excluded: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-    judged_by_own: bool = False
-
-    @property
-    def sure(self) -> bool:
-        """True if the neuron explains all spikes, but for one in a thousand."""
-        return bool(self.code) and self.spikes_explained >= 0.999
-
-    @property
-    def cause(self) -> tuple[str, str]:
-        """All departures in words and as a code; empty if it is not sure, or there are none."""
-        if not self.sure:
-            return "", ""
-        return (
-            "; ".join(d.cause for d in self.departures),
-            "+".join(d.cause_code for d in self.departures),
-        )
 
 
 @dataclass(frozen=True)
@@ -301,3 +229,19 @@ class Report:
     def from_json(cls, table: dict[str, Any]) -> Report:
         """Report from the tables of `to_json`."""
         return from_table(cls, table, "report")
+
+
+def failure(name: str, results: Sequence[CheckResult]) -> str:
+    """Failures of an implementation: a line for each, and one for what they do to a rate."""
+    effects = dict.fromkeys(result.effect for result in results if result.effect)
+    lines = [f"{name} fails:", *map(_sentence, results), *(f"  effect: {e}" for e in effects)]
+    return "\n".join(lines)
+
+
+def _sentence(result: CheckResult) -> str:
+    if result.status == "error":
+        return f"  {result.check}: {result.reason}"
+    parts = [f"observed {result.observed}", f"expected {result.expected}"]
+    if result.cause:
+        parts.append(f"likely cause: {result.cause}")
+    return f"  {result.check}: {'; '.join(parts)}"

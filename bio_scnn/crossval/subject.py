@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.crossval.causes import Cause
 from bio_scnn.crossval.expectations import Expectation, expectations
+from bio_scnn.crossval.identity import Identity
 from bio_scnn.crossval.protocol import (
     Adapter,
     Capabilities,
@@ -19,7 +20,6 @@ from bio_scnn.crossval.protocol import (
     time_step,
     without_refractory,
 )
-from bio_scnn.crossval.results import Identity
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.closed_form import current_for_rate
 from bio_scnn.neuron.linear import LinearNeuron

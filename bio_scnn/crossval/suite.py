@@ -7,19 +7,20 @@ import math
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
 from bio_scnn.crossval.checks import CHECKS, others
 from bio_scnn.crossval.checks.needs import unmet
 from bio_scnn.crossval.diagnosis import Explanation, explain
+from bio_scnn.crossval.identity import Identity
 from bio_scnn.crossval.judgement import explained, found_out
 from bio_scnn.crossval.oracles.dialects import PERFECT
 from bio_scnn.crossval.protocol import Adapter, CannotRepresent, family_of, whole_steps
 from bio_scnn.crossval.report import portrait
 from bio_scnn.crossval.resolve import as_adapter
-from bio_scnn.crossval.results import CONDUCT, UNEXPECTED, CheckResult, Identity, Report
+from bio_scnn.crossval.results import CONDUCT, UNEXPECTED, CheckResult, Report, failure
 from bio_scnn.crossval.subject import Skip, Subject
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.models import NeuronParameters
@@ -34,16 +35,6 @@ class ConformanceError(AssertionError):
 
 class ConformanceWarning(UserWarning):
     """Warning that a check failed that was not expected to, with ``on_fail="warn"``."""
-
-
-def check_names() -> tuple[str, ...]:
-    """Names of all checks, in the order in which they run."""
-    return tuple(CHECKS)
-
-
-def describe(name: str) -> str:
-    """Statement of a check, in one sentence."""
-    return (inspect.getdoc(CHECKS[name]) or "").split("\n\n")[0].replace("\n", " ")
 
 
 def check_lif(
@@ -305,19 +296,3 @@ def behaves_like(subject: Subject) -> str:
         return ""
     difference = found.neuron.difference_from(PERFECT)
     return difference.text if difference else "the on-grid oracle"
-
-
-def failure(name: str, results: Sequence[CheckResult]) -> str:
-    """Failures of an implementation: a line for each, and one for what they do to a rate."""
-    effects = dict.fromkeys(result.effect for result in results if result.effect)
-    lines = [f"{name} fails:", *map(_sentence, results), *(f"  effect: {e}" for e in effects)]
-    return "\n".join(lines)
-
-
-def _sentence(result: CheckResult) -> str:
-    if result.status == "error":
-        return f"  {result.check}: {result.reason}"
-    parts = [f"observed {result.observed}", f"expected {result.expected}"]
-    if result.cause:
-        parts.append(f"likely cause: {result.cause}")
-    return f"  {result.check}: {'; '.join(parts)}"

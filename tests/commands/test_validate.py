@@ -168,7 +168,10 @@ def test_reports_are_written_and_read_again(tmp_path, capsys):
         ([str(FAKES)], "validate_fakes.py: name the object"),
         ([f"{FAKES}:"], "validate_fakes.py:OBJECT"),
         ([f"{FAKES}:Abstract"], "Abstract() cannot be called (TypeError: Can't instantiate"),
-        ([f"{FAKES}:Coarse"], "coarse has a time step of 1 ms, but shall be checked at 0.1 ms"),
+        (
+            [f"{FAKES}:Coarse", "--dt", "0.1"],
+            "coarse has a time step of 1 ms, but shall be checked at 0.1 ms",
+        ),
         (["--report", "out"], "nothing to report on: name implementations"),
         (["--json"], "nothing to report on"),
         (["closed-form", "--report", str(FAKES)], "is a file, and must be a folder"),

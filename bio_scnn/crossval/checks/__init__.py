@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 from bio_scnn.crossval.checks import (
@@ -51,4 +52,15 @@ CHECKS: dict[str, Check] = {
 }
 """Every check by name, in the order in which they run."""
 
-__all__ = ["CHECKS", "Check"]
+
+def check_names() -> tuple[str, ...]:
+    """Names of all checks, in the order in which they run."""
+    return tuple(CHECKS)
+
+
+def describe(name: str) -> str:
+    """Statement of a check, in one sentence."""
+    return (inspect.getdoc(CHECKS[name]) or "").split("\n\n")[0].replace("\n", " ")
+
+
+__all__ = ["CHECKS", "Check", "check_names", "describe"]

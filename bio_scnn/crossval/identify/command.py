@@ -15,6 +15,7 @@ from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.readings import as_parameters, code_sentence, physics_sentence
 from bio_scnn.crossval.identify.recording import identify_recording
 from bio_scnn.crossval.identify.recording_files import read_recording
+from bio_scnn.crossval.protocol import family_of
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 
@@ -49,7 +50,7 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
     golden.add_argument("--overflow", default="saturate", choices=["saturate", "wrap"])
 
 
-def explain_recording(args: argparse.Namespace, dt_ms: float) -> None:
+def explain_recording(args: argparse.Namespace, dt_ms: float | None) -> None:
     """Print what neuron a recording is of."""
     columns = read_recording(args.recording, args.input)
     found = identify_recording(
@@ -74,10 +75,18 @@ def _meant(files: list[Path]) -> tuple[LIFParameters | None, str]:
 
     if len(files) > 1:
         raise InputError("--recording is compared with one --nir FILE")
-    return import_nir(files[0])[0].params, str(files[0])
+    params = import_nir(files[0])[0].params
+    if not isinstance(params, LIFParameters):
+        raise InputError(
+            f"{files[0]}: its first neuron is a {family_of(params)}; --recording compares with "
+            "a LIF"
+        )
+    return params, str(files[0])
 
 
-def _differences(found: Identification, meant: LIFParameters | None, dt_ms: float) -> list[str]:
+def _differences(
+    found: Identification, meant: LIFParameters | None, dt_ms: float | None
+) -> list[str]:
     if found.neuron is None:
         return []
     if meant is None:

@@ -79,7 +79,7 @@ def _reset_line(n: SteppedNeuron, k: int) -> tuple[float, float]:
         return d, n.bias
     if n.while_refractory == "leaks":
         return d ** (r + 1), n.bias
-    return d ** (r + 1), n.bias * sum(d**i for i in range(r + 1))
+    return d ** (r + 1), n.bias * sum(d**i for i in range(round(r) + 1))
 
 
 def _adapting(

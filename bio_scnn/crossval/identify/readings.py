@@ -31,9 +31,9 @@ def plain(x: float) -> str:
     return f"{x + 0.0:.6g}"
 
 
-def steps_of(n: int) -> str:
+def steps_of(n: float) -> str:
     """Number of steps, with its noun."""
-    return f"{n} step" if abs(n) == 1 else f"{n} steps"
+    return f"{plain(n)} step{'s' * (abs(n) != 1)}"
 
 
 def _times(factor: float, what: str, *, first: bool = False) -> str:

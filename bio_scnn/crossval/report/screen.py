@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
+from bio_scnn.crossval.identity import Departure, Identity
 from bio_scnn.crossval.remedies import remedy
 from bio_scnn.crossval.report.words import plural
-from bio_scnn.crossval.results import UNEXPECTED, Departure, Identity, Report
+from bio_scnn.crossval.results import UNEXPECTED, Report
 
 _WORST = 3
 
@@ -56,7 +57,7 @@ def _what(identity: Identity, width: int) -> list[str]:
 
 
 def explains(identity: Identity) -> str:
-    """How much of the data a neuron explains, in words."""
+    """Share of the data that a neuron explains, in words."""
     right = round(identity.spikes_explained * identity.spikes)
     text = f"explains {right:,} of {identity.spikes:,} spikes"
     if identity.V_explained is not None:

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bio_scnn.crossval.results import CheckResult, Identity, Portrait, Report
+from bio_scnn.crossval.identity import Identity
+from bio_scnn.crossval.results import CheckResult, Portrait, Report
 from bio_scnn.crossval.workers.process import WorkerProcess
 from bio_scnn.crossval.workers.worker import BUILD, IDENTITY, LIKENESS, LOAD, PORTRAIT, RUN
 from bio_scnn.errors import InputError
