@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from bio_scnn.crossval.checks import CHECKS, others
+from bio_scnn.crossval.checks import CHECKS, check_names, others
 from bio_scnn.crossval.checks.needs import unmet
 from bio_scnn.crossval.diagnosis import Explanation, explain
 from bio_scnn.crossval.identity import Identity

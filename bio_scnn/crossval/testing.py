@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 
+from bio_scnn.crossval.checks import check_names
 from bio_scnn.crossval.resolve import as_adapter, resolve
-from bio_scnn.crossval.results import UNEXPECTED
+from bio_scnn.crossval.results import UNEXPECTED, failure
 from bio_scnn.crossval.subject import Subject
-from bio_scnn.crossval.suite import ConformanceError, check_names, failure, prepared, run_check
+from bio_scnn.crossval.suite import ConformanceError, prepared, run_check
 
 
 def parametrize_with_checks(

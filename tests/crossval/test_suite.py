@@ -16,10 +16,9 @@ from bio_scnn.crossval import (
     check_lif,
 )
 from bio_scnn.crossval.adapters import ENTRIES
-from bio_scnn.crossval.checks import CHECKS
+from bio_scnn.crossval.checks import CHECKS, check_names, describe
 from bio_scnn.crossval.oracles.dialects import PERFECT, GridNeuron
 from bio_scnn.crossval.oracles.grid import grid_trace
-from bio_scnn.crossval.suite import check_names, describe
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 

@@ -257,7 +257,7 @@ def _deviations(reports: Sequence[Report]) -> str:
 
 
 def _descriptions(checks: Sequence[str]) -> str:
-    from bio_scnn.crossval.suite import check_names, describe
+    from bio_scnn.crossval.checks import check_names, describe
 
     known = [check for check in checks if check in check_names()]
     rows = (

@@ -31,7 +31,7 @@ def checks_to_run(only: Sequence[str], skip: Sequence[str]) -> tuple[str, ...]:
     InputError
         If there is no such check, or none is left.
     """
-    from bio_scnn.crossval.suite import check_names
+    from bio_scnn.crossval.checks import check_names
 
     known = check_names()
     for name in (*only, *skip):
@@ -97,7 +97,7 @@ def find_targets(
 
 def listing(width: int) -> str:
     """List of the known implementations, installed or not, of the checks, and how to go on."""
-    from bio_scnn.crossval.suite import check_names, describe
+    from bio_scnn.crossval.checks import check_names, describe
 
     present = [entry for entry in ENTRIES.values() if not entry.missing()]
     absent = [entry for entry in ENTRIES.values() if entry.missing()]
