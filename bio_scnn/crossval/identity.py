@@ -70,8 +70,8 @@ class Identity:
 
     @property
     def cause(self) -> tuple[str, str]:
-        """All departures in words and as a code; empty if it is not sure, or there are none."""
-        if not self.sure:
+        """All departures in words and as a code, if they can be behind failures of the checks."""
+        if not self.sure or self.judged_by_own:
             return "", ""
         return (
             "; ".join(d.cause for d in self.departures),

@@ -63,7 +63,7 @@ def found_out(adapter: Adapter, dt_ms: float | None) -> tuple[Adapter, Identity 
         return adapter, identity(found, "", (), own=False)
     if meant_as(neuron, TABLE_1, step_ms):
         found = replace(found, dt_ms=step_ms)
-        apart = departures(found, TABLE_1, step_ms)
+        apart = departures(found, TABLE_1, step_ms, adapter.capabilities)
         return adapter, identity(found, "Table 1", apart, own=False)
     own = copy.copy(adapter)
     if dt_ms is None:
@@ -76,7 +76,7 @@ def found_out(adapter: Adapter, dt_ms: float | None) -> tuple[Adapter, Identity 
     else:
         own.params, claims = claimed
         own.capabilities = replace(claims, dtypes=adapter.capabilities.dtypes)
-    apart = () if dt_ms is None else departures(found, TABLE_1, step_ms)
+    apart = () if dt_ms is None else departures(found, TABLE_1, step_ms, adapter.capabilities)
     return own, identity(found, "Table 1" if apart else "", apart, own=True)
 
 
@@ -111,23 +111,32 @@ def explained(subject: Subject) -> Identity | None:
         return None
     apart: tuple[Departure, ...] = ()
     if found.neuron is not None and found.spikes_explained >= ENOUGH:
-        declared = _declared_codes(subject.claims, subject.dtype)
-        apart = tuple(
-            d
-            for d in departures(found, subject.params, subject.dt_ms)
-            if d.cause_code not in declared
-        )
+        apart = departures(found, subject.params, subject.dt_ms, subject.claims)
     return identity(found, "what is declared", apart, own=False)
 
 
 def departures(
-    found: Identification, params: LIFParameters, dt_ms: float
+    found: Identification, params: LIFParameters, dt_ms: float, claims: Capabilities
 ) -> tuple[Departure, ...]:
-    """Differences of an identified neuron from the one that was meant, the gravest first."""
+    """Undeclared differences of an identified neuron from the one meant, the gravest first."""
     assert found.neuron is not None
     listed = differences(found.neuron, params, dt_ms, V_seen=found.V_shown != "none")
-    ordered = _sorted(listed)
-    return tuple(Departure(d.cause.text, d.cause.code, d.effect, d.remedy) for d in ordered)
+    declared = _declared_codes(claims)
+    if not _on_threshold(found.neuron):
+        declared.add("threshold.exceeded")
+    return tuple(
+        Departure(d.cause.text, d.cause.code, d.effect, d.remedy)
+        for d in _sorted(listed)
+        if d.cause.code not in declared
+    )
+
+
+def _on_threshold(neuron: SteppedNeuron) -> bool:
+    """True if an input can put V on the threshold exactly: gain and threshold are short numbers.
+
+    Of others, rounding decides whether they fire there, and nothing else depends on it.
+    """
+    return all(float(f"{x:.6g}") == x for x in (neuron.gain, neuron.threshold))
 
 
 def _sorted(listed: list[Difference]) -> list[Difference]:
@@ -183,9 +192,9 @@ def _subject_runner(subject: Subject) -> _Run:
     return run
 
 
-def _declared_codes(claims: Capabilities, dtype: str) -> set[str]:
+def _declared_codes(claims: Capabilities) -> set[str]:
     """Codes of the differences from eq. 1 that a layer declares."""
-    codes = {f"membrane.{dtype}"}
+    codes = {f"membrane.{claims.dtypes[0]}"}
     if claims.integrator != "exact":
         codes.add(f"update.{claims.integrator.lower().replace(' ', '-')}")
     if claims.reset == "subtract":
