@@ -12,6 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bio_scnn.commands.options import add_scheduler_option, run
+from bio_scnn.crossval.declared import KEYS, from_pyproject
 from bio_scnn.crossval.identify.command import (
     add_recording_options,
     explain_recording,
@@ -33,6 +34,10 @@ examples:
       two frameworks at a time step of 1 ms; report/index.html has the curves
   python -m bio_scnn.validate my_layer.py:MyLayer --only refractory_period fi_curve
       an adapter class, a step function or a layer from a file or a module of yours
+  python -m bio_scnn.validate my_layer.py:layer
+      what neuron it is, in code and in terms of eq. 1, and whether it keeps to that
+  python -m bio_scnn.validate my_layer.py:layer --dt 1 --decay 0.9 --above
+      and whether it is the one that you mean
   python -m bio_scnn.validate --command "./my_neuron {dir}"
       a program in any language, which reads and writes files in a folder
   python -m bio_scnn.validate sinabs --python sinabs=envs/sinabs/bin/python
@@ -95,6 +100,7 @@ def parser() -> argparse.ArgumentParser:  # long, because there are as many opti
         "compare it layer by layer with exact neurons, instead of running the checks",
     )
     add_recording_options(p)
+    add_declaration(p)
     how = p.add_argument_group("how")
     how.add_argument(
         "--dt",
@@ -126,6 +132,22 @@ def parser() -> argparse.ArgumentParser:  # long, because there are as many opti
     return p
 
 
+def add_declaration(p: argparse.ArgumentParser) -> None:
+    """Options that declare the neuron of a layer of one's own."""
+    group = p.add_argument_group(
+        "what a layer of yours shall be",
+        "Without any of these it is identified, and judged by what it is. They may stand in the "
+        "table [tool.bio_scnn.validate] of pyproject.toml as well.",
+    )
+    for key, (kind, meaning) in KEYS.items():
+        if kind is bool:
+            group.add_argument(f"--{key}", action="store_const", const=True, help=meaning)
+        else:
+            convert = str if kind is str else float
+            metavar = "WORD" if kind is str else "X"
+            group.add_argument(f"--{key}", type=convert, metavar=metavar, help=meaning)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse the command line, check, report."""
     argv = sys.argv[1:] if argv is None else argv
@@ -149,7 +171,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.network is not None:
         return network(args)
     checks = checks_to_run(args.only, args.skip)
-    targets = find_targets(args.names, args.command, args.nir, args.python, everything=args.all)
+    said = {key: value for key in KEYS if (value := vars(args)[key.replace("-", "_")]) is not None}
+    targets = find_targets(
+        args.names,
+        args.command,
+        args.nir,
+        args.python,
+        everything=args.all,
+        declare=from_pyproject(Path.cwd()) | said,
+    )
     if args.list or not (targets or args.check_vectors):
         if not args.list and (args.report or args.junit or args.json):
             raise InputError("nothing to report on: name implementations, or give --all")

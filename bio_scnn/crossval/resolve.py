@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +21,7 @@ from bio_scnn.crossval.adapters.wrapped import (
     ModuleAdapter,
     kind,
 )
+from bio_scnn.crossval.declared import declared
 from bio_scnn.crossval.identify.calls import find_call
 from bio_scnn.crossval.identify.media import is_module
 from bio_scnn.crossval.identify.preparing import METHODS
@@ -158,7 +159,9 @@ def _made(thing: Callable, label: str) -> Any:
     )
 
 
-def resolve(name: str, dt_ms: float | None = None) -> Adapter:
+def resolve(
+    name: str, dt_ms: float | None = None, declare: Mapping[str, Any] | None = None
+) -> Adapter:
     """Implementation that a name means.
 
     Parameters
@@ -168,6 +171,8 @@ def resolve(name: str, dt_ms: float | None = None) -> Adapter:
         the object is anything that `as_adapter` takes.
     dt_ms : float, ms, optional
         Time step of an object that has one of its own.
+    declare : mapping, optional
+        What an object that is no adapter shall be, as `declared.declared` takes it.
 
     Returns
     -------
@@ -198,7 +203,11 @@ def resolve(name: str, dt_ms: float | None = None) -> Adapter:
         close = difflib.get_close_matches(dotted, vars(module), n=1)
         hint = f": did you mean {close[0]}?" if close else ""
         raise InputError(f"{place} has no object {dotted!r}{hint}") from None
-    return as_adapter(thing, dt_ms=dt_ms)
+    if not declare:
+        return as_adapter(thing, dt_ms=dt_ms)
+    step_ms = dt_ms or (1.0 if "decay" in declare else 0.1)
+    params, claims = declared(declare, step_ms)
+    return as_adapter(thing, dt_ms=step_ms, params=params, capabilities=claims)
 
 
 def nameless(name: str) -> bool:

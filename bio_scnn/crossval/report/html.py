@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
+from bio_scnn.crossval.report.screen import identity_facts
 from bio_scnn.crossval.report.svg import fi_curve_svg, membrane_svg
 from bio_scnn.crossval.report.words import (
     STATUSES,
@@ -179,6 +180,7 @@ def _section(number: int, report: Report) -> str:
     claims = dataclasses.asdict(report.capabilities)
     effects = [result.effect for result in report.results if result.effect]
     facts = {
+        **identity_facts(report.identity),
         "likely cause": report.verdict,
         "effect": effects[0] if effects else "",
         "behaves like": report.behaves_like,

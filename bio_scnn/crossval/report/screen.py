@@ -56,6 +56,24 @@ def _what(identity: Identity, width: int) -> list[str]:
     return lines
 
 
+def identity_facts(identity: Identity | None) -> dict[str, str]:
+    """Facts on an identified layer by their names, a line each; none of one that is not."""
+    if identity is None:
+        return {}
+    if not identity.code:
+        return {"it is": "no neuron was found that explains its spikes"}
+    differences = "\n".join(
+        "; ".join(filter(None, (d.cause, d.effect, d.remedy and f"remedy: {d.remedy}")))
+        for d in identity.departures
+    )
+    return {
+        "it is": f"{identity.code}\n{identity.physics}\n{explains(identity)}",
+        "or": "\n".join(identity.alternatives),
+        f"differs from {identity.compared_with or 'what is meant'}": differences,
+        "note": "\n".join(identity.remarks),
+    }
+
+
 def explains(identity: Identity) -> str:
     """Share of the data that a neuron explains, in words."""
     right = round(identity.spikes_explained * identity.spikes)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bio_scnn.crossval.adapters import ENTRIES, Entry
 from bio_scnn.crossval.resolve import nameless
@@ -50,6 +51,7 @@ def find_targets(
     pythons: Sequence[str],
     *,
     everything: bool,
+    declare: Mapping[str, Any] | None = None,
 ) -> list[Target]:
     """Targets that the words of a command line name, in the order given.
 
@@ -61,6 +63,8 @@ def find_targets(
         As ``NAME=PATH``.
     everything : bool
         All known ones that are installed, too.
+    declare : mapping, optional
+        What layers of one's own shall be, as `declared.declared` takes it.
 
     Raises
     ------
@@ -77,11 +81,12 @@ def find_targets(
             raise InputError(f"--python {name}=...: {name} is not among what shall be checked")
     targets = []
     for name in names:
+        recipe = {"resolve": name} | ({"declare": dict(declare)} if declare else {})
         if name not in elsewhere:
             _available(name)
-            targets.append(Target(name, {"resolve": name}))
+            targets.append(Target(name, recipe))
         else:
-            targets.append(Target(name, {"resolve": name}, elsewhere[name]))
+            targets.append(Target(name, recipe, elsewhere[name]))
     targets += [Target(command, {"command": command}) for command in commands]
     for file in nir_files:
         from bio_scnn.crossval.nir_io import describe, nir_adapters

@@ -39,7 +39,8 @@ def make_adapter(recipe: dict[str, Any], dt_ms: float | None, time_limit_s: floa
     Parameters
     ----------
     recipe : dict
-        ``{"resolve": NAME}``, ``{"command": TEMPLATE}`` or ``{"nir": FILE, "index": NODE}``.
+        ``{"resolve": NAME, "declare": TABLE}``, ``{"command": TEMPLATE}`` or
+        ``{"nir": FILE, "index": NODE}``.
     dt_ms : float, ms
     time_limit_s : float, s
         For one run of a program.
@@ -59,7 +60,7 @@ def make_adapter(recipe: dict[str, Any], dt_ms: float | None, time_limit_s: floa
         return nir_adapters(Path(recipe["nir"]))[recipe["index"]]
     from bio_scnn.crossval.resolve import resolve
 
-    return resolve(recipe["resolve"], dt_ms=dt_ms)
+    return resolve(recipe["resolve"], dt_ms=dt_ms, declare=recipe.get("declare"))
 
 
 class Worker:

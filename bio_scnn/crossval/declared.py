@@ -1,0 +1,97 @@
+"""Declared neuron of a layer of one's own: from the command line, or from pyproject.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bio_scnn.crossval.protocol import Capabilities
+from bio_scnn.errors import InputError
+from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+
+KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "tau": ((int, float), "time constant, ms"),
+    "decay": ((int, float), "what is left of V after a step, in place of tau"),
+    "R": ((int, float), "resistance"),
+    "gain": ((int, float), "weight of the input in a step, in place of R (with decay: 1)"),
+    "threshold": ((int, float), "V_th"),
+    "reset-to": ((int, float), "V_reset"),
+    "t-ref": ((int, float), "refractory period, ms"),
+    "reset": (str, "value or subtract"),
+    "integrator": (str, "exact, forward Euler, backward Euler or Crank-Nicolson"),
+    "above": (bool, "fires above the threshold only"),
+}
+"""Names of what can be declared, with their types and meanings."""
+
+
+def from_pyproject(folder: Path) -> dict[str, Any]:
+    """Table ``[tool.bio_scnn.validate]`` of the pyproject.toml of a folder; empty without.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or the table has a key or a value that means nothing.
+    """
+    path = folder / "pyproject.toml"
+    try:
+        table = tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path} cannot be read ({error})") from None
+    found = table.get("tool", {}).get("bio_scnn", {}).get("validate", {})
+    for key, value in found.items():
+        kind, meaning = KEYS.get(key, ((), ""))
+        if not meaning:
+            raise InputError(
+                f"{path}: [tool.bio_scnn.validate] has {key!r}; known are {', '.join(KEYS)}"
+            )
+        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+            raise InputError(f"{path}: [tool.bio_scnn.validate] {key} (={value!r}): {meaning}")
+    return dict(found)
+
+
+def declared(table: Mapping[str, Any], dt_ms: float) -> tuple[LIFParameters, Capabilities]:
+    """Neuron and claims of a layer from what is declared of it; the rest is Table 1's.
+
+    Parameters
+    ----------
+    table : mapping
+        Keys of `KEYS`, at least one.
+    dt_ms : float, ms
+
+    Raises
+    ------
+    InputError
+        If two keys contradict one another, or a value cannot be used.
+    """
+    for one, other in (("tau", "decay"), ("R", "gain")):
+        if one in table and other in table:
+            raise InputError(f"{one} and {other} say the same: declare one of them")
+    reset = table.get("reset", "value")
+    values: dict[str, Any] = {
+        "V_th": table.get("threshold", TABLE_1.V_th),
+        "V_reset": table.get("reset-to", TABLE_1.V_reset),
+        "t_ref_ms": table.get("t-ref", 0.0 if "decay" in table else TABLE_1.t_ref_ms),
+        "reset": reset,
+    }
+    if values["t_ref_ms"] * TABLE_1.rate_max_hz >= 500:  # Table 1's rates are out of reach
+        band = 1 / values["t_ref_ms"]
+        values |= {"rate_min_hz": 100 * band, "rate_max_hz": 500 * band}
+    if "gain" in table and "decay" not in table:
+        raise InputError("gain goes with decay: declare R, or decay and gain")
+    if "decay" in table:
+        decay = table["decay"]
+        gain = table.get("gain", table["R"] * (1 - decay) if "R" in table else 1.0)
+        params = LIFParameters.from_decay(decay, dt_ms, gain=gain, **values)
+    else:
+        tau = table.get("tau", TABLE_1.tau_ms)
+        params = LIFParameters(tau_ms=tau, R=table.get("R", TABLE_1.R), **values)
+    claims = Capabilities(
+        refractory="steps" if params.t_ref_ms else "none",
+        reset=reset,
+        integrator=table.get("integrator", "exact"),
+        fires_at_threshold=not table.get("above", False),
+        membrane="none",
+    )
+    return params, claims
