@@ -127,7 +127,8 @@ def simulate(
     use different implementations of ``exp`` and ``log`` and may differ in the last digits.
 
     In exact mode, spike times are off by rounding: some 1e-16 s over 1 s at any dt from 0.01 ms,
-    held to 1e-13 s by tests against 50 digits. The error does not grow with the number of steps.
+    held to 1e-13 s by a sweep against 50 digits over the whole range of every parameter
+    (docs/neurons.md). The error does not grow with the number of steps.
     It grows with the conditioning of the problem, as 1/(V_inf - V_th) towards rheobase and as the
     distance between two float64 numbers with the time. At and below rheobase no neuron fires; less
     than some rounding above it, rounding decides. Synapses may be as fast or slow as one likes,

@@ -71,7 +71,7 @@ def end_steps(cls: type[Adapter], current: float, dt: float = DT, ms: float = 60
 
 
 def pause(cls: type[Adapter], t_ref: float, dt: float = DT) -> set[int]:
-    """What the intervals have more than it takes to reach the threshold, in steps."""
+    """Steps of each interval beyond those that it takes to reach the threshold."""
     intervals = np.diff(end_steps(cls, FIRING, dt, t_ref_ms=t_ref))
     assert len(intervals) > 2
     return set((intervals - crossing(FIRING, dt)).tolist())

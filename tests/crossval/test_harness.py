@@ -1,4 +1,4 @@
-"""What `check_lif` is given, and what layers give it, cannot break it."""
+"""`check_lif` under wrong arguments and odd answers of layers: nothing breaks it."""
 
 import json
 import warnings

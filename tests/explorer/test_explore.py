@@ -233,7 +233,7 @@ spikes: document.getElementById("spikes-simulated").getAttribute("d")})"""
 
 
 def centre_of(tab, row, column):
-    """Where in the window a neuron of the map is."""
+    """Place in the window of a neuron of the map."""
     left, top, width, height = tab.run(
         '(box => [box.x, box.y, box.width, box.height])(document.getElementById("map")'
         ".getBoundingClientRect())"

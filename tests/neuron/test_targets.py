@@ -156,7 +156,7 @@ def test_unwritable_cache_is_named(monkeypatch, tmp_path):
 
 
 def test_brian2_is_loaded_off_the_main_thread_and_leaves_signals_alone():
-    """As in a worker of a cluster; the first to use it there are two at once."""
+    """Brian2 loaded by two threads at once, as in a worker of a cluster."""
     script = (
         "import signal, threading, bio_scnn.neuron.simulation\n"
         "install, handler = signal.signal, signal.getsignal(signal.SIGINT)\n"

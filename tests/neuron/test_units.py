@@ -31,7 +31,7 @@ COUNT = [1, 2, 4]  # spikes in 20 ms
 
 
 class Tensor:
-    """As much of PyTorch's tensor as is used: a method `dim`, and NumPy only once detached."""
+    """Stand-in of PyTorch's tensor: a method `dim`, and NumPy only once detached."""
 
     def __init__(self, values, dtype="torch.float32", ready=False):
         self.values, self.dtype, self.ready = np.asarray(values), dtype, ready
@@ -245,7 +245,7 @@ def test_wrong_and_mixed_units_are_refused(units):
 
 
 class Quantity:
-    """As much of Pint's quantity as is used."""
+    """Stand-in of Pint's quantity."""
 
     def __init__(self, magnitude, units):
         self.magnitude, self.units = magnitude, units

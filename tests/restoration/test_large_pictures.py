@@ -41,7 +41,7 @@ def test_memory_follows_the_holes(dtype, result, others):
 
 @pytest.fixture
 def solved(monkeypatch):
-    """How many equations were solved together, each time."""
+    """Numbers of equations that were solved together."""
     sizes, whole = [], fills._solve
 
     def noted(matrix, right):

@@ -192,7 +192,7 @@ def value(terms: list[Term], s: mp.mpf) -> mp.mpf:
 
 
 def derivative(terms: list[Term], shift: mp.mpf) -> list[Term]:
-    """Of ``exp(shift s) f``, without terms of coefficient 0."""
+    """Derivative of ``exp(shift s) f``, without terms of coefficient 0."""
     total: dict[tuple[int, mp.mpf], mp.mpf] = {}
     for c, power, rate in terms:
         rate = rate - shift
@@ -241,7 +241,7 @@ def zero(terms: list[Term], low: mp.mpf, high: mp.mpf) -> mp.mpf:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How a neuron compares with its solution at 50 digits.
+    """Comparison of a neuron with its solution at 50 digits.
 
     Attributes
     ----------

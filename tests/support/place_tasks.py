@@ -40,5 +40,5 @@ def noted(number, folder, seconds):
 
 
 def threads_of(number):
-    """How many threads arithmetic has where a task is run."""
+    """Number of threads that arithmetic has where a task is run."""
     return threads()

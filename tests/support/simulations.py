@@ -1,4 +1,4 @@
-"""What tests of `simulate` share: neurons, currents, and an event-driven solution."""
+"""Neurons, currents and an event-driven solution for tests of `simulate`."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What becomes of other processes, for tests that wait for it."""
+"""Other processes: tests that wait for one to start or end."""
 
 import os
 import time
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def alive(pid):
-    """Whether a process runs; one that nobody has waited for yet does not."""
+    """True if a process runs; one that nobody has waited for yet does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -20,7 +20,7 @@ def alive(pid):
 
 
 def wait_for(condition, seconds=30):
-    """What a condition gives as soon as it is true."""
+    """Value of a condition as soon as it is true."""
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, "waited in vain"
