@@ -14,6 +14,7 @@ from typing import Any, Literal
 from bio_scnn.crossval.checks import CHECKS, others
 from bio_scnn.crossval.checks.needs import unmet
 from bio_scnn.crossval.diagnosis import Explanation, explain
+from bio_scnn.crossval.oracles.declared import as_it_declares
 from bio_scnn.crossval.oracles.dialects import PERFECT
 from bio_scnn.crossval.oracles.right import reading
 from bio_scnn.crossval.protocol import Adapter, CannotRepresent, family_of, whole_steps
@@ -180,7 +181,7 @@ def header(subject: Subject) -> Report:
         versions=versions,
         capabilities=adapter.capabilities,
         cannot=(cannot,) if isinstance(cannot, str) else tuple(map(str, cannot)),
-        remarks=tuple(map(str, adapter.remarks)),
+        remarks=(*map(str, adapter.remarks), *subject.remarks),
         error=adapter.trouble,
         params=subject.params,
         dt_ms=subject.dt_ms,
@@ -243,6 +244,8 @@ def _outcome(name: str, subject: Subject) -> CheckResult:
         expected=finding.expected,
         values={k: float(v) for k, v in finding.values.items() if math.isfinite(v)},
     )
+    if finding.ok and certain and _does_not_show(name, subject):
+        return CheckResult(name, "skipped", reason=f"{why}: it does not show here")
     if finding.ok:
         return replace(result, status="xpass", reason=why) if certain else result
     cause = finding.cause
@@ -256,6 +259,18 @@ def _outcome(name: str, subject: Subject) -> CheckResult:
         effect=portrait.effect(subject),
         reason=why,
     )
+
+
+def _does_not_show(name: str, subject: Subject) -> bool:
+    """True if the declared neuron itself would pass a check that its difference must fail."""
+    if name in subject.announced or subject.claims.precise or not subject.plain:
+        return False
+    if not subject.claims.deterministic or subject.claims.drive != "current":
+        return False
+    try:
+        return CHECKS[name](as_it_declares(subject)).ok
+    except (Skip, CannotRepresent):
+        return True
 
 
 def _raised(error: BaseException) -> str:
