@@ -23,6 +23,7 @@ from bio_scnn.crossval.oracles.start import (
 )
 from bio_scnn.crossval.protocol import (
     Adapter,
+    CannotRepresent,
     Capabilities,
     Setup,
     family_of,
@@ -123,6 +124,8 @@ class Subject:
         self.neuron: LinearNeuron = hybrid_system(params)
         self.dt_ms = dt_ms
         self.dtype = adapter.capabilities.dtypes[0]
+        if self.claims.reset == "subtract" and not self.plain:
+            self._subtract()
         # By name: those that somebody announced, not those that follow from what is declared.
         self.announced = {*adapter.expected_failures, *(expected_failures or {})}
         self.expected = expectations(adapter, plain=self.plain) | {
@@ -145,7 +148,20 @@ class Subject:
         Its integrator must relax as eq. 1 does: Euler's method with dt >= tau does not.
         """
         lif = isinstance(self.params, LIFParameters) and self.params.reset == "value"
-        return lif and self.claims.drive != "impulses" and self._decay(self.params, self.dt_ms) > 0
+        return lif and self.claims.drive != "impulses" and self.relaxes
+
+    @property
+    def relaxes(self) -> bool:
+        """False if the declared integrator overshoots the RI that V relaxes to, or forgets V."""
+        lif = isinstance(self.params, LIFParameters)
+        return not lif or self._decay(self.params, self.dt_ms) > 0
+
+    def _subtract(self) -> None:
+        """Take the soft reset that is declared: nothing but eq. 1 has a difference to announce."""
+        if isinstance(self.params, LIFParameters):
+            self.params = replace(self.params, reset="subtract")
+            self.full = replace(self.full, reset="subtract")
+            self.neuron = hybrid_system(self.params)
 
     def _decay(self, params: LIFParameters, dt_ms: float) -> float:
         """Factor of V over a step by the declared integrator."""
