@@ -255,7 +255,7 @@ class Subject:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What was found and allowed for while the layer was driven, in sentences."""
+        """Sentences on what was found, and allowed for, while the layer was driven."""
         if not self._known.get(starts_at_rest):
             return ()
         return (f"{cause('start.zero').text}: each drive begins with a step that brings it there",)

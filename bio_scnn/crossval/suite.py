@@ -11,12 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from bio_scnn.crossval.checks import CHECKS, others
+from bio_scnn.crossval.checks import CHECKS
 from bio_scnn.crossval.checks.needs import unmet
-from bio_scnn.crossval.diagnosis import Explanation, explain
-from bio_scnn.crossval.oracles.declared import as_it_declares
-from bio_scnn.crossval.oracles.dialects import PERFECT
-from bio_scnn.crossval.oracles.right import reading
+from bio_scnn.crossval.likeness import behaves_like, explanation
+from bio_scnn.crossval.oracles.declared import does_not_show
 from bio_scnn.crossval.protocol import Adapter, CannotRepresent, family_of, whole_steps
 from bio_scnn.crossval.report import portrait
 from bio_scnn.crossval.resolve import as_adapter
@@ -244,12 +242,12 @@ def _outcome(name: str, subject: Subject) -> CheckResult:
         expected=finding.expected,
         values={k: float(v) for k, v in finding.values.items() if math.isfinite(v)},
     )
-    if finding.ok and certain and _does_not_show(name, subject):
+    if finding.ok and certain and does_not_show(name, CHECKS[name], subject):
         return CheckResult(name, "skipped", reason=f"{why}: it does not show here")
     if finding.ok:
         return replace(result, status="xpass", reason=why) if certain else result
     cause = finding.cause
-    if cause is None and (found := _explanation(subject)):
+    if cause is None and (found := explanation(subject)):
         cause = found.cause
     return replace(
         result,
@@ -261,18 +259,6 @@ def _outcome(name: str, subject: Subject) -> CheckResult:
     )
 
 
-def _does_not_show(name: str, subject: Subject) -> bool:
-    """True if the declared neuron itself would pass a check that its difference must fail."""
-    if name in subject.announced or subject.claims.precise or not subject.plain:
-        return False
-    if not subject.claims.deterministic or subject.claims.drive != "current":
-        return False
-    try:
-        return CHECKS[name](as_it_declares(subject)).ok
-    except (Skip, CannotRepresent):
-        return True
-
-
 def _raised(error: BaseException) -> str:
     """An exception in words."""
     reason = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
@@ -280,37 +266,6 @@ def _raised(error: BaseException) -> str:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         reason += f", raised in {frame.filename}:{frame.lineno} ({frame.name})"
     return reason
-
-
-def _explanation(subject: Subject) -> Explanation | None:
-    """Grid neuron that fires as a clock-driven implementation does; None if there is none."""
-    if subject.claims.precise or not subject.plain:
-        return None
-    try:
-        return explain(subject)
-    except (Exception, SystemExit):  # whatever is raised, the checks have reported it
-        return None
-
-
-def behaves_like(subject: Subject) -> str:
-    """The simplest neuron on a grid with the same spikes, in words; empty if there is none."""
-    if not subject.plain:
-        return subject.once(_follows)
-    found = _explanation(subject)
-    if found is None:
-        return ""
-    difference = found.neuron.difference_from(PERFECT)
-    return difference.text if difference else "the on-grid oracle"
-
-
-def _follows(subject: Subject) -> str:
-    """Name of the family's reading that a layer follows; empty if it does not."""
-    if subject.claims.precise:
-        return ""
-    try:
-        return reading(subject).name if others.as_declared(subject).ok else ""
-    except (Exception, SystemExit):
-        return ""
 
 
 def failure(name: str, results: Sequence[CheckResult]) -> str:

@@ -133,7 +133,7 @@ def test_what_it_cannot_use_is_named(options, words):
         ({"precise": "no"}, "precise is 'no'"),
         ({"own_noise": 1}, "own_noise is 1"),
         ({"drive": "voltage"}, "drive"),
-        ({"dtypes": ("bfloat16",)}, "'bfloat16'; choose from 'float64', 'float32', 'float16'"),
+        ({"dtypes": ("float8",)}, "'float8'; choose from 'float64', 'float32', 'float16'"),
         ({"dtypes": "float64"}, "must be a tuple"),
         ({"dtypes": ()}, "must be a tuple"),
     ],

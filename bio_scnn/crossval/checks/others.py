@@ -46,7 +46,9 @@ def rate_curve(subject: Subject) -> Finding:
 def first_spike(subject: Subject) -> Finding:
     """First spikes under constant currents from time 0, in the step in which they are due."""
     p, dt = subject.params, subject.dt_ms
-    current = drives.held(np.repeat(drives.rates(p, dt, 4, subject.dtype), 4), max(round(60 / dt), 40))
+    current = drives.held(
+        np.repeat(drives.rates(p, dt, 4, subject.dtype), 4), max(round(60 / dt), 40)
+    )
     found = _first_ms(subject.run(current))
     right = right_answer(subject, current, subject.setup(current.shape[1]))
     expected = _first_ms(_labelled(right, subject))
@@ -104,6 +106,10 @@ def silence(subject: Subject) -> Finding:
     steps = round(longest / subject.dt_ms)
     if subject.neuron.V_rest >= subject.neuron.V_th:
         raise Skip("it fires without a current: V_rest is not below V_th")
+    if not subject.relaxes:
+        raise Skip(
+            "with dt >= tau the declared integrator overshoots, and may fire below rheobase"
+        )
     if subject.claims.drive == "impulses":  # which on average do more or less than held ones
         share = 1.0
         if isinstance(p, LIFParameters):  # they lift V above what the same charge, held, does

@@ -44,7 +44,9 @@ def convergence(subject: Subject) -> Finding:
         current = every[np.abs(into_step - np.round(into_step)) > 0.02]
         isi = 1e3 / firing_rate(current, p)
         try:
-            trace = subject.run(drives.held(current, max(drives.span(p, dt, every, 5), 60)), dt_ms=dt)
+            trace = subject.run(
+                drives.held(current, max(drives.span(p, dt, every, 5), 60)), dt_ms=dt
+            )
         except CannotRepresent:
             continue
         with np.errstate(divide="ignore"):

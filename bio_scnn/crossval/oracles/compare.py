@@ -132,9 +132,7 @@ def compare_exact(trace: Trace, current: NDArray, setup: Setup) -> Comparison:
     return Comparison(int(clear.sum()), int(wrong), spikes, expected, worst)
 
 
-def compare_grid(
-    trace: Trace, current: NDArray, setup: Setup, claims: Capabilities
-) -> Comparison:
+def compare_grid(trace: Trace, current: NDArray, setup: Setup, claims: Capabilities) -> Comparison:
     """Compare the steps of the spikes with the on-grid oracle's, by the declared integrator."""
     declared = GridNeuron(update=UPDATE_OF[claims.integrator])
     with np.errstate(over="ignore", invalid="ignore"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 
 from bio_scnn.crossval.diagnosis import claimed_neuron
 from bio_scnn.crossval.oracles.grid import grid_trace
-from bio_scnn.crossval.protocol import Adapter, Setup
-from bio_scnn.crossval.subject import Subject
+from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Setup
+from bio_scnn.crossval.subject import Finding, Skip, Subject
 from bio_scnn.neuron.trace import Trace
 
 
@@ -39,6 +40,15 @@ class _Declared(Adapter):
         )
 
 
-def as_it_declares(subject: Subject) -> Subject:
-    """The declared neuron in place of an implementation, to be checked in the same way."""
-    return Subject(_Declared(subject), subject.dt_ms, subject.params)
+def does_not_show(name: str, check: Callable[[Subject], Finding], subject: Subject) -> bool:
+    """True if the declared neuron itself would pass a check that its difference should fail."""
+    claims = subject.claims
+    on_grid = subject.plain and not claims.precise and claims.integrator != "adaptive"
+    if name in subject.announced or not on_grid:
+        return False
+    if not claims.deterministic or claims.drive != "current":
+        return False
+    try:
+        return check(Subject(_Declared(subject), subject.dt_ms, subject.params)).ok
+    except (Skip, CannotRepresent):
+        return True

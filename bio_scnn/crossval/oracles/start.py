@@ -58,10 +58,14 @@ def starts_at_rest(subject: Subject) -> bool:
 
 def _starts_at_rest(subject: Subject, p: LIFParameters, dt: float) -> bool:
     if subject.claims.membrane != "none":
-        trace = _bare(subject, p, np.zeros((2, 1)))
+        # One neuron is left alone. The other shows that V can be brought to V_reset at all.
+        current = np.zeros((2, 2))
+        current[0, 1] = lead_to_reset(subject.setup(2, params=p), subject.claims)
+        trace = _bare(subject, p, current)
         if trace.membrane is not None:
             left = UPDATES[UPDATE_OF[subject.claims.integrator]](dt, p)[0] * p.V_reset
-            return bool(abs(trace.membrane[0, 0]) < 0.01 * abs(left))
+            alone, led = trace.membrane[0] / p.V_reset
+            return bool(abs(alone * p.V_reset) < 0.01 * abs(left) and led > 0.1)
     if not subject.plain:
         return False
     q = subject.in_steps(p)
