@@ -26,7 +26,6 @@ from bio_scnn.crossval.protocol import (
     CannotRepresent,
     Capabilities,
     Setup,
-    family_of,
     time_step,
     without_refractory,
 )
@@ -36,7 +35,6 @@ from bio_scnn.neuron.linear import LinearNeuron
 from bio_scnn.neuron.models import NeuronParameters, hybrid_system
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.trace import Trace, mean_rate_hz
-
 
 _T = TypeVar("_T")
 

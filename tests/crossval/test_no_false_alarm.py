@@ -122,8 +122,8 @@ def test_above_the_threshold_only_and_in_other_units_is_no_surprise():
             p, dt = self.setup.params, self.setup.dt_ms
             keep = np.exp(-dt * 1e-3 / (p.tau_ms * 1e-3))
             V, spikes = np.full(current.shape[1], p.V_reset * 1e-3), np.zeros(current.shape)
-            for n, I in enumerate(current):
-                RI = (p.R * 1e6) * (I * 1e-3 / 1e6)
+            for n, x in enumerate(current):
+                RI = (p.R * 1e6) * (x * 1e-3 / 1e6)
                 V = RI + (V - RI) * keep
                 spikes[n] = V > p.V_th * 1e-3
                 V = np.where(spikes[n], p.V_reset * 1e-3, V)

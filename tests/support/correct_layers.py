@@ -71,16 +71,16 @@ class Layer:
         return decay, self.R * (h if self.drive == "impulses" else share)
 
     def __call__(self, current):
-        def rounded(x):
-            return FloatingPoint(self.dtype).product(np.asarray(x, dtype=float))
+        def rounded(value):
+            return FloatingPoint(self.dtype).product(np.asarray(value, dtype=float))
 
         decay, gain = map(rounded, self.constants())
         V_th, V_reset = rounded(self.V_th), rounded(self.V_reset)
         V = np.full(current.shape[1], 0.0 if self.starts_at == "0" else float(V_reset))
         left = np.zeros(current.shape[1], dtype=int)
         spikes, shown = np.zeros(current.shape), np.zeros(current.shape)
-        for n, I in enumerate(rounded(current)):
-            new = rounded(rounded(decay * V) + rounded(gain * I))
+        for n, x in enumerate(rounded(current)):
+            new = rounded(rounded(decay * V) + rounded(gain * x))
             V = np.where(left == 0, new, V)
             over = V >= V_th if self.fires_at_threshold else V > V_th
             fired = over & (left == 0)

@@ -107,9 +107,7 @@ def silence(subject: Subject) -> Finding:
     if subject.neuron.V_rest >= subject.neuron.V_th:
         raise Skip("it fires without a current: V_rest is not below V_th")
     if not subject.relaxes:
-        raise Skip(
-            "with dt >= tau the declared integrator overshoots, and may fire below rheobase"
-        )
+        raise Skip("with dt >= tau the declared integrator overshoots: it fires below rheobase")
     if subject.claims.drive == "impulses":  # which on average do more or less than held ones
         share = 1.0
         if isinstance(p, LIFParameters):  # they lift V above what the same charge, held, does

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.dialects import UPDATE_OF, GridNeuron
 from bio_scnn.crossval.oracles.grid import GridTrace, grid_trace, raster_of
+from bio_scnn.crossval.oracles.precision import TIME_TOLERANCE_MS, rounding_error
 from bio_scnn.crossval.oracles.right import reading
 from bio_scnn.crossval.protocol import Capabilities, Setup
-from bio_scnn.crossval.oracles.precision import TIME_TOLERANCE_MS, rounding_error
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.neuron.events import exact_trace
 from bio_scnn.neuron.models import NeuronParameters, hybrid_system

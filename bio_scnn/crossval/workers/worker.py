@@ -116,7 +116,7 @@ class Worker:
         from bio_scnn.crossval.report import portrait
 
         if name == LIKENESS:
-            return suite.behaves_like(subject)
+            return behaves_like(subject)
         if name == PORTRAIT:
             drawn = portrait.portray(subject)
             return {
