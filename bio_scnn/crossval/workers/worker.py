@@ -20,6 +20,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from bio_scnn.crossval.likeness import behaves_like
 from bio_scnn.crossval.protocol import Adapter
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.errors import InputError
