@@ -225,6 +225,7 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "bounds.floor": "V is clamped at {floor:.6g} from below",
         "bounds.ceiling": "V is clamped at {ceiling:.6g} from above",
         "start.elsewhere": "V starts at {start:.6g}",
+        "start.zero": "V starts at 0, not at V_reset",
         "input.delayed/steps": "the input acts {steps} step(s) late",
         "input.inverted": "positive input lowers V: its sign is turned",
         "membrane.bfloat16": "V is computed in bfloat16",

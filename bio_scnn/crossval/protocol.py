@@ -43,7 +43,7 @@ from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.neuron.trace import SpikeLabel, Trace
 from bio_scnn.neuron.units import to_number
 
-DTYPES = ("float64", "float32", "float16")
+DTYPES = ("float64", "float32", "float16", "bfloat16")
 """Floating-point types that there are tolerances for."""
 
 

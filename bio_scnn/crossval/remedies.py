@@ -78,6 +78,7 @@ _FIRST: dict[str, str] = {
     "start.refractory": "start free to fire: the counter begins at 0",
     "start.random": "start every neuron at V_reset",
     "start.elsewhere": "start every neuron at V_reset",
+    "start.zero": "start V at V_reset instead of 0, if the neuron shall begin as after a spike",
     "membrane.not-finite": "look for a division by 0, or a decay above 1",
     "membrane.float16": _FORMAT + '"float16",)',
     "membrane.float32": _FORMAT + '"float32",)',

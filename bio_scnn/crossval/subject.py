@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -9,14 +10,23 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bio_scnn.crossval.causes import Cause
+from bio_scnn.crossval.causes import Cause, cause
 from bio_scnn.crossval.expectations import Expectation, expectations
+from bio_scnn.crossval.form import check_family, check_form, check_time_step, checked_trace
 from bio_scnn.crossval.identity import Identity
+from bio_scnn.crossval.oracles.dialects import UPDATE_OF, UPDATES
+from bio_scnn.crossval.oracles.precision import TIME_TOLERANCE_MS, rounding_error
+from bio_scnn.crossval.oracles.start import (
+    lead_to_reset,
+    start_matters,
+    starts_at_rest,
+    without_first_step,
+)
 from bio_scnn.crossval.protocol import (
     Adapter,
+    CannotRepresent,
     Capabilities,
     Setup,
-    family_of,
     time_step,
     without_refractory,
 )
@@ -26,13 +36,6 @@ from bio_scnn.neuron.linear import LinearNeuron
 from bio_scnn.neuron.models import NeuronParameters, hybrid_system
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.trace import Trace, mean_rate_hz
-
-# Largest error of V, relative to V_th - V_reset or to the largest V, by floating-point type: some
-# thousand times its rounding, and still far below what any wrong constant would give.
-V_TOLERANCE = {"float64": 1e-9, "float32": 2e-5, "float16": 5e-2}
-# Largest error of a spike time that claims to be precise, ms.
-TIME_TOLERANCE_MS = {"float64": 1e-6, "float32": 1e-3, "float16": 1.0}
-
 
 _T = TypeVar("_T")
 
@@ -103,10 +106,10 @@ class Subject:
         expected_failures: Mapping[str, str] | None = None,
     ):
         dt_ms = time_step(dt_ms)
-        _check_form(adapter)
-        _check_time_step(adapter, dt_ms)
+        check_form(adapter)
+        check_time_step(adapter, dt_ms)
         params = adapter.params if params is None else params
-        _check_family(adapter, params)
+        check_family(adapter, params)
         if isinstance(params, LIFParameters) and params.V_rest:
             raise InputError(
                 f"V_rest (={params.V_rest:g}) must be 0 to check a layer: count potentials "
@@ -122,11 +125,16 @@ class Subject:
         self.neuron: LinearNeuron = hybrid_system(params)
         self.dt_ms = dt_ms
         self.dtype = adapter.capabilities.dtypes[0]
+        if self.claims.reset == "subtract" and not self.plain:
+            self._subtract()
+        # By name: those that somebody announced, not those that follow from what is declared.
+        self.announced = {*adapter.expected_failures, *(expected_failures or {})}
         self.expected = expectations(adapter, plain=self.plain) | {
             check: Expectation(reason, True) for check, reason in (expected_failures or {}).items()
         }
         self.identity: Identity | None = None
         self._known: dict[Callable[..., Any], Any] = {}
+        self._lead, self._dt_ms = 0.0, dt_ms
 
     def once(self, work: Callable[[Subject], _T]) -> _T:
         """Result of a function of this subject, worked out once for all checks that ask."""
@@ -137,9 +145,63 @@ class Subject:
 
     @property
     def plain(self) -> bool:
-        """True for the neuron of eq. 1 and eq. 2, driven by a held current, with a hard reset."""
+        """True for the neuron of eq. 1 and eq. 2, driven by a held current, with a hard reset.
+
+        Its integrator must relax as eq. 1 does: Euler's method with dt >= tau does not.
+        """
         lif = isinstance(self.params, LIFParameters) and self.params.reset == "value"
-        return lif and self.claims.drive != "impulses"
+        return lif and self.claims.drive != "impulses" and self.relaxes
+
+    @property
+    def relaxes(self) -> bool:
+        """False if the declared integrator overshoots the RI that V relaxes to, or forgets V."""
+        lif = isinstance(self.params, LIFParameters)
+        return not lif or self._decay(self.params, self.dt_ms) > 0
+
+    def _subtract(self) -> None:
+        """Take the soft reset that is declared: nothing but eq. 1 has a difference to announce."""
+        if isinstance(self.params, LIFParameters):
+            self.params = replace(self.params, reset="subtract")
+            self.full = replace(self.full, reset="subtract")
+            self.neuron = hybrid_system(self.params)
+
+    def _decay(self, params: LIFParameters, dt_ms: float) -> float:
+        """Factor of V over a step by the declared integrator."""
+        return UPDATES[UPDATE_OF[self.claims.integrator]](dt_ms, params)[0]
+
+    def in_steps(
+        self, params: LIFParameters | None = None, dt_ms: float | None = None
+    ) -> LIFParameters:
+        """Neuron of eq. 1 whose exact steps are those of a neuron with the declared integrator.
+
+        The methods that may be declared are ``V <- a V + (1 - a) RI`` with their own a; that is
+        eq. 1 with ``tau = -dt/ln(a)``. All closed forms hold for it at the ends of the steps.
+
+        Raises
+        ------
+        CannotRepresent
+            If a is not greater than 0, as forward Euler's with dt >= tau.
+        """
+        params = self.params if params is None else params
+        dt_ms = self.dt_ms if dt_ms is None else dt_ms
+        if UPDATE_OF[self.claims.integrator] == "exact":
+            return params
+        decay = self._decay(params, dt_ms)
+        if decay <= 0:
+            raise CannotRepresent(
+                f"{self.claims.integrator} does not relax as eq. 1 does with dt = {dt_ms:g} ms "
+                f"and tau = {params.tau_ms:g} ms"
+            )
+        tau = -dt_ms / math.log(decay)
+        return varied(params, tau_ms=tau, C_ms=tau / params.R)
+
+    @property
+    def rounding(self) -> float:
+        """Error of V by the declared precision, as a share of the way from V_reset to V_th."""
+        V_th, V_reset, tau = self.neuron.V_th, self.neuron.V_reset, self.neuron.tau_ms
+        largest = self.scale / (V_th - V_reset) if np.isfinite(V_th) else 1.0
+        steps = tau / self.dt_ms if np.isfinite(tau) else 1 / self.dt_ms
+        return largest * float(rounding_error(self.dtype, steps))
 
     @property
     def scale(self) -> float:
@@ -174,14 +236,31 @@ class Subject:
             If what it returns has not the form of a `Trace`.
         """
         current = np.asarray(current, dtype=np.float64)
-        self.adapter.build(self.setup(current.shape[1], **changes))
+        setup = self.setup(current.shape[1], **changes)
+        at_rest = start_matters(setup.params) and self.once(starts_at_rest)
+        self._lead = lead_to_reset(setup, self.claims) if at_rest else 0.0
+        self.adapter.build(setup)
+        self._dt_ms = setup.dt_ms
         return self.trace(current)
 
     def trace(self, current: NDArray) -> Trace:
-        """Drive the layer that is built, and check the form of its answer."""
+        """Drive the layer that is built, and check the form of its answer.
+
+        One that starts at 0 and not at V_reset is first brought there, in a step of its own.
+        """
         # A copy: whatever writes to its input must not change what the oracles are given.
-        trace = self.adapter.run(np.array(current, dtype=np.float64))
-        return _checked(trace, self.adapter.name, current.shape)
+        given = np.array(current, dtype=np.float64)
+        if self._lead:
+            given = np.concatenate([np.full_like(given[:1], self._lead), given])
+        trace = checked_trace(self.adapter.run(given), self.adapter.name, given.shape)
+        return without_first_step(trace, self._dt_ms) if self._lead else trace
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences on what was found, and allowed for, while the layer was driven."""
+        if not self._known.get(starts_at_rest):
+            return ()
+        return (f"{cause('start.zero').text}: each drive begins with a step that brings it there",)
 
     def tolerance_ms(self, dt_ms: float | None = None) -> float:
         """Error of a spike time or an interval, ms, that is put down to rounding."""
@@ -196,9 +275,11 @@ class Subject:
 
     @property
     def target_rate_hz(self) -> float:
-        """150 Hz, or less if the refractory period does not allow that."""
-        t_ref = hybrid_system(self.full).t_ref_ms
-        return min(150.0, 0.7e3 / t_ref) if t_ref else 150.0
+        """150 Hz, or what the refractory period and the time constant allow."""
+        t_ref, tau = hybrid_system(self.full).t_ref_ms, self.neuron.tau_ms
+        # Slower than this, rounding decides.
+        least = 1e3 / (t_ref + 4 * tau)
+        return max(min(150.0, 0.7e3 / t_ref) if t_ref else 150.0, least)
 
     def rate_at_target(self) -> float:
         """Mean rate, Hz, of a neuron that eq. 1, t_ref included, makes fire at the target rate."""
@@ -206,78 +287,6 @@ class Subject:
         steps = round(max(500.0, 10e3 / rate) / self.dt_ms)
         current = np.full((steps, 1), current_for_rate(rate, self.full))
         return float(mean_rate_hz(self.run(current))[0])
-
-
-def _check_form(adapter: Adapter) -> None:
-    for name, kind in (
-        ("capabilities", Capabilities),
-        ("expected_failures", Mapping),
-    ):
-        value = getattr(adapter, name)
-        if not isinstance(value, kind):
-            raise InputError(
-                f"{adapter.name}: its {name} must be of the type {kind.__name__}, not "
-                f"{_kind(value)}"
-            )
-    if not isinstance(adapter.params, NeuronParameters):
-        raise InputError(
-            f"{adapter.name}: its params must be of the type LIFParameters, not "
-            f"{_kind(adapter.params)}, or those of another family"
-        )
-
-
-def _checked(trace: Trace, name: str, shape: tuple[int, ...]) -> Trace:
-    """Trace as arrays, once it has the form of one for currents of a shape."""
-    if not isinstance(trace, Trace):
-        raise InputError(f"{name}: run must return a Trace, not {_kind(trace)}")
-    steps, neurons = shape
-    if len(trace.spike_times_ms) != neurons:
-        raise InputError(
-            f"{name} returned spike trains of {len(trace.spike_times_ms)} neurons; it was given "
-            f"currents for {neurons}"
-        )
-    trains = tuple(np.asarray(train, dtype=np.float64) for train in trace.spike_times_ms)
-    for train in trains:
-        if train.ndim != 1 or not np.isfinite(train).all() or np.any(np.diff(train) < 0):
-            raise InputError(
-                f"{name} returned a spike train that is not a list of finite, ascending times"
-            )
-    if trace.membrane is None:
-        return Trace(trains)
-    membrane = np.asarray(trace.membrane)
-    if membrane.dtype.kind not in "biuf":
-        raise InputError(f"{name} returned V of {membrane.dtype}, not of numbers")
-    if membrane.shape != (steps, neurons):
-        raise InputError(
-            f"{name} returned V of shape {membrane.shape}; it must be (steps, neurons) = "
-            f"{(steps, neurons)}"
-        )
-    return Trace(trains, membrane)
-
-
-def _check_family(adapter: Adapter, params: Any) -> None:
-    family = family_of(params)
-    # What has one neuron of its own is of its family, whatever it declares.
-    declared = {*adapter.capabilities.families, family_of(adapter.params)}
-    if family not in declared:
-        raise InputError(
-            f"{adapter.name} has no {family}: it declares {', '.join(sorted(declared))} "
-            "(Capabilities.families)"
-        )
-
-
-def _check_time_step(adapter: Adapter, dt_ms: float) -> None:
-    own = adapter.fixed_dt_ms
-    if own is not None and abs(dt_ms / own - 1) > 1e-9:
-        raise InputError(
-            f"{adapter.name} has a time step of {own:g} ms, but shall be checked at {dt_ms:g} ms: "
-            f"check it at dt_ms={own:g}, or wrap it as as_adapter(..., dt_ms={dt_ms:g}) if that "
-            "is its time step"
-        )
-
-
-def _kind(value: object) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def varied(params: LIFParameters, **changes: Any) -> LIFParameters:

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from bio_scnn.crossval.checks import CHECKS, check_names, others
+from bio_scnn.crossval.checks import CHECKS, check_names
 from bio_scnn.crossval.checks.needs import unmet
-from bio_scnn.crossval.diagnosis import Explanation, explain
-from bio_scnn.crossval.identity import Identity
-from bio_scnn.crossval.judgement import explained, found_out
-from bio_scnn.crossval.oracles.dialects import PERFECT
+from bio_scnn.crossval.judgement import found_out
+from bio_scnn.crossval.likeness import behaves_like, explanation, identity_of
+from bio_scnn.crossval.oracles.declared import does_not_show
 from bio_scnn.crossval.protocol import Adapter, CannotRepresent, family_of, whole_steps
 from bio_scnn.crossval.report import portrait
 from bio_scnn.crossval.resolve import as_adapter
@@ -178,7 +177,7 @@ def header(subject: Subject) -> Report:
         versions=versions,
         capabilities=adapter.capabilities,
         cannot=(cannot,) if isinstance(cannot, str) else tuple(map(str, cannot)),
-        remarks=tuple(map(str, adapter.remarks)),
+        remarks=(*map(str, adapter.remarks), *subject.remarks),
         error=adapter.trouble,
         params=subject.params,
         dt_ms=subject.dt_ms,
@@ -245,10 +244,12 @@ def _outcome(name: str, subject: Subject) -> CheckResult:
         expected=finding.expected,
         values={k: float(v) for k, v in finding.values.items() if math.isfinite(v)},
     )
+    if finding.ok and certain and does_not_show(name, CHECKS[name], subject):
+        return CheckResult(name, "skipped", reason=f"{why}: it does not show here")
     if finding.ok:
         return replace(result, status="xpass", reason=why) if certain else result
     cause = finding.cause
-    if cause is None and (found := _explanation(subject)):
+    if cause is None and (found := explanation(subject)):
         cause = found.cause
     return replace(
         result,
@@ -267,32 +268,3 @@ def _raised(error: BaseException) -> str:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         reason += f", raised in {frame.filename}:{frame.lineno} ({frame.name})"
     return reason
-
-
-def _explanation(subject: Subject) -> Explanation | None:
-    """Grid neuron that fires as a clock-driven implementation does; None if there is none."""
-    if subject.claims.precise or not subject.plain:
-        return None
-    try:
-        return explain(subject)
-    except (Exception, SystemExit):  # whatever is raised, the checks have reported it
-        return None
-
-
-def identity_of(subject: Subject, results: Iterable[CheckResult]) -> Identity | None:
-    """Identity of a layer that failed for no reason that the catalogue explains."""
-    failed = {r.check for r in results if r.status == "failed"}
-    if not failed or failed & set(CONDUCT) or subject.identity or _explanation(subject):
-        return subject.identity
-    return explained(subject)
-
-
-def behaves_like(subject: Subject) -> str:
-    """The simplest neuron on a grid with the same spikes, in words; empty if there is none."""
-    if not subject.plain:
-        return subject.once(others.follows)
-    found = _explanation(subject)
-    if found is None:
-        return ""
-    difference = found.neuron.difference_from(PERFECT)
-    return difference.text if difference else "the on-grid oracle"

@@ -404,12 +404,10 @@ def test_what_a_factory_is():
 
 
 @pytest.mark.peer
-def test_types_without_tolerances_are_refused():
+def test_the_type_of_a_module_is_that_of_its_parameters():
     torch = pytest.importorskip("torch")
-    with pytest.raises(
-        InputError, match="'bfloat16'; choose from 'float64', 'float32', 'float16'"
-    ):
-        as_adapter(torch_layer(torch, dtype=torch.bfloat16))
+    adapter = as_adapter(torch_layer(torch, dtype=torch.bfloat16))
+    assert adapter.capabilities.dtypes == ("bfloat16",)
 
 
 @pytest.mark.peer

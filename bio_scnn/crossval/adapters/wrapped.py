@@ -17,7 +17,7 @@ from bio_scnn.crossval.adapters._support import tensor
 from bio_scnn.crossval.identify.calls import Call, find_call
 from bio_scnn.crossval.identify.copies import reset_of
 from bio_scnn.crossval.identify.driving import Session
-from bio_scnn.crossval.identify.media import is_module, parameters
+from bio_scnn.crossval.identify.media import is_module, numpy_array, parameters
 from bio_scnn.crossval.protocol import (
     DTYPES,
     Adapter,
@@ -215,7 +215,7 @@ class FunctionAdapter(_Called):
     def run(self, current: NDArray[np.float64]) -> Trace:
         if self._session is not None and self._call is not None:
             return self._driven(self._call, self._session, current)
-        answer = self._function(current.astype(self._setup.dtype))  # a copy: as above
+        answer = self._function(numpy_array(current, self._setup.dtype))  # a copy: as above
         if is_module(answer) or isinstance(answer, Adapter):
             raise InputError(
                 f"{self.name} gave {kind(answer)} for an array of currents; if it is to be "

@@ -22,7 +22,7 @@ def as_declared(subject: Subject) -> Finding:
     found = explain(subject)
     if found is None:
         if not answers(subject):
-            raise Skip("it cannot be built for the probes")
+            raise Skip("it cannot be built for the probes, or rounding decides when it fires")
         return Finding(False, "no neuron on a grid that was tried fires alike", "as declared")
     if found.cause:
         return Finding(False, found.cause.text, "as declared", found.cause)

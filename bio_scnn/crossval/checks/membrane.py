@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.causes import Cause, both, cause
 from bio_scnn.crossval.checks import others
 from bio_scnn.crossval.checks.needs import needs
+from bio_scnn.crossval.identify.formats import FloatingPoint
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import membrane_tolerance
 from bio_scnn.crossval.oracles.dialects import UPDATES
@@ -34,8 +36,11 @@ def subthreshold_membrane(subject: Subject) -> Finding:
     p, dt = subject.params, subject.dt_ms
     jump = p.V_th - p.V_reset
     rng = np.random.default_rng(5)
-    current = rng.uniform(p.V_reset - 1.5 * jump, p.V_th - 0.1 * jump, (400, 6)) / p.R
-    current[:, 4] = (p.V_reset + 0.9 * jump) / p.R
+    margin = max(0.1, 2 * subject.rounding)
+    if margin > 0.9:
+        raise Skip(f"{subject.dtype} rounds V too much with so short a time step")
+    current = rng.uniform(p.V_reset - 1.5 * jump, p.V_th - margin * jump, (400, 6)) / p.R
+    current[:, 4] = (p.V_reset + (1 - margin) * jump) / p.R
     current[:, 5] = np.where(np.arange(400) < 200, p.V_reset - jump, p.V_reset) / p.R
     V = _membrane(subject.run(current))
     right = exact_trace(current, dt, p).membrane
@@ -74,8 +79,9 @@ def spiking_membrane(subject: Subject) -> Finding:
     """
     if not subject.plain:
         return others.spiking(subject)
-    p, dt = subject.params, subject.dt_ms
-    current = drives.held(drives.rates(p, dt, 6), max(round(60 / dt), 40))
+    p, dt = subject.in_steps(), subject.dt_ms
+    current = drives.rates(p, dt, 6, subject.dtype)
+    current = drives.held(current, drives.span(p, dt, current, 2.4))
     trace = subject.run(current)
     V = _membrane(trace)
     jump = p.V_th - p.V_reset
@@ -133,9 +139,11 @@ def _membrane_cause(
     before = np.concatenate([np.full_like(V[:1], p.V_reset), V[:-1]])
     # Single precision: all digits of V that float64 has beyond it are zero, and the error is
     # that of rounding, not of a formula.
-    for dtype, coarse in (("float16", 2e-2), ("float32", 1e-4)):
-        rounded = np.array_equal(V, V.astype(dtype)) and np.ptp(V) > 0
-        if rounded and np.abs(V - right).max() < coarse * jump:
+    kinds: tuple[tuple[Literal["bfloat16", "float16", "float32"], float], ...]
+    kinds = (("bfloat16", 0.15), ("float16", 2e-2), ("float32", 1e-4))
+    for dtype, coarse in kinds:
+        rounded = np.array_equal(V, FloatingPoint(dtype).product(V)) and np.ptp(V) > 0
+        if dtype != subject.dtype and rounded and np.abs(V - right).max() < coarse * jump:
             return cause(f"membrane.{dtype}", declared=subject.dtype)
     fit = _Fit(V, before, current, dt, p)
     if V.min() >= 0 and before.min() >= 0 and (p.R * current).min() < 0 and (V == 0).any():

@@ -21,6 +21,10 @@ NEEDS: Mapping[str, tuple[str, Callable[[Subject], bool]]] = MappingProxyType(
             "a rate in closed form, which the LIF has",
             lambda subject: family_of(subject.params) == "LIF",
         ),
+        "relaxation": (
+            "an integrator that relaxes as eq. 1 does, not Euler's method with dt >= tau",
+            lambda subject: subject.relaxes,
+        ),
         "hard reset": (
             "a reset to V_reset, which forgets what was before",
             lambda subject: getattr(subject.params, "reset", "value") == "value",
@@ -33,7 +37,7 @@ NEEDS: Mapping[str, tuple[str, Callable[[Subject], bool]]] = MappingProxyType(
 )
 """Needs by name: in words, and the test of a subject."""
 
-PLAIN = ("a spike", "a closed form", "hard reset", "held drive")
+PLAIN = ("a spike", "a closed form", "relaxation", "hard reset", "held drive")
 """Needs of what compares with the closed form of eq. 1 and eq. 2."""
 
 

@@ -11,7 +11,8 @@ from bio_scnn.crossval.checks.needs import PLAIN, needs
 from bio_scnn.crossval.diagnosis import explain
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import noisy_alone
-from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, Finding, Subject, varied
+from bio_scnn.crossval.oracles.precision import TIME_TOLERANCE_MS
+from bio_scnn.crossval.subject import Finding, Subject, varied
 from bio_scnn.neuron.closed_form import firing_rate, first_spike_ms
 from bio_scnn.neuron.trace import mean_rate_hz
 
@@ -29,10 +30,12 @@ def fi_curve(subject: Subject) -> Finding:
     if not subject.plain:
         return others.rate_curve(subject)
     p, dt = subject.params, subject.dt_ms
-    current = drives.rates(p, dt)
-    rate = mean_rate_hz(subject.run(drives.held(current, max(round(250 / dt), 100))))
+    stepped = subject.in_steps()
+    current = drives.rates(stepped, dt, dtype=subject.dtype)
+    steps = drives.span(stepped, dt, current, 10)
+    rate = mean_rate_hz(subject.run(drives.held(current, steps)))
     exact = firing_rate(current, p)
-    floor = exact if subject.claims.precise else drives.rate_floor(current, dt, p)
+    floor = exact if subject.claims.precise else drives.rate_floor(current, dt, stepped)
     from_exact, from_floor = rate / exact - 1, rate / floor - 1
     worst = int(np.argmax(np.abs(from_floor)))
     tolerance = TIME_TOLERANCE_MS[subject.dtype] / 5 if subject.claims.precise else 1e-6
@@ -58,7 +61,7 @@ def _fi_cause(subject: Subject, current: NDArray, rate: NDArray) -> Cause | None
         found = explain(subject)
         if found is not None and found.cause:
             return found.cause
-    p = subject.params
+    p = subject.in_steps()
     jump = p.V_th - p.V_reset
     grid = 0.0 if subject.claims.precise else subject.dt_ms
 
@@ -92,9 +95,9 @@ def spike_intervals(subject: Subject) -> Finding:
     clock-driven neuron can avoid does not add up. Labels must lie on whole steps; a clock that is
     summed up in single precision does not.
     """
-    p, dt = subject.params, subject.dt_ms
-    current = drives.rates(p, dt, 6)
-    trace = subject.run(drives.held(current, round(500 / dt)))
+    p, dt = subject.in_steps(), subject.dt_ms
+    current = drives.rates(p, dt, 6, subject.dtype)
+    trace = subject.run(drives.held(current, drives.span(p, dt, current, 20)))
     latency = first_spike_ms(current, p)
     precise = subject.claims.precise
     isi = p.t_ref_ms + subject.charging_ms(latency)
@@ -152,9 +155,9 @@ def first_spike(subject: Subject) -> Finding:
     """
     if not subject.plain:
         return others.first_spike(subject)
-    p, dt = subject.params, subject.dt_ms
-    current = np.repeat(drives.rates(p, dt, 4), 4)
-    trace = subject.run(drives.held(current, round(60 / dt)))
+    p, dt = subject.in_steps(), subject.dt_ms
+    current = np.repeat(drives.rates(p, dt, 4, subject.dtype), 4)
+    trace = subject.run(drives.held(current, drives.span(p, dt, current, 2.4)))
     found = np.array([t[0] if len(t) else np.inf for t in trace.spike_times_ms])
     latency = first_spike_ms(current, p)
     expected = subject.charging_ms(latency)

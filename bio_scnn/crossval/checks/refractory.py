@@ -76,14 +76,16 @@ def _effective_t_ref(
     subject: Subject, params: LIFParameters, dt: float, needed: int = 13
 ) -> float:
     """ISI less the steps that V needs from V_reset, ms; NaN if it does not fire twice."""
-    current = current_for_latency(dt * np.array([needed - 1 + drives.GOLDEN]), params)
+    stepped = subject.in_steps(params, dt)
+    needed = min(needed, drives.longest_charge(stepped, dt, subject.dtype))
+    latency = drives.crossing_ms(stepped, dt, [needed])
+    current = current_for_latency(latency, stepped)
     steps = round(3 * (needed + params.t_ref_ms / dt)) + 16
     trace = subject.run(drives.held(current, steps), params=params, dt_ms=dt)
     train = trace.spike_times_ms[0]
     if len(train) < 2:
         return np.nan
-    latency = needed - 1 + drives.GOLDEN if subject.claims.precise else needed
-    return float(train[1] - train[0] - latency * dt)
+    return float(train[1] - train[0] - (latency[0] if subject.claims.precise else needed * dt))
 
 
 def _refractory_cause(wrong: list[tuple[float, float, float]], measured: int) -> Cause | None:
@@ -130,8 +132,10 @@ def reset_delay(subject: Subject) -> Finding:
     dt = subject.dt_ms
     if subject.claims.precise:
         raise Skip("it finds spikes inside the steps")
+    stepped = subject.in_steps(p)
     needed = np.array([1, 2, 3, 5])
-    current = current_for_latency((needed - 0.5) * dt, p)
+    needed = needed[needed <= drives.longest_charge(stepped, dt, subject.dtype)]
+    current = current_for_latency(drives.crossing_ms(stepped, dt, needed), stepped)
     trace = subject.run(drives.held(current, 60), params=p)
     steps = crossing_steps(trace, dt, subject.claims.spike_label)
     hidden = np.array(

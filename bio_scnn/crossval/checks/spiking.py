@@ -12,6 +12,7 @@ from bio_scnn.crossval.checks import others
 from bio_scnn.crossval.checks.needs import PLAIN, needs
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.grid import crossing_steps
+from bio_scnn.crossval.oracles.precision import EPSILON
 from bio_scnn.crossval.protocol import CannotRepresent
 from bio_scnn.crossval.subject import Finding, Skip, Subject, varied
 from bio_scnn.neuron.closed_form import current_for_latency, first_spike_ms
@@ -31,9 +32,10 @@ def reset_value(subject: Subject) -> Finding:
     for shift in (0.0, -0.5, 0.4):
         V_reset = p.V_reset + shift * (p.V_th - p.V_reset)
         params = varied(p, V_reset=V_reset)
-        latency = (20 + drives.GOLDEN) * dt
+        stepped = subject.in_steps(params)
+        latency = _long_latency_ms(subject, stepped)
         steps = 60 + 2 * round(params.t_ref_ms / dt)
-        current = drives.held(current_for_latency([latency], params), steps)
+        current = drives.held(current_for_latency([latency], stepped), steps)
         try:
             trace = subject.run(current, params=params)
         except CannotRepresent:
@@ -49,7 +51,7 @@ def reset_value(subject: Subject) -> Finding:
         if error > subject.tolerance_ms() and not said:
             seen = f"interval of {intervals[0]:.6g} ms" if len(intervals) else "no interval"
             said, expected = f"{seen} with V_reset = {V_reset:g}", f"{right + usual:.6g} ms"
-            why = _reset_cause(params, subject, intervals)
+            why = _reset_cause(stepped, subject, intervals)
     if not tested:
         raise Skip("it cannot be built")
     return Finding(
@@ -61,11 +63,17 @@ def reset_value(subject: Subject) -> Finding:
     )
 
 
+def _long_latency_ms(subject: Subject, params: LIFParameters) -> float:
+    """A latency of up to 21 steps, ms: in as many as precision leaves, V_reset tells most."""
+    steps = min(21, drives.longest_charge(params, subject.dt_ms, subject.dtype))
+    return float(drives.crossing_ms(params, subject.dt_ms, steps))
+
+
 def _reset_cause(params: LIFParameters, subject: Subject, intervals: NDArray) -> Cause | None:
     """Cause of a wrong second interval: from where V must have started to give it."""
     if not len(intervals):
         return None
-    current = current_for_latency((20 + drives.GOLDEN) * subject.dt_ms, params)
+    current = current_for_latency(_long_latency_ms(subject, params), params)
     from_zero = first_spike_ms(current, varied(params, V_reset=min(0.0, params.V_th - 1e-9)))
     off = intervals[0] - params.t_ref_ms - subject.charging_ms(from_zero)
     if params.V_reset != 0 and abs(off) < 1.01 * subject.dt_ms:
@@ -81,10 +89,12 @@ def reset_overshoot(subject: Subject) -> Finding:
     interval alike; subtraction keeps the surplus, shortens the next interval and may fire several
     times in a row. With crossings after 0.5 to 3.5 steps, intervals are t_ref and 1 to 4 steps.
     """
-    p, dt = subject.params, subject.dt_ms
+    p, dt = subject.in_steps(), subject.dt_ms
     if not p.t_ref_ms and subject.claims.precise:
         raise Skip("without a refractory period it fires many times in a step")
-    latency = dt * np.array([0.05, 0.2, 0.5, 1.5, 2.5, 3.5])
+    inside = drives.crossing_ms(p, dt, 1)
+    whole = np.arange(min(4, drives.longest_charge(p, dt, subject.dtype)))
+    latency = np.concatenate([inside * np.array([0.1, 0.4]), inside + dt * whole])
     current = current_for_latency(latency, p)
     trace = subject.run(drives.held(current, 100 + 10 * round(p.t_ref_ms / dt)))
     right = p.t_ref_ms + subject.charging_ms(latency)
@@ -124,7 +134,9 @@ def threshold_equality(subject: Subject) -> Finding:
     """
     if subject.claims.precise:
         raise Skip("its spike times do not depend on the equality")
-    ulp = float(np.finfo(subject.dtype).eps)
+    ulp = EPSILON[subject.dtype]
+    if ulp > 1e-4:
+        raise Skip(f"in {subject.dtype} the currents next to the threshold's are too far from it")
     far = 1e3 * ulp
     nominal = 4.0
     offsets = np.concatenate([[-far, 0.0, far], ulp * np.arange(-32, 33)])
@@ -150,6 +162,8 @@ def threshold_equality(subject: Subject) -> Finding:
             on_threshold = V == params.V_th
             reached |= bool(on_threshold.any())
             stands |= bool(np.any(on_threshold & (first != above)))
+    if not reached and fires and not subject.claims.fires_at_threshold:
+        raise Skip("it shows no V on the threshold, and rounding may lift V above it")
     # Before the reset, V on the threshold would be seen whether it fired or not.
     if not tried or (shown and not reached and subject.claims.membrane == "before reset"):
         raise Skip("V could not be put on the threshold exactly")
@@ -179,14 +193,18 @@ def silence(subject: Subject) -> Finding:
     """
     if not subject.plain:
         return others.silence(subject)
-    p = subject.params
-    current = drives.level(p, [0.0, -2.0, 0.5, 0.999, 1.02])
-    steps = round(10 * p.tau_ms / subject.dt_ms)
+    p, near = subject.in_steps(), 2 * subject.rounding
+    if near > 0.3:
+        raise Skip(f"{subject.dtype} rounds V too much with so short a time step")
+    below, above = 1 - max(1e-3, near), 1 + max(0.02, 3 * near)
+    current = drives.level(p, [0.0, -2.0, 0.5 - near, below, above])
+    steps = max(round(10 * p.tau_ms / subject.dt_ms), 10)
     counts = [len(t) for t in subject.run(drives.held(current, steps)).spike_times_ms]
     ok = not any(counts[:4]) and counts[4] > 0
     return Finding(
         ok,
-        f"{counts[:4]} spikes at 0, -2, 0.5 and 0.999 of the way to V_th, {counts[4]} at 1.02",
+        f"{counts[:4]} spikes at 0, -2, {0.5 - near:.3g} and {below:.3g} of the way to V_th, "
+        f"{counts[4]} at {above:.3g}",
         "none below V_th, some above",
         values={"spikes_below_rheobase": sum(counts[:4]), "spikes_above": counts[4]},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +13,10 @@ from bio_scnn.crossval.checks import others
 from bio_scnn.crossval.checks.needs import PLAIN, needs
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import compare
+from bio_scnn.crossval.oracles.precision import TIME_TOLERANCE_MS
 from bio_scnn.crossval.protocol import CannotRepresent, Setup, whole_steps
-from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, Finding, Skip, Subject, varied
-from bio_scnn.neuron.closed_form import current_for_rate, firing_rate, first_spike_ms
+from bio_scnn.crossval.subject import Finding, Skip, Subject, varied
+from bio_scnn.neuron.closed_form import current_for_latency, firing_rate, first_spike_ms
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.trace import Trace, mean_rate_hz
 
@@ -27,8 +29,14 @@ def convergence(subject: Subject) -> Finding:
     error is about dt/2 and falls with dt. An error that stays is not the grid's: a constant is
     wrong, or dt is not where it should be.
     """
-    p, unit = subject.params, subject.params.t_ref_ms or subject.params.tau_ms / 40
-    every = current_for_rate(drives.rates_hz(p, 61.3, 40), p)
+    p = subject.params
+    if subject.rounding > 1e-3:
+        raise Skip(f"{subject.dtype} rounds more than a finer grid gains")
+    unit = p.tau_ms / 40
+    if p.t_ref_ms:  # a whole number of steps, none longer than a quarter of tau
+        unit = p.t_ref_ms / math.ceil(4 * p.t_ref_ms / p.tau_ms)
+    latency = 1e3 / drives.rates_hz(p, 61.3, 40) - p.t_ref_ms
+    every = current_for_latency(latency * min(1.0, p.tau_ms / latency.max()), p)
     grids, errors, beyond = [], [], []
     for dt in unit / np.array([1, 2, 4, 8]):
         # Where a crossing falls on the grid, rounding may make an interval a step longer.
@@ -36,7 +44,9 @@ def convergence(subject: Subject) -> Finding:
         current = every[np.abs(into_step - np.round(into_step)) > 0.02]
         isi = 1e3 / firing_rate(current, p)
         try:
-            trace = subject.run(drives.held(current, max(round(80 / dt), 60)), dt_ms=dt)
+            trace = subject.run(
+                drives.held(current, max(drives.span(p, dt, every, 5), 60)), dt_ms=dt
+            )
         except CannotRepresent:
             continue
         with np.errstate(divide="ignore"):
@@ -114,8 +124,11 @@ def _oracle(subject: Subject, settings: list[tuple[LIFParameters, float]]) -> Fi
     worst = 0.0
     ignored: list[list[str]] = []  # for each setting that is wrong
     for params, dt in settings:
-        current = drives.held(drives.rates(params, dt, 8), max(round(80 / dt), 60))
         try:
+            stepped = subject.in_steps(params, dt) if subject.plain else params
+            current = drives.held(
+                drives.rates(stepped, dt, 8, subject.dtype), max(round(80 / dt), 60)
+            )
             trace = subject.run(current, params=params, dt_ms=dt)
         except CannotRepresent:
             continue

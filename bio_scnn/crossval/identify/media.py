@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.identify.formats import FloatingPoint
+
 _DEPTH = 4  # of nested answers and states
 
 
@@ -42,13 +44,20 @@ class Medium:
             return torch.tensor(values, dtype=getattr(torch, self.dtype), device=self.device)
         if self.library == "jax":
             return importlib.import_module("jax.numpy").asarray(values, dtype=self.dtype)
-        return np.array(values, dtype=self.dtype)
+        return numpy_array(values, self.dtype)
 
     def __str__(self) -> str:
         return f"{self.dtype} {'tensors' if self.library == 'torch' else 'arrays'}"
 
 
 FLOAT64_ARRAYS = Medium()
+
+
+def numpy_array(values: NDArray[np.float64], dtype: str) -> NDArray:
+    """Array of its own memory; NumPy has no bfloat16, whose numbers come as float32."""
+    if dtype == "bfloat16":
+        return FloatingPoint("bfloat16").product(values).astype(np.float32)
+    return np.array(values, dtype=dtype)
 
 
 def is_module(thing: Any) -> bool:

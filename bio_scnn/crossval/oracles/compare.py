@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.oracles import drives
+from bio_scnn.crossval.oracles.dialects import UPDATE_OF, GridNeuron
 from bio_scnn.crossval.oracles.grid import GridTrace, grid_trace, raster_of
+from bio_scnn.crossval.oracles.precision import TIME_TOLERANCE_MS, rounding_error
 from bio_scnn.crossval.oracles.right import reading
-from bio_scnn.crossval.protocol import Setup
-from bio_scnn.crossval.subject import TIME_TOLERANCE_MS, V_TOLERANCE, Subject
+from bio_scnn.crossval.protocol import Capabilities, Setup
+from bio_scnn.crossval.subject import Subject
 from bio_scnn.neuron.events import exact_trace
 from bio_scnn.neuron.models import NeuronParameters, hybrid_system
 from bio_scnn.neuron.trace import Trace
@@ -68,8 +70,7 @@ def membrane_tolerance(
     marks = max(abs(m) for m in (neuron.V_th, neuron.V_reset) if np.isfinite(m))
     largest = np.maximum(np.nanmax(np.abs(V), axis=0), marks)
     steps = neuron.tau_ms / dt_ms if np.isfinite(neuron.tau_ms) else len(V)
-    adds_up = 0.5 * float(np.finfo(dtype).eps) * steps
-    return max(V_TOLERANCE[dtype], adds_up) * largest
+    return float(rounding_error(dtype, steps)) * largest
 
 
 def noisy_alone(subject: Subject) -> bool:
@@ -78,7 +79,9 @@ def noisy_alone(subject: Subject) -> bool:
     A clock may round one of them by a step; those of an adapting neuron go one way.
     """
     p, dt = subject.params, subject.dt_ms
-    current = drives.held(drives.rates(p, dt, 3)[1:2], round(500 / dt))
+    if subject.plain:
+        p = subject.in_steps()
+    current = drives.held(drives.rates(p, dt, 3, subject.dtype)[1:2], round(500 / dt))
     intervals = np.diff(subject.run(current).spike_times_ms[0])
     turns = np.diff(intervals)
     return bool(
@@ -99,7 +102,7 @@ def compare(subject: Subject, trace: Trace, current: NDArray, setup: Setup) -> C
     if not subject.plain:
         oracle = reading(subject).run(setup.params, setup.dt_ms, current)
         return compare_raster(trace, oracle, setup, subject.claims.spike_label)
-    return compare_grid(trace, current, setup, subject.claims.spike_label)
+    return compare_grid(trace, current, setup, subject.claims)
 
 
 def compare_exact(trace: Trace, current: NDArray, setup: Setup) -> Comparison:
@@ -129,10 +132,12 @@ def compare_exact(trace: Trace, current: NDArray, setup: Setup) -> Comparison:
     return Comparison(int(clear.sum()), int(wrong), spikes, expected, worst)
 
 
-def compare_grid(trace: Trace, current: NDArray, setup: Setup, label: str) -> Comparison:
-    """Compare the steps of the spikes with the on-grid oracle's."""
-    oracle = grid_trace(current, setup.dt_ms, setup.params)  # type: ignore[arg-type] # a LIF
-    return compare_raster(trace, oracle, setup, label)
+def compare_grid(trace: Trace, current: NDArray, setup: Setup, claims: Capabilities) -> Comparison:
+    """Compare the steps of the spikes with the on-grid oracle's, by the declared integrator."""
+    declared = GridNeuron(update=UPDATE_OF[claims.integrator])
+    with np.errstate(over="ignore", invalid="ignore"):
+        oracle = grid_trace(current, setup.dt_ms, setup.params, declared)
+    return compare_raster(trace, oracle, setup, claims.spike_label)
 
 
 def compare_raster(trace: Trace, oracle: GridTrace, setup: Setup, label: str) -> Comparison:

@@ -84,6 +84,17 @@ UPDATES: MappingProxyType[str, _Update] = MappingProxyType(
 )
 """Update of V over a step, as factors (a, g) of V <- a V + g R I, from dt in ms and parameters."""
 
+UPDATE_OF: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "exact": "exact",
+        "forward Euler": "forward-euler",
+        "backward Euler": "backward-euler",
+        "Crank-Nicolson": "crank-nicolson",
+        "adaptive": "exact",
+    }
+)
+"""Key of `UPDATES` by integrator, as ``Capabilities.integrator`` names it."""
+
 REFRACTORY: MappingProxyType[str, Callable[[float, LIFParameters], int]] = MappingProxyType(
     {
         "as-set": lambda dt, p: round(p.t_ref_ms / dt),

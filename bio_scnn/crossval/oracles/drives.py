@@ -7,13 +7,15 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bio_scnn.neuron.closed_form import current_for_latency, current_for_rate, first_spike_ms
+from bio_scnn.crossval.oracles.precision import rounding_error
+from bio_scnn.neuron.closed_form import current_for_latency, first_spike_ms
 from bio_scnn.neuron.linear import LinearNeuron
 from bio_scnn.neuron.models import NeuronParameters, hybrid_system
 from bio_scnn.neuron.noise import ornstein_uhlenbeck
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 
 _WITHOUT_LEAK_MS = 20.0
+_TAUS = 3.0  # time constants for which a neuron charges at most
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 """Fraction of a step at which crossings are put: its multiples stay away from whole numbers."""
@@ -56,22 +58,64 @@ def _for_latency(neuron: LinearNeuron, latency_ms: NDArray[np.float64]) -> NDArr
     return (neuron.V_th - none) / (unit - none)
 
 
-def off_tie(current: NDArray, dt_ms: float, params: NeuronParameters) -> NDArray[np.float64]:
-    """Currents near those given whose first crossing falls well inside a step.
+def crossing_ms(params: LIFParameters, dt_ms: float, steps: ArrayLike) -> NDArray[np.float64]:
+    """Latencies, ms, whose crossing lies well inside the last of so many steps.
 
-    There, neither single precision nor the order of two operations decides in which step an
-    implementation fires. The crossing is at the golden section of the step, so that of many spikes
-    of a precise neuron, each that fraction of a step later on the grid, none meets a grid point.
-    Of other neurons than the LIF they stay as they are.
+    It is at the golden section of the step, so that of many spikes of a precise neuron, each that
+    fraction of a step later on the grid, none meets a grid point; or of the time constant, where
+    that is shorter than the step: there V has all but arrived long before the step ends.
+    """
+    inside = GOLDEN * min(1.0, params.tau_ms / dt_ms)
+    return (np.asarray(steps, dtype=np.float64) - 1 + inside) * dt_ms
+
+
+def longest_charge(params: LIFParameters, dt_ms: float, dtype: str = "float64") -> int:
+    """Largest number of steps to the threshold at which rounding does not decide in which step.
+
+    The longer V takes, the flatter it crosses: at the ends of the steps next to the crossing it
+    must lie farther from the threshold than all steps' rounding may move it. At least 1.
+    """
+    h = dt_ms / params.tau_ms
+    steps = np.arange(1, max(2, min(100_000, math.ceil(_TAUS / h) + 1)))
+    latency = crossing_ms(params, dt_ms, steps) / params.tau_ms
+    jump = params.V_th - params.V_reset
+    drive = jump / np.expm1(latency)  # R I - V_th
+    inside = latency[0]
+    after, before = drive * -np.expm1(inside - h), drive * np.expm1(inside)
+    largest = max(abs(params.V_th), abs(params.V_reset)) + after
+    near = 1.5 * largest * rounding_error(dtype, np.minimum(steps, 1 / h))
+    decided = np.where(steps == 1, after, np.minimum(after, before)) <= near
+    return int(steps[np.argmax(decided)]) - 1 or 1 if decided.any() else int(steps[-1])
+
+
+def off_tie(
+    current: NDArray, dt_ms: float, params: NeuronParameters, dtype: str = "float64"
+) -> NDArray[np.float64]:
+    """Currents near those given whose first crossing falls well inside a step: `crossing_ms`.
+
+    There, neither the precision nor the order of two operations decides in which step an
+    implementation fires. Of other neurons than the LIF they stay as they are.
     """
     if not isinstance(params, LIFParameters):
         return np.asarray(current, dtype=np.float64)
     latency = first_spike_ms(np.asarray(current, dtype=np.float64), params)
-    return current_for_latency((np.ceil(latency / dt_ms) - 1 + GOLDEN) * dt_ms, params)
+    steps = np.clip(np.ceil(latency / dt_ms), 1, longest_charge(params, dt_ms, dtype))
+    return current_for_latency(crossing_ms(params, dt_ms, steps), params)
 
 
-def rates(params: NeuronParameters, dt_ms: float, number: int = 12) -> NDArray[np.float64]:
-    """Constant currents that span 40 to 220 Hz, or what the refractory period leaves of it.
+def span(params: LIFParameters, dt_ms: float, current: ArrayLike, intervals: float) -> int:
+    """Number of steps that hold so many intervals of the slowest of neurons; at least 40."""
+    slowest = params.t_ref_ms + float(np.max(first_spike_ms(np.asarray(current), params)))
+    return max(math.ceil(intervals * (slowest / dt_ms + 1)), 40)
+
+
+def rates(
+    params: NeuronParameters, dt_ms: float, number: int = 12, dtype: str = "float64"
+) -> NDArray[np.float64]:
+    """Constant currents that span 40 to 220 Hz, or rates that suit the neuron and its time step.
+
+    The refractory period may allow less. A neuron charges for at most three time constants, and no
+    longer than `longest_charge` allows; the slowest for at least twenty steps if that is possible.
 
     A neuron that never fires gets `level` 0.2 to 3; one without a closed form of its rate, first
     intervals that are those of such rates.
@@ -83,9 +127,14 @@ def rates(params: NeuronParameters, dt_ms: float, number: int = 12) -> NDArray[n
         latency = 1e3 / rates_hz(params, 40.0, number) - neuron.t_ref_ms
         slowest = neuron.tau_ms + sum(x.tau_ms for x in neuron.currents if x.weight is not None)
         # After more than three time constants, rounding decides when V arrives at the threshold.
-        latency *= min(1.0, 3 * slowest / latency.max())
+        latency *= min(1.0, _TAUS * slowest / latency.max())
         return _for_latency(neuron, (np.ceil(latency / dt_ms) - 1 + GOLDEN) * dt_ms)
-    return off_tie(current_for_rate(rates_hz(params, 40.0, number), params), dt_ms, params)
+    latency = 1e3 / rates_hz(params, 40.0, number) - params.t_ref_ms
+    most = longest_charge(params, dt_ms, dtype)
+    longest = min(_TAUS * params.tau_ms, most * dt_ms)
+    latency *= np.clip(latency.max(), min(20 * dt_ms, longest), longest) / latency.max()
+    steps = np.clip(np.ceil(latency / dt_ms), 1, most)
+    return current_for_latency(crossing_ms(params, dt_ms, steps), params)
 
 
 def rates_hz(params: NeuronParameters, lowest: float, number: int) -> NDArray[np.float64]:

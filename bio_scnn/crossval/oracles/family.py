@@ -16,19 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.identify.stepped import Adaptation, SteppedNeuron, Synapse, step
-from bio_scnn.crossval.oracles.dialects import UPDATES
+from bio_scnn.crossval.oracles.dialects import UPDATE_OF, UPDATES
 from bio_scnn.crossval.oracles.grid import GridTrace
 from bio_scnn.crossval.protocol import Capabilities, family_of
 from bio_scnn.neuron.hybrid_system import HybridSystem
 from bio_scnn.neuron.models import NeuronParameters, hybrid_system
-
-_UPDATE = {
-    "exact": "exact",
-    "forward Euler": "forward-euler",
-    "backward Euler": "backward-euler",
-    "Crank-Nicolson": "crank-nicolson",
-    "adaptive": "exact",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +103,7 @@ def grid_oracle(
         Its input is the current.
     """
     neuron = hybrid_system(params)
-    update = UPDATES[_UPDATE[integrator]]
+    update = UPDATES[UPDATE_OF[integrator]]
 
     def filtered(tau_ms: float) -> tuple[float, float]:
         """Decay of a step, and the weight of what is held over it."""

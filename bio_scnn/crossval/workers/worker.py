@@ -20,6 +20,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from bio_scnn.crossval.likeness import behaves_like
 from bio_scnn.crossval.protocol import Adapter
 from bio_scnn.crossval.results import CheckResult
 from bio_scnn.crossval.subject import Subject
@@ -128,7 +129,7 @@ class Worker:
         from bio_scnn.crossval.report import portrait
 
         if name == LIKENESS:
-            return suite.behaves_like(subject)
+            return behaves_like(subject)
         if name == PORTRAIT:
             drawn = portrait.portray(subject)
             return {

@@ -1,0 +1,42 @@
+"""Likeness: the neuron that fires as an implementation does, where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bio_scnn.crossval.checks import others
+from bio_scnn.crossval.diagnosis import Explanation, explain
+from bio_scnn.crossval.identity import Identity
+from bio_scnn.crossval.judgement import explained
+from bio_scnn.crossval.oracles.dialects import PERFECT
+from bio_scnn.crossval.results import CONDUCT, CheckResult
+from bio_scnn.crossval.subject import Subject
+
+
+def explanation(subject: Subject) -> Explanation | None:
+    """Grid neuron that fires as a clock-driven implementation does; None if there is none."""
+    if subject.claims.precise or not subject.plain:
+        return None
+    try:
+        return explain(subject)
+    except (Exception, SystemExit):  # whatever is raised, the checks have reported it
+        return None
+
+
+def behaves_like(subject: Subject) -> str:
+    """The simplest neuron on a grid with the same spikes, in words; empty if there is none."""
+    if not subject.plain:
+        return subject.once(others.follows)
+    found = explanation(subject)
+    if found is None:
+        return ""
+    difference = found.neuron.difference_from(PERFECT)
+    return difference.text if difference else "the on-grid oracle"
+
+
+def identity_of(subject: Subject, results: Iterable[CheckResult]) -> Identity | None:
+    """Identity of a layer that failed for no reason that the catalogue explains."""
+    failed = {r.check for r in results if r.status == "failed"}
+    if not failed or failed & set(CONDUCT) or subject.identity or explanation(subject):
+        return subject.identity
+    return explained(subject)
