@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from bio_scnn.crossval.checks import CHECKS, others
 from bio_scnn.crossval.checks.needs import unmet
-from bio_scnn.crossval.diagnosis import Explanation, explain
-from bio_scnn.crossval.judgement import explained, found_out
+from bio_scnn.crossval.diagnosis import Explanation, answers, explain
+from bio_scnn.crossval.judgement import explained, found_out, with_fault
 from bio_scnn.crossval.oracles.dialects import PERFECT
 from bio_scnn.crossval.oracles.right import reading
 from bio_scnn.crossval.protocol import Adapter, CannotRepresent, family_of, whole_steps
@@ -292,9 +292,28 @@ def _explanation(subject: Subject) -> Explanation | None:
 def identity_of(subject: Subject, results: Iterable[CheckResult]) -> Identity | None:
     """Identity of a layer that failed for no reason that the catalogue explains."""
     failed = {r.check for r in results if r.status == "failed"}
-    if not failed or failed & set(CONDUCT) or subject.identity or _explanation(subject):
+    if not failed or failed & set(CONDUCT) or subject.identity or _surely_explained(subject):
         return subject.identity
-    return explained(subject)
+    found = with_fault(subject)
+    if found is not None and found.sure:
+        return found
+    if _explanation(subject):
+        return None
+    other = explained(subject)
+    # A neuron that explains no more than most of the spikes is none; the nearest faults are told.
+    if found is not None and found.excluded and (other is None or not other.sure):
+        shown = other or found
+        return replace(shown, excluded=(*shown.excluded, *found.excluded))
+    return other
+
+
+def _surely_explained(subject: Subject) -> bool:
+    """True if a grid neuron with one difference has the spikes of a layer, and V if shown."""
+    found = _explanation(subject)
+    if found is None or found.cause is None or "+" in found.cause.code:
+        return False
+    shown = subject.claims.membrane != "none"
+    return not shown or max(a.membrane_error(found.neuron) for a in answers(subject)) < 1e-3
 
 
 def behaves_like(subject: Subject) -> str:

@@ -76,6 +76,14 @@ class Data:
             ).mean(axis=(0, 2))
         return np.asarray(loss, dtype=np.float64)
 
+    def clear(self, ran: Ran, *, fitted: bool = False) -> NDArray[np.bool_]:
+        """Neurons ``(machines, neurons)`` for which rounding decides nothing."""
+        near = _TIE[self.dtype]
+        if fitted:
+            near = max(near, _FITTED_TIE if self.V is None else 1e-7)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.all(np.abs(ran.margin) > near * self.size, axis=0))
+
     def matches(self, ran: Ran, *, fitted: bool = False, ties: bool = False) -> NDArray[np.bool_]:
         """True for the machines that give the same spikes, and the same V if it is shown.
 
@@ -87,13 +95,7 @@ class Data:
         ties : bool
             V lies on a lattice: ties count.
         """
-        near = _TIE[self.dtype]
-        if fitted and self.V is None:
-            near = max(near, _FITTED_TIE)
-        elif fitted:
-            near = max(near, 1e-7)
-        with np.errstate(invalid="ignore"):
-            clear = np.all(np.abs(ran.margin) > near * self.size, axis=0)
+        clear = self.clear(ran, fitted=fitted)
         if ties:
             clear = np.ones_like(clear)
         same = np.all(ran.spikes == self.spikes[:, None], axis=0)

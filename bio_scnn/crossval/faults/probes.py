@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.faults.fitting import Data
 from bio_scnn.crossval.faults.machine import Machine, flow
 from bio_scnn.crossval.faults.running import run
+from bio_scnn.crossval.faults.search import Fault, search
 from bio_scnn.crossval.oracles.grid import raster_of
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.neuron.models import hybrid_system
@@ -108,3 +109,28 @@ def _answer(subject: Subject, m: Machine, x: NDArray[np.float64]) -> Data:
 def nearest(options: list[Machine], data: Data) -> Machine:
     """The way of stepping that agrees best with a layer's answers."""
     return min(options, key=lambda m: float(data.loss(run([m], data.x))[0]))
+
+
+def fault(subject: Subject) -> Fault | None:
+    """Fault of a layer that declares its neuron; worked out once.
+
+    Returns
+    -------
+    Fault or None
+        None if it is the neuron that it declares, or one that machines do not step: it never
+        fires, or its threshold is not positive.
+
+    Raises
+    ------
+    Exception
+        Whatever the layer raises under the drives.
+    """
+    return subject.once(_fault)
+
+
+def _fault(subject: Subject) -> Fault | None:
+    options = declared(subject)
+    if not (0 < options[0].threshold < math.inf):
+        return None
+    data = answers(subject, options[0])
+    return search(nearest(options, data[0]), data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -63,7 +62,8 @@ class _Search:
         """Fits of hypotheses that reproduce all answers; the others are kept."""
         found = []
         for h in options:
-            if self.late:
+            # Looking at the clock is not free.
+            if h.ranges and self.late:
                 break
             if not h.ranges:
                 short = fit(self.data.first(_SHORT), base, h)
@@ -176,9 +176,13 @@ def _told(found: list[Fit]) -> Cause:
 
 
 def _share(s: _Search, machine: Machine) -> tuple[float, int]:
-    off = run([machine], s.both.x).spikes[:, 0] - s.both.spikes
-    total = max(int(s.both.spikes.sum()), 1)
-    return max(0.0, 1 - float(np.abs(off).sum()) / total), total
+    """Share of the spikes that a machine has in the same steps, where rounding does not decide."""
+    ran = run([machine], s.both.x)
+    clear = s.both.clear(ran, fitted=True)[0]
+    kept = clear if clear.any() else np.ones_like(clear)
+    off = np.abs(ran.spikes[:, 0] - s.both.spikes)[:, kept].sum()
+    total = max(int(s.both.spikes[:, kept].sum()), 1)
+    return max(0.0, 1 - float(off) / total), total
 
 
 def _fault(found: list[Fit], s: _Search, why: Cause) -> Fault:
@@ -191,8 +195,3 @@ def _nothing(s: _Search, base: Machine, best: list[Fit]) -> Fault:
     shares.sort(key=lambda one: -one[1])
     share, total = _share(s, base)
     return Fault(None, base, share, total, tuple((text, part) for text, part, _ in shares))
-
-
-def close(a: float, b: float) -> bool:
-    """True if two numbers are the same to seven digits."""
-    return math.isclose(a, b, rel_tol=1e-7)
