@@ -240,8 +240,6 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "threshold.before-leak": "the threshold is tested before the leak of the step",
         "threshold.before-leak/reset": "the threshold is tested before the leak of the step, "
         "and V leaks after the reset too",
-        "threshold.before-leak/shown": "input is added without a leak, the threshold is tested, "
-        "and the leak comes last",
         "threshold.drift": "the threshold changes by {percent:.4g} % at each {when}",
         "late.test/old": "the threshold is tested on the V of the step before",
         "reset.overshoot": "what V has above the threshold is taken off below V_reset",
@@ -273,7 +271,6 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "V_reset",
         "membrane.while-refractory/integrates": "the V shown goes on integrating while "
         "refractory; the one that fires is held",
-        "membrane.shown-leaked": "V is shown after another leak",
         "membrane.shown-after-reset/seen": "V is shown after the reset, not before it as declared",
         "constant.tau/exchanged": "tau and tau_syn are exchanged",
         "constant.tau/syn": "the time constant tau_syn acts as {times:.4g} times what it should "

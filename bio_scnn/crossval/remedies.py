@@ -46,7 +46,6 @@ _FIRST: dict[str, str] = {
     "refractory.float-countdown": _CLOCK,
     "refractory.blocked-by-negative": "keep a counter for the refractory period, apart from V",
     "membrane.while-refractory": "return the V that is tested: V_reset while refractory",
-    "membrane.shown-leaked": "return V as it is at the end of the step",
     "input.magnitude": "drop the abs on the input",
     "input.blocks": "use the input of each step",
     "input.pool": "use the whole input of this step at once",

@@ -54,18 +54,6 @@ def _updates(base: Machine) -> Iterator[Hypothesis]:
             change(tested="before leak, reset leaks"),
             respect="test",
         )
-        leaks = Hypothesis(
-            "threshold.before-leak/shown", _before_leak, respect="test"
-        )
-        yield leaks
-
-
-def _before_leak(m: Machine) -> Machine:
-    """The input is added without a leak, V tested, and the leak comes last."""
-    d = flow(m).d
-    if d <= 0:
-        return m
-    return replace(m, tested="before leak, reset leaks", gain_times=m.gain_times * d)
 
 
 def _second(base: Machine) -> Iterator[Hypothesis]:
@@ -262,7 +250,6 @@ def _refractory(base: Machine) -> Iterator[Hypothesis]:
         )
     if base.shown == "after":
         yield Hypothesis("membrane.shown-before-reset", change(shown="before"), respect="shown")
-        yield Hypothesis("membrane.shown-leaked", change(shown="leaked"), respect="shown")
     else:
         yield Hypothesis(
             "membrane.shown-after-reset/seen", change(shown="after"), respect="shown"

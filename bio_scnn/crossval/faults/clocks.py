@@ -12,7 +12,7 @@ from bio_scnn.crossval.faults.machine import Machine
 CLOCKS = tuple(
     f"{kind} {dtype} {unit} {test}"
     for kind in ("sum", "product")
-    for dtype in ("float32", "float64", "float16")
+    for dtype in ("float32", "float64")
     for unit in ("ms", "s")
     for test in ("until <", "until <=", "since <", "since <=")
 )

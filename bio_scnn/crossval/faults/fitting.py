@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +11,12 @@ from numpy.typing import NDArray
 
 from bio_scnn.crossval.faults.hypothesis import Hypothesis, Range
 from bio_scnn.crossval.faults.machine import Machine
-from bio_scnn.crossval.faults.running import Ran, run
+from bio_scnn.crossval.faults.running import Ran, run, structure
 
 _TRIALS = {1: 25, 2: 13, 3: 7}  # per number
 _V_ERROR = {"float64": 1e-7, "float32": 1e-4, "float16": 1e-1, "bfloat16": 1e-1}
 _TIE = {"float64": 1e-9, "float32": 1e-5, "float16": 1e-2, "bfloat16": 1e-2}
-_FITTED_TIE = 3e-4  # without V, a number is fitted to this
+_FITTED_TIE = 3e-4  # spikes alone tell a number to this
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ class Data:
         """Neurons ``(machines, neurons)`` for which rounding decides nothing."""
         near = _TIE[self.dtype]
         if fitted:
-            near = max(near, _FITTED_TIE if self.V is None else 1e-7)
+            near = max(near, _FITTED_TIE)
         with np.errstate(invalid="ignore"):
             return np.asarray(np.all(np.abs(ran.margin) > near * self.size, axis=0))
 
@@ -91,7 +92,7 @@ class Data:
         ----------
         ran : Ran
         fitted : bool
-            A number was fitted: V is known to some digits only.
+            A number was fitted: it is known to some digits only.
         ties : bool
             V lies on a lattice: ties count.
         """
@@ -189,7 +190,7 @@ def fit(
         loss = data.loss(run(machines, data.x))
         least = loss.min()
         # Spikes alone leave a whole interval of numbers that fit: its middle is taken.
-        fitting = np.flatnonzero(loss == least)
+        fitting = np.flatnonzero(loss <= least + 1e-8)
         k = int(fitting[len(fitting) // 2])
         found = Fit(h, tuple(map(float, grid[k])), machines[k], float(least))
         better = best is None or found.loss <= best.loss
@@ -205,6 +206,19 @@ def fit(
     return best
 
 
+def losses(data: Data, machines: Sequence[Machine]) -> list[float]:
+    """Loss of each of many machines, those that can be run together at once."""
+    found = [math.inf] * len(machines)
+    groups: dict[tuple, list[int]] = {}
+    for k, m in enumerate(machines):
+        groups.setdefault(structure(m), []).append(k)
+    for members in groups.values():
+        together = data.loss(run([machines[k] for k in members], data.x))
+        for k, loss in zip(members, together, strict=True):
+            found[k] = float(loss)
+    return found
+
+
 def matching(
     data: Sequence[Data], found: Fit, *, lattice: bool = False
 ) -> bool:
@@ -214,5 +228,3 @@ def matching(
         bool(d.matches(run([found.machine], d.x), fitted=fitted, ties=lattice)[0]) for d in data
     )
 
-
-Drive = Callable[[int], NDArray[np.float64]]

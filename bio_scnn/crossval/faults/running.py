@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,7 +36,7 @@ class Ran:
 
 def run(machines: Sequence[Machine], x: NDArray[np.float64]) -> Ran:
     """Answers of machines that differ in numbers alone to ``(steps, neurons)`` inputs."""
-    m = machines[0]
+    m = _representative(machines)
     flows = [flow(one) for one in machines]
     # Where all have one value it stays a number: half of the work is saved.
     p = SimpleNamespace(
@@ -52,6 +52,33 @@ def run(machines: Sequence[Machine], x: NDArray[np.float64]) -> Ran:
             spikes[t], V[t], margin[t] = state.step(X[t])
     spikes = _handed_out(m, spikes)
     return Ran(spikes, V, margin)
+
+
+def structure(m: Machine) -> tuple:
+    """Everything in which machines that run together must agree."""
+    finite = (m.unit > 0, m.keep == 1, m.range_high < np.inf)
+    return (*finite, *(getattr(m, name) for name in _STRUCTURE))
+
+
+_FREE = {
+    *NUMBERS,
+    *("tau_ms", "R", "dt_ms", "tau_syn_ms", "tau_w_ms", "b", "params", "update", "order"),
+    *("gain_times", "decay_times", "decay_bits", "decay_rounding", "gain_follows", "impulses"),
+}
+_DEFAULTS = {f.name: f.default for f in fields(Machine)}
+_STRUCTURE = tuple(name for name in _DEFAULTS if name not in _FREE)
+
+
+def _representative(machines: Sequence[Machine]) -> Machine:
+    """A machine in which everything is at work that is so in any of several."""
+    first = machines[0]
+    if len(machines) == 1:
+        return first
+    at_work: dict[str, Any] = {}
+    for name in NUMBERS:
+        values = (getattr(m, name) for m in machines)
+        at_work[name] = next((v for v in values if v != _DEFAULTS[name]), _DEFAULTS[name])
+    return replace(first, **at_work)
 
 
 def _column(values: list[float]) -> Any:
@@ -109,7 +136,7 @@ class _State:
         if m.negative.startswith("V"):
             u = np.where(free & (old < 0), {"V to 0": 0.0, "V held": old}.get(m.negative, u), u)
         threshold = p.threshold * (1 + p.drift * self.t) * self.wear + p.threshold * self.th_w
-        tested = {"old": old, "before leak": before_leak}.get(m.tested[:11], u)
+        tested = {"old": old, "bef": before_leak}.get(m.tested[:3], u)
         margin = tested - threshold
         s = (margin > 0 if m.strict else margin >= 0) & free
         if m.negative == "V blocks":
@@ -161,7 +188,10 @@ class _State:
             self.w = np.where(free, w, self.w) if m.frozen == "adaptation" else w
         if m.bias:
             u = u + p.bias
-        before = self.V + u - V if m.tested.startswith("before") else u
+        before = u
+        if m.tested.startswith("before"):
+            before = self.V + drive + p.bias
+            u = p.d * before
         if m.dead_change:
             u = np.where(np.abs(u - self.V) < p.dead_change, self.V, u)
         if m.rise < np.inf or m.fall > -np.inf:
@@ -221,8 +251,6 @@ class _State:
             return np.where(held, self.ghost, self.V)
         if m.shown == "threshold":
             return np.where(free, self.V, p.threshold)
-        if m.shown == "leaked":
-            return self.V * p.d
         self.ghost = np.where(s | free, self.V, p.d * self.ghost + p.g * x)
         return self.ghost
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from bio_scnn.crossval.causes import Cause, both, either
 from bio_scnn.crossval.faults.catalogue import hypotheses
-from bio_scnn.crossval.faults.fitting import Data, Fit, fit, joined, matching
+from bio_scnn.crossval.faults.fitting import Data, Fit, fit, joined, losses, matching
 from bio_scnn.crossval.faults.hypothesis import Hypothesis
 from bio_scnn.crossval.faults.machine import Machine
 from bio_scnn.crossval.faults.running import run
@@ -60,27 +60,27 @@ class _Search:
 
     def tried(self, base: Machine, options: Iterable[Hypothesis], worst: float) -> list[Fit]:
         """Fits of hypotheses that reproduce all answers; the others are kept."""
-        found = []
+        options = list(options)
+        plain = [h for h in options if not h.ranges]
+        short = self.data.first(_SHORT)
+        made = [(h, h.make(base)) for h in plain]
+        made = [(h, m) for h, m in made if m != base]
+        near = [
+            Fit(h, (), m, loss)
+            for (h, m), loss in zip(made, losses(short, [m for _, m in made]), strict=True)
+        ]
+        far = self.few.loss(run([base], self.few.x))
         for h in options:
-            # Looking at the clock is not free.
-            if h.ranges and self.late:
-                break
-            if not h.ranges:
-                short = fit(self.data.first(_SHORT), base, h)
-                if short is None:
-                    continue
-                self.fits.append(short)
-                if short.loss > 0.3 * worst and short.loss > 1e-3:
-                    continue
-                one = short
-            else:
-                near = fit(self.few, base, h, worst=0.9 * float(self.few.loss(run([base], self.few.x))[0]))
-                if near is None:
-                    continue
-                self.fits.append(near)
-                one = near
-            if (proved := self.proved(base, one)) is not None:
-                found.append(proved)
+            if not h.ranges or self.late:
+                continue
+            if (one := fit(self.few, base, h, worst=0.9 * float(far[0]))) is not None:
+                near.append(one)
+        self.fits += near
+        found = []
+        for one in near:
+            if one.hypothesis.ranges or one.loss <= max(0.3 * worst, 1e-3):
+                if (proved := self.proved(base, one)) is not None:
+                    found.append(proved)
         return found
 
     def proved(self, base: Machine, one: Fit) -> Fit | None:
@@ -90,9 +90,11 @@ class _Search:
             return one if matching([self.both, self.proof], one, lattice=h.rounds) else None
         if one.loss > 0.2:
             return None
-        if self.data.V is None:
-            one = self.refined(base, one)
-        return one if matching([self.both, self.proof], one, lattice=h.rounds) else None
+        drives = [self.both, self.proof]
+        if self.data.V is not None and matching(drives, one, lattice=h.rounds):
+            return one
+        one = self.refined(base, one)
+        return one if matching(drives, one, lattice=h.rounds) else None
 
     def refined(self, base: Machine, one: Fit) -> Fit:
         """A fit whose numbers are narrowed down by the answers to both drives."""
@@ -150,11 +152,13 @@ def _pair(s: _Search, base: Machine, options: list[Hypothesis], worst: float) ->
             s.fits = []
             near = min(worst, first.loss if first.hypothesis.ranges else worst)
             for found in s.tried(first.machine, seconds, near):
-                return _fault(
-                    [found],
-                    s,
-                    both([first.hypothesis.cause(first.values), found.hypothesis.cause(found.values)]),
-                )
+                # Another order of V and S is no fault: it is a choice.
+                causes = [
+                    f.hypothesis.cause(f.values)
+                    for f in (first, found)
+                    if f.hypothesis.respect != "order"
+                ]
+                return _fault([found], s, both(causes))
             if s.late:
                 break
     return _nothing(s, base, best)
