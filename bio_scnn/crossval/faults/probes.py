@@ -16,6 +16,7 @@ from bio_scnn.crossval.oracles.grid import raster_of
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.neuron.models import hybrid_system
 
+_BEGIN = 25  # steps in which the start of V shows
 _UPDATE = {
     "exact": "exact",
     "forward Euler": "forward-euler",
@@ -108,6 +109,11 @@ def _answer(subject: Subject, m: Machine, x: NDArray[np.float64]) -> Data:
 
 def nearest(options: list[Machine], data: Data) -> Machine:
     """The way of stepping that agrees best with a layer's answers."""
+    # Where V starts shows before the first spikes.
+    begun = [m for m in options if m.order == options[0].order]
+    first = data.first(_BEGIN)
+    start = min(begun, key=lambda m: float(first.loss(run([m], first.x))[0])).start
+    options = [m for m in options if m.start == start]
     losses = [float(data.loss(run([m], data.x))[0]) for m in options]
     # A fault may make the wrong one a little better.
     likely = losses.index(min(losses))
