@@ -246,8 +246,7 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "synapse.missing": "the synaptic current is missing: the input drives V itself",
         "synapse.order": "V takes another moment of the synaptic current: that of the step's end",
         "synapse.order/old": "V takes the synaptic current of the step before",
-        "synapse.unscaled": "the synaptic current is not normalised: S <- a S + x, "
-        "without 1 - a",
+        "synapse.unscaled": "the synaptic current is not normalised: S <- a S + x, without 1 - a",
         "adaptation.missing": "the adaptation is missing: a spike adds nothing to w",
         "adaptation.set": "w is set to b at a spike, not raised by it",
         "adaptation.strength": "the adaptation's b acts as {times:.4g} times what it should be",
@@ -283,7 +282,7 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "input.pool": "{percent:.4g} % of each input act one step later",
         "input.clipped/bound": "input {bound} is cut",
         "input.dead-zone": "input smaller than {size:.6g} counts as 0",
-        "dead-zone.change": "changes of V smaller than {size:.6g} in a step are dropped",
+        "bounds.dead-zone": "changes of V smaller than {size:.6g} in a step are dropped",
         "bounds.change": "V cannot change by more than {most:.6g} in a step",
         "bounds.wraps": "V wraps round between {low:.6g} and {high:.6g}",
         "format.decay": "the decay is rounded to {bits} bits",

@@ -115,7 +115,9 @@ def with_fault(subject: Subject) -> Identity | None:
     if found is None:
         return None
     if found.cause is None:
-        near = tuple(f"{text}: {100 * part:.3g} % of the spikes" for text, part in found.candidates)
+        near = tuple(
+            f"{text}: {100 * part:.3g} % of the spikes" for text, part in found.candidates
+        )
         return Identity(spikes=found.spikes, excluded=near)
     why = Departure(
         found.cause.text, found.cause.code, portrait.effect(subject), remedy(found.cause.code)

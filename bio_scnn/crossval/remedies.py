@@ -51,7 +51,7 @@ _FIRST: dict[str, str] = {
     "input.pool": "use the whole input of this step at once",
     "input.dead-zone": "use small inputs too",
     "input.noise": "remove the noise on the input",
-    "dead-zone.change": "make small changes of V too: use more digits",
+    "bounds.dead-zone": "make small changes of V too: use more digits",
     "format.decay": "use more bits for the decay",
     "spikes.doublets": "test the threshold on V after its reset, once a step",
     "spikes.interpolated": "declare precise=True, or reset at the end of the step",

@@ -158,7 +158,7 @@ def subject(layer, params, membrane="after reset"):
 
 
 @pytest.mark.parametrize(
-    "layer, params, membrane, code",
+    ("layer", "params", "membrane", "code"),
     [
         (Partial, LIF, "after reset", "reset.partial"),
         (Undershoot, IF, "none", "reset.undershoot"),
@@ -170,12 +170,13 @@ def subject(layer, params, membrane="after reset"):
         (NoAdaptation, ADAPTIVE, "none", "adaptation.missing"),
         (SetAdaptation, ADAPTIVE, "after reset", "adaptation.set"),
         (SecondOrder, SOFT, "after reset", "update.rk2"),
-        (DeadZone, LIF, "after reset", "dead-zone.change"),
+        (DeadZone, LIF, "after reset", "bounds.dead-zone"),
     ],
 )
 def test_a_fault_is_told(layer, params, membrane, code):
     identity = with_fault(subject(layer, params, membrane))
-    assert identity.sure and identity.spikes > 100
+    assert identity.sure
+    assert identity.spikes > 100
     assert identity.cause[1] == code
     assert remedy(code) == identity.departures[0].remedy != ""
 
@@ -203,4 +204,5 @@ def test_what_no_fault_explains_gets_no_cause():
             return super().__call__(current)
 
     identity = with_fault(subject(Erratic, LIF))
-    assert identity.cause == ("", "") and identity.excluded
+    assert identity.cause == ("", "")
+    assert identity.excluded

@@ -42,9 +42,7 @@ def _updates(base: Machine) -> Iterator[Hypothesis]:
         for dt, key in ((1.0, "dt-1-ms"), (0.1, "dt-0.1-ms")):
             if base.dt_ms != dt:
                 times = dt / base.dt_ms
-                yield Hypothesis(
-                    f"update.{key}", change(gain_times=times), respect="update"
-                )
+                yield Hypothesis(f"update.{key}", change(gain_times=times), respect="update")
     if base.R != 1:
         yield Hypothesis("update.R-ignored", lambda m: replace(m, R=1.0), respect="R")
     if not base.second:
@@ -230,8 +228,12 @@ def _refractory(base: Machine) -> Iterator[Hypothesis]:
         ):
             yield Hypothesis(key, change(shown=shown), respect="shown")
         for clock in CLOCKS:
-            yield Hypothesis("refractory.rounded-clock/clock", change(clock=clock),
-                numbers=lambda c=clock: {"dtype": c.split()[1]}, respect="refractory")
+            yield Hypothesis(
+                "refractory.rounded-clock/clock",
+                change(clock=clock),
+                numbers=lambda c=clock: {"dtype": c.split()[1]},
+                respect="refractory",
+            )
         for counts in ("counts while x >= 0", "counts while x > 0"):
             key = "refractory.blocked-by-negative/count"
             yield Hypothesis(key, change(negative=counts), respect="negative")
@@ -251,9 +253,7 @@ def _refractory(base: Machine) -> Iterator[Hypothesis]:
     if base.shown == "after":
         yield Hypothesis("membrane.shown-before-reset", change(shown="before"), respect="shown")
     else:
-        yield Hypothesis(
-            "membrane.shown-after-reset/seen", change(shown="after"), respect="shown"
-        )
+        yield Hypothesis("membrane.shown-after-reset/seen", change(shown="after"), respect="shown")
 
 
 def _counted_down(base: Machine, dtype: type) -> int:
@@ -269,7 +269,10 @@ def _inputs(base: Machine) -> Iterator[Hypothesis]:
     for steps in (1, 2, 3, 4, 5, 8, 10):
         numbers = {"steps": steps}
         yield Hypothesis(
-            "input.delayed/steps", change(delay=steps), numbers=lambda n=numbers: n, respect="delay"
+            "input.delayed/steps",
+            change(delay=steps),
+            numbers=lambda n=numbers: n,
+            respect="delay",
         )
     yield Hypothesis("input.averaged/regression", change(x_now=0.5), respect="mean")
     for shape in ("rectified", "magnitude", "first", "inverted"):
@@ -336,8 +339,9 @@ def _bounds(base: Machine) -> Iterator[Hypothesis]:
         lambda v: {"floor": -v * V_th},
         "bounds",
     )
-    yield Hypothesis("bounds.ceiling", change(ceiling=V_th),
-        numbers=lambda: {"ceiling": V_th}, respect="bounds")
+    yield Hypothesis(
+        "bounds.ceiling", change(ceiling=V_th), numbers=lambda: {"ceiling": V_th}, respect="bounds"
+    )
     yield Hypothesis(
         "bounds.ceiling",
         lambda m, v: replace(m, ceiling=v * V_th),
@@ -364,7 +368,7 @@ def _bounds(base: Machine) -> Iterator[Hypothesis]:
             "bounds",
         )
     yield Hypothesis(
-        "dead-zone.change",
+        "bounds.dead-zone",
         lambda m, v: replace(m, dead_change=v * V_th),
         (Range(1e-4, 0.3, "log"),),
         lambda v: {"size": v * V_th},
@@ -391,10 +395,18 @@ def _constants(base: Machine) -> Iterator[Hypothesis]:
         "gain",
     )
     if math.isfinite(base.tau_ms):
-        yield Hypothesis("constant.gain/units", change(gain_times=1000 * base.gain_times),
-            numbers=lambda: {"times": 1000.0}, respect="gain")
-        yield Hypothesis("constant.gain/units", change(gain_times=1e-3 * base.gain_times),
-            numbers=lambda: {"times": 1e-3}, respect="gain")
+        yield Hypothesis(
+            "constant.gain/units",
+            change(gain_times=1000 * base.gain_times),
+            numbers=lambda: {"times": 1000.0},
+            respect="gain",
+        )
+        yield Hypothesis(
+            "constant.gain/units",
+            change(gain_times=1e-3 * base.gain_times),
+            numbers=lambda: {"times": 1e-3},
+            respect="gain",
+        )
     yield Hypothesis(
         "constant.threshold",
         lambda m, v: replace(m, threshold=V_reset + v * (base.threshold - V_reset)),

@@ -72,9 +72,11 @@ class Data:
         if self.V is not None:
             far = np.abs(ran.V - self.V[:, None]) / self.size
             far = np.nan_to_num(far, nan=1.0, posinf=1.0)
-            loss = loss + np.minimum(far, 1).mean(axis=(0, 2)) + np.sqrt(
-                np.minimum(far, 1e-2)
-            ).mean(axis=(0, 2))
+            loss = (
+                loss
+                + np.minimum(far, 1).mean(axis=(0, 2))
+                + np.sqrt(np.minimum(far, 1e-2)).mean(axis=(0, 2))
+            )
         return np.asarray(loss, dtype=np.float64)
 
     def clear(self, ran: Ran, *, fitted: bool = False) -> NDArray[np.bool_]:
@@ -200,9 +202,7 @@ def fit(
         if least < (1e-9 if data.V is None else 3e-7):
             break
         index = np.unravel_index(k, [len(a) for a in axes])
-        ranges = [
-            _around(a, int(i), r) for a, i, r in zip(axes, index, ranges, strict=True)
-        ]
+        ranges = [_around(a, int(i), r) for a, i, r in zip(axes, index, ranges, strict=True)]
     return best
 
 
@@ -219,12 +219,9 @@ def losses(data: Data, machines: Sequence[Machine]) -> list[float]:
     return found
 
 
-def matching(
-    data: Sequence[Data], found: Fit, *, lattice: bool = False
-) -> bool:
+def matching(data: Sequence[Data], found: Fit, *, lattice: bool = False) -> bool:
     """True if a fit gives the layer's answers to all drives."""
     fitted = bool(found.hypothesis.ranges)
     return all(
         bool(d.matches(run([found.machine], d.x), fitted=fitted, ties=lattice)[0]) for d in data
     )
-

@@ -153,7 +153,7 @@ class _State:
             self.V = np.where(s | free, u, held)
         return self._after(s, count, free, tested, np.where(free, margin, np.inf), x, u)
 
-    def _after(self, s, count, free, tested, margin, x, u):  # noqa: ANN001, ANN202, PLR0913
+    def _after(self, s, count, free, tested, margin, x, u):
         m, p = self.m, self.p
         self.due = count
         self.clock.tick(s, free, x, self.V)
@@ -210,7 +210,7 @@ class _State:
             u = (u - p.range_low) % (p.range_high - p.range_low) + p.range_low
         return u
 
-    def _reset(self, u, s, tested, threshold, x):  # noqa: ANN001, ANN202
+    def _reset(self, u, s, tested, threshold, x):
         """V after the reset, and the spikes reported."""
         m, p = self.m, self.p
         count = s.astype(np.int64)

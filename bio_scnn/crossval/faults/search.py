@@ -147,7 +147,9 @@ def _pair(s: _Search, base: Machine, options: list[Hypothesis], worst: float) ->
     for numbers in (0, 1):
         for first in firsts:
             seconds = [
-                h for h in plain if len(h.ranges) == numbers and h.respect != first.hypothesis.respect
+                h
+                for h in plain
+                if len(h.ranges) == numbers and h.respect != first.hypothesis.respect
             ]
             s.fits = []
             near = min(worst, first.loss if first.hypothesis.ranges else worst)

@@ -121,7 +121,7 @@ def _plain(neuron: Any) -> Any:
 
 def export_golden(args: argparse.Namespace, dt_ms: float) -> None:
     """Write golden vectors of a neuron in fixed point."""
-    params, name = _meant(args.nir)
+    params, _name = _meant(args.nir)
     params = params or TABLE_1
     form = FixedPointNeuron(
         word=args.word,
