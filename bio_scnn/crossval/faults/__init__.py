@@ -1,1 +1,1 @@
-"""Faults of declared neurons: machines that do one thing wrong, or two, and the search among them."""
+"""Faults of declared neurons: machines that do one or two things wrong, and their search."""

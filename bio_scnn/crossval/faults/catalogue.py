@@ -114,14 +114,14 @@ def _spikes(base: Machine) -> Iterator[Hypothesis]:
     yield Hypothesis(
         "threshold.drift",
         lambda m, v: replace(m, drift=v),
-        (Range(1e-6, 3e-2, "both"),),
+        (Range(1e-5, 3e-2, "both"),),
         lambda v: {"percent": 100 * v, "when": "step"},
         "threshold",
     )
     yield Hypothesis(
         "threshold.drift",
         lambda m, v: replace(m, wear=v),
-        (Range(1e-5, 0.3, "both"),),
+        (Range(1e-4, 0.3, "both"),),
         lambda v: {"percent": 100 * v, "when": "spike"},
         "threshold",
     )

@@ -14,7 +14,7 @@ from bio_scnn.crossval.faults.machine import Machine
 from bio_scnn.crossval.faults.running import Ran, run, structure
 
 _TRIALS = {1: 25, 2: 13, 3: 7}  # per number
-_V_ERROR = {"float64": 1e-7, "float32": 1e-4, "float16": 1e-1, "bfloat16": 1e-1}
+_V_ERROR = {"float64": 1e-6, "float32": 1e-4, "float16": 1e-1, "bfloat16": 1e-1}
 _TIE = {"float64": 1e-9, "float32": 1e-5, "float16": 1e-2, "bfloat16": 1e-2}
 _FITTED_TIE = 3e-4  # spikes alone tell a number to this
 
@@ -197,7 +197,7 @@ def fit(
         found = Fit(h, tuple(map(float, grid[k])), machines[k], float(least))
         better = best is None or found.loss <= best.loss
         best = found if better or best is None else best
-        if best.loss > (worst, 0.7 * worst)[min(zoom, 1)]:
+        if best.loss > worst * (1.01, 0.9, 0.6)[min(zoom, 2)]:
             return None
         if least < (1e-9 if data.V is None else 3e-7):
             break

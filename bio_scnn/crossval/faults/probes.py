@@ -67,7 +67,7 @@ def declared(subject: Subject) -> list[Machine]:
 
 
 def drive(m: Machine, steps: int, seed: int) -> NDArray[np.float64]:
-    """Drive ``(steps, 30)``: held, stepping, noisy, tiny, negative and huge inputs, and impulses."""
+    """Drive ``(steps, 30)``: held, stepping, noisy, negative and huge inputs, and impulses."""
     rng = np.random.default_rng(seed)
     at_once = m.threshold / abs(flow(m).g + flow(m).c or 1.0)
     held = m.threshold / m.R if math.isfinite(m.tau_ms) else at_once / 20

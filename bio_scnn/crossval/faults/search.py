@@ -73,7 +73,7 @@ class _Search:
         for h in options:
             if not h.ranges or self.late:
                 continue
-            if (one := fit(self.few, base, h, worst=0.9 * float(far[0]))) is not None:
+            if (one := fit(self.few, base, h, worst=float(far[0]))) is not None:
                 near.append(one)
         self.fits += near
         found = []
