@@ -69,6 +69,11 @@ class _Search:
             Fit(h, (), m, loss)
             for (h, m), loss in zip(made, losses(short, [m for _, m in made]), strict=True)
         ]
+        # A buffer shows only in runs that are longer than it.
+        near = [
+            replace(f, loss=losses(self.data, [f.machine])[0]) if f.machine.buffer else f
+            for f in near
+        ]
         far = self.few.loss(run([base], self.few.x))
         for h in options:
             if not h.ranges or self.late:
@@ -78,9 +83,9 @@ class _Search:
         self.fits += near
         found = []
         for one in near:
-            if one.hypothesis.ranges or one.loss <= max(0.3 * worst, 1e-3):
-                if (proved := self.proved(base, one)) is not None:
-                    found.append(proved)
+            likely = one.hypothesis.ranges or one.loss <= max(0.3 * worst, 1e-3)
+            if likely and (proved := self.proved(base, one)) is not None:
+                found.append(proved)
         return found
 
     def proved(self, base: Machine, one: Fit) -> Fit | None:
