@@ -233,6 +233,68 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "rounded ({rounding})",
         "format.saturates": "V saturates at a word of {word} bits",
         "format.wraps": "V wraps round at a word of {word} bits",
+        # What a declared neuron with one fault tells: `faults.catalogue`.
+        "update.rk2": "second-order Runge-Kutta",
+        "update.rk4": "fourth-order Runge-Kutta",
+        "update.half-input-before-leak": "half of the input is added before the leak and half "
+        "after it: V <- (V + R I dt/(2 tau)) exp(-dt/tau) + R I dt/(2 tau)",
+        "threshold.before-leak": "the threshold is tested before the leak of the step",
+        "threshold.before-leak/reset": "the threshold is tested before the leak of the step, "
+        "and V leaks after the reset too",
+        "threshold.drift": "the threshold changes by {percent:.4g} % at each {when}",
+        "late.test/old": "the threshold is tested on the V of the step before",
+        "reset.overshoot": "what V has above the threshold is taken off below V_reset",
+        "synapse.missing": "the synaptic current is missing: the input drives V itself",
+        "synapse.order": "V takes another moment of the synaptic current: that of the step's end",
+        "synapse.order/old": "V takes the synaptic current of the step before",
+        "synapse.unscaled": "the synaptic current is not normalised: S <- a S + x, without 1 - a",
+        "adaptation.missing": "the adaptation is missing: a spike adds nothing to w",
+        "adaptation.set": "w is set to b at a spike, not raised by it",
+        "adaptation.strength": "the adaptation's b acts as {times:.4g} times what it should be",
+        "clamp.frozen-synapse": "the synaptic current stands still during the refractory period",
+        "clamp.frozen-adaptation": "the adaptation stands still during the refractory period",
+        "clamp.none/clipped": "V integrates during the refractory period, but no higher than "
+        "{cap:.6g}",
+        "refractory.float-countdown": "t_ref counted down in {dtype}: rounding makes it "
+        "{steps} steps instead of {right}",
+        "refractory.rounded-clock/clock": "the refractory period is measured by a clock in "
+        "{dtype}: rounding makes it a step longer or shorter here and there",
+        "refractory.blocked-by-negative": "a negative V counts as refractory: the step after it "
+        "loses its input",
+        "refractory.blocked-by-negative/count": "the refractory period is only counted in steps "
+        "with an input that is not negative",
+        "membrane.while-refractory": "V shown while refractory is another, though the spikes are "
+        "right",
+        "membrane.while-refractory/peak": "V is shown as it was at the spike while refractory, "
+        "not at V_reset: it is reset at the end",
+        "membrane.while-refractory/threshold": "V is shown at V_th while refractory, not at "
+        "V_reset",
+        "membrane.while-refractory/integrates": "the V shown goes on integrating while "
+        "refractory; the one that fires is held",
+        "membrane.shown-after-reset/seen": "V is shown after the reset, not before it as declared",
+        "constant.tau/exchanged": "tau and tau_syn are exchanged",
+        "constant.tau/syn": "the time constant tau_syn acts as {times:.4g} times what it should "
+        "be",
+        "constant.tau/w": "the time constant tau_w acts as {times:.4g} times what it should be",
+        "constant.gain/units": "the input acts {times:g} times as strong: a unit taken for "
+        "another",
+        "input.magnitude": "the magnitude of the input is used: its sign is lost",
+        "input.blocks": "the input is averaged over blocks of {steps} steps",
+        "input.pool": "{percent:.4g} % of each input act one step later",
+        "input.clipped/bound": "input {bound} is cut",
+        "input.dead-zone": "input smaller than {size:.6g} counts as 0",
+        "bounds.dead-zone": "changes of V smaller than {size:.6g} in a step are dropped",
+        "bounds.change": "V cannot change by more than {most:.6g} in a step",
+        "bounds.wraps": "V wraps round between {low:.6g} and {high:.6g}",
+        "format.decay": "the decay is rounded to {bits} bits",
+        "spikes.doublets": "spikes come twice: V of the step before, above the threshold and not "
+        "yet reset, fires again",
+        "spikes.doublets/repeated": "spikes come twice: each is repeated in the next step",
+        "spikes.interpolated": "the crossing is interpolated within the step, and V goes on "
+        "from there",
+        "output.buffer": "the output comes from a buffer of {steps} steps that is not renewed in "
+        "time: half of it repeats the block before",
+        "input.noise": "noise is added to the input, the same in every run",
         # Intervals, times and labels.
         "output.silent": "it never fires",
         "output.silent/recorded": "no neuron ever fires: is the current read?",

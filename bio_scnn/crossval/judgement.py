@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.faults.probes import fault
 from bio_scnn.crossval.identify.differences import Difference, differences
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.live import identify
@@ -26,6 +27,8 @@ from bio_scnn.crossval.identity import Departure, Identity
 from bio_scnn.crossval.oracles.dialects import UPDATES
 from bio_scnn.crossval.oracles.grid import raster_of
 from bio_scnn.crossval.protocol import Adapter, Capabilities
+from bio_scnn.crossval.remedies import remedy
+from bio_scnn.crossval.report import portrait
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
@@ -92,6 +95,41 @@ def meant_as(neuron: SteppedNeuron, params: LIFParameters, dt_ms: float) -> bool
         if weight < 1 and abs(gain - right) <= _CLOSE * right:
             return True
     return False
+
+
+def with_fault(subject: Subject) -> Identity | None:
+    """Identity of a layer that is the neuron it declares but for one fault, or two.
+
+    Returns
+    -------
+    Identity or None
+        None if no such fault reproduces its answers, or it has precise times, or it raises. One
+        without a code, but with the nearest faults and their shares, if there are none.
+    """
+    if subject.claims.precise:
+        return None
+    try:
+        found = fault(subject)
+    except (Exception, SystemExit):  # the checks have reported it
+        return None
+    if found is None:
+        return None
+    if found.cause is None:
+        near = tuple(
+            f"{text}: {100 * part:.3g} % of the spikes" for text, part in found.candidates
+        )
+        return Identity(spikes=found.spikes, excluded=near)
+    why = Departure(
+        found.cause.text, found.cause.code, portrait.effect(subject), remedy(found.cause.code)
+    )
+    return Identity(
+        code=f"the neuron that is declared, but {found.cause.text}",
+        spikes=found.spikes,
+        spikes_explained=found.share,
+        V_explained=None if subject.claims.membrane == "none" else 1.0,
+        compared_with="what is declared",
+        departures=(why,),
+    )
 
 
 def explained(subject: Subject) -> Identity | None:

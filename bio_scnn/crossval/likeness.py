@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bio_scnn.crossval.checks import others
-from bio_scnn.crossval.diagnosis import Explanation, explain
+from bio_scnn.crossval.diagnosis import Explanation, answers, explain
 from bio_scnn.crossval.identity import Identity
-from bio_scnn.crossval.judgement import explained
+from bio_scnn.crossval.judgement import explained, with_fault
 from bio_scnn.crossval.oracles.dialects import PERFECT
 from bio_scnn.crossval.results import CONDUCT, CheckResult
 from bio_scnn.crossval.subject import Subject
@@ -37,6 +38,25 @@ def behaves_like(subject: Subject) -> str:
 def identity_of(subject: Subject, results: Iterable[CheckResult]) -> Identity | None:
     """Identity of a layer that failed for no reason that the catalogue explains."""
     failed = {r.check for r in results if r.status == "failed"}
-    if not failed or failed & set(CONDUCT) or subject.identity or explanation(subject):
+    if not failed or failed & set(CONDUCT) or subject.identity or _surely_explained(subject):
         return subject.identity
-    return explained(subject)
+    found = with_fault(subject)
+    if found is not None and found.sure:
+        return found
+    if explanation(subject):
+        return None
+    other = explained(subject)
+    # A neuron that explains no more than most of the spikes is none; the nearest faults are told.
+    if found is not None and found.excluded and (other is None or not other.sure):
+        shown = other or found
+        return replace(shown, excluded=(*shown.excluded, *found.excluded))
+    return other
+
+
+def _surely_explained(subject: Subject) -> bool:
+    """True if a grid neuron with one difference has the spikes of a layer, and V if shown."""
+    found = explanation(subject)
+    if found is None or found.cause is None or "+" in found.cause.code:
+        return False
+    shown = subject.claims.membrane != "none"
+    return not shown or max(a.membrane_error(found.neuron) for a in answers(subject)) < 1e-3

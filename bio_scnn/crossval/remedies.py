@@ -27,6 +27,35 @@ _FIRST: dict[str, str] = {
     "update.crank-nicolson": _DECLARE + '"Crank-Nicolson"',
     "update.exact-decay-euler-gain": "scale the input by R (1 - exp(-dt/tau)), not by R dt/tau",
     "update.euler-decay-exact-gain": "use one method: decay exp(-dt/tau) with gain 1 - decay",
+    "update.rk2": _DECLARE.replace(", or declare integrator=", "") + " (no integrator is needed)",
+    "update.rk4": _DECLARE.replace(", or declare integrator=", "") + " (no integrator is needed)",
+    "threshold.before-leak": "update V, leak and input, before the threshold is tested",
+    "threshold.drift": "keep the threshold fixed",
+    "reset.value": 'subtract V_th - V_reset at a spike (snnTorch: reset_mechanism="subtract"; '
+    "SpikingJelly: v_reset=None)",
+    "reset.overshoot": "set V to V_reset, whatever it was",
+    "synapse.missing": "filter the input by S <- a S + (1 - a) x, a = exp(-dt/tau_syn) "
+    "(snnTorch: Synaptic; Norse: LIFCell)",
+    "synapse.order": "step both by the exact flow, or V by the S of the same step",
+    "synapse.unscaled": "multiply the input by 1 - exp(-dt/tau_syn)",
+    "adaptation.missing": "add b to w at each spike",
+    "adaptation.set": "write w = w + b at a spike, not w = b",
+    "adaptation.strength": "check b and its unit",
+    "clamp.frozen-synapse": "let the synaptic current go on while V is held",
+    "clamp.frozen-adaptation": "let w go on while V is held",
+    "refractory.float-countdown": _CLOCK,
+    "refractory.blocked-by-negative": "keep a counter for the refractory period, apart from V",
+    "membrane.while-refractory": "return the V that is tested: V_reset while refractory",
+    "input.magnitude": "drop the abs on the input",
+    "input.blocks": "use the input of each step",
+    "input.pool": "use the whole input of this step at once",
+    "input.dead-zone": "use small inputs too",
+    "input.noise": "remove the noise on the input",
+    "bounds.dead-zone": "make small changes of V too: use more digits",
+    "format.decay": "use more bits for the decay",
+    "spikes.doublets": "test the threshold on V after its reset, once a step",
+    "spikes.interpolated": "declare precise=True, or reset at the end of the step",
+    "output.buffer": "copy the buffer out when it is full, and clear it",
     "update.input-unscaled": "multiply the input by 1 - decay (SpikingJelly: decay_input=True; "
     "snnTorch: multiply the weights by 1 - beta)",
     "update.leak-after-input": "let V decay first, then add the input: a V + (1 - a) R I",
@@ -127,7 +156,7 @@ _BY_KIND: dict[str, str] = {
 
 RIGHT: frozenset[str] = frozenset(
     {
-        *("update.exact", "refractory.as-set", "clamp.held", "threshold.reached", "reset.value"),
+        *("update.exact", "refractory.as-set", "clamp.held", "threshold.reached"),
         *("late.none", "input.held", "bounds.none", "offset.none", "start.free"),
     }
 )

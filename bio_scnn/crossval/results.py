@@ -25,6 +25,12 @@ _ROOTS = (
     "refractory_period",
 )
 
+# Causes that a check sees, and need no neuron to prove them.
+_SEEN = (
+    *("state.", "neurons.", "random.", "start.random", "ignored.", "output.silent"),
+    *("membrane.not-finite", "input.non-finite-spreads", "input.variance-biased"),
+)
+
 UNEXPECTED = ("failed", "error")
 """The statuses that make a validation fail."""
 
@@ -203,15 +209,15 @@ class Report:
     def identified(self, identity: Identity | None) -> Report:
         """The same report with what was found out after the checks.
 
-        A constant that one check measured is a cause only if a neuron with it reproduces the
-        spikes; where another neuron does, or none, it is none.
+        What one check took for the cause is one only if a neuron with it reproduces the spikes;
+        where another neuron does, or none, it is none. What a check sees directly stays.
         """
         if identity is None:
             return self
         words, code = identity.cause
         results = tuple(
             dataclasses.replace(r, cause=words, cause_code=code)
-            if r.cause_code.startswith("constant.")
+            if r.cause_code and not r.cause_code.startswith(_SEEN)
             else r
             for r in self.results
         )

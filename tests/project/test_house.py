@@ -10,6 +10,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 MODULE_LINES, FUNCTION_LINES, PARAMETERS = 300, 60, 8
 # A module ("bio_scnn/a.py") or function ("bio_scnn/a.py:name") that may be longer, and why.
 REASONS: dict[str, str] = {
+    "bio_scnn/crossval/causes.py": "one text after the other",
+    "bio_scnn/crossval/faults/of_spikes.py:spikes": "one fault after the other",
+    "bio_scnn/crossval/faults/of_spikes.py:resets": "one fault after the other",
+    "bio_scnn/crossval/faults/of_refractoriness.py:refractory": "one fault after the other",
+    "bio_scnn/crossval/faults/of_values.py:inputs": "one fault after the other",
     "bio_scnn/network/conv2d.py": "a convolution and its gradient share their blocks",
     "bio_scnn/neuron/closed_form.py": "ten public functions, half of the lines their docstrings",
     "bio_scnn/neuron/hybrid_system.py": "the protocol of a neuron and the loop that runs it",

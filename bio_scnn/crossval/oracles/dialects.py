@@ -46,7 +46,13 @@ UPDATES: MappingProxyType[str, _Update] = MappingProxyType(
         "forward-euler": _made(_euler, _h),
         "backward-euler": lambda dt, p: (1 / (1 + dt / p.tau_ms), dt / (p.tau_ms + dt)),
         "crank-nicolson": _made(lambda h: (1 - h / 2) / (1 + h / 2), lambda h: h / (1 + h / 2)),
+        "rk2": _made(lambda h: 1 - h + h**2 / 2, lambda h: h - h**2 / 2),
+        "rk4": _made(
+            lambda h: 1 - h + h**2 / 2 - h**3 / 6 + h**4 / 24,
+            lambda h: h - h**2 / 2 + h**3 / 6 - h**4 / 24,
+        ),
         "exact-decay-euler-gain": _made(_exp, _h),
+        "half-input-before-leak": _made(_exp, lambda h: h * (1 + _exp(h)) / 2),
         "euler-decay-exact-gain": _made(_euler, _rise),
         "input-unscaled": _made(_exp, lambda h: 1.0),
         "leak-after-input": _made(_exp, lambda h: _rise(h) * _exp(h)),

@@ -1,0 +1,1 @@
+"""Faults of declared neurons: machines that do one or two things wrong, and their search."""

@@ -1,0 +1,143 @@
+"""Catalogue of faults: what implementations of a declared neuron do wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bio_scnn.crossval.faults.hypothesis import Hypothesis, Range, change
+from bio_scnn.crossval.faults.machine import Machine, flow
+from bio_scnn.crossval.faults.of_refractoriness import refractory
+from bio_scnn.crossval.faults.of_spikes import resets, spikes
+from bio_scnn.crossval.faults.of_values import bounds, formats, inputs
+from bio_scnn.crossval.oracles.dialects import UPDATES
+
+_TIMES = (Range(0.4, 2.5, "log"),)
+
+
+def hypotheses(base: Machine) -> list[Hypothesis]:
+    """Faults that a declared neuron may have, those without a number first."""
+    found = [
+        *_updates(base),
+        *_second(base),
+        *spikes(base),
+        *resets(base),
+        *refractory(base),
+        *inputs(base),
+        *bounds(base),
+        *_constants(base),
+        *formats(base),
+    ]
+    return sorted(found, key=lambda h: len(h.ranges))
+
+
+def _updates(base: Machine) -> Iterator[Hypothesis]:
+    leak = math.isfinite(base.tau_ms)
+    for name in UPDATES if leak else ():
+        other = name.startswith(("R-", "C-")) or name.endswith("R-ignored")
+        if name != base.update and not (other and not hasattr(base.params, "C_ms")):
+            yield Hypothesis(f"update.{name}", change(update=name), respect="update")
+    if not leak:
+        for dt, key in ((1.0, "dt-1-ms"), (0.1, "dt-0.1-ms")):
+            if base.dt_ms != dt:
+                times = dt / base.dt_ms
+                yield Hypothesis(f"update.{key}", change(gain_times=times), respect="update")
+    if base.R != 1:
+        yield Hypothesis("update.R-ignored", lambda m: replace(m, R=1.0), respect="R")
+    if not base.second:
+        yield Hypothesis("threshold.before-leak", change(tested="before leak"), respect="test")
+        yield Hypothesis(
+            "threshold.before-leak/reset",
+            change(tested="before leak, reset leaks"),
+            respect="test",
+        )
+
+
+def _second(base: Machine) -> Iterator[Hypothesis]:
+    if "synapse" in base.second:
+        alone = base.second.replace("synapse", "")
+        yield Hypothesis("synapse.missing", change(second=alone), respect="synapse")
+        for order in ("flow", "fresh", "old"):
+            if order != base.order:
+                key = "synapse.order/old" if order == "old" else "synapse.order"
+                yield Hypothesis(key, change(order=order), respect="order")
+        yield Hypothesis("synapse.unscaled", _unscaled_synapse, respect="gain")
+        yield Hypothesis("clamp.frozen-synapse", change(frozen="synapse"), respect="hold")
+        exchanged = change(tau_ms=base.tau_syn_ms, tau_syn_ms=base.tau_ms)
+        yield Hypothesis("constant.tau/exchanged", exchanged, respect="tau")
+    if base.second == "adaptation":
+        yield Hypothesis("adaptation.missing", change(b=0.0), respect="adaptation")
+        yield Hypothesis("adaptation.set", change(builds_up=False), respect="adaptation")
+        yield Hypothesis("clamp.frozen-adaptation", change(frozen="adaptation"), respect="hold")
+    for one in ("float32", "float16", "bfloat16"):
+        for how in ("all", "V"):
+            yield Hypothesis(
+                f"membrane.{one}",
+                change(precision=f"{how} {one}"),
+                numbers=lambda: {"declared": "float64"},
+                respect="format",
+                rounds=True,
+            )
+
+
+def _unscaled_synapse(m: Machine) -> Machine:
+    e = flow(replace(m, order="fresh", R=1.0, gain_times=1.0)).a
+    return replace(m, gain_times=m.gain_times / (1 - e)) if e < 1 else m
+
+
+def _constants(base: Machine) -> Iterator[Hypothesis]:
+    V_reset = base.threshold + base.to if base.keep == 1 else base.to
+
+    def times(v: float) -> dict[str, float]:
+        return {"times": v}
+
+    if math.isfinite(base.tau_ms):
+        yield Hypothesis(
+            "constant.tau", lambda m, v: replace(m, tau_ms=m.tau_ms * v), _TIMES, times, "tau"
+        )
+    gains = (Range(0.02, 50.0, "log"),)
+    yield Hypothesis(
+        "constant.gain",
+        lambda m, v: replace(m, gain_times=m.gain_times * v),
+        gains,
+        times,
+        "gain",
+    )
+    for unit in (1e3, 1e-3):
+        yield Hypothesis(
+            "constant.gain/units",
+            change(gain_times=unit * base.gain_times),
+            numbers=lambda u=unit: {"times": u},
+            respect="gain",
+        )
+    yield Hypothesis(
+        "constant.threshold",
+        lambda m, v: replace(m, threshold=V_reset + v * (base.threshold - V_reset)),
+        _TIMES,
+        times,
+        "threshold",
+    )
+    if "synapse" in base.second:
+        yield Hypothesis(
+            "constant.tau/syn",
+            lambda m, v: replace(m, tau_syn_ms=m.tau_syn_ms * v),
+            (Range(0.1, 10.0, "log"),),
+            times,
+            "tau_syn",
+        )
+    if base.second == "adaptation":
+        yield Hypothesis(
+            "constant.tau/w",
+            lambda m, v: replace(m, tau_w_ms=m.tau_w_ms * v),
+            (Range(0.1, 10.0, "log"),),
+            times,
+            "tau_w",
+        )
+        yield Hypothesis(
+            "adaptation.strength",
+            lambda m, v: replace(m, b=m.b * v),
+            (Range(0.1, 10.0, "log"),),
+            times,
+            "adaptation",
+        )

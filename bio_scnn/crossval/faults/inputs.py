@@ -1,0 +1,51 @@
+"""Inputs as machines take them: delayed, averaged, bounded, filtered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval.faults.machine import Machine
+from bio_scnn.crossval.identify.stepped import shifted
+
+
+def inputs(m: Machine, p: Any, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Input ``(steps, machines or 1, neurons)`` that acts in each step."""
+    X = x[:, None, :]
+    if m.x_shape:
+        X = _SHAPES[m.x_shape](X)
+    if m.block:
+        whole = len(X) // m.block * m.block
+        means = X[:whole].reshape(-1, m.block, *X.shape[1:]).mean(1)
+        X = np.concatenate([np.repeat(means, m.block, axis=0), X[whole:]])
+    if m.x_low > -np.inf or m.x_high < np.inf:
+        X = np.clip(X, p.x_low, p.x_high)
+    if m.x_dead:
+        X = np.where(np.abs(X) < p.x_dead, 0.0, X)
+    if m.x_now != 1:
+        X = p.x_now * X + (1 - p.x_now) * shifted(X, 1)
+    if m.filtered:
+        X = _filtered(m, p, X)
+    return shifted(X, m.delay)
+
+
+_SHAPES = {
+    "rectified": lambda x: np.maximum(x, 0),
+    "magnitude": np.abs,
+    "first": lambda x: np.broadcast_to(x[:1], x.shape),
+    "inverted": np.negative,
+}
+
+
+def _filtered(m: Machine, p: Any, X: NDArray) -> NDArray[np.float64]:
+    """Input through a first-order filter, normalised or not, of this step or the last one."""
+    weight = {"normalised": 1 - p.x_decay, "unscaled": 1.0}.get(m.filtered.split()[0], p.x_gain)
+    weight = np.asarray(weight)
+    shape = np.broadcast_shapes(X.shape[1:], np.shape(p.x_decay), weight.shape)
+    out, S = np.empty((len(X), *shape)), np.zeros(shape)
+    for n, value in enumerate(X):
+        old, S = S, p.x_decay * S + weight * value
+        out[n] = old if m.filtered.endswith("old") else S
+    return out

@@ -1,0 +1,192 @@
+"""Declared neuron with faults: everything that a wrong implementation does, each fault a field.
+
+A `Machine` holds the declared parameters, and what is wrong. Many machines that differ in numbers
+alone are run at once, which is what makes fitting a number cheap.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from bio_scnn.crossval.oracles.dialects import UPDATES
+
+NUMBERS = (
+    *("threshold", "keep", "to", "refractory", "floor", "ceiling", "fall", "rise", "unit"),
+    *("range_low", "range_high", "dead_change", "drift", "wear", "th_jump", "th_decay"),
+    *("bias", "x_low", "x_high", "x_dead", "x_now", "x_decay", "x_gain", "cap", "start"),
+)
+"""Fields of `Machine` that may differ among those that run together."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A declared neuron and its faults; the defaults are an LIF without any.
+
+    Attributes
+    ----------
+    tau_ms, R, dt_ms, tau_syn_ms, tau_w_ms, b : float
+        Parameters of the equation; `tau_ms` is infinite for an IF.
+    params : object
+        The declared parameters, for those updates that mistake one for another.
+    update : str
+        Key of `UPDATES`.
+    order : {"flow", "fresh", "old"}
+        Both variables by the exact flow; one after the other; or V by the second one of the step
+        before.
+    second : {"", "synapse", "adaptation", "both"}
+        Variables beside V.
+    gain_times, decay_times : float
+        Factors of the gain and of the decay that the update makes.
+    threshold, keep, to, refractory, start
+        As in `SteppedNeuron`: a spike makes ``V <- keep V + to``.
+    floor, ceiling, fall, rise, unit, range_low, range_high, dead_change
+        Bounds of V, of its change in a step, multiple to which V is rounded, range at which it
+        wraps, and the least change that is made.
+    drift, wear, th_jump, th_decay
+        Relative growth of the threshold per step and per spike; its relative jump at a spike, and
+        the decay of that.
+    bias, x_low, x_high, x_dead, x_now, x_decay, x_gain, cap
+        Added to V per step; bounds of the input, and the size below which it is 0; share of this
+        step's input (the rest is the last one's); filter before the neuron; bound of V, relative
+        to the threshold, while refractory.
+    delay, late : int, steps
+        Delay of the input, and of the spikes.
+    """
+
+    tau_ms: float = math.inf
+    R: float = 1.0
+    dt_ms: float = 1.0
+    tau_syn_ms: float = math.inf
+    tau_w_ms: float = math.inf
+    b: float = 0.0
+    params: Any = None
+    update: str = "exact"
+    order: str = "flow"
+    second: str = ""
+    impulses: bool = False
+    gain_times: float = 1.0
+    decay_times: float = 1.0
+    decay_bits: int = 0
+    decay_rounding: str = "nearest"
+    gain_follows: bool = True
+    threshold: float = 1.0
+    keep: float = 0.0
+    to: float = 0.0
+    refractory: float = 0
+    start: float = 0.0
+    floor: float = -math.inf
+    ceiling: float = math.inf
+    fall: float = -math.inf
+    rise: float = math.inf
+    unit: float = 0.0
+    range_low: float = -math.inf
+    range_high: float = math.inf
+    dead_change: float = 0.0
+    drift: float = 0.0
+    wear: float = 0.0
+    th_jump: float = 0.0
+    th_decay: float = 0.0
+    bias: float = 0.0
+    x_low: float = -math.inf
+    x_high: float = math.inf
+    x_dead: float = 0.0
+    x_now: float = 1.0
+    x_decay: float = 0.0
+    x_gain: float = 1.0
+    cap: float = math.inf
+    delay: int = 0
+    late: int = 0
+    block: int = 0
+    x_shape: str = ""
+    filtered: str = ""
+    strict: bool = False
+    tested: str = "new"
+    reset_when: str = "same"
+    hold: str = "held"
+    frozen: str = ""
+    clock: str = ""
+    negative: str = ""
+    several: bool = False
+    repeats: str = ""
+    within: str = ""
+    rounding: str = "nearest"
+    precision: str = ""
+    builds_up: bool = True
+    shown: str = "after"
+    buffer: int = 0
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Factors of a step: ``V <- d V + g x + c S - k w``, ``S <- a S + e x``, ``w <- q w``.
+
+    `jump` is what a spike adds to w.
+    """
+
+    d: float
+    g: float
+    c: float = 0.0
+    a: float = 0.0
+    e: float = 0.0
+    k: float = 0.0
+    q: float = 0.0
+    jump: float = 0.0
+
+
+def flow(m: Machine) -> Flow:
+    """Factors of a step of a machine."""
+    d, share = _filter(m, m.tau_ms)
+    if m.impulses and "synapse" not in (m.second, "synapse" * (m.second == "both")):
+        share = m.dt_ms if math.isinf(m.tau_ms) else m.dt_ms / m.tau_ms
+    d, share = _quantised(m, d, share)
+    d, g = d * m.decay_times, share * m.R * m.gain_times
+    c = a = e = k = q = jump = 0.0
+    together = m.order == "flow" and not m.impulses
+    if m.second in ("synapse", "both"):
+        a, e = _filter(m, m.tau_syn_ms)
+        if m.impulses:
+            e = m.dt_ms / m.tau_syn_ms
+        if together:
+            c = m.gain_times * _shared(m, m.tau_syn_ms, a, d)
+            g = g - c
+        elif m.order == "old":
+            c, g = g, 0.0
+        else:
+            c, g = g * a, g * e
+    if m.second in ("adaptation", "both"):
+        q, _ = _filter(m, m.tau_w_ms)
+        whole = share * m.R * m.gain_times
+        k = m.gain_times * _shared(m, m.tau_w_ms, q, d) if together else whole
+        if m.order == "fresh":
+            k = whole * q
+        jump = m.b
+    return Flow(d, g, c, a, e, k, q, jump)
+
+
+def _filter(m: Machine, tau_ms: float) -> tuple[float, float]:
+    if math.isinf(tau_ms):
+        return 1.0, m.dt_ms
+    C_ms = getattr(m.params, "C_ms", tau_ms)
+    where: Any = SimpleNamespace(tau_ms=tau_ms, R=m.R, C_ms=C_ms)
+    return UPDATES[m.update](m.dt_ms, where)
+
+
+def _shared(m: Machine, tau_ms: float, a: float, d: float) -> float:
+    """Weight of a decaying current in V after a step, by the exact flow of both."""
+    if math.isinf(m.tau_ms):
+        return m.R * tau_ms * (1 - a)
+    if abs(tau_ms / m.tau_ms - 1) < 1e-6:
+        return m.R * m.dt_ms / tau_ms * d
+    return m.R * tau_ms * (a - d) / (tau_ms - m.tau_ms)
+
+
+def _quantised(m: Machine, d: float, share: float) -> tuple[float, float]:
+    if not m.decay_bits:
+        return d, share
+    size = 2.0**m.decay_bits
+    how = {"nearest": round, "down": math.floor, "up": math.ceil}[m.decay_rounding]
+    d = how(d * size) / size
+    return d, 1 - d if m.gain_follows else share

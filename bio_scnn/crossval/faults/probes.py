@@ -1,0 +1,145 @@
+"""Drives of a layer that show its faults, and the declared neuron as a machine."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval.faults.fitting import Data
+from bio_scnn.crossval.faults.machine import Machine, flow
+from bio_scnn.crossval.faults.running import run
+from bio_scnn.crossval.faults.search import Fault, search
+from bio_scnn.crossval.oracles.grid import raster_of
+from bio_scnn.crossval.subject import Subject
+from bio_scnn.neuron.models import hybrid_system
+
+_BEGIN = 25  # steps in which the start of V shows
+_UPDATE = {
+    "exact": "exact",
+    "forward Euler": "forward-euler",
+    "backward Euler": "backward-euler",
+    "Crank-Nicolson": "crank-nicolson",
+    "adaptive": "exact",
+}
+
+
+def declared(subject: Subject) -> list[Machine]:
+    """The neuron that a subject declares, in each way in which it may be stepped."""
+    neuron, claims = hybrid_system(subject.params), subject.claims
+    second, numbers = "", {}
+    for current in neuron.currents:
+        if current.weight is not None:
+            second, numbers = "synapse", {"tau_syn_ms": current.tau_ms}
+        elif current.at_spike:
+            second, numbers = "adaptation", {"tau_w_ms": current.tau_ms, "b": current.at_spike}
+    soft = neuron.reset == "subtract"
+    where: dict[str, Any] = {
+        "tau_ms": neuron.tau_ms,
+        "R": neuron.R,
+        "dt_ms": subject.dt_ms,
+        "params": subject.params,
+        "second": second,
+        "impulses": claims.drive == "impulses",
+        "update": _UPDATE[claims.integrator],
+        "threshold": neuron.V_th,
+        "keep": float(soft),
+        "to": neuron.V_reset - neuron.V_th if soft else neuron.V_reset,
+        "start": neuron.V_reset,
+        "refractory": round(neuron.t_ref_ms / subject.dt_ms),
+        "strict": not claims.fires_at_threshold,
+        "shown": "before" if claims.membrane == "before reset" else "after",
+        **numbers,
+    }
+    exact = claims.integrator in ("exact", "adaptive")
+    orders = ["flow"] if exact else []
+    if second:
+        orders += ["old", "fresh"]
+    # A neuron may start at V_reset, or at rest.
+    starts = dict.fromkeys([neuron.V_reset, 0.0])
+    return [
+        Machine(**{**where, "start": start}, order=order)
+        for start in starts
+        for order in orders or ["old"]
+    ]
+
+
+def drive(m: Machine, steps: int, seed: int) -> NDArray[np.float64]:
+    """Drive ``(steps, 30)``: held, stepping, noisy, negative and huge inputs, and impulses."""
+    rng = np.random.default_rng(seed)
+    at_once = m.threshold / abs(flow(m).g + flow(m).c or 1.0)
+    held = m.threshold / m.R if math.isfinite(m.tau_ms) else at_once / 20
+    tau = m.tau_ms / m.dt_ms if math.isfinite(m.tau_ms) else 10.0
+    rough = max(1.0, math.sqrt(tau) / 3)
+    x = np.zeros((steps, 30))
+    x[:, :6] = np.array([0.7, 1.07, 1.31, 2.1, 4.3, 9.7]) * rng.uniform(0.98, 1.02, 6) * held
+    noise = rng.normal(0.0, 1.0, (steps, 6)) * rough
+    x[:, 6:12] = (np.array([0.5, 0.9, 1.2, 2, 4, 0.0]) + noise * [0.7, 1, 2, 3, 4, 4]) * held
+    blocks = rng.uniform(-1.5, 4, (steps // 17 + 1, 6)) * [0.5, 0.6, 1, 1.5, 2, 4] * held
+    x[:, 12:18] = np.repeat(blocks, 17, axis=0)[:steps]
+    pulses = rng.random((steps, 6)) < [0.03, 0.06, 0.1, 0.2, 0.3, 0.6]
+    x[:, 18:24] = pulses * rng.uniform(-0.5, [[1.2, 1.5, 1.5, 1, 0.8, 0.5]], (steps, 6)) * at_once
+    ramp = np.linspace(-0.5, 1, steps)[:, None]
+    x[:, 24:27] = ramp * [1.4, 3, 8] * held
+    x[:, 27] = rng.uniform(0, 2, steps) * at_once
+    x[:, 28] = rng.uniform(-3, 6, steps) * at_once
+    x[:, 29] = np.where(np.arange(steps) % 40 < 20, -0.6, 1.5) * held * rough
+    return x
+
+
+def answers(subject: Subject, m: Machine) -> tuple[Data, Data, Data]:
+    """Answers of a layer to three drives."""
+    tau = m.tau_ms / m.dt_ms if math.isfinite(m.tau_ms) else 20.0
+    steps = int(np.clip(6 * tau + 6 * m.refractory, 240, 600))
+    drives = [drive(m, length, seed) for length, seed in ((steps, 1), (steps, 2), (2 * steps, 3))]
+    return tuple(_answer(subject, m, x) for x in drives)  # type: ignore[return-value] # three
+
+
+def _answer(subject: Subject, m: Machine, x: NDArray[np.float64]) -> Data:
+    trace = subject.run(x)
+    spikes = raster_of(trace, len(x), subject.dt_ms, subject.claims.spike_label)
+    V = None
+    if trace.membrane is not None and subject.claims.membrane != "none":
+        V = np.asarray(trace.membrane, dtype=np.float64)
+    size = m.threshold - min(0.0, m.to if m.keep == 0 else 0.0)
+    return Data(x, spikes, V, abs(size), subject.dtype)
+
+
+def nearest(options: list[Machine], data: Data) -> Machine:
+    """The way of stepping that agrees best with a layer's answers."""
+    # Where V starts shows before the first spikes.
+    begun = [m for m in options if m.order == options[0].order]
+    first = data.first(_BEGIN)
+    start = min(begun, key=lambda m: float(first.loss(run([m], first.x))[0])).start
+    options = [m for m in options if m.start == start]
+    losses = [float(data.loss(run([m], data.x))[0]) for m in options]
+    # A fault may make the wrong one a little better.
+    likely = losses.index(min(losses))
+    return options[likely if losses[likely] < 0.2 * losses[0] else 0]
+
+
+def fault(subject: Subject) -> Fault | None:
+    """Fault of a layer that declares its neuron; worked out once.
+
+    Returns
+    -------
+    Fault or None
+        None if it is the neuron that it declares, or one that machines do not step: it never
+        fires, or its threshold is not positive.
+
+    Raises
+    ------
+    Exception
+        Whatever the layer raises under the drives.
+    """
+    return subject.once(_fault)
+
+
+def _fault(subject: Subject) -> Fault | None:
+    options = declared(subject)
+    if not (0 < options[0].threshold < math.inf):
+        return None
+    data = answers(subject, options[0])
+    return search(nearest(options, data[0]), data)

@@ -1,0 +1,276 @@
+"""Run of machines: many at once, which differ in numbers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval.faults.clocks import Clock
+from bio_scnn.crossval.faults.inputs import inputs
+from bio_scnn.crossval.faults.machine import NUMBERS, Machine, flow
+from bio_scnn.crossval.identify.formats import FloatingPoint
+
+
+@dataclass(frozen=True, eq=False)
+class Ran:
+    """Answers of machines.
+
+    Attributes
+    ----------
+    spikes : (steps, machines, neurons) int array
+    V : as spikes, float64
+        As shown.
+    margin : as spikes, float64
+        V that was tested above the threshold; infinite while refractory.
+    """
+
+    spikes: NDArray[np.int64]
+    V: NDArray[np.float64]
+    margin: NDArray[np.float64]
+
+
+def run(machines: Sequence[Machine], x: NDArray[np.float64]) -> Ran:
+    """Answers of machines that differ in numbers alone to ``(steps, neurons)`` inputs."""
+    m = _representative(machines)
+    flows = [flow(one) for one in machines]
+    # Where all have one value it stays a number: half of the work is saved.
+    p = SimpleNamespace(
+        **{name: _column([getattr(f, name) for f in flows]) for name in vars(flows[0])},
+        **{name: _column([getattr(one, name) for one in machines]) for name in NUMBERS},
+    )
+    X = inputs(m, p, x)
+    state = _State(m, p, (len(machines), x.shape[1]))
+    shape = (len(x), len(machines), x.shape[1])
+    spikes, V, margin = np.zeros(shape, np.int64), np.empty(shape), np.empty(shape)
+    with np.errstate(all="ignore"):
+        for t in range(len(x)):
+            spikes[t], V[t], margin[t] = state.step(X[t])
+    spikes = _handed_out(m, spikes)
+    return Ran(spikes, V, margin)
+
+
+def structure(m: Machine) -> tuple:
+    """Everything in which machines that run together must agree."""
+    finite = (m.unit > 0, m.keep == 1, m.range_high < np.inf)
+    return (*finite, *(getattr(m, name) for name in _STRUCTURE))
+
+
+_FREE = {
+    *NUMBERS,
+    *("tau_ms", "R", "dt_ms", "tau_syn_ms", "tau_w_ms", "b", "params", "update", "order"),
+    *("gain_times", "decay_times", "decay_bits", "decay_rounding", "gain_follows", "impulses"),
+}
+_DEFAULTS = {f.name: f.default for f in fields(Machine)}
+_STRUCTURE = tuple(name for name in _DEFAULTS if name not in _FREE)
+
+
+def _representative(machines: Sequence[Machine]) -> Machine:
+    """A machine in which everything is at work that is so in any of several."""
+    first = machines[0]
+    if len(machines) == 1:
+        return first
+    at_work: dict[str, Any] = {}
+    for name in NUMBERS:
+        values = (getattr(m, name) for m in machines)
+        at_work[name] = next((v for v in values if v != _DEFAULTS[name]), _DEFAULTS[name])
+    return replace(first, **at_work)
+
+
+def _column(values: list[float]) -> Any:
+    return values[0] if len(set(values)) == 1 else np.array(values)[:, None]
+
+
+def _handed_out(m: Machine, s: NDArray) -> NDArray:
+    if m.repeats == "next step":
+        s = np.maximum(s, np.concatenate([np.zeros_like(s[:1]), s[:-1]]))
+    if m.late:
+        s = np.concatenate([np.zeros_like(s[: m.late]), s])[: len(s)]
+    if m.buffer:
+        n, half, old = m.buffer, m.buffer // 2, s.copy()
+        s = s.copy()
+        for k in range(n, len(s) - n + 1, n):
+            s[k : k + half] = old[k - n : k - n + half]
+    return s
+
+
+_ROUNDING = {
+    "nearest": np.round,
+    "down": np.floor,
+    "zero": np.trunc,
+    "up": np.ceil,
+}
+
+
+class _State:
+    """State of machines, and their step."""
+
+    def __init__(self, m: Machine, p: Any, shape: tuple[int, int]):
+        self.m, self.p = m, p
+        self.V = np.zeros(shape) + p.start
+        self.S, self.w, self.th_w = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self.old, self.due = np.zeros(shape) + p.start, np.zeros(shape, np.int64)
+        self.ghost, self.wear = np.zeros(shape), np.ones(shape)
+        self.clock, self.t = Clock(m, p.refractory, shape), 0
+        form = m.precision.rpartition(" ")[2]
+        self.round = FloatingPoint(form).product if form else None  # type: ignore[arg-type] # a name of one
+        if self.round and m.precision.startswith("all"):
+            for name in ("d", "g", "c", "bias"):
+                setattr(p, name, self.round(np.asarray(getattr(p, name), dtype=float)))
+
+    def step(self, x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+        m, p = self.m, self.p
+        free = self.clock.free()
+        if m.within:
+            return self._within(x)
+        old = self.V
+        u, before_leak = self._flow(x, free)
+        if m.reset_when == "next update":
+            u = np.where(self.due > 0, p.to + p.keep * u, u)
+        elif m.reset_when == "on top":
+            u = u + self.due * p.to if m.keep == 1 else np.where(self.due > 0, p.to, u)
+        if m.negative.startswith("V"):
+            u = np.where(free & (old < 0), {"V to 0": 0.0, "V held": old}.get(m.negative, u), u)
+        threshold = p.threshold * (1 + p.drift * self.t) * self.wear + p.threshold * self.th_w
+        tested = {"old": old, "bef": before_leak}.get(m.tested[:3], u)
+        margin = tested - threshold
+        s = (margin > 0 if m.strict else margin >= 0) & free
+        if m.negative == "V blocks":
+            s &= old >= 0
+        if m.repeats == "old V":
+            s |= self.old >= threshold
+            self.old = u
+        if m.reset_when in ("next update", "on top"):
+            s &= self.due == 0 if m.reset_when == "next update" else True
+            self.V, count = u, s.astype(np.int64)
+        else:
+            u, count = self._reset(u, s, tested, threshold, x)
+            held = self._held(old, u, x, free)
+            self.V = np.where(s | free, u, held)
+        return self._after(s, count, free, tested, np.where(free, margin, np.inf), x, u)
+
+    def _after(self, s, count, free, tested, margin, x, u):
+        m, p = self.m, self.p
+        self.due = count
+        self.clock.tick(s, free, x, self.V)
+        if m.second in ("adaptation", "both"):
+            self.w = np.where(s, p.jump, self.w) if not m.builds_up else self.w + p.jump * count
+        if m.th_decay or m.th_jump:
+            self.th_w = p.th_decay * self.th_w + p.th_jump * s
+        if m.wear:
+            self.wear = np.where(s, self.wear * (1 + p.wear), self.wear)
+        shown = self._shown(s, free, tested, x)
+        self.t += 1
+        return count, shown, margin
+
+    def _flow(self, x: NDArray, free: NDArray) -> tuple[NDArray, NDArray]:
+        m, p, V = self.m, self.p, self.V
+        drive = p.g * x
+        if self.round and m.precision.startswith("all"):
+            drive = self.round(p.g * self.round(np.asarray(x, dtype=float)))
+            V = self.round(p.d * self.round(V))
+        elif m.rounding.startswith("product ") and m.unit:
+            V = _ROUNDING[m.rounding[8:]](p.d * V / p.unit) * p.unit
+        else:
+            V = p.d * V
+        u = V + drive
+        if m.second in ("synapse", "both"):
+            u = u + p.c * self.S
+            S = p.a * self.S + p.e * x
+            self.S = np.where(free, S, self.S) if m.frozen == "synapse" else S
+        if m.second in ("adaptation", "both"):
+            u = u - p.k * self.w
+            w = p.q * self.w
+            self.w = np.where(free, w, self.w) if m.frozen == "adaptation" else w
+        if m.bias:
+            u = u + p.bias
+        before = u
+        if m.tested.startswith("before"):
+            before = self.V + drive + p.bias
+            u = p.d * before
+        if m.dead_change:
+            u = np.where(np.abs(u - self.V) < p.dead_change, self.V, u)
+        if m.rise < np.inf or m.fall > -np.inf:
+            u = self.V + np.clip(u - self.V, p.fall, p.rise)
+        return self._bounded(u), before
+
+    def _bounded(self, u: NDArray) -> NDArray:
+        m, p = self.m, self.p
+        if m.unit and not m.rounding.startswith("product "):
+            u = _ROUNDING[m.rounding](u / p.unit) * p.unit
+        if self.round:
+            u = self.round(u)
+        if m.floor > -np.inf or m.ceiling < np.inf:
+            u = np.clip(u, p.floor, p.ceiling)
+        if m.range_high < np.inf:
+            u = (u - p.range_low) % (p.range_high - p.range_low) + p.range_low
+        return u
+
+    def _reset(self, u, s, tested, threshold, x):
+        """V after the reset, and the spikes reported."""
+        m, p = self.m, self.p
+        count = s.astype(np.int64)
+        if m.several:
+            count = np.where(s, np.maximum(np.floor(u / threshold), 1), 0).astype(np.int64)
+            u = np.where(s, u + p.to * count, u)
+        elif m.tested == "old, then update":
+            # V that fired is reset first, and then updated.
+            again = p.d * p.to + p.g * x + p.bias
+            if m.keep == 1:
+                again = u + p.d * p.to
+            u = np.where(s, again, u)
+        elif m.tested == "before leak, reset leaks":
+            u = np.where(s, (p.keep * tested + p.to) * p.d, u)
+        else:
+            u = np.where(s, p.keep * u + p.to, u)
+        return u, count
+
+    def _held(self, old: NDArray, u: NDArray, x: NDArray, free: NDArray) -> NDArray:
+        m, p = self.m, self.p
+        if m.hold == "leaks":
+            return p.d * old
+        if m.hold == "integrates":
+            return np.minimum(u, p.cap * p.threshold) if m.cap < np.inf else u
+        if m.hold == "reset":
+            return np.zeros_like(old) + p.to
+        return old
+
+    def _shown(self, s: NDArray, free: NDArray, tested: NDArray, x: NDArray) -> NDArray:
+        m, p = self.m, self.p
+        if m.shown == "before":
+            return np.where(s, tested, self.V)
+        if m.shown == "after":
+            return self.V
+        held = s | ~free
+        if m.shown == "peak":
+            self.ghost = np.where(s, tested, self.ghost)
+            return np.where(held, self.ghost, self.V)
+        if m.shown == "threshold":
+            return np.where(free, self.V, p.threshold)
+        self.ghost = np.where(s | free, self.V, p.d * self.ghost + p.g * x)
+        return self.ghost
+
+    def _within(self, x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+        """A step in which a crossing is interpolated, and V goes on from there."""
+        m, p = self.m, self.p
+        dt, tau = m.dt_ms, m.tau_ms
+        target = p.g * x / (1 - p.d)
+        if m.within == "line":
+            u = p.d * self.V + p.g * x
+            s = u >= p.threshold
+            f = np.where(s, (p.threshold - self.V) / np.where(u == self.V, 1, u - self.V), 0)
+            on = target + (p.to - target) * np.exp(-(1 - f) * dt / tau)
+            on = np.minimum(on, 0.999 * p.threshold) if m.cap < np.inf else on
+            self.V = np.where(s, on, u)
+            return s.astype(np.int64), self.V, u - p.threshold
+        left = self.clock.left * 1.0 - dt
+        u = target + (self.V - target) * np.exp(-np.clip(dt - left, 0, dt) / tau)
+        s = u >= p.threshold
+        time = dt + tau * np.log1p(-(u - p.threshold) / (target - p.threshold))
+        self.V = np.where(s, p.to, u)
+        self.clock.left = np.where(s, p.refractory * dt + np.nan_to_num(time), left)
+        return s.astype(np.int64), self.V, u - p.threshold

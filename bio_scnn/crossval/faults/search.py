@@ -1,0 +1,208 @@
+"""Search for the fault, or the two, with which a declared neuron gives a layer's answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bio_scnn.crossval.causes import Cause, both, either
+from bio_scnn.crossval.faults.catalogue import hypotheses
+from bio_scnn.crossval.faults.fitting import Data, Fit, fit, joined, losses, matching
+from bio_scnn.crossval.faults.hypothesis import Hypothesis
+from bio_scnn.crossval.faults.machine import Machine
+from bio_scnn.crossval.faults.running import run
+
+_SHORT = 100  # steps after which most are out
+_COMBINED = 6  # faults on which a second one is tried
+_SECONDS = 8.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Fault that reproduces a layer's answers, or the nearest there is.
+
+    Attributes
+    ----------
+    cause : Cause or None
+        None if none reproduces them.
+    machine : Machine
+        Declared neuron with the fault, or the nearest one.
+    share : float
+        Share of the spikes that it has in the same steps.
+    spikes : int
+        Spikes that it was compared with.
+    candidates : tuple of (str, float)
+        Where there is no cause: the nearest faults in words, with their shares.
+    """
+
+    cause: Cause | None
+    machine: Machine
+    share: float
+    spikes: int
+    candidates: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass
+class _Search:
+    fits: list[Fit]
+    data: Data
+    few: Data
+    both: Data
+    proof: Data
+    until: float
+
+    @property
+    def late(self) -> bool:
+        return time.process_time() > self.until
+
+    def tried(self, base: Machine, options: Iterable[Hypothesis], worst: float) -> list[Fit]:
+        """Fits of hypotheses that reproduce all answers; the others are kept."""
+        options = list(options)
+        plain = [h for h in options if not h.ranges]
+        short = self.data.first(_SHORT)
+        made = [(h, h.make(base)) for h in plain]
+        made = [(h, m) for h, m in made if m != base]
+        near = [
+            Fit(h, (), m, loss)
+            for (h, m), loss in zip(made, losses(short, [m for _, m in made]), strict=True)
+        ]
+        # A buffer shows only in runs that are longer than it.
+        near = [
+            replace(f, loss=losses(self.data, [f.machine])[0]) if f.machine.buffer else f
+            for f in near
+        ]
+        far = self.few.loss(run([base], self.few.x))
+        for h in options:
+            if not h.ranges or self.late:
+                continue
+            if (one := fit(self.few, base, h, worst=float(far[0]))) is not None:
+                near.append(one)
+        self.fits += near
+        found = []
+        for one in near:
+            likely = one.hypothesis.ranges or one.loss <= max(0.3 * worst, 1e-3)
+            if likely and (proved := self.proved(base, one)) is not None:
+                found.append(proved)
+        return found
+
+    def proved(self, base: Machine, one: Fit) -> Fit | None:
+        """The fit, its numbers refined on more data, if it reproduces all answers."""
+        h = one.hypothesis
+        if not h.ranges:
+            return one if matching([self.both, self.proof], one, lattice=h.rounds) else None
+        if one.loss > 0.2:
+            return None
+        drives = [self.both, self.proof]
+        if self.data.V is not None and matching(drives, one, lattice=h.rounds):
+            return one
+        one = self.refined(base, one)
+        return one if matching(drives, one, lattice=h.rounds) else None
+
+    def refined(self, base: Machine, one: Fit) -> Fit:
+        """A fit whose numbers are narrowed down by the answers to both drives."""
+        h = one.hypothesis
+        near = tuple(
+            replace(r, low=v - 0.02 * abs(v) - 1e-9, high=v + 0.02 * abs(v) + 1e-9, scale="linear")
+            for r, v in zip(h.ranges, one.values, strict=True)
+        )
+        found = fit(self.both, base, replace(h, ranges=near), zooms=6)
+        return one if found is None else replace(found, hypothesis=h)
+
+
+def search(base: Machine, drives: tuple[Data, Data, Data]) -> Fault | None:
+    """Fault of a declared neuron, by a layer's answers to three drives.
+
+    Parameters
+    ----------
+    base : Machine
+        The neuron declared.
+    drives : three Data
+        To fit numbers with; to refine them; to prove them.
+
+    Returns
+    -------
+    Fault or None
+        None if the declared neuron has the same answers.
+    """
+    data, more, proof = drives
+    few = data.telling(run([base], data.x), 9 if data.V is not None else 15)
+    s = _Search([], data, few, joined(data, more), proof, time.process_time() + _SECONDS)
+    plain = run([base], s.both.x)
+    if s.both.matches(plain)[0]:
+        return None
+    worst = float(data.loss(run([base], data.x))[0])
+    options = hypotheses(base)
+    for numbers in (0, 1, 2):
+        found = s.tried(base, [h for h in options if len(h.ranges) == numbers], worst)
+        if found:
+            return _fault(found, s, _told(found))
+    return _pair(s, base, options, worst)
+
+
+def _pair(s: _Search, base: Machine, options: list[Hypothesis], worst: float) -> Fault | None:
+    """Two faults at once: the nearest ones, with any second."""
+    s.until = time.process_time() + _SECONDS
+    firsts = _nearest(s.fits)
+    plain = [h for h in options if h.respect not in ("format", "update") or not h.rounds]
+    plain = [h for h in plain if not h.key.startswith(("format.", "refractory.rounded"))]
+    best = firsts[:3]
+    for numbers in (0, 1):
+        for first in firsts:
+            seconds = [
+                h
+                for h in plain
+                if len(h.ranges) == numbers and h.respect != first.hypothesis.respect
+            ]
+            s.fits = []
+            near = min(worst, first.loss if first.hypothesis.ranges else worst)
+            for found in s.tried(first.machine, seconds, near):
+                # Another order of V and S is no fault: it is a choice.
+                causes = [
+                    f.hypothesis.cause(f.values)
+                    for f in (first, found)
+                    if f.hypothesis.respect != "order"
+                ]
+                return _fault([found], s, both(causes))
+            if s.late:
+                break
+    return _nothing(s, base, best)
+
+
+def _nearest(fits: list[Fit]) -> list[Fit]:
+    """The best fit of each respect, best first."""
+    kept: dict[str, Fit] = {}
+    for one in sorted(fits, key=lambda f: f.loss):
+        kept.setdefault(one.hypothesis.respect, one)
+    return list(kept.values())[:_COMBINED]
+
+
+def _told(found: list[Fit]) -> Cause:
+    """Cause of one of several that reproduce the answers alike."""
+    causes = {c.code: c for c in (f.hypothesis.cause(f.values) for f in reversed(found))}
+    alike = list(dict.fromkeys(f.hypothesis.cause(f.values).code for f in found))
+    return either([causes[code] for code in alike[:3]])
+
+
+def _share(s: _Search, machine: Machine) -> tuple[float, int]:
+    """Share of the spikes that a machine has in the same steps, where rounding does not decide."""
+    ran = run([machine], s.both.x)
+    clear = s.both.clear(ran, fitted=True)[0]
+    kept = clear if clear.any() else np.ones_like(clear)
+    off = np.abs(ran.spikes[:, 0] - s.both.spikes)[:, kept].sum()
+    total = max(int(s.both.spikes[:, kept].sum()), 1)
+    return max(0.0, 1 - float(off) / total), total
+
+
+def _fault(found: list[Fit], s: _Search, why: Cause) -> Fault:
+    share, total = _share(s, found[0].machine)
+    return Fault(why, found[0].machine, share, total)
+
+
+def _nothing(s: _Search, base: Machine, best: list[Fit]) -> Fault:
+    shares = [(f.hypothesis.cause(f.values).text, *_share(s, f.machine)) for f in best]
+    shares.sort(key=lambda one: -one[1])
+    share, total = _share(s, base)
+    return Fault(None, base, share, total, tuple((text, part) for text, part, _ in shares))
