@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def inputs(m: Machine, p: Any, x: NDArray[np.float64]) -> NDArray[np.float64]:
     return shifted(X, m.delay)
 
 
-_SHAPES = {
+_SHAPES: Mapping[str, Callable[[NDArray], NDArray]] = {
     "rectified": lambda x: np.maximum(x, 0),
     "magnitude": np.abs,
     "first": lambda x: np.broadcast_to(x[:1], x.shape),

@@ -187,6 +187,6 @@ def _quantised(m: Machine, d: float, share: float) -> tuple[float, float]:
     if not m.decay_bits:
         return d, share
     size = 2.0**m.decay_bits
-    how = {"nearest": round, "down": math.floor, "up": math.ceil}[m.decay_rounding]
-    d = how(d * size) / size
+    down = math.floor(d * size + {"nearest": 0.5, "down": 0.0, "up": 1.0}[m.decay_rounding])
+    d = down / size
     return d, 1 - d if m.gain_follows else share

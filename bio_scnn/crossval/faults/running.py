@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from types import SimpleNamespace
 from typing import Any
@@ -98,7 +98,7 @@ def _handed_out(m: Machine, s: NDArray) -> NDArray:
     return s
 
 
-_ROUNDING = {
+_ROUNDING: Mapping[str, Callable[[NDArray], NDArray]] = {
     "nearest": np.round,
     "down": np.floor,
     "zero": np.trunc,
