@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bio_scnn.crossval.checks import others
@@ -16,7 +16,7 @@ from bio_scnn.crossval.subject import Subject
 
 def explanation(subject: Subject) -> Explanation | None:
     """Grid neuron that fires as a clock-driven implementation does; None if there is none."""
-    if subject.claims.precise or not subject.plain:
+    if not (subject.explained and subject.plain) or subject.claims.precise:
         return None
     try:
         return explain(subject)
@@ -35,11 +35,14 @@ def behaves_like(subject: Subject) -> str:
     return difference.text if difference else "the on-grid oracle"
 
 
-def identity_of(subject: Subject, results: Iterable[CheckResult]) -> Identity | None:
+def identity_of(subject: Subject, results: Sequence[CheckResult]) -> Identity | None:
     """Identity of a layer that failed for no reason that the catalogue explains."""
     failed = {r.check for r in results if r.status == "failed"}
-    if not failed or failed & set(CONDUCT) or subject.identity or _surely_explained(subject):
+    if not (failed and subject.explained) or failed & set(CONDUCT) or subject.identity:
         return subject.identity
+    silent = any(r.cause_code == "output.silent" for r in results)
+    if silent or _surely_explained(subject):  # of silence, anything may be the cause
+        return None
     found = with_fault(subject)
     if found is not None and found.sure:
         return found

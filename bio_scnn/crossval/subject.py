@@ -90,6 +90,8 @@ class Subject:
         Announced failures by check.
     identity : Identity or None
         What neuron it was found to be, if it declares none.
+    explained : bool
+        The cause of a failure is looked for.
 
     Raises
     ------
@@ -133,6 +135,7 @@ class Subject:
             check: Expectation(reason, True) for check, reason in (expected_failures or {}).items()
         }
         self.identity: Identity | None = None
+        self.explained = True
         self._known: dict[Callable[..., Any], Any] = {}
         self._lead, self._dt_ms = 0.0, dt_ms
 

@@ -45,6 +45,7 @@ def check_lif(
     expected_failures: Mapping[str, str] | None = None,
     on_fail: OnFail = "raise",
     on_event: Listener | None = None,
+    explain: bool = True,
 ) -> Report:
     """Check one implementation of a neuron: the LIF against eq. 1 and eq. 2, or another family.
 
@@ -69,6 +70,8 @@ def check_lif(
         check was skipped.
     on_event : callable, optional
         Called as ``on_event("start", name)`` and ``on_event("result", CheckResult)``.
+    explain : bool
+        Look for the cause of failures, which takes longer than the checks. False only judges.
 
     Returns
     -------
@@ -95,6 +98,7 @@ def check_lif(
         family_of(params)
     adapter = as_adapter(thing, params=params, dt_ms=dt_ms)
     subject = prepared(adapter, dt_ms, params, expected_failures)
+    subject.explained = explain
     began = time.monotonic()
     results: list[CheckResult] = []
     for name in () if adapter.trouble else names:

@@ -188,7 +188,7 @@ def checked(params, dt_ms, layer, claims=None, membrane=True, checks=None):
     shown = SEEN if membrane else {"membrane": "none"}
     capabilities = Capabilities(**shown, **(claims or {}))
     adapter = as_adapter(layer, params=params, dt_ms=dt_ms, capabilities=capabilities)
-    return check_lif(adapter, dt_ms=dt_ms, checks=checks, on_fail=None)
+    return check_lif(adapter, dt_ms=dt_ms, checks=checks, on_fail=None, explain=False)
 
 
 # --- verdicts ------------------------------------------------------------------------------------

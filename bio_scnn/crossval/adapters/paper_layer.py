@@ -56,6 +56,8 @@ class ForwardMethod(Framework):
             "step_currents": "spikes may be negative: V fires at -V_th too",
             "frozen_noise": _NOISE,
             "coloured_noise": _NOISE,
+            "other_time_step": _NOISE,
+            "other_neuron": _NOISE,
             "batch_invariance": _PLACE,
             "permutation": _PLACE,
             "as_declared": f"{_NOISE}; no neuron on a grid has noise",
