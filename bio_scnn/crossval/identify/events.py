@@ -14,6 +14,7 @@ from bio_scnn.crossval.identify.flow import Recorded
 from bio_scnn.crossval.identify.formats import FixedPoint
 from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, shifted, step
+from bio_scnn.crossval.identify.thresholds import between, moving_threshold
 
 Array = NDArray[np.float64]
 
@@ -91,7 +92,7 @@ def _drive(neuron: SteppedNeuron, data: Recorded) -> Array:
     silent = replace(neuron, threshold=np.inf, adaptation=None)
     drive = step(silent, data.x).drive
     if neuron.adaptation is not None and neuron.adaptation.on == "current":
-        drive = drive - adaptation_of(neuron, shifted(data.fired(), 1))
+        drive = drive - adaptation_of(neuron, data.fired())
     return drive
 
 
@@ -153,7 +154,7 @@ def _resets(view: _View) -> Iterator[tuple[float, float, float]]:
         if view.style == "after-update":
             old, new = updated[then], V[then]
         else:
-            if view.neuron.decay == 0:
+            if view.neuron.decay < 1e-6:
                 return
             old, new = V[fired], view.undo(V)[then]
             slack = slack / min(view.neuron.decay, 1.0) if view.mode != "held" else slack
@@ -222,7 +223,7 @@ def _refractory(view: _View, delay: int, keep: float, to: float, missed: float) 
         free[0] = False
         low = float(seen[free].max()) if free.any() else -np.inf
         high = float(seen[fired].min())
-        threshold, equal, crossed = _threshold(seen, fired, free, -to if keep == 1 else None)
+        threshold, equal, crossed = between(seen, fired, free, -to if keep == 1 else None)
         neuron = replace(
             view.neuron,
             threshold=threshold,
@@ -236,6 +237,9 @@ def _refractory(view: _View, delay: int, keep: float, to: float, missed: float) 
             several=bool((view.moments > 1).any()),
         )
         where = "before reset" if view.style == "before reset" else "after reset"
+        if crossed > 0.02 * events and events > 4 and missed + wrong / events < 0.1:
+            moved = moving_threshold(view.data, neuron, seen, free | fired, view.moments)
+            neuron, crossed = (neuron, crossed) if moved is None else (moved, 0)
         misfit = missed + float(min(wrong, events) + min(crossed, events)) / events
         yield Shown(neuron, where, (low, high), misfit)
 
@@ -276,21 +280,3 @@ def _shortest(fired: NDArray[np.bool_]) -> int:
     """Shortest interval between two events of a neuron, in steps; the length if there is none."""
     gaps = [np.diff(np.flatnonzero(column)).min(initial=len(fired)) for column in fired.T]
     return int(min(gaps))
-
-
-def _threshold(
-    seen: Array, fired: NDArray[np.bool_], free: NDArray[np.bool_], wanted: float | None
-) -> tuple[float, bool, int]:
-    """Threshold, true for ``>=``, and the steps on its wrong side."""
-    above, below = np.sort(seen[fired]), np.sort(seen[free])
-    low, high = (below[-1] if len(below) else above[0] - 1.0), above[0]
-    if low >= high:
-        # the fewest steps on the wrong side
-        trials = np.unique(np.concatenate([above, [high]]))
-        wrong = np.searchsorted(above, trials) + len(below) - np.searchsorted(below, trials)
-        best = int(np.argmin(wrong))
-        return float(trials[best]), True, int(wrong[best])
-    value = simplest(float(low), float(high))
-    if wanted is not None and low <= wanted <= high:
-        value = wanted
-    return float(value), bool(value != low), 0

@@ -10,13 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 from bio_scnn.crossval.identify.adapting import adapting
 from bio_scnn.crossval.identify.events import with_events
 from bio_scnn.crossval.identify.explained import MOST_ALTERNATIVES, summary
-from bio_scnn.crossval.identify.flow import Flow, Recorded, flows, synaptic_flows
+from bio_scnn.crossval.identify.flow import Flow, Recorded, flows
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.numbers import unit_of
 from bio_scnn.crossval.identify.off_grid import off_grid
 from bio_scnn.crossval.identify.quantised import quantised
 from bio_scnn.crossval.identify.spikes_only import from_spikes
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
+from bio_scnn.crossval.identify.synaptic import synaptic_flows
 from bio_scnn.crossval.identify.trial import Trial, compared, polished, started
 from bio_scnn.errors import InputError
 
