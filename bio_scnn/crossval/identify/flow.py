@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,15 @@ class Recorded:
     def scale(self) -> float:
         """Largest size of V; 1 if there is none."""
         return 1.0 if self.V is None else float(np.abs(self.V).max()) or 1.0
+
+    @cached_property
+    def rounding(self) -> float:
+        """Rounding of V as it is written down: half of its last decimal; 0 if it has many."""
+        for places in range(7) if self.V is not None else ():
+            if np.array_equal(np.round(self.V, places), self.V):
+                half = 0.5 * 10.0**-places
+                return half * (1 + 1e-6) if len(np.unique(self.V)) > 30 else 0.0
+        return 0.0
 
     def x_before(self, steps: int) -> Array:
         """Input so many steps ago."""
