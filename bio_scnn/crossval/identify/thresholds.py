@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.identify.adapting import since_spikes
-from bio_scnn.crossval.identify.flow import Recorded
 from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.stepped import Adaptation, SteppedNeuron
 
 Array = NDArray[np.float64]
+
+HOPELESS = -0.03
+"""Margin, of the largest V, below which no decay of the threshold is looked for any closer."""
 
 
 def between(
@@ -33,68 +35,20 @@ def between(
     return float(value), bool(value != low), 0
 
 
-def moving_threshold(
-    data: Recorded,
-    neuron: SteppedNeuron,
-    tested: Array,
-    may_fire: NDArray[np.bool_],
-    fired: NDArray[np.int64],
-) -> SteppedNeuron | None:
-    """The same neuron with a threshold that each spike raises, if one parts V at the spikes.
+class Parts:
+    """V at the spikes and in steps without one, and how far a threshold lies between them.
 
     Parameters
     ----------
-    data : Recorded
-    neuron : SteppedNeuron
-        With its flow and reset.
     tested : (steps, neurons) array
         V that is held against the threshold.
     may_fire : (steps, neurons) bool array
         Steps that are not refractory.
     fired : (steps, neurons) int array
         Spikes, in the steps in which V crossed.
-
-    Returns
-    -------
-    SteppedNeuron or None
+    scale : float
+        Largest V.
     """
-    parts = _Parts(tested, may_fire, fired, data.scale)
-    trials = 1 - np.logspace(-3.3, -0.02, 28)
-    best = (-np.inf, 0.5)
-    feasible: list[float] = []
-    for _ in range(5):
-        margins = [(parts.widest(float(a))[0], float(a)) for a in trials]
-        feasible += [a for margin, a in margins if margin > 0]
-        best = max(best, *margins)
-        ordered = np.sort(trials)
-        where = int(np.argmin(np.abs(ordered - best[1])))
-        ends = ordered[[max(where - 1, 0), min(where + 1, len(ordered) - 1)]]
-        trials = np.linspace(ends[0], ends[1], 8)
-    if best[0] < 0:
-        return None
-    reach = max((abs(a - best[1]) for a in feasible), default=0.0) / 2
-    for decay in (simplest(best[1] - reach, best[1] + reach), best[1]):
-        margin, base, jump = parts.widest(decay)
-        if margin < 0:
-            continue
-        for room in (0.1, 0.03, 0.01, 1e-3, 1e-4, 1e-6, 0.0):
-            j = simplest(jump - room * abs(jump), jump + room * abs(jump))
-            low, high = parts.bounds(decay, j)
-            if j and low <= high:
-                wanted = -neuron.reset_to if neuron.subtracts else np.nan
-                level = wanted if low <= wanted <= high else simplest(low, high)
-                adaptation = Adaptation(decay, j, "threshold")
-                return replace(
-                    neuron,
-                    threshold=level,
-                    fires_at_threshold=bool(level > low),
-                    adaptation=adaptation,
-                )
-    return None
-
-
-class _Parts:
-    """V at the spikes and in steps without one, and how far a threshold lies between them."""
 
     def __init__(
         self, tested: Array, may_fire: NDArray[np.bool_], fired: NDArray[np.int64], scale: float
@@ -128,3 +82,52 @@ class _Parts:
         """Bounds of the threshold at rest: largest V that did not fire, smallest that did."""
         V = self.tested - jump * since_spikes(self.fired, decay)
         return float(V[self.free].max()), float(V[self.at].min())
+
+
+def moving_threshold(neuron: SteppedNeuron, parts: Parts) -> SteppedNeuron | None:
+    """The same neuron with a threshold that each spike raises, if one parts V at the spikes.
+
+    Parameters
+    ----------
+    neuron : SteppedNeuron
+        With its flow and reset.
+    parts : Parts
+
+    Returns
+    -------
+    SteppedNeuron or None
+    """
+    trials = 1 - np.logspace(-3, -0.05, 14)
+    best = (-np.inf, 0.5)
+    feasible: list[float] = []
+    for _ in range(5):
+        margins = [(parts.widest(float(a))[0], float(a)) for a in trials]
+        feasible += [a for margin, a in margins if margin > 0]
+        best = max(best, *margins)
+        if best[0] < HOPELESS:
+            return None
+        ordered = np.sort(trials)
+        where = int(np.argmin(np.abs(ordered - best[1])))
+        ends = ordered[[max(where - 1, 0), min(where + 1, len(ordered) - 1)]]
+        trials = np.linspace(ends[0], ends[1], 8)
+    if best[0] < 0:
+        return None
+    reach = max((abs(a - best[1]) for a in feasible), default=0.0) / 2
+    for decay in (simplest(best[1] - reach, best[1] + reach), best[1]):
+        margin, base, jump = parts.widest(decay)
+        if margin < 0:
+            continue
+        for room in (0.1, 0.03, 0.01, 1e-3, 1e-4, 1e-6, 0.0):
+            j = simplest(jump - room * abs(jump), jump + room * abs(jump))
+            low, high = parts.bounds(decay, j)
+            if j and low <= high:
+                wanted = -neuron.reset_to if neuron.subtracts else np.nan
+                level = wanted if low <= wanted <= high else simplest(low, high)
+                adaptation = Adaptation(decay, j, "threshold")
+                return replace(
+                    neuron,
+                    threshold=level,
+                    fires_at_threshold=bool(level > low),
+                    adaptation=adaptation,
+                )
+    return None
