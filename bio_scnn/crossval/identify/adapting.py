@@ -46,7 +46,8 @@ def adapting(data: Recorded, tried: list[Flow]) -> list[SteppedNeuron]:
             base = SteppedNeuron(input_delay=delay, input_shape=shape)
             for bias in (False, True):
                 left, neuron = _closest(data, rows, base, bias)
-                if left < LEFT * data.scale:
+                jump = neuron.adaptation.jump if neuron.adaptation else 0.0
+                if left < LEFT * data.scale and abs(jump) > 100 * LEFT * data.scale:
                     found.append((left, neuron))
                     break
         if found:
