@@ -61,7 +61,9 @@ def _closest(
     """Decay of the adaptation that leaves the least of V, on a grid that closes in."""
     trials = 1 - np.logspace(-3.5, -0.01, 24)
     best: tuple[float, float] = (np.inf, 0.5)
-    for _ in range(12):
+    for closer in range(12):
+        if closer > 3 and best[0] > 300 * LEFT * data.scale:
+            break  # it will not do
         for a in trials:
             best = min(best, (_fit(data, rows, base, bias, float(a))[0], float(a)))
         where = int(np.argmin(np.abs(np.sort(trials) - best[1])))

@@ -126,9 +126,13 @@ def best_first(data: Recorded, found: list[Flow]) -> list[Flow]:
 def sets_of_rows(data: Recorded) -> Iterator[NDArray[np.bool_]]:
     """Quiet steps that tell something, with the widest guard that leaves enough of them."""
     informative = _informative(data)
+    driven = data.x != 0
+    wanted = min(5, int((driven & quiet_steps(data, 0)).sum()))
     enough, given = 40, 0
     for guard in GUARDS:
         rows = quiet_steps(data, guard) & informative
+        if guard and (rows & driven).sum() < wanted:
+            continue
         if rows.sum() >= enough or (guard == 0 and not given and rows.sum() >= 6):
             given += 1
             yield rows

@@ -55,11 +55,19 @@ def quantised(data: Recorded, flow: Flow, unit: float) -> list[SteppedNeuron]:
     list of SteppedNeuron
         Empty if no decay, rounding and gain that were tried reproduce V.
     """
-    steps = _steps(data, flow.neuron, unit)
-    if len(steps.new) < 8:
-        return []
-    if flow.neuron.leak:
-        return _linear(steps, flow.neuron)
+    for guard in (0, 1):  # steps beside spikes tell too, if a delay does not spoil them
+        steps = _steps(data, flow.neuron, unit, guard)
+        if len(steps.new) < 8:
+            return []
+        found = _linear(steps, flow.neuron) if flow.neuron.leak else _exact(steps, flow)
+        if found:
+            return found
+    return []
+
+
+def _exact(steps: _Steps, flow: Flow) -> list[SteppedNeuron]:
+    """Neurons with a leak in proportion to V that reproduce V in some steps."""
+    unit = steps.unit
     found: list[SteppedNeuron] = []
     tries = 0
     for decay, rounding, dead_zone in _updates(steps, flow):
@@ -84,7 +92,7 @@ def quantised(data: Recorded, flow: Flow, unit: float) -> list[SteppedNeuron]:
     return found
 
 
-def _steps(data: Recorded, neuron: SteppedNeuron, unit: float) -> _Steps:
+def _steps(data: Recorded, neuron: SteppedNeuron, unit: float, guard: int) -> _Steps:
     """Quiet steps that the flow explains to within some units."""
     assert data.V is not None
     new, old = np.rint(data.V / unit), np.rint(shifted(data.V, 1) / unit)
@@ -93,7 +101,7 @@ def _steps(data: Recorded, neuron: SteppedNeuron, unit: float) -> _Steps:
     if neuron.leak:
         decayed = np.sign(old) * np.maximum(np.abs(old) - neuron.leak / unit, 0)
     off = np.abs(new - decayed - (neuron.gain * x + neuron.bias) / unit)
-    rows = quiet_steps(data, 1) & (off < 3.5) & (np.abs(new) < np.abs(new).max())
+    rows = quiet_steps(data, guard) & (off < 3.5) & (np.abs(new) < np.abs(new).max())
     rows &= (new != old) | (new != 0) | (x != 0)
     return _Steps(new[rows], old[rows], x[rows], unit)
 

@@ -167,7 +167,10 @@ def _by_flows(data: Recorded, tried: list[Flow]) -> Found:
     assert data.V is not None
     trials: list[Trial] = []
     unit, form = unit_of(data.V), narrow_format(data.V)
-    for flow in _different(tried)[:4]:
+    kinds = _different(tried)[:4]
+    if unit is not None:  # rounding down looks like a bias
+        kinds.sort(key=lambda f: (f.neuron.bias != 0 and f.residual < 2 * unit, f.terms))
+    for flow in kinds:
         trials += _of_flow(data, flow, unit, form)
         trials.sort(key=lambda t: t.order(data.scale))
         if _settled(trials):
@@ -236,7 +239,7 @@ def _of_flow(
     if form is not None:
         for neuron in in_narrow_floats(data, flow, form):
             trials += _of_neuron(data, neuron, 1e-6 * data.scale)
-    elif unit is not None:
+    if unit is not None and not any(t.wrong == 0 and t.explained == 1.0 for t in trials):
         for neuron in quantised(data, flow, unit):
             now = _of_neuron(data, neuron, unit / 1e4)
             if not any(t.wrong == 0 and t.explained == 1.0 for t in now):
