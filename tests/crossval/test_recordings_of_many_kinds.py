@@ -45,7 +45,9 @@ def adaptive(x, on, decay, jump):
 
 
 @pytest.mark.parametrize("drive", [pulses(1, 1.5), noise(2)], ids=["pulses", "noise"])
-@pytest.mark.parametrize(("on", "decay", "jump"), [("current", 0.95, 0.01), ("threshold", 0.9, 0.03)])
+@pytest.mark.parametrize(
+    ("on", "decay", "jump"), [("current", 0.95, 0.01), ("threshold", 0.9, 0.03)]
+)
 def test_adaptation_of_drive_and_threshold(on, decay, jump, drive):
     found = identify_recording(drive, *adaptive(drive, on, decay, jump))
     adaptation = explains(found).adaptation

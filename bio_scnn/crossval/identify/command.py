@@ -77,7 +77,9 @@ def _verdict(found: Identification) -> str:
         return "no neuron was found that explains all of it; the best one is"
     what = "every spike" if found.V_explained is None else "every spike and every V"
     others = len(found.alternatives)
-    also = f", and so do{'es' * (others == 1)} {others} other{'s' * (others > 1)}" if others else ""
+    also = (
+        f", and so do{'es' * (others == 1)} {others} other{'s' * (others > 1)}" if others else ""
+    )
     return f"this neuron explains {what}{also}"
 
 

@@ -75,7 +75,7 @@ def with_events(data: Recorded, neuron: SteppedNeuron, tolerance: float) -> list
             for keep, to, missed in _resets(view):
                 found += _refractory(view, delay, keep, to, missed)
     order = sorted(found, key=lambda s: (round(s.misfit, 3), *_quirks(s.neuron)))
-    if order and order[0].misfit > 0.02 and tolerance < 1e-4 * data.scale:
+    if order and order[0].crossed and tolerance < 1e-4 * data.scale:
         order = _with_moving_thresholds(order) + order
     return list({(s.neuron, s.where): s for s in order}.values())
 

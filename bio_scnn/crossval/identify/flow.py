@@ -104,19 +104,22 @@ def flows(data: Recorded) -> list[Flow]:
     assert data.V is not None
     found: list[Flow] = []
     for rows in sets_of_rows(data):
+        leaky = fitted(
+            data, rows & (np.abs(data.V) > 1e-9 * data.scale), SteppedNeuron(leak=1.0), bias=False
+        )
+        if leaky is not None and leaky.neuron.leak > max(4 * leaky.residual, 1e-7 * data.scale):
+            found.append(leaky)
         for neuron in _shapes(data):
             fits = [fitted(data, rows, neuron, bias=b) for b in (False, True)]
             found += [fit for fit in fits if fit is not None]
             if any(fit.tail < 1e-8 * data.scale for fit in found):
                 return best_first(data, found)
-        leaky = fitted(data, rows & (data.V != 0), SteppedNeuron(leak=1.0), bias=False)
-        if leaky is not None and leaky.neuron.leak > max(4 * leaky.residual, 1e-7 * data.scale):
-            found.append(leaky)
     return best_first(data, found)
 
 
 def best_first(data: Recorded, found: list[Flow]) -> list[Flow]:
     """The same flows, those first that leave the least of V, then the simple ones."""
+
     def size(x: float) -> int:
         return round(2 * np.log10(x + 1e-9 * data.scale))
 
@@ -157,7 +160,7 @@ def _informative(data: Recorded) -> NDArray[np.bool_]:
     unlike &= np.abs(flat).any(axis=1)
     for bound in (data.V.min(), data.V.max()):
         at = (flat[:, 0] == bound) & (flat[:, 1] != bound)
-        if bound and at.sum() > 3 or (at.sum() > 3 and data.x.min() < 0):
+        if (bound and at.sum() > 3) or (at.sum() > 3 and data.x.min() < 0):
             unlike &= flat[:, 0] != bound
     return unlike.reshape(data.V.shape)
 
@@ -189,7 +192,7 @@ def fitted(
     if drive.any():
         columns.append(drive)
     if neuron.leak:
-        columns.append(np.sign(before))
+        columns.append(np.sign(before) * (np.abs(before) > 1e-9 * data.scale))
     elif bias:
         columns.append(np.ones_like(before))
     if np.count_nonzero(drive) < min(3, np.count_nonzero(data.x)):

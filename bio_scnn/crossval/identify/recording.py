@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.crossval.identify.adapting import adapting
+from bio_scnn.crossval.identify.display import affine
 from bio_scnn.crossval.identify.events import with_events
 from bio_scnn.crossval.identify.explained import MOST_ALTERNATIVES, summary
 from bio_scnn.crossval.identify.flow import Flow, Recorded, flows
-from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.formats import FloatingPoint
+from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.narrow_floats import in_narrow_floats, narrow_format
 from bio_scnn.crossval.identify.numbers import unit_of
 from bio_scnn.crossval.identify.off_grid import off_grid
@@ -78,7 +79,7 @@ def identify_recording(
         return from_spikes(part, data, dt_ms)
     if np.ptp(data.V) == 0 and data.fired().any():
         found = from_spikes(part, data, dt_ms)
-        return replace(found, remarks=("V is constant, and tells nothing", *found.remarks))
+        return _at_rest(data, found)
     trials, tried = _trials(part)
     if not trials and data.fired().any():
         found = from_spikes(part, data, dt_ms)
@@ -88,6 +89,26 @@ def identify_recording(
         trials = [replace(a, threshold=t.threshold) for a, t in zip(again, trials, strict=False)]
         trials.sort(key=lambda t: t.order(data.scale))
     return summary(data, trials, tried, dt_ms)
+
+
+def _at_rest(data: Recorded, found: Identification) -> Identification:
+    """The same neurons, about the value at which V stays, if one of them stays there too."""
+    assert data.V is not None
+    found = replace(found, remarks=("V is constant, and tells nothing", *found.remarks))
+    for neuron in (found.neuron, *found.alternatives):
+        moved = neuron and affine(neuron, 1.0, float(data.V[0, 0]))
+        trial = moved and compared(data, moved, "after reset")
+        if trial and trial.wrong == 0 and trial.explained == 1.0:
+            others = tuple(n for n in (found.neuron, *found.alternatives) if n and n != neuron)
+            return replace(
+                found,
+                neuron=moved,
+                V_explained=1.0,
+                V_error=trial.error,
+                V_shown="after reset",
+                alternatives=others,
+            )
+    return found
 
 
 def excerpt(data: Recorded) -> Recorded:

@@ -80,7 +80,9 @@ def read_with_step(path: Path, input_path: Path | None = None) -> tuple[Columns,
             f"taken are {TAKEN}"
         ) from None
     if not hasattr(nir, "read_data"):
-        raise InputError(f"{path}: this nir has no read_data; a newer one has (pip install -U nir)")
+        raise InputError(
+            f"{path}: this nir has no read_data; a newer one has (pip install -U nir)"
+        )
     try:
         data = nir.read_data(str(path))
     except Exception as error:  # of many kinds, depending on what the file is

@@ -114,7 +114,7 @@ def moving_threshold(neuron: SteppedNeuron, parts: Parts) -> SteppedNeuron | Non
         return None
     reach = max((abs(a - best[1]) for a in feasible), default=0.0) / 2
     for decay in (simplest(best[1] - reach, best[1] + reach), best[1]):
-        margin, base, jump = parts.widest(decay)
+        margin, _, jump = parts.widest(decay)
         if margin < 0:
             continue
         for room in (0.1, 0.03, 0.01, 1e-3, 1e-4, 1e-6, 0.0):
