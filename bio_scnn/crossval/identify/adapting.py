@@ -84,7 +84,7 @@ def _closest(
 def _fit(
     data: Recorded, rows: NDArray[np.bool_], base: SteppedNeuron, bias: bool, a: float
 ) -> tuple[float, Array]:
-    """What is left of V, root mean square, and decay, gain, minus the jump and bias."""
+    """Root mean square of the rest of V; and decay, gain, minus the jump, bias."""
     assert data.V is not None
     columns = [shifted(data.V, 1), current(base, data.x), since_spikes(data.fired(), a)]
     columns += [np.ones_like(data.V)] if bias else []
@@ -94,7 +94,7 @@ def _fit(
 
 
 def since_spikes(fired: NDArray[np.int64], decay: float) -> Array:
-    """What a jump of 1 at each spike has left at the beginning of each step."""
+    """Rest of jumps of 1, one at each spike, at the beginning of each step."""
     from scipy.signal import lfilter
 
     return lfilter([1.0], [1, -decay], shifted(fired, 1).astype(np.float64), axis=0)

@@ -70,7 +70,7 @@ def explain_recording(args: argparse.Namespace, dt_ms: float | None) -> None:
 
 
 def _verdict(found: Identification) -> str:
-    """What came out, in a few words."""
+    """Outcome in a few words."""
     if found.neuron is None:
         return "no neuron was found that explains it"
     if not found.exact:

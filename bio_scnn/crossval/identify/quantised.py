@@ -126,7 +126,7 @@ def _updates(steps: _Steps, flow: Flow) -> Iterator[tuple[float, str, bool]]:
 
 def _some(steps: _Steps, many: int) -> _Steps:
     """Some of the steps, those with the commonest inputs and the largest V."""
-    values, inverse, counts = np.unique(steps.x, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(steps.x, return_inverse=True, return_counts=True)
     order = np.lexsort((-np.abs(steps.old), -counts[inverse]))
     rows = np.unique(np.r_[order[: many // 2], order[:: max(1, 2 * len(order) // many)]])
     return _Steps(steps.new[rows], steps.old[rows], steps.x[rows], steps.unit)
