@@ -37,7 +37,9 @@ class Recorded:
     @cached_property
     def rounding(self) -> float:
         """Rounding of V as it is written down: half of its last decimal; 0 if it has many."""
-        for places in range(7) if self.V is not None else ():
+        if self.V is None:
+            return 0.0
+        for places in range(7):
             if np.array_equal(np.round(self.V, places), self.V):
                 half = 0.5 * 10.0**-places
                 return half * (1 + 1e-6) if len(np.unique(self.V)) > 30 else 0.0
@@ -112,7 +114,7 @@ def flows(data: Recorded) -> list[Flow]:
         for neuron in _shapes(data):
             fits = [fitted(data, rows, neuron, bias=b) for b in (False, True)]
             found += [fit for fit in fits if fit is not None]
-            if any(fit.tail < 1e-8 * data.scale for fit in found):
+            if any(fit.tail < 1e-8 * data.scale and fit.neuron.gain for fit in found):
                 return best_first(data, found)
     return best_first(data, found)
 
@@ -123,14 +125,21 @@ def best_first(data: Recorded, found: list[Flow]) -> list[Flow]:
     def size(x: float) -> int:
         return round(2 * np.log10(x + 1e-9 * data.scale))
 
-    return sorted(found, key=lambda f: (size(f.residual), size(f.tail), f.terms, f.residual))
+    def idle(neuron: SteppedNeuron) -> bool:
+        """True if the input does nothing, as in steps in which the neuron waits."""
+        return abs(neuron.gain) * float(np.abs(data.x).max()) < 1e-9 * data.scale
+
+    return sorted(
+        found,
+        key=lambda f: (idle(f.neuron), size(f.residual), size(f.tail), f.terms, f.residual),
+    )
 
 
 def sets_of_rows(data: Recorded) -> Iterator[NDArray[np.bool_]]:
     """Quiet steps that tell something, with the widest guard that leaves enough of them."""
     informative = _informative(data)
     driven = data.x != 0
-    wanted = min(5, int((driven & quiet_steps(data, 0)).sum()))
+    wanted = min(3, int((driven & quiet_steps(data, 0)).sum()))
     enough, given = 40, 0
     for guard in GUARDS:
         rows = quiet_steps(data, guard) & informative
@@ -195,7 +204,7 @@ def fitted(
         columns.append(np.sign(before) * (np.abs(before) > 1e-9 * data.scale))
     elif bias:
         columns.append(np.ones_like(before))
-    if np.count_nonzero(drive) < min(3, np.count_nonzero(data.x)):
+    if int((drive != 0).sum()) < min(3, int((data.x != 0).sum())):
         return None  # such steps tell nothing of the gain
     if not before.any() or len(before) < len(columns) + 2:
         return None

@@ -69,9 +69,7 @@ def _exact(steps: _Steps, flow: Flow) -> list[SteppedNeuron]:
     """Neurons with a leak in proportion to V that reproduce V in some steps."""
     unit = steps.unit
     found: list[SteppedNeuron] = []
-    tries = 0
-    for decay, rounding, dead_zone in _updates(steps, flow):
-        tries += 1
+    for tries, (decay, rounding, dead_zone) in enumerate(_updates(steps, flow), 1):
         decayed = FixedPoint(rounding=rounding, dead_zone=dead_zone).decayed(decay, steps.old)
         for gain, bias, of_input in _drives(steps, steps.new - decayed):
             if bias and not flow.neuron.bias:

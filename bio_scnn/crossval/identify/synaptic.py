@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 def synaptic_flows(data: Recorded) -> list[Flow]:
     """Flows behind a synapse that fit a recording with V, the best first."""
     found: list[Flow] = []
-    centres = _two_decays(data)
+    centres: list[float | None] = [*_two_decays(data)]
     for rows in list(sets_of_rows(data))[:3]:
         for fresh in (True, False):
             for centre in centres or [None]:
