@@ -75,5 +75,5 @@ def in_narrow_floats(data: Recorded, flow: Flow, form: FloatingPoint) -> list[St
 def _numbers(centre: float, width: float, form: FloatingPoint, ulp: float) -> Array:
     """Numbers of a format about a centre."""
     width = min(width, MOST / 8 * ulp * abs(centre))
-    steps: Array = np.arange(centre - width, centre + width, ulp * abs(centre) / 4)
-    return np.unique(form.product(steps.astype(np.float64)))
+    steps = np.arange(centre - width, centre + width, ulp * abs(centre) / 4)
+    return np.unique(form.product(np.asarray(steps, dtype=np.float64)))

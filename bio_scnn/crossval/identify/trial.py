@@ -175,7 +175,7 @@ def _rounder(neuron: SteppedNeuron, close: float) -> SteppedNeuron:
         value = getattr(neuron, name)
         room = close * (unit if name in ("bias", "reset_to", "start") else abs(value))
         if name == "decay":
-            room = close * (1 - value) if 0 < value < 1 else close * value
+            room = close * (1 - value) if 0 < value < 1 - 1e-9 else close * value
         changed[name] = simplest(value - room, value + room)
     if neuron.subtracts and np.isclose(neuron.threshold, -neuron.reset_to, rtol=close):
         changed["threshold"] = -changed["reset_to"]
