@@ -14,7 +14,7 @@ from bio_scnn.crossval.identify.golden import golden_vectors
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.readings import as_parameters, code_sentence, physics_sentence
 from bio_scnn.crossval.identify.recording import identify_recording
-from bio_scnn.crossval.identify.recording_files import read_recording
+from bio_scnn.crossval.identify.recording_files import read_with_step
 from bio_scnn.crossval.protocol import family_of
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
@@ -25,8 +25,8 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("a recording, explained without its source")
     group.add_argument(
         "--recording", type=Path, metavar="FILE",
-        help="CSV, npy or npz: input, V (any unit; may lack), spikes; print the neuron that "
-        "explains it, its errors, and how it differs from the neuron of --nir",
+        help="CSV, npy, npz or NIR's data (.h5): input, V (any unit; may lack), spikes; print "
+        "the neuron that explains it, its errors, and how it differs from the neuron of --nir",
     )  # fmt: skip
     group.add_argument("--input", type=Path, metavar="FILE", help="its input, if in another file")
     golden = parser.add_argument_group("a neuron in fixed point")
@@ -52,7 +52,8 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
 
 def explain_recording(args: argparse.Namespace, dt_ms: float | None) -> None:
     """Print what neuron a recording is of."""
-    columns = read_recording(args.recording, args.input)
+    columns, own_dt_ms = read_with_step(args.recording, args.input)
+    dt_ms = own_dt_ms if dt_ms is None else dt_ms
     found = identify_recording(
         columns["input"], columns.get("V"), columns.get("spikes"), dt_ms=dt_ms
     )
@@ -61,10 +62,25 @@ def explain_recording(args: argparse.Namespace, dt_ms: float | None) -> None:
     if args.json:
         print(json.dumps(_table(found, lines), indent=2))
         return
+    print(f"{args.recording}: {_verdict(found)}")
     print(found)
     print(f"differences from {name}:" if lines else f"no differences from {name}")
     for line in lines:
         print(f"  {line}")
+
+
+def _verdict(found: Identification) -> str:
+    """Outcome in a few words."""
+    if found.neuron is None:
+        return "no neuron was found that explains it"
+    if not found.exact:
+        return "no neuron was found that explains all of it; the best one is"
+    what = "every spike" if found.V_explained is None else "every spike and every V"
+    others = len(found.alternatives)
+    also = (
+        f", and so do{'es' * (others == 1)} {others} other{'s' * (others > 1)}" if others else ""
+    )
+    return f"this neuron explains {what}{also}"
 
 
 def _meant(files: list[Path]) -> tuple[LIFParameters | None, str]:

@@ -14,6 +14,7 @@ from bio_scnn.crossval.identify.flow import Recorded
 from bio_scnn.crossval.identify.formats import FixedPoint
 from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, shifted, step
+from bio_scnn.crossval.identify.thresholds import Parts, between, moving_threshold
 
 Array = NDArray[np.float64]
 
@@ -34,12 +35,18 @@ class Shown:
         Bounds of the threshold: the largest V that did not fire, the smallest that did.
     misfit : float
         Share of the events that it does not explain.
+    crossed : float
+        Share of it that is due to V on the wrong side of the threshold.
+    parts : Parts
+        V that is held against the threshold.
     """
 
     neuron: SteppedNeuron
     where: str
     threshold: tuple[float, float]
     misfit: float
+    crossed: float
+    parts: Parts
 
 
 def with_events(data: Recorded, neuron: SteppedNeuron, tolerance: float) -> list[Shown]:
@@ -67,23 +74,28 @@ def with_events(data: Recorded, neuron: SteppedNeuron, tolerance: float) -> list
             view = _View(data, neuron, drive, moments, style, mode, tolerance)
             for keep, to, missed in _resets(view):
                 found += _refractory(view, delay, keep, to, missed)
-    order = sorted(
-        found,
-        key=lambda s: (
-            round(s.misfit, 3),
-            s.neuron.spike_delay
-            + (s.neuron.reset_when != "same-step")
-            + s.neuron.refractory / 1e4,
-            s.neuron.reset_keep not in (0.0, 1.0),
-            MODES.index(s.neuron.while_refractory),
-        ),
-    )
-    return _distinct(order)
+    order = sorted(found, key=lambda s: (round(s.misfit, 3), *_quirks(s.neuron)))
+    if order and order[0].crossed and tolerance < 1e-4 * data.scale:
+        order = _with_moving_thresholds(order) + order
+    return list({(s.neuron, s.where): s for s in order}.values())
 
 
-def _distinct(shown: list[Shown]) -> list[Shown]:
-    """The same list without repetitions."""
-    return list({(s.neuron, s.where): s for s in shown}.values())
+def _quirks(neuron: SteppedNeuron) -> tuple[float, ...]:
+    late = neuron.spike_delay + (neuron.reset_when != "same-step") + neuron.refractory / 1e4
+    partial = neuron.reset_keep not in (0.0, 1.0)
+    return (late, partial, MODES.index(neuron.while_refractory))
+
+
+def _with_moving_thresholds(found: list[Shown]) -> list[Shown]:
+    """Those of the neurons that lack nothing but a threshold, with one that spikes raise."""
+    near = sorted(found, key=lambda s: (round(s.misfit - s.crossed, 2), *_quirks(s.neuron)))
+    again = []
+    for s in near[:3]:
+        if s.misfit - s.crossed < 0.05 and s.parts.fired.sum() > 4:
+            neuron = moving_threshold(s.neuron, s.parts)
+            if neuron is not None:
+                again.append(replace(s, neuron=neuron, misfit=s.misfit - s.crossed))
+    return again
 
 
 def _drive(neuron: SteppedNeuron, data: Recorded) -> Array:
@@ -91,7 +103,7 @@ def _drive(neuron: SteppedNeuron, data: Recorded) -> Array:
     silent = replace(neuron, threshold=np.inf, adaptation=None)
     drive = step(silent, data.x).drive
     if neuron.adaptation is not None and neuron.adaptation.on == "current":
-        drive = drive - adaptation_of(neuron, shifted(data.fired(), 1))
+        drive = drive - adaptation_of(neuron, data.fired())
     return drive
 
 
@@ -153,7 +165,7 @@ def _resets(view: _View) -> Iterator[tuple[float, float, float]]:
         if view.style == "after-update":
             old, new = updated[then], V[then]
         else:
-            if view.neuron.decay == 0:
+            if view.neuron.decay < 1e-6:
                 return
             old, new = V[fired], view.undo(V)[then]
             slack = slack / min(view.neuron.decay, 1.0) if view.mode != "held" else slack
@@ -222,7 +234,7 @@ def _refractory(view: _View, delay: int, keep: float, to: float, missed: float) 
         free[0] = False
         low = float(seen[free].max()) if free.any() else -np.inf
         high = float(seen[fired].min())
-        threshold, equal, crossed = _threshold(seen, fired, free, -to if keep == 1 else None)
+        threshold, equal, crossed = between(seen, fired, free, -to if keep == 1 else None)
         neuron = replace(
             view.neuron,
             threshold=threshold,
@@ -236,8 +248,10 @@ def _refractory(view: _View, delay: int, keep: float, to: float, missed: float) 
             several=bool((view.moments > 1).any()),
         )
         where = "before reset" if view.style == "before reset" else "after reset"
-        misfit = missed + float(min(wrong, events) + min(crossed, events)) / events
-        yield Shown(neuron, where, (low, high), misfit)
+        flawed = missed + min(float(wrong), events) / events
+        crossings = min(crossed, events) / events
+        parts = Parts(seen, free | fired, view.moments, view.data.scale)
+        yield Shown(neuron, where, (low, high), flawed + crossings, crossings, parts)
 
 
 def _lengths(
@@ -276,21 +290,3 @@ def _shortest(fired: NDArray[np.bool_]) -> int:
     """Shortest interval between two events of a neuron, in steps; the length if there is none."""
     gaps = [np.diff(np.flatnonzero(column)).min(initial=len(fired)) for column in fired.T]
     return int(min(gaps))
-
-
-def _threshold(
-    seen: Array, fired: NDArray[np.bool_], free: NDArray[np.bool_], wanted: float | None
-) -> tuple[float, bool, int]:
-    """Threshold, true for ``>=``, and the steps on its wrong side."""
-    above, below = np.sort(seen[fired]), np.sort(seen[free])
-    low, high = (below[-1] if len(below) else above[0] - 1.0), above[0]
-    if low >= high:
-        # the fewest steps on the wrong side
-        trials = np.unique(np.concatenate([above, [high]]))
-        wrong = np.searchsorted(above, trials) + len(below) - np.searchsorted(below, trials)
-        best = int(np.argmin(wrong))
-        return float(trials[best]), True, int(wrong[best])
-    value = simplest(float(low), float(high))
-    if wanted is not None and low <= wanted <= high:
-        value = wanted
-    return float(value), bool(value != low), 0

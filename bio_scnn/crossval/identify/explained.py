@@ -9,8 +9,10 @@ import numpy as np
 from bio_scnn.crossval.identify.flow import Flow, Recorded, quiet_steps
 from bio_scnn.crossval.identify.formats import FixedPoint
 from bio_scnn.crossval.identify.identification import Identification
+from bio_scnn.crossval.identify.readings import code_sentence
 from bio_scnn.crossval.identify.spikes_only import ambiguities
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
+from bio_scnn.crossval.identify.trial import LATE
 
 if TYPE_CHECKING:
     from bio_scnn.crossval.identify.trial import Trial
@@ -41,11 +43,14 @@ def summary(
     if not trials:
         return _nothing(data, tried, dt_ms)
     best = trials[0]
-    equal: dict[SteppedNeuron, None] = {}
+    told, equal = {code_sentence(best.neuron)}, list[SteppedNeuron]()
     if best.explained > 0.5 and not best.wrong:
         for trial in trials[1:]:
-            if trial.rank(data.scale) == best.rank(data.scale) and _differs(trial, best):
-                equal[trial.neuron] = None
+            sentence = code_sentence(trial.neuron)
+            same = trial.rank(data.scale) == best.rank(data.scale)
+            if same and sentence not in told and _differs(trial, best):
+                told.add(sentence)
+                equal.append(trial.neuron)
     exact = best.wrong == 0 and best.explained == 1.0
     return Identification(
         neuron=best.neuron,
@@ -56,7 +61,7 @@ def summary(
         spikes=spikes,
         spikes_wrong=best.wrong,
         V_shown=best.where,  # type: ignore[arg-type]
-        alternatives=tuple(equal)[:MOST_ALTERNATIVES],
+        alternatives=tuple(equal[:MOST_ALTERNATIVES]),
         excluded=() if exact else _excluded(data, tried),
         remarks=tuple(_remarks(data, best, tried)),
     )
@@ -121,9 +126,13 @@ def _remarks(data: Recorded, best: Trial, tried: list[Flow]) -> list[str]:
             f"the threshold lies between {low:.6g} and {high:.6g}; {n.threshold:.6g} is the "
             "roundest number there"
         )
+        if low < n.threshold:
+            remarks.append("no V lay at the threshold: > and >= cannot be told apart")
     if not data.fired().any():
         remarks.append("it never fires: threshold and reset are not known")
-    if best.where == "before reset":
+    if best.where.endswith(LATE):
+        remarks.append("V is shown a step late: what stands beside a spike is V before the step")
+    if best.where.startswith("before"):
         remarks.append(
             "V is shown before the reset; shown after it, the reset is one at the next step"
         )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.identify.stepped import SteppedNeuron, Synapse, shaped, shifted
+from bio_scnn.crossval.identify.stepped import SteppedNeuron, shaped, shifted
 
 Array = NDArray[np.float64]
 
@@ -32,6 +33,21 @@ class Recorded:
     def scale(self) -> float:
         """Largest size of V; 1 if there is none."""
         return 1.0 if self.V is None else float(np.abs(self.V).max()) or 1.0
+
+    @cached_property
+    def rounding(self) -> float:
+        """Rounding of V as it is written down: half of its last decimal; 0 if it has many."""
+        if self.V is None:
+            return 0.0
+        for places in range(7):
+            if np.array_equal(np.round(self.V, places), self.V):
+                half = 0.5 * 10.0**-places
+                return half * (1 + 1e-6) if len(np.unique(self.V)) > 30 else 0.0
+        return 0.0
+
+    def x_before(self, steps: int) -> Array:
+        """Input so many steps ago."""
+        return shifted(self.x, steps)
 
     def fired(self) -> NDArray[np.int64]:
         """Spikes ``(steps, neurons)``; none if they were not recorded."""
@@ -89,36 +105,46 @@ def flows(data: Recorded) -> list[Flow]:
     """
     assert data.V is not None
     found: list[Flow] = []
-    for rows in _sets_of_rows(data):
-        for neuron in _shapes(data):
-            fits = [_fit(data, rows, neuron, bias=b) for b in (False, True)]
-            found += [fit for fit in fits if fit is not None]
-            if any(fit.tail < 1e-8 * data.scale for fit in found):
-                return _sorted(data, found)
-        leaky = _fit(data, rows, SteppedNeuron(leak=1.0), bias=False)
-        if leaky is not None and leaky.neuron.leak > 0:
+    for rows in sets_of_rows(data):
+        leaky = fitted(
+            data, rows & (np.abs(data.V) > 1e-9 * data.scale), SteppedNeuron(leak=1.0), bias=False
+        )
+        if leaky is not None and leaky.neuron.leak > max(4 * leaky.residual, 1e-7 * data.scale):
             found.append(leaky)
-    return _sorted(data, found)
+        for neuron in _shapes(data):
+            fits = [fitted(data, rows, neuron, bias=b) for b in (False, True)]
+            found += [fit for fit in fits if fit is not None]
+            if any(fit.tail < 1e-8 * data.scale and fit.neuron.gain for fit in found):
+                return best_first(data, found)
+    return best_first(data, found)
 
 
-def synaptic_flows(data: Recorded) -> list[Flow]:
-    """Flows behind a synapse that fit a recording with V, the best first."""
-    return _sorted(data, [f for rows in _sets_of_rows(data) for f in _with_synapse(data, rows)])
+def best_first(data: Recorded, found: list[Flow]) -> list[Flow]:
+    """The same flows, those first that leave the least of V, then the simple ones."""
 
-
-def _sorted(data: Recorded, found: list[Flow]) -> list[Flow]:
     def size(x: float) -> int:
         return round(2 * np.log10(x + 1e-9 * data.scale))
 
-    return sorted(found, key=lambda f: (size(f.residual), size(f.tail), f.terms, f.residual))
+    def idle(neuron: SteppedNeuron) -> bool:
+        """True if the input does nothing, as in steps in which the neuron waits."""
+        return abs(neuron.gain) * float(np.abs(data.x).max()) < 1e-9 * data.scale
+
+    return sorted(
+        found,
+        key=lambda f: (idle(f.neuron), size(f.residual), size(f.tail), f.terms, f.residual),
+    )
 
 
-def _sets_of_rows(data: Recorded) -> Iterator[NDArray[np.bool_]]:
+def sets_of_rows(data: Recorded) -> Iterator[NDArray[np.bool_]]:
     """Quiet steps that tell something, with the widest guard that leaves enough of them."""
     informative = _informative(data)
+    driven = data.x != 0
+    wanted = min(3, int((driven & quiet_steps(data, 0)).sum()))
     enough, given = 40, 0
     for guard in GUARDS:
         rows = quiet_steps(data, guard) & informative
+        if guard and (rows & driven).sum() < wanted:
+            continue
         if rows.sum() >= enough or (guard == 0 and not given and rows.sum() >= 6):
             given += 1
             yield rows
@@ -131,13 +157,21 @@ def _sets_of_rows(data: Recorded) -> Iterator[NDArray[np.bool_]]:
 
 
 def _informative(data: Recorded) -> NDArray[np.bool_]:
-    """Steps unlike every one before: V, the last V and the inputs are not all the same."""
+    """Steps unlike every one before: V, the last V and the inputs are not all the same.
+
+    A largest or smallest V that comes often is a bound, and tells nothing of the update.
+    """
     assert data.V is not None
     table = np.stack([data.V, shifted(data.V, 1), *(shifted(data.x, lag) for lag in LAGS)], -1)
     flat = table.reshape(-1, table.shape[-1])
     unlike = np.zeros(len(flat), dtype=bool)
     unlike[np.unique(flat, axis=0, return_index=True)[1]] = True
-    return (unlike & np.abs(flat).any(axis=1)).reshape(data.V.shape)
+    unlike &= np.abs(flat).any(axis=1)
+    for bound in (data.V.min(), data.V.max()):
+        at = (flat[:, 0] == bound) & (flat[:, 1] != bound)
+        if (bound and at.sum() > 3) or (at.sum() > 3 and data.x.min() < 0):
+            unlike &= flat[:, 0] != bound
+    return unlike.reshape(data.V.shape)
 
 
 def _shapes(data: Recorded) -> Iterator[SteppedNeuron]:
@@ -156,9 +190,10 @@ def current(neuron: SteppedNeuron, x: Array) -> Array:
     return shifted(shaped(x, neuron.input_shape), neuron.input_delay)
 
 
-def _fit(
+def fitted(
     data: Recorded, rows: NDArray[np.bool_], neuron: SteppedNeuron, *, bias: bool
 ) -> Flow | None:
+    """Flow of a kind of neuron by regression over some steps; None if they do not tell it."""
     assert data.V is not None
     before = shifted(data.V, 1)[rows]
     drive = current(neuron, data.x)[rows]
@@ -166,9 +201,11 @@ def _fit(
     if drive.any():
         columns.append(drive)
     if neuron.leak:
-        columns.append(np.sign(before))
+        columns.append(np.sign(before) * (np.abs(before) > 1e-9 * data.scale))
     elif bias:
         columns.append(np.ones_like(before))
+    if int((drive != 0).sum()) < min(3, int((data.x != 0).sum())):
+        return None  # such steps tell nothing of the gain
     if not before.any() or len(before) < len(columns) + 2:
         return None
     A, y = np.stack(columns, 1), data.V[rows]
@@ -176,7 +213,7 @@ def _fit(
         return None
     coefficients, residual, deviation, tail = trimmed(A, y, _groups(data, rows))
     values = [float(c) for c in coefficients]
-    decay, gain = values[0], values[1] if drive.any() else 0.0
+    decay, gain = values[0] * (abs(values[0]) > 1e-9), values[1] if drive.any() else 0.0
     last = values[-1] if bias or neuron.leak else 0.0
     terms = len(columns) + (neuron.input_delay > 0) + 2 * (neuron.input_shape != "as-given")
     span = abs(gain) * np.ptp(data.x)
@@ -250,32 +287,3 @@ def _groups(data: Recorded, rows: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
     groups = [*active, ~np.any(active, axis=0)]
     distinct = {group.tobytes(): group for group in groups if group.sum() >= 3}
     return list(distinct.values()) or [np.ones(int(rows.sum()), dtype=bool)]
-
-
-def _with_synapse(data: Recorded, rows: NDArray[np.bool_]) -> list[Flow]:
-    """Flows behind a synapse, whose decay is searched on a grid that closes in."""
-    found = []
-    for fresh in (True, False):
-        centre, width = 0.5, 0.5
-        best: Flow | None = None
-        for _ in range(10):
-            for decay in np.clip(centre + width * np.linspace(-1, 1, 9), 0, 0.99999):
-                synapse = Synapse(float(decay), 1.0, fresh)
-                flow = _fit_behind(data, rows, synapse)
-                if flow is not None and (best is None or flow.residual < best.residual):
-                    best, centre = flow, float(decay)
-            width /= 3.5
-        if best is not None and best.neuron.synapse and best.neuron.synapse.decay > 1e-6:
-            found.append(best)
-    return found
-
-
-def _fit_behind(data: Recorded, rows: NDArray[np.bool_], synapse: Synapse) -> Flow | None:
-    from bio_scnn.crossval.identify.stepped import _through_synapse
-
-    S = _through_synapse(synapse, data.x)
-    flow = _fit(Recorded(S, data.V, data.spikes), rows, SteppedNeuron(), bias=False)
-    if flow is None:
-        return None
-    neuron = replace(flow.neuron, synapse=synapse)
-    return replace(flow, neuron=neuron, terms=flow.terms + 2)

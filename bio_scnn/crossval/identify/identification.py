@@ -32,6 +32,7 @@ class Identification:
     V_scale : float
         Shown V, divided by the V of `neuron`.
     V_shown : {"after reset", "before reset", "none"}
+        With ", a step late" behind it if what is shown is V of the step before.
     alternatives : tuple of SteppedNeuron
         Other neurons that explain the data equally well.
     excluded : tuple of str
@@ -48,7 +49,13 @@ class Identification:
     spikes: int
     spikes_wrong: int
     V_scale: float = 1.0
-    V_shown: Literal["after reset", "before reset", "none"] = "none"
+    V_shown: Literal[
+        "after reset",
+        "before reset",
+        "after reset, a step late",
+        "before reset, a step late",
+        "none",
+    ] = "none"
     alternatives: tuple[SteppedNeuron, ...] = ()
     excluded: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()

@@ -19,6 +19,12 @@ Array = NDArray[np.float64]
 MOST = 3
 """Neurons that are kept for each flow, where several reproduce V."""
 
+MOST_TRIES = 400
+"""Decays and roundings for which a gain is searched."""
+
+_FEW = 60
+"""Steps on which decays are tried first, for most of them fail there already."""
+
 _BELOW = {"floor": 0.0, "nearest": 0.5, "nearest-even": 0.5, "ceil": 1.0}
 """How far below a whole number the values lie that are rounded to it."""
 
@@ -49,15 +55,25 @@ def quantised(data: Recorded, flow: Flow, unit: float) -> list[SteppedNeuron]:
     list of SteppedNeuron
         Empty if no decay, rounding and gain that were tried reproduce V.
     """
-    steps = _steps(data, flow.neuron, unit)
-    if len(steps.new) < 8:
-        return []
-    if flow.neuron.leak:
-        return _linear(steps, flow.neuron)
+    for guard in (0, 1):  # steps beside spikes tell too, if a delay does not spoil them
+        steps = _steps(data, flow.neuron, unit, guard)
+        if len(steps.new) < 8:
+            return []
+        found = _linear(steps, flow.neuron) if flow.neuron.leak else _exact(steps, flow)
+        if found:
+            return found
+    return []
+
+
+def _exact(steps: _Steps, flow: Flow) -> list[SteppedNeuron]:
+    """Neurons with a leak in proportion to V that reproduce V in some steps."""
+    unit = steps.unit
     found: list[SteppedNeuron] = []
-    for decay, rounding, dead_zone in _updates(steps, flow):
+    for tries, (decay, rounding, dead_zone) in enumerate(_updates(steps, flow), 1):
         decayed = FixedPoint(rounding=rounding, dead_zone=dead_zone).decayed(decay, steps.old)
         for gain, bias, of_input in _drives(steps, steps.new - decayed):
+            if bias and not flow.neuron.bias:
+                break
             form = FixedPoint(unit, rounding, None, "saturate", of_input, dead_zone)
             found.append(
                 replace(
@@ -69,12 +85,12 @@ def quantised(data: Recorded, flow: Flow, unit: float) -> list[SteppedNeuron]:
                 )
             )
             break
-        if len(found) >= MOST:
+        if len(found) >= MOST or tries >= MOST_TRIES:
             break
     return found
 
 
-def _steps(data: Recorded, neuron: SteppedNeuron, unit: float) -> _Steps:
+def _steps(data: Recorded, neuron: SteppedNeuron, unit: float, guard: int) -> _Steps:
     """Quiet steps that the flow explains to within some units."""
     assert data.V is not None
     new, old = np.rint(data.V / unit), np.rint(shifted(data.V, 1) / unit)
@@ -83,7 +99,7 @@ def _steps(data: Recorded, neuron: SteppedNeuron, unit: float) -> _Steps:
     if neuron.leak:
         decayed = np.sign(old) * np.maximum(np.abs(old) - neuron.leak / unit, 0)
     off = np.abs(new - decayed - (neuron.gain * x + neuron.bias) / unit)
-    rows = quiet_steps(data, 1) & (off < 3.5) & (np.abs(new) < np.abs(new).max())
+    rows = quiet_steps(data, guard) & (off < 3.5) & (np.abs(new) < np.abs(new).max())
     rows &= (new != old) | (new != 0) | (x != 0)
     return _Steps(new[rows], old[rows], x[rows], unit)
 
@@ -93,24 +109,45 @@ def _updates(steps: _Steps, flow: Flow) -> Iterator[tuple[float, str, bool]]:
     top = max(float(np.abs(steps.old).max()), 1.0)
     width = max(8 * flow.deviation, 2.5 / top)
     low, high = flow.neuron.decay - width, min(flow.neuron.decay + width, 1.0)
-    order = np.argsort(steps.x, kind="stable")
-    old, new, x = steps.old[order], steps.new[order], steps.x[order]
-    starts = np.flatnonzero(np.r_[True, x[1:] != x[:-1]])
+    few = _some(steps, _FEW)
     seen: set[tuple[float, str, bool]] = set()
     for decays in _candidates(low, high):
         for rounding, dead_zone in itertools.product(ROUNDINGS, (True, False)):
-            left = new - FixedPoint(rounding=rounding, dead_zone=dead_zone).decayed(
-                1.0, decays[:, None] * old
-            )
-            if not dead_zone:
-                decayed = ROUNDINGS[rounding](decays[:, None] * old)
-                left = new - np.where(decayed == old, old - np.sign(old), decayed)
-            spread = np.maximum.reduceat(left, starts, 1) - np.minimum.reduceat(left, starts, 1)
-            for k in np.flatnonzero(~spread.any(axis=1)):
-                key = (float(decays[k]), rounding, dead_zone)
+            kept = decays[_agree(few, decays, rounding, dead_zone)]
+            kept = kept[_agree(steps, kept, rounding, dead_zone)] if len(kept) else kept
+            for decay in kept:
+                key = (float(decay), rounding, dead_zone)
                 if key not in seen:
                     seen.add(key)
                     yield key
+
+
+def _some(steps: _Steps, many: int) -> _Steps:
+    """Some of the steps, those with the commonest inputs and the largest V."""
+    _, inverse, counts = np.unique(steps.x, return_inverse=True, return_counts=True)
+    order = np.lexsort((-np.abs(steps.old), -counts[inverse]))
+    rows = np.unique(np.r_[order[: many // 2], order[:: max(1, 2 * len(order) // many)]])
+    return _Steps(steps.new[rows], steps.old[rows], steps.x[rows], steps.unit)
+
+
+def _agree(steps: _Steps, decays: Array, rounding: str, dead_zone: bool) -> NDArray[np.bool_]:
+    """Decays for which what is left of V is one function of the input, within a unit linear."""
+    order = np.argsort(steps.x, kind="stable")
+    old, new, x = steps.old[order], steps.new[order], steps.x[order]
+    starts = np.flatnonzero(np.r_[True, x[1:] != x[:-1]])
+    decayed = ROUNDINGS[rounding](decays[:, None] * old)
+    if not dead_zone:
+        decayed = np.where(decayed == old, old - np.sign(old), decayed)
+    left = new - decayed
+    high = np.maximum.reduceat(left, starts, 1)
+    right = (high == np.minimum.reduceat(left, starts, 1)).all(axis=1)
+    inputs = x[starts]
+    if not (used := inputs != 0).any():
+        return right
+    bias = high[:, ~used][:, :1] if (~used).any() else 0.0
+    rest = (high - bias)[:, used]
+    ends = np.stack([(rest - 1) / inputs[used], (rest + 1) / inputs[used]])
+    return right & (ends.min(axis=0).max(axis=1) <= ends.max(axis=0).min(axis=1))
 
 
 def _candidates(low: float, high: float) -> Iterator[Array]:
@@ -143,10 +180,13 @@ def _drives(steps: _Steps, left: Array) -> Iterator[tuple[float, float, str]]:
             continue
         # bounds that a value just outside the rounding's interval would meet are not included
         for gain in (
+            float(np.ceil(low)),
             simplest(low, high),
             simplest(low + (high - low) / 8, high - (high - low) / 8),
         ):
-            if np.array_equal(ROUNDINGS[rounding](gain * steps.x) + bias, left):
+            if low <= gain <= high and np.array_equal(
+                ROUNDINGS[rounding](gain * steps.x) + bias, left
+            ):
                 yield gain, bias, rounding
                 break
 

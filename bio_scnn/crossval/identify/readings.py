@@ -148,6 +148,7 @@ def _format(neuron: SteppedNeuron) -> str:
     text = f"V in units of {plain(form.unit)}, decay V rounded {_ROUNDED[form.rounding]}"
     if form.input_rounding != form.rounding:
         text += f", the input {_ROUNDED[form.input_rounding]}"
+    text += ", V moves by a unit at least" * (not form.dead_zone)
     if form.word is not None:
         does = "saturates" if form.overflow == "saturate" else "wraps round"
         text += f", {does} at {form.word} bits"

@@ -8,16 +8,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.crossval.identify.adapting import adapting
+from bio_scnn.crossval.identify.display import affine
 from bio_scnn.crossval.identify.events import with_events
 from bio_scnn.crossval.identify.explained import MOST_ALTERNATIVES, summary
-from bio_scnn.crossval.identify.flow import Flow, Recorded, flows, synaptic_flows
+from bio_scnn.crossval.identify.flow import Flow, Recorded, flows
+from bio_scnn.crossval.identify.formats import FloatingPoint
 from bio_scnn.crossval.identify.identification import Identification
+from bio_scnn.crossval.identify.narrow_floats import in_narrow_floats, narrow_format
 from bio_scnn.crossval.identify.numbers import unit_of
 from bio_scnn.crossval.identify.off_grid import off_grid
 from bio_scnn.crossval.identify.quantised import quantised
 from bio_scnn.crossval.identify.spikes_only import from_spikes
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
-from bio_scnn.crossval.identify.trial import Trial, compared, polished, started
+from bio_scnn.crossval.identify.synaptic import synaptic_flows
+from bio_scnn.crossval.identify.trial import LATE, Trial, compared, polished, started
+from bio_scnn.crossval.identify.words import with_bounds, with_words
 from bio_scnn.errors import InputError
 
 LONG, MOST_NEURONS = 2000, 8
@@ -74,7 +79,7 @@ def identify_recording(
         return from_spikes(part, data, dt_ms)
     if np.ptp(data.V) == 0 and data.fired().any():
         found = from_spikes(part, data, dt_ms)
-        return replace(found, remarks=("V is constant, and tells nothing", *found.remarks))
+        return _at_rest(data, found)
     trials, tried = _trials(part)
     if not trials and data.fired().any():
         found = from_spikes(part, data, dt_ms)
@@ -82,8 +87,28 @@ def identify_recording(
     if part is not data:
         again = [compared(data, t.neuron, t.where) for t in trials[: 2 + MOST_ALTERNATIVES]]
         trials = [replace(a, threshold=t.threshold) for a, t in zip(again, trials, strict=False)]
-        trials.sort(key=lambda t: t.rank(data.scale))
+        trials.sort(key=lambda t: t.order(data.scale))
     return summary(data, trials, tried, dt_ms)
+
+
+def _at_rest(data: Recorded, found: Identification) -> Identification:
+    """The same neurons, about the value at which V stays, if one of them stays there too."""
+    assert data.V is not None
+    found = replace(found, remarks=("V is constant, and tells nothing", *found.remarks))
+    for neuron in (found.neuron, *found.alternatives):
+        moved = neuron and affine(neuron, 1.0, float(data.V[0, 0]))
+        trial = moved and compared(data, moved, "after reset")
+        if trial and trial.wrong == 0 and trial.explained == 1.0:
+            others = tuple(n for n in (found.neuron, *found.alternatives) if n and n != neuron)
+            return replace(
+                found,
+                neuron=moved,
+                V_explained=1.0,
+                V_error=trial.error,
+                V_shown="after reset",
+                alternatives=others,
+            )
+    return found
 
 
 def excerpt(data: Recorded) -> Recorded:
@@ -144,30 +169,72 @@ def _matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
 
 def _trials(data: Recorded) -> tuple[list[Trial], list[Flow]]:
     """Neurons stepped beside the recording, best first, and the flows that were tried."""
-    assert data.V is not None
     tried = flows(data)
-    unit = unit_of(data.V)
     trials: list[Trial] = []
+    for more in (_by_flows, _by_later_flows, _by_adaptation, _by_synapse):
+        now, behind = more(data, tried)
+        tried = tried + behind
+        trials = sorted(trials + now, key=lambda t: t.order(data.scale))
+        if _settled(trials):
+            break
+    return trials, tried
 
-    def best() -> list[Trial]:
-        return sorted(trials, key=lambda t: t.rank(data.scale))
 
-    for flow in _different(tried)[:4]:
-        trials += _of_flow(data, flow, unit)
-        if _settled(best(), data):
-            return best(), tried
+Found = tuple[list[Trial], list[Flow]]
+
+
+def _by_flows(data: Recorded, tried: list[Flow]) -> Found:
+    """Trials of the plain flows."""
+    assert data.V is not None
+    trials: list[Trial] = []
+    unit, form = unit_of(data.V), narrow_format(data.V)
+    kinds = _different(tried)[:4]
+    if unit is not None:  # rounding down looks like a bias
+        kinds.sort(key=lambda f: (f.neuron.bias != 0 and f.residual < 2 * unit, f.terms))
+    for flow in kinds:
+        trials += _of_flow(data, flow, unit, form)
+        trials.sort(key=lambda t: t.order(data.scale))
+        if _settled(trials):
+            break
+    return trials, []
+
+
+def _by_later_flows(data: Recorded, tried: list[Flow]) -> Found:
+    """Trials in which V is shown a step late: spikes come before the V that made them."""
+    if data.spikes is None or not tried or not tried[0].neuron.input_delay:
+        return [], []
+    assert data.V is not None
+    early = Recorded(data.x[:-1], data.V[1:], data.spikes[:-1])
+    trials, _ = _by_flows(early, flows(early))
+    again = [
+        replace(compared(data, t.neuron, t.where + LATE), threshold=t.threshold)
+        for t in trials[: 2 + MOST_ALTERNATIVES]
+        if t.wrong == 0
+    ]
+    return again, []
+
+
+def _by_adaptation(data: Recorded, tried: list[Flow]) -> Found:
+    """Trials with an adaptation of the drive, and of spikes off the grid."""
+    trials: list[Trial] = []
     for neuron in adapting(data, tried) + off_grid(data, tried):
         trials += _of_neuron(data, neuron, 1e-7 * data.scale)
-        if _settled(best(), data):
+        trials.sort(key=lambda t: t.order(data.scale))
+        if _settled(trials):
             break
-    if not _settled(best(), data):
-        behind = synaptic_flows(data)
-        tried = tried + behind[:1]
-        for flow in _different(behind)[:2]:
-            trials += _of_flow(data, flow, unit)
-            if _settled(best(), data):
-                break
-    return best(), tried
+    return trials, []
+
+
+def _by_synapse(data: Recorded, tried: list[Flow]) -> Found:
+    """Trials behind a synapse."""
+    behind = synaptic_flows(data)
+    trials: list[Trial] = []
+    for flow in behind[:3]:
+        trials += _of_flow(data, flow, None, None)
+        trials.sort(key=lambda t: t.order(data.scale))
+        if _settled(trials):
+            break
+    return trials, behind[:1]
 
 
 def _different(found: list[Flow]) -> list[Flow]:
@@ -181,20 +248,29 @@ def _different(found: list[Flow]) -> list[Flow]:
     return list(kinds.values())
 
 
-def _settled(trials: list[Trial], data: Recorded) -> bool:
+def _settled(trials: list[Trial]) -> bool:
     return bool(trials) and trials[0].wrong == 0 and trials[0].explained == 1.0
 
 
-def _of_flow(data: Recorded, flow: Flow, unit: float | None) -> list[Trial]:
-    """Trials of one flow: in fixed point where V is quantised, and in floating point."""
+def _of_flow(
+    data: Recorded, flow: Flow, unit: float | None, form: FloatingPoint | None
+) -> list[Trial]:
+    """Trials of one flow: in narrow floats or fixed point where V is so, and in float64."""
     trials: list[Trial] = []
-    if unit is not None:
+    if form is not None:
+        for neuron in in_narrow_floats(data, flow, form):
+            trials += _of_neuron(data, neuron, 1e-6 * data.scale)
+    if unit is not None and not any(t.wrong == 0 and t.explained == 1.0 for t in trials):
         for neuron in quantised(data, flow, unit):
-            trials += _of_neuron(data, neuron, unit / 1e4)
-        if trials and min(t.wrong for t in trials) == 0:
-            return trials
+            now = _of_neuron(data, neuron, unit / 1e4)
+            if not any(t.wrong == 0 and t.explained == 1.0 for t in now):
+                for bounded in with_words(data, neuron):
+                    now += _of_neuron(data, bounded, unit / 1e4)
+            trials += now
+    if any(t.wrong == 0 and t.explained == 1.0 for t in trials):
+        return trials
     tolerance = max(3 * flow.residual, 1e-9 * data.scale)
-    return trials + _of_neuron(data, flow.neuron, tolerance)
+    return trials + _of_neuron(data, with_bounds(data, flow.neuron), tolerance)
 
 
 def _of_neuron(data: Recorded, neuron: SteppedNeuron, tolerance: float) -> list[Trial]:

@@ -1,4 +1,4 @@
-"""Files of recordings: CSV, npy, npz, and NIR's data classes, read as input, V and spikes."""
+"""Files of recordings: CSV, npy, npz, and NIR's data, read as input, V and spikes."""
 
 from __future__ import annotations
 
@@ -55,6 +55,43 @@ def read_recording(path: Path, input_path: Path | None = None) -> Columns:
         text = ", ".join(f"{name} {n:,}" for name, n in lengths.items())
         raise InputError(f"{path}: lengths differ, in steps: {text}")
     return found
+
+
+TAKEN = "CSV, npy, npz, and NIR's data (.h5, .nir)"
+
+
+def read_with_step(path: Path, input_path: Path | None = None) -> tuple[Columns, float | None]:
+    """Input, V and spikes of a file of any kind, and the time step in ms that it names.
+
+    Parameters, errors as in `read_recording`; files ending in .h5, .hdf5 or .nir are NIR's data,
+    as ``nir.write_data`` writes them.
+    """
+    if path.suffix.lower() not in (".h5", ".hdf5", ".nir"):
+        return read_recording(path, input_path), None
+    if input_path is not None:
+        raise InputError("--input goes with CSV, npy or npz; NIR's data hold their input")
+    if not path.is_file():
+        raise InputError(f"there is no file {path}")
+    try:
+        import nir
+    except ModuleNotFoundError:
+        raise InputError(
+            f"{path}: NIR's data need the package nir, not installed here (pip install nir); "
+            f"taken are {TAKEN}"
+        ) from None
+    if not hasattr(nir, "read_data"):
+        raise InputError(
+            f"{path}: this nir has no read_data; a newer one has (pip install -U nir)"
+        )
+    try:
+        data = nir.read_data(str(path))
+    except Exception as error:  # of many kinds, depending on what the file is
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path} holds no data that nir.read_data takes ({reason}); a graph of neurons goes "
+            "with --nir"
+        ) from None
+    return from_nir(data)
 
 
 def from_nir(data: Any) -> tuple[Columns, float | None]:
@@ -130,6 +167,8 @@ def _kind(name: str) -> str | None:
 def _named(path: Path, only: tuple[str, ...] | None) -> Columns:
     """Arrays of a file under the names input, V, spikes; by position where it has none."""
     try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; a recording is one file: {TAKEN}")
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
                 named = {name: arrays[name] for name in arrays.files}
@@ -140,7 +179,10 @@ def _named(path: Path, only: tuple[str, ...] | None) -> Columns:
     except (OSError, ValueError, EOFError, UnicodeDecodeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path} cannot be read: {error}") from error
+        if not path.exists():
+            raise InputError(f"there is no file {path}") from None
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} cannot be read: {reason}; taken are {TAKEN}") from error
 
 
 def _csv(path: Path, only: tuple[str, ...] | None) -> Columns:

@@ -156,7 +156,7 @@ def _gain_bounds(data: Recorded, kind: SteppedNeuron, decays: Array) -> tuple[Ar
         free = left == 0
         U = np.where(free, keep * U + now, U)
         W = np.where(free, keep * W, W)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             needed = np.where(U > 0, (1 + W) / U, np.inf)
         if spikes.any():
             low = np.maximum(low, needed[:, spikes].max(axis=1))

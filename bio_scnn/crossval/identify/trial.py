@@ -6,14 +6,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bio_scnn.crossval.identify.flow import Recorded
+from bio_scnn.crossval.identify.display import complexity
+from bio_scnn.crossval.identify.flow import Recorded, current
 from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint
 from bio_scnn.crossval.identify.numbers import simplest
-from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
+from bio_scnn.crossval.identify.stepped import SteppedNeuron, shifted, step
 
 CLOSE = 1e-5
 """Difference of V, relative to the largest V, up to which it counts as explained."""
+
+LATE = ", a step late"
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Trial:
     ----------
     neuron : SteppedNeuron
     where : {"after reset", "before reset", "none"}
+        With ", a step late" behind it if V is that of the step before.
     wrong : int
         Spikes lacking or too many.
     error : float
@@ -42,9 +47,17 @@ class Trial:
     threshold: tuple[float, float] = (np.nan, np.nan)
 
     def rank(self, scale: float) -> tuple[float, ...]:
-        """Sorts trials: spikes, share of V, error of V, then simplicity."""
+        """Spikes, share of V, error of V: equal for trials that explain the data equally."""
         error = round(np.log10(self.error / scale + 1e-9)) if self.error < np.inf else 99
         return (self.wrong, -round(self.explained, 3), error)
+
+    def order(self, scale: float) -> tuple[float, ...]:
+        """Sorts trials: those that explain more first, and of equal ones the simple."""
+        form = self.neuron.number_format
+        quirks = complexity(self.neuron) + 2.0 * self.where.endswith(LATE)
+        if isinstance(form, FixedPoint):
+            quirks += (form.word is not None) + 0.1 * (not form.dead_zone)
+        return (*self.rank(scale), quirks)
 
 
 def compared(data: Recorded, neuron: SteppedNeuron, where: str) -> Trial:
@@ -54,7 +67,9 @@ def compared(data: Recorded, neuron: SteppedNeuron, where: str) -> Trial:
     wrong = 0 if data.spikes is None else int(np.abs(run.spikes - data.spikes).sum())
     if data.V is None:
         return Trial(neuron, "none", wrong, 0.0, 1.0)
-    shown = run.V_before if where == "before reset" else run.V
+    shown = run.V_before if where.startswith("before") else run.V
+    if where.endswith(LATE):
+        shown = np.concatenate([np.full_like(shown[:1], neuron.start), shown[:-1]])
     error = np.abs(shown - data.V)
     error = np.where(np.isfinite(error), error, np.inf)
     slack = _slack(data, neuron)
@@ -65,7 +80,7 @@ def _slack(data: Recorded, neuron: SteppedNeuron) -> float:
     """Error of V up to which it counts as explained."""
     if isinstance(neuron.number_format, FixedPoint):
         return 1e-6 * neuron.number_format.unit
-    return CLOSE * data.scale
+    return max(CLOSE * data.scale, data.rounding)
 
 
 def started(data: Recorded, neuron: SteppedNeuron, tolerance: float) -> SteppedNeuron:
@@ -76,6 +91,9 @@ def started(data: Recorded, neuron: SteppedNeuron, tolerance: float) -> SteppedN
         return neuron
     drive = step(replace(neuron, threshold=np.inf), data.x[:1]).drive[0]
     start = float(np.median((data.V[0] - drive) / neuron.decay))
+    form = neuron.number_format
+    if isinstance(form, FixedPoint):
+        start = float(np.rint(start / form.unit) * form.unit)
     return replace(neuron, start=simplest(start - tolerance, start + tolerance))
 
 
@@ -90,8 +108,12 @@ def polished(data: Recorded, trial: Trial) -> Trial:
     """The same trial with rounder numbers and the format of its numbers, if no worse."""
     bounds = trial.threshold
     best = trial if np.isfinite(trial.error) else compared(data, trial.neuron, trial.where)
-    if isinstance(trial.neuron.number_format, FixedPoint):
+    form = trial.neuron.number_format
+    if isinstance(form, FixedPoint) or (form.name != "float64" and not best.error):
         return replace(best, threshold=bounds)
+    if best.explained < 1 and data.rounding > CLOSE * data.scale:
+        trial = _refitted(data, best)
+        best = min(best, trial, key=lambda t: t.rank(data.scale))
     names = ["float64"]
     assert data.V is not None
     if np.array_equal(data.V, data.V.astype(np.float32)):
@@ -99,14 +121,50 @@ def polished(data: Recorded, trial: Trial) -> Trial:
     for close in (3e-3, 3e-4, 3e-5, 3e-6, 3e-7, 3e-8):
         rounder = _rounder(trial.neuron, close)
         for name in names:
-            form = FloatingPoint(name)  # type: ignore[arg-type]
-            now = compared(data, replace(rounder, number_format=form), trial.where)
+            rounded = replace(rounder, number_format=FloatingPoint(name))  # type: ignore[arg-type]
+            now = compared(data, rounded, trial.where)
             gain = 0.5 if name != best.neuron.number_format.name else 1.0  # type: ignore[union-attr]
-            if now.wrong <= best.wrong and now.error <= gain * best.error + 1e-12 * data.scale:
+            near = now.error <= gain * best.error + 1e-12 * data.scale
+            if now.wrong <= best.wrong and (near or now.error <= data.rounding):
                 best = now
         if best.neuron.decay == rounder.decay and best.wrong == 0:
             break
     return replace(best, threshold=bounds)
+
+
+def _refitted(data: Recorded, trial: Trial) -> Trial:
+    """The same trial with decay, gain and bias fitted to all of V, where V is written roughly.
+
+    A regression from step to step takes the rounding of V for part of the update.
+    """
+    from scipy.optimize import least_squares
+
+    n = trial.neuron
+    assert data.V is not None
+    if n.synapse or n.adaptation or n.leak or n.refractory or n.reset_when != "same-step":
+        return trial
+    V, x = data.V, current(n, data.x)
+    fired = shifted(data.fired()[::-1], n.spike_delay)[::-1]
+    before = trial.where.startswith("before")
+
+    def off(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        now, all_V = np.full(x.shape[1], n.start), np.empty(x.shape)
+        for k, drive in enumerate(values[1] * x + values[2] * scale):
+            now = values[0] * now + drive
+            all_V[k] = now
+            if fired[k].any():
+                to = n.reset_to * fired[k] if n.subtracts else n.reset_to
+                now = np.where(fired[k] > 0, n.reset_keep * now + to, now)
+                all_V[k] = all_V[k] if before else now
+        return (all_V - V).ravel() / scale
+
+    scale = data.scale
+    free = 3 if n.bias else 2
+    start = np.array([n.decay, n.gain, n.bias / scale])
+    found = least_squares(lambda v: off(np.r_[v, start[free:]]), start[:free], max_nfev=12)
+    decay, gain, bias = np.r_[found.x, start[free:]]
+    better = replace(n, decay=float(decay), gain=float(gain), bias=float(bias * scale))
+    return replace(compared(data, better, trial.where), threshold=trial.threshold)
 
 
 def _rounder(neuron: SteppedNeuron, close: float) -> SteppedNeuron:
@@ -117,7 +175,7 @@ def _rounder(neuron: SteppedNeuron, close: float) -> SteppedNeuron:
         value = getattr(neuron, name)
         room = close * (unit if name in ("bias", "reset_to", "start") else abs(value))
         if name == "decay":
-            room = close * (1 - value) if 0 < value < 1 else close * value
+            room = close * (1 - value) if 0 < value < 1 - 1e-9 else close * value
         changed[name] = simplest(value - room, value + room)
     if neuron.subtracts and np.isclose(neuron.threshold, -neuron.reset_to, rtol=close):
         changed["threshold"] = -changed["reset_to"]
