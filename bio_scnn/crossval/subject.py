@@ -88,10 +88,8 @@ class Subject:
         The hybrid system that `params` describe.
     expected : dict of str to Expectation
         Announced failures by check.
-    identity : Identity or None
-        What neuron it was found to be, if it declares none.
-    explained : bool
-        The cause of a failure is looked for.
+    identity, explained : Identity or None, bool
+        What neuron it was found to be; causes of failures are looked for.
 
     Raises
     ------
