@@ -97,8 +97,14 @@ def meant_as(neuron: SteppedNeuron, params: LIFParameters, dt_ms: float) -> bool
     return False
 
 
-def with_fault(subject: Subject) -> Identity | None:
+def with_fault(subject: Subject, *, pairs: bool = True) -> Identity | None:
     """Identity of a layer that is the neuron it declares but for one fault, or two.
+
+    Parameters
+    ----------
+    subject : Subject
+    pairs : bool
+        Try two faults at once where one does not do, which takes long.
 
     Returns
     -------
@@ -109,7 +115,7 @@ def with_fault(subject: Subject) -> Identity | None:
     if subject.claims.precise:
         return None
     try:
-        found = fault(subject)
+        found = fault(subject, pairs=pairs)
     except (Exception, SystemExit):  # the checks have reported it
         return None
     if found is None:

@@ -43,17 +43,20 @@ def identity_of(subject: Subject, results: Sequence[CheckResult]) -> Identity | 
     silent = any(r.cause_code == "output.silent" for r in results)
     if silent or _surely_explained(subject):  # of silence, anything may be the cause
         return None
-    found = with_fault(subject)
-    if found is not None and found.sure:
-        return found
+    found = with_fault(subject, pairs=False)
+    if found is None or found.sure:
+        return found or (None if explanation(subject) else explained(subject))
+    other = explained(subject)
+    if other is not None and other.sure and other.departures:
+        return other
     if explanation(subject):
         return None
-    other = explained(subject)
+    found = with_fault(subject)
+    if found is None or found.sure:
+        return found
     # A neuron that explains no more than most of the spikes is none; the nearest faults are told.
-    if found is not None and found.excluded and (other is None or not other.sure):
-        shown = other or found
-        return replace(shown, excluded=(*shown.excluded, *found.excluded))
-    return other
+    shown = other or found
+    return replace(shown, excluded=tuple(dict.fromkeys((*shown.excluded, *found.excluded))))
 
 
 def _surely_explained(subject: Subject) -> bool:

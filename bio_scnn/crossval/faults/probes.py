@@ -120,8 +120,14 @@ def nearest(options: list[Machine], data: Data) -> Machine:
     return options[likely if losses[likely] < 0.2 * losses[0] else 0]
 
 
-def fault(subject: Subject) -> Fault | None:
+def fault(subject: Subject, *, pairs: bool = True) -> Fault | None:
     """Fault of a layer that declares its neuron; worked out once.
+
+    Parameters
+    ----------
+    subject : Subject
+    pairs : bool
+        Try two faults at once where one does not do.
 
     Returns
     -------
@@ -134,12 +140,16 @@ def fault(subject: Subject) -> Fault | None:
     Exception
         Whatever the layer raises under the drives.
     """
-    return subject.once(_fault)
+    return subject.once(_fault if pairs else _single)
 
 
-def _fault(subject: Subject) -> Fault | None:
+def _single(subject: Subject) -> Fault | None:
+    return _fault(subject, pairs=False)
+
+
+def _fault(subject: Subject, *, pairs: bool = True) -> Fault | None:
     options = declared(subject)
     if not (0 < options[0].threshold < math.inf):
         return None
     data = answers(subject, options[0])
-    return search(nearest(options, data[0]), data)
+    return search(nearest(options, data[0]), data, pairs=pairs)

@@ -112,7 +112,7 @@ class _Search:
         return one if found is None else replace(found, hypothesis=h)
 
 
-def search(base: Machine, drives: tuple[Data, Data, Data]) -> Fault | None:
+def search(base: Machine, drives: tuple[Data, Data, Data], *, pairs: bool = True) -> Fault | None:
     """Fault of a declared neuron, by a layer's answers to three drives.
 
     Parameters
@@ -121,6 +121,8 @@ def search(base: Machine, drives: tuple[Data, Data, Data]) -> Fault | None:
         The neuron declared.
     drives : three Data
         To fit numbers with; to refine them; to prove them.
+    pairs : bool
+        Try two faults at once where one does not do.
 
     Returns
     -------
@@ -139,7 +141,7 @@ def search(base: Machine, drives: tuple[Data, Data, Data]) -> Fault | None:
         found = s.tried(base, [h for h in options if len(h.ranges) == numbers], worst)
         if found:
             return _fault(found, s, _told(found))
-    return _pair(s, base, options, worst)
+    return _pair(s, base, options, worst) if pairs else _nothing(s, base, _nearest(s.fits)[:3])
 
 
 def _pair(s: _Search, base: Machine, options: list[Hypothesis], worst: float) -> Fault | None:
