@@ -34,7 +34,7 @@ def adapting(data: Recorded, tried: list[Flow]) -> list[SteppedNeuron]:
         Flows only: threshold and reset are not known yet. The one that leaves the least first.
     """
     assert data.V is not None
-    if data.fired().sum() < 3:
+    if data.fired().sum() < 8:  # an adaptation fits the few events of fewer
         return []
     kinds = dict.fromkeys((f.neuron.input_delay, f.neuron.input_shape) for f in tried)
     found: list[tuple[float, SteppedNeuron]] = []

@@ -91,7 +91,7 @@ def _with_moving_thresholds(found: list[Shown]) -> list[Shown]:
     near = sorted(found, key=lambda s: (round(s.misfit - s.crossed, 2), *_quirks(s.neuron)))
     again = []
     for s in near[:3]:
-        if s.misfit - s.crossed < 0.05 and s.parts.fired.sum() > 4:
+        if s.misfit - s.crossed < 0.05 and s.parts.fired.sum() >= 8:
             neuron = moving_threshold(s.neuron, s.parts)
             if neuron is not None:
                 again.append(replace(s, neuron=neuron, misfit=s.misfit - s.crossed))

@@ -217,7 +217,7 @@ def _by_later_flows(data: Recorded, tried: list[Flow]) -> Found:
 def _by_adaptation(data: Recorded, tried: list[Flow]) -> Found:
     """Trials with an adaptation of the drive, and of spikes off the grid."""
     trials: list[Trial] = []
-    for neuron in adapting(data, tried) + off_grid(data, tried):
+    for neuron in off_grid(data, tried) + adapting(data, tried):
         trials += _of_neuron(data, neuron, 1e-7 * data.scale)
         trials.sort(key=lambda t: t.order(data.scale))
         if _settled(trials):
