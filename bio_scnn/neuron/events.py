@@ -90,6 +90,7 @@ def solve(
 
     Examples
     --------
+    >>> from bio_scnn.neuron.parameters import LIFParameters
     >>> trace = solve(LIFParameters(), [3.0] * 100, dt_ms=0.5)
     >>> trace.spike_times_ms[0].round(6)
     array([43.944492])

@@ -22,12 +22,13 @@ from bio_scnn.neuron.simulation import simulate
             {"current": [1e9, 0.0], "params": LIFParameters(t_ref_ms=0)},
             "the current (=1e+09) makes a neuron without a refractory period fire over 100,000",
         ),
-        (
+        pytest.param(
             {
                 "synaptic_events": 1e9 * np.ones((25, 2)),
                 "params": LIFParameters(t_ref_ms=0, tau_ms=1e-3, R=1e5),
             },
             "synaptic_events make a neuron fire over 100,000 times in a step",
+            marks=pytest.mark.slow,
         ),
         ({"dt_ms": 0.0}, "must be greater than 0 ms"),
         ({"duration_ms": -1}, "must be greater than 0 ms"),
