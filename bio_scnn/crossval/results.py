@@ -209,16 +209,20 @@ class Report:
     def identified(self, identity: Identity | None) -> Report:
         """The same report with what was found out after the checks.
 
-        What one check took for the cause is one only if a neuron with it reproduces the spikes;
-        where another neuron does, or none, it is none. What a check sees directly stays.
+        What one check took for the cause is none where another neuron reproduces the spikes;
+        what it sees directly stays. A constant is none where no neuron with it does.
         """
         if identity is None:
             return self
         words, code = identity.cause
+
+        def unproven(found: str) -> bool:
+            if not identity.sure:
+                return found.startswith("constant.")
+            return bool(found) and not found.startswith(_SEEN)
+
         results = tuple(
-            dataclasses.replace(r, cause=words, cause_code=code)
-            if r.cause_code and not r.cause_code.startswith(_SEEN)
-            else r
+            dataclasses.replace(r, cause=words, cause_code=code) if unproven(r.cause_code) else r
             for r in self.results
         )
         return dataclasses.replace(self, identity=identity, results=results)

@@ -644,7 +644,10 @@ class Adaptation(GridNeuron):
     """
 
     name = "adaptive threshold"
-    truth = ("intervals.adaptation",)
+    truth = (
+        "adaptation.threshold",
+        "intervals.adaptation",
+    )
 
     def start(self) -> None:
         super().start()
@@ -667,7 +670,7 @@ class DelayedReset(GridNeuron):
     """
 
     name = "delayed reset"
-    truth = ("late.reset",)
+    truth = ("late.reset", "refractory.one-step-long")  # its text names both
 
     def start(self) -> None:
         super().start()
