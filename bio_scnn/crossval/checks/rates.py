@@ -36,7 +36,8 @@ def fi_curve(subject: Subject) -> Finding:
     rate = mean_rate_hz(subject.run(drives.held(current, steps)))
     exact = firing_rate(current, p)
     floor = exact if subject.claims.precise else drives.rate_floor(current, dt, stepped)
-    from_exact, from_floor = rate / exact - 1, rate / floor - 1
+    with np.errstate(divide="ignore", invalid="ignore"):  # the exact neuron may be silent there
+        from_exact, from_floor = rate / exact - 1, rate / floor - 1
     worst = int(np.argmax(np.abs(from_floor)))
     tolerance = TIME_TOLERANCE_MS[subject.dtype] / 5 if subject.claims.precise else 1e-6
     ok = bool(np.abs(from_floor).max() <= tolerance)
@@ -67,10 +68,11 @@ def _fi_cause(subject: Subject, current: NDArray, rate: NDArray) -> Cause | None
 
     def off(changes: dict[str, float]) -> float:
         """Largest error of an interval, in units of what the grid leaves open."""
-        isi = 1e3 / firing_rate(current, varied(p, **changes))
-        with np.errstate(divide="ignore"):
-            beyond = 1e3 / rate - isi - grid / 2
-        return float(np.max(np.abs(beyond)) / (grid / 2 + 1e-6 * p.tau_ms))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            isi = 1e3 / firing_rate(current, varied(p, **changes))
+            beyond = np.abs(1e3 / rate - isi - grid / 2)
+        beyond = np.where(np.isnan(beyond), np.inf, beyond)
+        return float(np.max(beyond) / (grid / 2 + 1e-6 * p.tau_ms))
 
     constants = {
         "constant.tau": lambda x: {"tau_ms": p.tau_ms * x, "C_ms": p.C_ms * x},
