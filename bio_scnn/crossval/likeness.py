@@ -60,9 +60,13 @@ def identity_of(subject: Subject, results: Sequence[CheckResult]) -> Identity | 
 
 
 def _surely_explained(subject: Subject) -> bool:
-    """True if a grid neuron with one difference has the spikes of a layer, and V if shown."""
+    """True if a grid neuron has all spikes of a layer: with V, or with one difference only.
+
+    From spikes alone, two differences may look like a third.
+    """
     found = explanation(subject)
-    if found is None or found.cause is None or "+" in found.cause.code:
+    if found is None or found.cause is None:
         return False
-    shown = subject.claims.membrane != "none"
-    return not shown or max(a.membrane_error(found.neuron) for a in answers(subject)) < 1e-3
+    if subject.claims.membrane == "none":
+        return "+" not in found.cause.code
+    return max(a.membrane_error(found.neuron) for a in answers(subject)) < 1e-3

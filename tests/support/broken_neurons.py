@@ -644,10 +644,7 @@ class Adaptation(GridNeuron):
     """
 
     name = "adaptive threshold"
-    truth = (
-        "adaptation.threshold",
-        "intervals.adaptation",
-    )
+    truth = ("adaptation.threshold",)
 
     def start(self) -> None:
         super().start()
@@ -670,7 +667,7 @@ class DelayedReset(GridNeuron):
     """
 
     name = "delayed reset"
-    truth = ("late.reset", "refractory.one-step-long")  # its text names both
+    truth = ("late.reset",)
 
     def start(self) -> None:
         super().start()

@@ -93,8 +93,11 @@ def answers(subject: Subject, m: Machine) -> tuple[Data, Data, Data]:
     """Answers of a layer to three drives."""
     tau = m.tau_ms / m.dt_ms if math.isfinite(m.tau_ms) else 20.0
     steps = int(np.clip(6 * tau + 6 * m.refractory, 240, 600))
-    drives = [drive(m, length, seed) for length, seed in ((steps, 1), (steps, 2), (2 * steps, 3))]
-    return tuple(_answer(subject, m, x) for x in drives)  # type: ignore[return-value] # three
+    data, more, proof = (
+        _answer(subject, m, drive(m, length, seed))
+        for length, seed in ((steps, 1), (steps, 2), (2 * steps, 3))
+    )
+    return data, more, proof
 
 
 def _answer(subject: Subject, m: Machine, x: NDArray[np.float64]) -> Data:

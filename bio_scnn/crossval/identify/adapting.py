@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 GUARDS = (0, 1, 3, 8)
 LEFT = 1e-6
-"""What an adaptation may leave of V in a step, relative to the largest V."""
+"""Largest part of V in a step that an adaptation may leave unexplained, of the largest V."""
 
 
 def adapting(data: Recorded, tried: list[Flow]) -> list[SteppedNeuron]:

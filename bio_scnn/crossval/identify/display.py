@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint, NumberFormat
+from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint, FloatName, NumberFormat
 from bio_scnn.crossval.identify.hypotheses import Probed, bits_needed
+from bio_scnn.crossval.identify.identification import VShown
 from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 
@@ -166,7 +167,7 @@ class Shown:
     """
 
     neuron: SteppedNeuron
-    moment: str
+    moment: VShown
     error: float
 
 
@@ -177,7 +178,8 @@ def in_shown_unit(
     mine = step(neuron, x)
     quiet = spikes == 0
     found = []
-    for moment, ours in (("after reset", mine.V), ("before reset", mine.V_before)):
+    shown: dict[VShown, NDArray] = {"after reset": mine.V, "before reset": mine.V_before}
+    for moment, ours in shown.items():
         ok = quiet & np.isfinite(V) & np.isfinite(ours)
         if ok.sum() < 3:
             return None
@@ -219,20 +221,22 @@ def rearranged(neuron: SteppedNeuron) -> Iterator[SteppedNeuron]:
 
 # --- number format ---------------------------------------------------------------------------
 
+# Formats by the bits of their inputs, of which a bisection may show one more.
+_NARROW: dict[int, FloatName] = {9: "bfloat16", 12: "float16", 25: "float32"}
+
 
 def float_format(data: Probed, V: NDArray[np.float64] | None) -> NumberFormat:
     """Floating-point format of a layer: the narrowest that holds V, or else its input."""
     if V is not None:
         values = V[np.isfinite(V)]
-        for name in ("bfloat16", "float16", "float32"):
-            form = FloatingPoint(name)  # type: ignore[arg-type]
+        for form in map(FloatingPoint, _NARROW.values()):
             if np.array_equal(form.product(values), values) and len(np.unique(values)) > 20:
                 return form
         return FloatingPoint()
     bits = bits_needed(np.concatenate([data.quiet.critical, data.spiking.critical]))
-    for most, name in ((9, "bfloat16"), (12, "float16"), (25, "float32")):
+    for most, name in _NARROW.items():
         if bits <= most:
-            return FloatingPoint(name)  # type: ignore[arg-type]
+            return FloatingPoint(name)
     return FloatingPoint()
 
 

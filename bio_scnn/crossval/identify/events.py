@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.identify.adapting import adaptation_of
 from bio_scnn.crossval.identify.flow import Recorded
 from bio_scnn.crossval.identify.formats import FixedPoint
+from bio_scnn.crossval.identify.identification import VShown
 from bio_scnn.crossval.identify.numbers import simplest
-from bio_scnn.crossval.identify.stepped import SteppedNeuron, shifted, step
+from bio_scnn.crossval.identify.stepped import SteppedNeuron, WhileRefractory, shifted, step
 from bio_scnn.crossval.identify.thresholds import Parts, between, moving_threshold
 
 Array = NDArray[np.float64]
 
 DELAYS = (0, 1, 2, 3)
 LONGEST_REFRACTORY = 2000
-MODES = ("held", "leaks", "integrates")
+MODES: tuple[WhileRefractory, ...] = ("held", "leaks", "integrates")
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Shown:
     """
 
     neuron: SteppedNeuron
-    where: str
+    where: VShown
     threshold: tuple[float, float]
     misfit: float
     crossed: float
@@ -116,7 +117,7 @@ class _View:
     drive: Array
     moments: NDArray[np.int64]
     style: str
-    mode: str
+    mode: WhileRefractory
     tolerance: float
 
     @property
@@ -243,11 +244,11 @@ def _refractory(view: _View, delay: int, keep: float, to: float, missed: float) 
             reset_to=to,
             reset_when="after-update" if view.style == "after-update" else "same-step",
             refractory=steps,
-            while_refractory=view.mode if steps else "held",  # type: ignore[arg-type]
+            while_refractory=view.mode if steps else "held",
             spike_delay=delay,
             several=bool((view.moments > 1).any()),
         )
-        where = "before reset" if view.style == "before reset" else "after reset"
+        where: VShown = "before reset" if view.style == "before reset" else "after reset"
         flawed = missed + min(float(wrong), events) / events
         crossings = min(crossed, events) / events
         parts = Parts(seen, free | fired, view.moments, view.data.scale)

@@ -60,7 +60,7 @@ def summary(
         V_error=best.error,
         spikes=spikes,
         spikes_wrong=best.wrong,
-        V_shown=best.where,  # type: ignore[arg-type]
+        V_shown=best.where,
         alternatives=tuple(equal[:MOST_ALTERNATIVES]),
         excluded=() if exact else _excluded(data, tried),
         remarks=tuple(_remarks(data, best, tried)),

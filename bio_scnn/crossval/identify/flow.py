@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.identify.stepped import SteppedNeuron, shaped, shifted
+from bio_scnn.crossval.identify.stepped import InputShape, SteppedNeuron, shaped, shifted
 
 Array = NDArray[np.float64]
 
@@ -175,14 +175,14 @@ def _informative(data: Recorded) -> NDArray[np.bool_]:
 
 
 def _shapes(data: Recorded) -> Iterator[SteppedNeuron]:
-    shapes = ["as-given", "averaged"]
+    shapes: list[InputShape] = ["as-given", "averaged"]
     if data.x.min() < 0:
         shapes += ["rectified", "clipped"]
     elif data.x.max() > 1:
         shapes.append("clipped")
     for shape in shapes:
         for lag in LAGS:
-            yield SteppedNeuron(input_delay=lag, input_shape=shape)  # type: ignore[arg-type]
+            yield SteppedNeuron(input_delay=lag, input_shape=shape)
 
 
 def current(neuron: SteppedNeuron, x: Array) -> Array:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from bio_scnn.errors import InputError
 
 Values = NDArray[np.float64]
+FloatName = Literal["float64", "float32", "float16", "bfloat16"]
+Overflow = Literal["saturate", "wrap"]
 
 
 def _away(x: Values) -> Values:
@@ -55,7 +57,7 @@ class FixedPoint:
     unit: float = 1.0
     rounding: str = "truncate"
     word: int | None = None
-    overflow: Literal["saturate", "wrap"] = "saturate"
+    overflow: Overflow = "saturate"
     input_rounding: str = "truncate"
     dead_zone: bool = True
 
@@ -97,7 +99,7 @@ class FloatingPoint:
     name : {"float64", "float32", "float16", "bfloat16"}
     """
 
-    name: Literal["float64", "float32", "float16", "bfloat16"] = "float64"
+    name: FloatName = "float64"
 
     def product(self, x: Values) -> Values:
         """Product, rounded to the format."""

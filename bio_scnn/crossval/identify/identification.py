@@ -7,6 +7,14 @@ from typing import Literal
 
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 
+VShown = Literal[
+    "after reset",
+    "before reset",
+    "after reset, a step late",
+    "before reset, a step late",
+    "none",
+]
+
 
 @dataclass(frozen=True)
 class Identification:
@@ -49,13 +57,7 @@ class Identification:
     spikes: int
     spikes_wrong: int
     V_scale: float = 1.0
-    V_shown: Literal[
-        "after reset",
-        "before reset",
-        "after reset, a step late",
-        "before reset, a step late",
-        "none",
-    ] = "none"
+    V_shown: VShown = "none"
     alternatives: tuple[SteppedNeuron, ...] = ()
     excluded: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ from bio_scnn.crossval.identify.display import (
 )
 from bio_scnn.crossval.identify.formats import FLOAT64
 from bio_scnn.crossval.identify.hypotheses import Probed, probed
-from bio_scnn.crossval.identify.identification import Identification
+from bio_scnn.crossval.identify.identification import Identification, VShown
 from bio_scnn.crossval.identify.probed_integers import fixed_point, simplest_threshold
 from bio_scnn.crossval.identify.probed_spike import neurons
 from bio_scnn.crossval.identify.probing import Layer, Run, prepared
@@ -71,7 +71,7 @@ class Candidate:
     neuron: SteppedNeuron
     wrong: int
     V_error: float = 0.0
-    moment: str = "none"
+    moment: VShown = "none"
 
 
 def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None) -> Identification:
@@ -220,7 +220,7 @@ def _finished(
 
 
 def _proved(
-    layer: Layer, n: SteppedNeuron, moment: str, x: NDArray, spikes: NDArray, V: NDArray | None
+    layer: Layer, n: SteppedNeuron, moment: VShown, x: NDArray, spikes: NDArray, V: NDArray | None
 ) -> Candidate:
     with np.errstate(all="ignore"):
         mine = step(n, layer.sign * x + layer.shift)
@@ -250,7 +250,7 @@ def _identification(
         V_error=None if V is None else c.V_error,
         spikes=total,
         spikes_wrong=c.wrong,
-        V_shown=c.moment,  # type: ignore[arg-type]
+        V_shown=c.moment,
         alternatives=tuple(others),
         excluded=_FAMILIES if c.wrong > 0.01 * total else (),
         remarks=remarks,

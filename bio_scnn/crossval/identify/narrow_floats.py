@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.identify.flow import Flow, Recorded, current, quiet_steps
-from bio_scnn.crossval.identify.formats import FloatingPoint
+from bio_scnn.crossval.identify.formats import FloatingPoint, FloatName
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, shifted
 
 Array = NDArray[np.float64]
 
-SIGNIFICANT = {"bfloat16": 8, "float16": 11}
+SIGNIFICANT: dict[FloatName, int] = {"bfloat16": 8, "float16": 11}
 """Bits of the significand."""
 
 MOST = 160
@@ -25,7 +25,7 @@ def narrow_format(V: Array) -> FloatingPoint | None:
     if len(np.unique(V)) < 30 or np.array_equal(V, np.rint(V)):
         return None
     for name in SIGNIFICANT:
-        form = FloatingPoint(name)  # type: ignore[arg-type]
+        form = FloatingPoint(name)
         if np.array_equal(form.product(V), V):
             return form
     return None

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.identify.display import agreement, digits
-from bio_scnn.crossval.identify.formats import ROUNDINGS, FixedPoint
+from bio_scnn.crossval.identify.formats import ROUNDINGS, FixedPoint, Overflow
 from bio_scnn.crossval.identify.hypotheses import Probed, significant_bits
 from bio_scnn.crossval.identify.numbers import simplest, unit_of
 from bio_scnn.crossval.identify.probing import Layer, read
@@ -147,9 +147,10 @@ def _in_words(
     )
     yield n
     if bounded:
-        for word, overflow in itertools.product(_WORDS, ("saturate", "wrap")):
+        ways: tuple[Overflow, ...] = ("saturate", "wrap")
+        for word, overflow in itertools.product(_WORDS, ways):
             if 2 ** (word - 1) >= lattice.threshold:
-                wide = replace(form, word=word, overflow=overflow)  # type: ignore[arg-type]
+                wide = replace(form, word=word, overflow=overflow)
                 yield replace(n, number_format=wide)
 
 

@@ -26,7 +26,7 @@ _FEW = 60
 """Steps on which decays are tried first, for most of them fail there already."""
 
 _BELOW = {"floor": 0.0, "nearest": 0.5, "nearest-even": 0.5, "ceil": 1.0}
-"""How far below a whole number the values lie that are rounded to it."""
+"""Distance below a whole number of the values that are rounded to it."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from bio_scnn.crossval.identify.quantised import quantised
 from bio_scnn.crossval.identify.spikes_only import from_spikes
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.identify.synaptic import synaptic_flows
-from bio_scnn.crossval.identify.trial import LATE, Trial, compared, polished, started
+from bio_scnn.crossval.identify.trial import A_STEP_LATE, Trial, compared, polished, started
 from bio_scnn.crossval.identify.words import with_bounds, with_words
 from bio_scnn.errors import InputError
 
@@ -207,7 +207,7 @@ def _by_later_flows(data: Recorded, tried: list[Flow]) -> Found:
     early = Recorded(data.x[:-1], data.V[1:], data.spikes[:-1])
     trials, _ = _by_flows(early, flows(early))
     again = [
-        replace(compared(data, t.neuron, t.where + LATE), threshold=t.threshold)
+        replace(compared(data, t.neuron, A_STEP_LATE[t.where]), threshold=t.threshold)
         for t in trials[: 2 + MOST_ALTERNATIVES]
         if t.wrong == 0
     ]

@@ -16,6 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from bio_scnn.crossval.identify.formats import FLOAT64, FloatingPoint, NumberFormat
 from bio_scnn.crossval.identify.within_step import run_within_steps
 
+InputShape = Literal["as-given", "averaged", "rectified", "clipped"]
+WhileRefractory = Literal["held", "leaks", "integrates"]
+
 
 @dataclass(frozen=True)
 class Synapse:
@@ -114,13 +117,13 @@ class SteppedNeuron:
     tested: Literal["new", "old"] = "new"
     crossing: Literal["grid", "within-step"] = "grid"
     refractory: float = 0
-    while_refractory: Literal["held", "leaks", "integrates"] = "held"
+    while_refractory: WhileRefractory = "held"
     start: float = 0.0
     synapse: Synapse | None = None
     adaptation: Adaptation | None = None
     input_delay: int = 0
     spike_delay: int = 0
-    input_shape: Literal["as-given", "averaged", "rectified", "clipped"] = "as-given"
+    input_shape: InputShape = "as-given"
     floor: float = -np.inf
     ceiling: float = np.inf
     several: bool = False

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.identify.display import complexity
 from bio_scnn.crossval.identify.flow import Recorded, current
 from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint
+from bio_scnn.crossval.identify.identification import VShown
 from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, shifted, step
 
@@ -18,6 +19,11 @@ CLOSE = 1e-5
 """Difference of V, relative to the largest V, up to which it counts as explained."""
 
 LATE = ", a step late"
+A_STEP_LATE: dict[VShown, VShown] = {
+    "after reset": "after reset, a step late",
+    "before reset": "before reset, a step late",
+}
+"""V one step later than in the step that it is of."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Trial:
     """
 
     neuron: SteppedNeuron
-    where: str
+    where: VShown
     wrong: int
     error: float
     explained: float
@@ -60,7 +66,7 @@ class Trial:
         return (*self.rank(scale), quirks)
 
 
-def compared(data: Recorded, neuron: SteppedNeuron, where: str) -> Trial:
+def compared(data: Recorded, neuron: SteppedNeuron, where: VShown) -> Trial:
     """Neuron stepped on the recording's input, beside its V and spikes."""
     with np.errstate(over="ignore", invalid="ignore"):
         run = step(neuron, data.x)
