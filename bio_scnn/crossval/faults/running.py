@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.faults.clocks import Clock
 from bio_scnn.crossval.faults.inputs import inputs
 from bio_scnn.crossval.faults.machine import NUMBERS, Machine, flow
-from bio_scnn.crossval.identify.formats import FloatingPoint
+from bio_scnn.crossval.identify.formats import ROUNDINGS, FloatingPoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +99,9 @@ def _handed_out(m: Machine, s: NDArray) -> NDArray:
 
 
 _ROUNDING: Mapping[str, Callable[[NDArray], NDArray]] = {
-    "nearest": np.round,
-    "down": np.floor,
-    "zero": np.trunc,
-    "up": np.ceil,
+    "nearest": ROUNDINGS["nearest-even"],
+    "down": ROUNDINGS["floor"],
+    "zero": ROUNDINGS["truncate"],
 }
 
 

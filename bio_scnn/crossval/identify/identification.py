@@ -90,5 +90,6 @@ class Identification:
         right = round(self.spikes_explained * self.spikes)
         text = f"{right:,} of {self.spikes:,} spikes"
         if self.V_explained is not None:
-            text += f" and {self.V_explained:.4g} of V (largest error {self.V_error:.2g})"
+            share = f"{100 * self.V_explained:.4g} % of V"
+            text += f" and {share} (largest error {self.V_error:.2g})"
         return text
