@@ -396,3 +396,24 @@ def test_the_report_says_how_it_was_used():
     assert f"use: Inside: {report.remarks[0]}" in text
     page = html_page([report], "", {}, "")
     assert report.remarks[0] in page
+
+
+@pytest.mark.parametrize("first", ["spikes", "V"])
+def test_a_V_in_whole_numbers_is_not_taken_for_spikes(first):
+    def layer(x):
+        V, spikes, shown = np.zeros(x.shape[1], int), [], []
+        for x_n in x:
+            V = (V * 15 >> 4) + np.rint(x_n).astype(int)
+            spikes.append(V > 100)
+            V = np.where(spikes[-1], 0, V)
+            shown.append(V)
+        out = np.array(spikes, float), np.array(shown, float)
+        return out if first == "spikes" else out[::-1]
+
+    call = find_call(layer)
+    x = np.full((60, 2), [30.0, 9.0])
+    response = call.run(x)
+    right = layer(x)[:: 1 if first == "spikes" else -1]
+    assert np.array_equal(response.spikes, right[0])
+    assert np.array_equal(response.V, right[1])
+    assert response.spikes.sum() > 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -104,6 +105,19 @@ def drive(
     """Input that makes a layer fire in some steps: powers of two of both signs are tried."""
     base = np.random.default_rng(20).uniform(0.2, 1.8, (steps, neurons))
     base = base if manner.layout.together else base[:, :1]
+    found = _scan(original, manner, base, _binary_share, deadline)
+    # Where nothing becomes 0 and 1 at any amplitude, other numbers may be spikes.
+    return found if found.fired else _scan(original, manner, base, _share, deadline)
+
+
+def _scan(
+    original: Original,
+    manner: Manner,
+    base: NDArray[np.float64],
+    share_of: Callable[[Rows], float],
+    deadline: Deadline,
+) -> Drive:
+    """Input at the amplitude at which a share of the steps has a spike."""
     first = None
     for sign in (1.0, -1.0):
         amplitude, last = sign, None
@@ -117,7 +131,7 @@ def drive(
                 break
             if all(path.startswith(KEPT) for path in rows):  # its answer has another shape
                 return Drive(base, {}, 1.0, False)
-            share = _share(rows)
+            share = share_of(rows)
             found = Drive(base * amplitude, rows, amplitude, share > 0)
             if first is None or (found.fired and not first.fired):
                 first = found
@@ -134,6 +148,13 @@ def drive(
             return last
     assert first is not None
     return first
+
+
+def _binary_share(rows: Rows) -> float:
+    """Share of the steps with a spike, of what is 0 and 1 so far; of all if nothing is."""
+    own = {path: y for path, y in rows.items() if not path.startswith(KEPT)}
+    binary = {path: y for path, y in own.items() if kind_of(y)[0] in ("plain", "boolean")}
+    return _share(binary or own)
 
 
 def _share(rows: Rows) -> float:

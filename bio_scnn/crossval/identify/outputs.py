@@ -109,12 +109,13 @@ def find_spikes(rows: Rows) -> Spikes | None:
         return None
     kinds = {path: kind_of(rows[path]) for path in own}
     order = sorted(own, key=lambda path: _rank(path, _SPIKES))
-    for accepted in (("plain", "boolean", "several", "scaled", "signed"), ("negative", "graded")):
-        likely = [path for path in order if kinds[path][0] in accepted]
-        fired = [path for path in likely if (rows[path] != 0).any()]
-        if fired or likely:
-            path = (fired or likely)[0]
-            return Spikes(path, *kinds[path])
+    # V in whole numbers looks like several spikes: it gives way to what is 0 and 1.
+    tiers = (("plain", "boolean"), ("several", "scaled", "signed"), ("negative", "graded"))
+    for silent in (False, True):
+        for tier in tiers:
+            for path in order:
+                if kinds[path][0] in tier and (silent or (rows[path] != 0).any()):
+                    return Spikes(path, *kinds[path])
     return Spikes(own[0], *kinds[own[0]])
 
 
