@@ -135,7 +135,22 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
             told.add(sentence)
     if finished.wrong > 0.01 * spikes.sum():
         kept = []
-    return _identification(finished, kept[:3], dt_ms, spikes, V, _remarks(finished, sure))
+    named = _identification(finished, kept[:3], dt_ms, spikes, V, _remarks(finished, sure))
+    return replace(named, resolution=_resolution(data, candidates[0].neuron, finished.neuron))
+
+
+_COARSEST = 0.01  # a larger difference is one, however coarse the numbers are
+
+
+def _resolution(data: Probed, read: SteppedNeuron, told: SteppedNeuron) -> float:
+    """Relative error of a neuron's numbers: of the readings, and of the shorter ones told."""
+
+    def scale_free(n: SteppedNeuron) -> NDArray[np.float64]:
+        return np.array([1 - n.decay, n.gain / n.threshold])
+
+    with np.errstate(all="ignore"):
+        moved = np.abs(scale_free(told) / scale_free(read) - 1)
+    return float(np.clip(np.nan_to_num(moved).max(), data.rounding, _COARSEST))
 
 
 def _tau(neuron: SteppedNeuron) -> float:
