@@ -23,7 +23,8 @@ from bio_scnn.crossval.oracles.dialects import REFRACTORY, UPDATE_OF, UPDATES, G
 from bio_scnn.crossval.oracles.grid import GridTrace, grid_trace, raster_of
 from bio_scnn.crossval.oracles.precision import largest_magnitude
 from bio_scnn.crossval.protocol import CannotRepresent, Capabilities
-from bio_scnn.crossval.subject import Subject, varied
+from bio_scnn.crossval.subject import Subject
+from bio_scnn.crossval.variants import varied
 from bio_scnn.neuron.parameters import LIFParameters
 
 _PREFIXES = (20, 150, None)  # steps after which most hypotheses are out already; at last, all

@@ -255,6 +255,8 @@ class Adapter(ABC):
         Whether it says which neuron it is; if not, that is found out first.
     off_equation : str
         The neuron that it is, in words, if that is none of eq. 1; its checks are left out then.
+    counts_from_rest : bool
+        Potentials of eq. 1 are counted from V_rest: those that it is given, and V that it shows.
     """
 
     name: str = "unnamed"
@@ -267,6 +269,7 @@ class Adapter(ABC):
     trouble: str = ""
     declared: bool = True
     off_equation: str = ""
+    counts_from_rest: bool = False
 
     def versions(self) -> dict[str, str]:
         """Versions of the packages that do the work, by name."""

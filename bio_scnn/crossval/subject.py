@@ -30,7 +30,7 @@ from bio_scnn.crossval.protocol import (
     time_step,
     without_refractory,
 )
-from bio_scnn.errors import InputError
+from bio_scnn.crossval.variants import from_rest, trace_from_rest, varied
 from bio_scnn.neuron.closed_form import current_for_rate
 from bio_scnn.neuron.linear import LinearNeuron
 from bio_scnn.neuron.models import NeuronParameters, hybrid_system
@@ -84,6 +84,8 @@ class Subject:
         Neuron under test; its t_ref_ms is 0 if no refractory period is declared.
     full : as params
         The same with its t_ref_ms.
+    rest : float
+        V_rest of eq. 1's neuron: `params` and V are counted from it.
     neuron : LinearNeuron
         The hybrid system that `params` describe.
     expected : dict of str to Expectation
@@ -110,12 +112,8 @@ class Subject:
         check_time_step(adapter, dt_ms)
         params = adapter.params if params is None else params
         check_family(adapter, params)
-        if isinstance(params, LIFParameters) and params.V_rest:
-            raise InputError(
-                f"V_rest (={params.V_rest:g}) must be 0 to check a layer: count potentials "
-                f"from rest, V_th={params.V_th - params.V_rest:g} and "
-                f"V_reset={params.V_reset - params.V_rest:g}"
-            )
+        self.rest = params.V_rest if isinstance(params, LIFParameters) else 0.0
+        params = from_rest(params, self.rest)
         self.full: Any = params
         if adapter.capabilities.refractory == "none":
             params = without_refractory(params)
@@ -206,9 +204,9 @@ class Subject:
 
     @property
     def scale(self) -> float:
-        """Size of V: that of threshold or reset, or 1 where both are 0 or missing."""
+        """Size of V as it is shown: of threshold or reset, or 1 where both are 0 or missing."""
         marks = self.neuron.V_th, self.neuron.V_reset
-        return max((abs(V) for V in marks if np.isfinite(V)), default=0.0) or 1.0
+        return max((abs(V + self.rest) for V in marks if np.isfinite(V)), default=0.0) or 1.0
 
     @property
     def claims(self) -> Capabilities:
@@ -240,9 +238,19 @@ class Subject:
         setup = self.setup(current.shape[1], **changes)
         at_rest = start_matters(setup.params) and self.once(starts_at_rest)
         self._lead = lead_to_reset(setup, self.claims) if at_rest else 0.0
-        self.adapter.build(setup)
+        self.build(setup)
         self._dt_ms = setup.dt_ms
         return self.trace(current)
+
+    def build(self, setup: Setup) -> None:
+        """Make the layer anew, with potentials as its adapter counts them."""
+        rest = 0.0 if self.adapter.counts_from_rest else self.rest
+        self.adapter.build(replace(setup, params=from_rest(setup.params, -rest)))
+
+    def answer(self, current: NDArray) -> Trace:
+        """Answer of the layer to a current, its form checked, V counted from V_rest."""
+        trace = checked_trace(self.adapter.run(current), self.adapter.name, current.shape)
+        return trace_from_rest(trace, 0.0 if self.adapter.counts_from_rest else self.rest)
 
     def trace(self, current: NDArray) -> Trace:
         """Drive the layer that is built, and check the form of its answer.
@@ -253,15 +261,15 @@ class Subject:
         given = np.array(current, dtype=np.float64)
         if self._lead:
             given = np.concatenate([np.full_like(given[:1], self._lead), given])
-        trace = checked_trace(self.adapter.run(given), self.adapter.name, given.shape)
+        trace = self.answer(given)
         return without_first_step(trace, self._dt_ms) if self._lead else trace
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """Sentences on what was found, and allowed for, while the layer was driven."""
-        if not self._known.get(starts_at_rest):
-            return ()
-        return (f"{cause('start.zero').text}: each drive begins with a step that brings it there",)
+        rest = f"potentials are counted from V_rest = {self.rest:g}"
+        led = f"{cause('start.zero').text}: each drive begins with a step that brings it there"
+        return (rest,) * bool(self.rest) + (led,) * bool(self._known.get(starts_at_rest))
 
     def tolerance_ms(self, dt_ms: float | None = None) -> float:
         """Error of a spike time or an interval, ms, that is put down to rounding."""
@@ -288,13 +296,3 @@ class Subject:
         steps = round(max(500.0, 10e3 / rate) / self.dt_ms)
         current = np.full((steps, 1), current_for_rate(rate, self.full))
         return float(mean_rate_hz(self.run(current))[0])
-
-
-def varied(params: LIFParameters, **changes: Any) -> LIFParameters:
-    """Another neuron; the encoder's band, which plays no part here, makes way for a long t_ref."""
-    t_ref = changes.get("t_ref_ms", params.t_ref_ms)
-    if t_ref * params.rate_max_hz >= 500:
-        changes |= {"rate_min_hz": 100 / t_ref, "rate_max_hz": 500 / t_ref}
-    if "C_ms" in changes:  # R follows, if it was given before
-        changes.setdefault("R", None)
-    return replace(params, **changes)

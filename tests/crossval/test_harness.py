@@ -1,6 +1,7 @@
 """`check_lif` under wrong arguments and odd answers of layers: nothing breaks it."""
 
 import json
+import math
 import warnings
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 from grid_layer import Grid
 
 from bio_scnn.crossval import (
+    Adapter,
     CannotRepresent,
     Capabilities,
     ConformanceError,
@@ -303,7 +305,43 @@ def test_closed_form_of_the_target():
     assert subject.rate_at_target() == pytest.approx(1e3 / 6.7)
 
 
-def test_a_resting_potential_is_not_silently_ignored():
-    params = LIFParameters(V_th=-50.0, V_reset=-65.0, V_rest=-65.0)
-    with pytest.raises(InputError, match=r"count potentials from rest, V_th=15 and V_reset=0$"):
-        check_lif(Grid(), params=params)
+class Millivolts(Adapter):
+    """Eq. 1 in millivolts, forward in exact steps; `rest_mV` is where V goes without a current."""
+
+    name = "millivolts"
+    params = LIFParameters(V_th=-50.0, V_reset=-60.0, V_rest=-65.0, R=40.0)
+
+    def __init__(self, rest_mV: float | None = None):
+        self.rest_mV = rest_mV
+
+    def build(self, setup):
+        self.setup = setup
+
+    def run(self, current):
+        p, dt = self.setup.params, self.setup.dt_ms
+        assert p.V_rest == -65.0
+        rest = p.V_rest if self.rest_mV is None else self.rest_mV
+        keep, hold = math.exp(-dt / p.tau_ms), round(p.t_ref_ms / dt)
+        V, left = np.full(current.shape[1], p.V_reset), np.zeros(current.shape[1], int)
+        raster, shown = [], []
+        for x in current:
+            target = rest + p.R * x
+            V = np.where(left > 0, V, target + (V - target) * keep)
+            raster.append((left == 0) & (V >= p.V_th))
+            V = np.where(raster[-1], p.V_reset, V)
+            left = np.where(raster[-1], hold, np.maximum(left - 1, 0))
+            shown.append(V)
+        return Trace.from_raster(np.array(raster), dt, np.array(shown))
+
+    def reset(self):
+        pass
+
+
+def test_a_resting_potential_is_taken_as_it_is_declared():
+    report = check_lif(Millivolts(), dt_ms=0.5)
+    assert report.ok
+    assert report.count("passed") > 15
+    assert "potentials are counted from V_rest = -65" in report.remarks
+    wrong = check_lif(Millivolts(-64.0), dt_ms=0.5, on_fail=None)
+    assert wrong.count("failed") > 5
+    assert wrong.verdict_code == "bias.added"

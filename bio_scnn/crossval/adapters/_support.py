@@ -38,6 +38,7 @@ class Framework(Adapter):
         The layer that was built last.
     """
 
+    counts_from_rest = True
     distributions: tuple[str, ...] = ()
     resets_to_rest: bool = False
     subtracts: bool = False

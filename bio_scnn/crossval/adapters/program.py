@@ -59,6 +59,8 @@ class CommandAdapter(Adapter):
     A run is a process of its own, so there is nothing to reset.
     """
 
+    counts_from_rest = True
+
     def __init__(
         self,
         command: str,

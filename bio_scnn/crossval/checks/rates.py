@@ -12,7 +12,8 @@ from bio_scnn.crossval.diagnosis import explain
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import noisy_alone
 from bio_scnn.crossval.oracles.precision import TIME_TOLERANCE_MS
-from bio_scnn.crossval.subject import Finding, Subject, varied
+from bio_scnn.crossval.subject import Finding, Subject
+from bio_scnn.crossval.variants import varied
 from bio_scnn.neuron.closed_form import firing_rate, first_spike_ms
 from bio_scnn.neuron.trace import mean_rate_hz
 

@@ -12,7 +12,8 @@ from bio_scnn.crossval.checks.needs import PLAIN, needs
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.grid import crossing_steps
 from bio_scnn.crossval.protocol import CannotRepresent
-from bio_scnn.crossval.subject import Finding, Skip, Subject, varied
+from bio_scnn.crossval.subject import Finding, Skip, Subject
+from bio_scnn.crossval.variants import varied
 from bio_scnn.neuron.closed_form import current_for_latency
 from bio_scnn.neuron.parameters import LIFParameters
 

@@ -15,7 +15,8 @@ from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import compare
 from bio_scnn.crossval.oracles.precision import TIME_TOLERANCE_MS
 from bio_scnn.crossval.protocol import CannotRepresent, Setup, whole_steps
-from bio_scnn.crossval.subject import Finding, Skip, Subject, varied
+from bio_scnn.crossval.subject import Finding, Skip, Subject
+from bio_scnn.crossval.variants import varied
 from bio_scnn.neuron.closed_form import current_for_latency, firing_rate, first_spike_ms
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.trace import Trace, mean_rate_hz

@@ -31,8 +31,8 @@ class Machine:
         Parameters of the equation; `tau_ms` is infinite for an IF.
     params : object
         The declared parameters, for those updates that mistake one for another.
-    update : str
-        Key of `UPDATES`.
+    update, second_update : str
+        Keys of `UPDATES`, for V and for the second variable.
     order : {"flow", "fresh", "old"}
         Both variables by the exact flow; one after the other; or V by the second one of the step
         before.
@@ -52,6 +52,8 @@ class Machine:
         Added to V per step; bounds of the input, and the size below which it is 0; share of this
         step's input (the rest is the last one's); filter before the neuron; bound of V, relative
         to the threshold, while refractory.
+    rest : float
+        V_rest, from which V is counted here; it is added where the size of V matters.
     delay, late : int, steps
         Delay of the input, and of the spikes.
     """
@@ -64,6 +66,7 @@ class Machine:
     b: float = 0.0
     params: Any = None
     update: str = "exact"
+    second_update: str = "exact"
     order: str = "flow"
     second: str = ""
     impulses: bool = False
@@ -97,6 +100,7 @@ class Machine:
     x_decay: float = 0.0
     x_gain: float = 1.0
     cap: float = math.inf
+    rest: float = 0.0
     delay: int = 0
     late: int = 0
     block: int = 0
@@ -138,7 +142,7 @@ class Flow:
 
 def flow(m: Machine) -> Flow:
     """Factors of a step of a machine."""
-    d, share = _filter(m, m.tau_ms)
+    d, share = _filter(m, m.tau_ms, m.update)
     if m.impulses and "synapse" not in (m.second, "synapse" * (m.second == "both")):
         share = m.dt_ms if math.isinf(m.tau_ms) else m.dt_ms / m.tau_ms
     d, share = _quantised(m, d, share)
@@ -146,7 +150,7 @@ def flow(m: Machine) -> Flow:
     c = a = e = k = q = jump = 0.0
     together = m.order == "flow" and not m.impulses
     if m.second in ("synapse", "both"):
-        a, e = _filter(m, m.tau_syn_ms)
+        a, e = _filter(m, m.tau_syn_ms, m.second_update)
         if m.impulses:
             e = m.dt_ms / m.tau_syn_ms
         if together:
@@ -157,7 +161,7 @@ def flow(m: Machine) -> Flow:
         else:
             c, g = g * a, g * e
     if m.second in ("adaptation", "both"):
-        q, _ = _filter(m, m.tau_w_ms)
+        q, _ = _filter(m, m.tau_w_ms, m.second_update)
         whole = share * m.R * m.gain_times
         k = m.gain_times * _shared(m, m.tau_w_ms, q, d) if together else whole
         if m.order == "fresh":
@@ -166,12 +170,12 @@ def flow(m: Machine) -> Flow:
     return Flow(d, g, c, a, e, k, q, jump)
 
 
-def _filter(m: Machine, tau_ms: float) -> tuple[float, float]:
+def _filter(m: Machine, tau_ms: float, update: str) -> tuple[float, float]:
     if math.isinf(tau_ms):
         return 1.0, m.dt_ms
     C_ms = getattr(m.params, "C_ms", tau_ms)
     where: Any = SimpleNamespace(tau_ms=tau_ms, R=m.R, C_ms=C_ms)
-    return UPDATES[m.update](m.dt_ms, where)
+    return UPDATES[update](m.dt_ms, where)
 
 
 def _shared(m: Machine, tau_ms: float, a: float, d: float) -> float:

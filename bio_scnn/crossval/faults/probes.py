@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,7 @@ def declared(subject: Subject) -> list[Machine]:
         "keep": float(soft),
         "to": neuron.V_reset - neuron.V_th if soft else neuron.V_reset,
         "start": neuron.V_reset,
+        "rest": subject.rest,
         "refractory": round(neuron.t_ref_ms / subject.dt_ms),
         "strict": not claims.fires_at_threshold,
         "shown": "before" if claims.membrane == "before reset" else "after",
@@ -57,12 +59,15 @@ def declared(subject: Subject) -> list[Machine]:
     orders = ["flow"] if exact else []
     if second:
         orders += ["old", "fresh"]
+    # Beside a V by another integrator, the second variable may decay exactly.
+    seconds = dict.fromkeys([_UPDATE[claims.integrator], *(["exact"] if second else [])])
     # A neuron may start at V_reset, or at rest.
     starts = dict.fromkeys([neuron.V_reset, 0.0])
     return [
-        Machine(**{**where, "start": start}, order=order)
+        Machine(**{**where, "start": start}, order=order, second_update=update)
         for start in starts
         for order in orders or ["old"]
+        for update in seconds
     ]
 
 
@@ -113,7 +118,8 @@ def _answer(subject: Subject, m: Machine, x: NDArray[np.float64]) -> Data:
 def nearest(options: list[Machine], data: Data) -> Machine:
     """The way of stepping that agrees best with a layer's answers."""
     # Where V starts shows before the first spikes.
-    begun = [m for m in options if m.order == options[0].order]
+    one = options[0]
+    begun = [m for m in options if replace(m, start=one.start) == one]
     first = data.first(_BEGIN)
     start = min(begun, key=lambda m: float(first.loss(run([m], first.x))[0])).start
     options = [m for m in options if m.start == start]

@@ -63,6 +63,7 @@ def structure(m: Machine) -> tuple:
 _FREE = {
     *NUMBERS,
     *("tau_ms", "R", "dt_ms", "tau_syn_ms", "tau_w_ms", "b", "params", "update", "order"),
+    "second_update",
     *("gain_times", "decay_times", "decay_bits", "decay_rounding", "gain_follows", "impulses"),
 }
 _DEFAULTS = {f.name: f.default for f in fields(Machine)}
@@ -171,7 +172,7 @@ class _State:
         drive = p.g * x
         if self.round and m.precision.startswith("all"):
             drive = self.round(p.g * self.round(np.asarray(x, dtype=float)))
-            V = self.round(p.d * self.round(V))
+            V = self._rounded(p.d * self._rounded(V))
         elif m.rounding.startswith("product ") and m.unit:
             V = _ROUNDING[m.rounding[8:]](p.d * V / p.unit) * p.unit
         else:
@@ -197,12 +198,19 @@ class _State:
             u = self.V + np.clip(u - self.V, p.fall, p.rise)
         return self._bounded(u), before
 
+    def _rounded(self, V: NDArray) -> NDArray:
+        """V as a number of the format at work, in which it is not counted from V_rest."""
+        assert self.round is not None
+        if not self.m.rest:
+            return self.round(V)
+        return self.round(V + self.m.rest) - self.m.rest
+
     def _bounded(self, u: NDArray) -> NDArray:
         m, p = self.m, self.p
         if m.unit and not m.rounding.startswith("product "):
-            u = _ROUNDING[m.rounding](u / p.unit) * p.unit
+            u = _ROUNDING[m.rounding]((u + m.rest) / p.unit) * p.unit - m.rest
         if self.round:
-            u = self.round(u)
+            u = self._rounded(u)
         if m.floor > -np.inf or m.ceiling < np.inf:
             u = np.clip(u, p.floor, p.ceiling)
         if m.range_high < np.inf:

@@ -39,6 +39,9 @@ class Reading:
     run: Callable[[NeuronParameters, float, NDArray[np.float64]], GridTrace]
 
 
+_WITH_SECOND = {"CubaLIF": "synapse", "adaptive LIF": "adaptation"}
+
+
 def readings(params: NeuronParameters, claims: Capabilities) -> list[Reading]:
     """The ways in which a layer with these claims may step a neuron, the best first.
 
@@ -49,16 +52,24 @@ def readings(params: NeuronParameters, claims: Capabilities) -> list[Reading]:
         Integrator, drive, and ``>`` or ``>=`` at the threshold.
     """
     family, impulses = family_of(params), claims.drive == "impulses"
-    second = family in ("CubaLIF", "adaptive LIF")
     found = []
     if claims.integrator in ("exact", "adaptive") and not impulses:
-        name = "both variables by the exact flow" if second else "exact at the ends of the steps"
+        name = (
+            "both variables by the exact flow"
+            if family in _WITH_SECOND
+            else "exact at the ends of the steps"
+        )
         found.append(Reading(f"{family}, {name}", exact_on_grid))
 
-    def stepped(name: str, fresh: bool) -> Reading:
+    def stepped(name: str, *, fresh: bool = True, second_update: str = "") -> Reading:
         def run(p: NeuronParameters, dt_ms: float, current: NDArray) -> GridTrace:
             neuron = grid_oracle(
-                p, dt_ms, integrator=claims.integrator, impulses=impulses, fresh=fresh
+                p,
+                dt_ms,
+                integrator=claims.integrator,
+                second_update=second_update,
+                impulses=impulses,
+                fresh=fresh,
             )
             neuron = replace(neuron, fires_at_threshold=claims.fires_at_threshold)
             with np.errstate(over="ignore", invalid="ignore"):  # Euler's method may be unstable
@@ -66,13 +77,23 @@ def readings(params: NeuronParameters, claims: Capabilities) -> list[Reading]:
             return GridTrace(ran.spikes > 0, ran.V, ran.V_before)
 
         how = "" if claims.integrator == "exact" else f", {claims.integrator}"
+        if second_update:
+            how += f" of V, and an {second_update} decay of the other"
         return Reading(f"{family}, {name}{how}" + ", driven by impulses" * impulses, run)
 
-    if family == "CubaLIF":
-        found.append(stepped("the synapse, then the membrane", True))
-        found.append(stepped("the membrane by the synapse of the step before", False))
-    elif second or not found:
-        found.append(stepped("one variable after the other" if second else "stepped", True))
+    other = _WITH_SECOND.get(family)
+    if other is None:
+        return found or [stepped("stepped")]
+    # By another integrator than the exact one, V alone may be stepped.
+    for update in [""] if claims.integrator == "exact" else ["", "exact"]:
+        found += [
+            stepped(f"the {other}, then the membrane", second_update=update),
+            stepped(
+                f"the membrane by the {other} of the step before",
+                fresh=False,
+                second_update=update,
+            ),
+        ]
     return found
 
 
@@ -81,6 +102,7 @@ def grid_oracle(
     dt_ms: float,
     *,
     integrator: str = "exact",
+    second_update: str = "",
     impulses: bool = False,
     fresh: bool = True,
 ) -> SteppedNeuron:
@@ -92,10 +114,13 @@ def grid_oracle(
     dt_ms : float, ms
     integrator : str
         As `Capabilities.integrator`.
+    second_update : str
+        The same for the synapse or the adaptation; by default as V.
     impulses : bool
         The charge of a step's current comes at once, at its end.
     fresh : bool
-        A CubaLIF's membrane takes the synaptic current of the same step, not of the one before.
+        The membrane takes the synaptic current, or the adaptation, as it is after the decay of
+        the same step, not of the one before.
 
     Returns
     -------
@@ -103,27 +128,28 @@ def grid_oracle(
         Its input is the current.
     """
     neuron = hybrid_system(params)
-    update = UPDATES[UPDATE_OF[integrator]]
 
-    def filtered(tau_ms: float) -> tuple[float, float]:
+    def filtered(tau_ms: float, name: str) -> tuple[float, float]:
         """Decay of a step, and the weight of what is held over it."""
         if np.isinf(tau_ms):
             return 1.0, dt_ms
+        update = UPDATES[UPDATE_OF[name]]
         decay, gain = update(dt_ms, SimpleNamespace(tau_ms=tau_ms))  # type: ignore[arg-type] # reads nothing else
         return decay, gain
 
-    decay, share = filtered(neuron.tau_ms)
+    decay, share = filtered(neuron.tau_ms, integrator)
     at_once = dt_ms if np.isinf(neuron.tau_ms) else dt_ms / neuron.tau_ms
     synapse = adaptation = None
     gain = neuron.R * (at_once if impulses else share)
     for x in neuron.currents:
-        left, taken = filtered(x.tau_ms)
+        left, taken = filtered(x.tau_ms, second_update or integrator)
         if x.weight is not None:
             taken = dt_ms / x.tau_ms if impulses else taken
             synapse = Synapse(left, x.weight * taken, fresh)
             gain = neuron.R * share
         elif x.at_spike:
-            adaptation = Adaptation(left, neuron.R * share * x.at_spike)
+            jump = neuron.R * share * x.at_spike
+            adaptation = Adaptation(left, jump * left if fresh else jump)
     soft = neuron.reset == "subtract"
     return SteppedNeuron(
         decay=decay,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bio_scnn.crossval.form import checked_trace
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.dialects import UPDATE_OF, UPDATES
 from bio_scnn.crossval.oracles.grid import crossing_steps
@@ -85,5 +84,5 @@ def _starts_at_rest(subject: Subject, p: LIFParameters, dt: float) -> bool:
 
 def _bare(subject: Subject, p: LIFParameters, current: np.ndarray) -> Trace:
     """Answer of a layer just built, with nothing before the current."""
-    subject.adapter.build(subject.setup(current.shape[1], params=p))
-    return checked_trace(subject.adapter.run(current.copy()), subject.adapter.name, current.shape)
+    subject.build(subject.setup(current.shape[1], params=p))
+    return subject.answer(current.copy())

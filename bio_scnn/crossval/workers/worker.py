@@ -99,7 +99,7 @@ class Worker:
         try:
             if BUILD in job["trials"]:
                 self.tell("start", BUILD)
-                adapter.build(subject.setup(1))
+                subject.build(subject.setup(1))
             if RUN in job["trials"]:
                 self.tell("start", RUN)
                 subject.trace(np.zeros((1, 1)))
