@@ -226,6 +226,7 @@ def test_infinite_potentials_and_half_characters_are_reported(tmp_path, capsys):
     assert b"half a character" in (tmp_path / "junit.xml").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_program(tmp_path, capsys):
     """It never fires; nor does it need NumPy."""
     program = tmp_path / "program.py"

@@ -83,8 +83,9 @@ def current_based(p, dt, *, a=None, b=None, w_gain=None, late=False, soft=None):
     return CubaLIF
 
 
-def adaptive(p, dt, *, b=None, tau_w_ms=None):
-    a, c = math.exp(-dt / p.tau_ms), math.exp(-dt / (tau_w_ms or p.tau_w_ms))
+def adaptive(p, dt, *, b=None, tau_w_ms=None, a=None, first=False):
+    a = math.exp(-dt / p.tau_ms) if a is None else a
+    c = math.exp(-dt / (tau_w_ms or p.tau_w_ms))
     b = p.b if b is None else b
 
     def ALIF(x):
@@ -96,10 +97,11 @@ def adaptive(p, dt, *, b=None, tau_w_ms=None):
         spikes, seen = np.zeros(x.shape), np.zeros(x.shape)
         for n, I in enumerate(x):  # noqa: E741 - the symbol of eq. 1
             free = left == 0
+            w = c * w if first else w
             V = np.where(free, a * V + (1 - a) * (p.V_rest + p.R * (I - w)), V)
             fired = free & (V >= p.V_th)
             V = np.where(fired, p.V_reset, V)
-            w = c * w + b * fired
+            w = (w if first else c * w) + b * fired
             left = np.where(fired, round(p.t_ref_ms / dt), np.maximum(left - 1, 0))
             spikes[n], seen[n] = fired, V
         return spikes, seen
@@ -152,7 +154,10 @@ RIGHT = {
         current_based(CUBA, 1.0, w_gain=CUBA.w / CUBA.tau_syn_ms),
         {"drive": "impulses"},
     ),
-    "adaptive": (ALIF, 0.5, adaptive(ALIF, 0.5), {}),
+    "CubaLIF-Euler-of-V": (CUBA, 0.5, current_based(CUBA, 0.5, a=1 - 0.025), EULER),
+    "adaptive-late": (ALIF, 0.5, adaptive(ALIF, 0.5), {}),
+    "adaptive-w-first": (ALIF, 2.0, adaptive(ALIF, 2.0, first=True), {}),
+    "adaptive-Euler-of-V": (ALIF, 1.0, adaptive(ALIF, 1.0, a=0.95, first=True), EULER),
     "soft": (SOFT, 0.1, soft_lif(SOFT, 0.1), {}),
     "soft-Euler": (SOFT, 1.0, soft_lif(SOFT, 1.0, decay=0.9, gain=0.2), EULER),
     "soft-impulses": (
@@ -178,6 +183,7 @@ WRONG = {
         CUBA, 1.0, current_based(dataclasses.replace(CUBA, tau_ms=5, tau_syn_ms=20), 1.0)
     ),
     "adaptive without adaptation": (ALIF, 0.5, adaptive(ALIF, 0.5, b=0.0)),
+    "adaptive by Euler's method, undeclared": (ALIF, 1.0, adaptive(ALIF, 1.0, a=0.95)),
     "adaptive with another tau_w": (ALIF, 0.5, adaptive(ALIF, 0.5, tau_w_ms=80)),
     "soft reset that keeps a part": (SOFT, 0.1, soft_lif(SOFT, 0.1, keep=0.9)),
     "soft reset driven by impulses, undeclared": (SOFT, 1.0, soft_lif(SOFT, 1.0, gain=0.2)),
@@ -234,8 +240,13 @@ def test_our_event_driven_engine_passes_as_every_family(params):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["closed-form", "exact"])
-@pytest.mark.parametrize("params", [COUNTS, LEAKS, CUBA, ALIF])
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        *(("exact", params) for params in (COUNTS, LEAKS, CUBA, ALIF)),
+        *(("closed-form", params) for params in (COUNTS, ALIF)),
+    ],
+)
 def test_our_engines_pass_every_check_as_every_family(name, params):
     report = check_lif(ENTRIES[name].load(), params=params, dt_ms=0.5)
     assert report.ok

@@ -193,6 +193,7 @@ def test_the_declared_neuron_has_no_fault(params):
     assert with_fault(subject(Layer, params)) is None
 
 
+@pytest.mark.slow
 def test_what_no_fault_explains_gets_no_cause():
     class Erratic(Layer):
         def update(self, V, x):

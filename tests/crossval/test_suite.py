@@ -32,7 +32,7 @@ def test_every_check_says_what_it_states():
         assert len(CHECKS[name].__doc__) > len(describe(name)), f"{name} gives no physics"
 
 
-@pytest.mark.parametrize("name", ["exact", "closed-form"])
+@pytest.mark.parametrize("name", [pytest.param("exact", marks=pytest.mark.slow), "closed-form"])
 def test_our_own_engines_pass_all_they_claim(name):
     report = check_lif(ENTRIES[name].load())
     assert report.ok
@@ -79,6 +79,7 @@ def test_announced_failures_are_xfail_and_their_absence_xpass():
         check_lif(short, expected_failures={"silense": "typing error"})
 
 
+@pytest.mark.slow
 def test_a_declared_difference_fails_as_expected_and_hides_no_other():
     euler = GridNeuron(update="forward-euler")
     report = check_lif(Grid(euler, integrator="forward Euler"))

@@ -1,5 +1,7 @@
 """The checks as pytest tests, from a module and from the command line."""
 
+import pytest
+
 pytest_plugins = ["pytester"]
 
 LAYER = """
@@ -65,6 +67,7 @@ def test_checks_are_pytest_tests(pytester):
     )
 
 
+@pytest.mark.slow
 def test_checks_from_the_command_line(pytester):
     path = pytester.makepyfile(layer=LAYER)
     result = pytester.runpytest_subprocess(

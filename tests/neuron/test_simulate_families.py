@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from simulations import TARGETS, TOLERANCE_MS
+from simulations import NEEDS_COMPILER, TOLERANCE_MS
 
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.events import solve
@@ -51,9 +51,16 @@ def study(params, dt_ms, *, synaptic, target="numpy"):
     return recording, solve(params, current, dt_ms=dt_ms, events=rows)
 
 
-@TARGETS
 @pytest.mark.parametrize("name", NEURONS)
-@pytest.mark.parametrize(("dt_ms", "synaptic"), [(0.5, False), (1.0, True), (7.0, True)])
+@pytest.mark.parametrize(
+    ("dt_ms", "synaptic", "target"),
+    [
+        (0.5, False, "numpy"),
+        (1.0, True, "numpy"),
+        (7.0, True, "numpy"),
+        pytest.param(1.0, True, "cython", marks=[NEEDS_COMPILER, pytest.mark.slow]),
+    ],
+)
 def test_spikes_and_V_are_those_of_the_event_driven_solution(name, dt_ms, synaptic, target):
     recording, exact = study(NEURONS[name], dt_ms, synaptic=synaptic, target=target)
     for found, right in zip(recording.spike_trains_ms, exact.spike_times_ms, strict=True):

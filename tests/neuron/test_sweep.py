@@ -72,7 +72,7 @@ def agreements(rng: np.random.Generator, target: str, steps: int) -> list[Agreem
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("target", "sets"), [("numpy", 250), pytest.param("cython", 100, marks=NEEDS_COMPILER)]
+    ("target", "sets"), [("numpy", 180), pytest.param("cython", 75, marks=NEEDS_COMPILER)]
 )
 def test_sweep(target, sets):
     rng = np.random.default_rng({"numpy": 1, "cython": 2}[target])

@@ -169,6 +169,7 @@ def test_the_comparison_sees_a_synapse_that_is_slightly_slower():
     assert largest_time_error_ms(recording, current, slower, events) <= TOLERANCE_MS
 
 
+@pytest.mark.slow
 def test_rounds_always_reach_the_crossing():
     """Also where Newton's method alone would crawl or leave the bracket."""
     rng = np.random.default_rng(0)
