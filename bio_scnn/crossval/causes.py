@@ -241,6 +241,10 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "threshold.before-leak": "the threshold is tested before the leak of the step",
         "threshold.before-leak/reset": "the threshold is tested before the leak of the step, "
         "and V leaks after the reset too",
+        "threshold.before-leak/alone": "the threshold is tested on V + R I (1 - exp(-dt/tau)), "
+        "before the leak of the step; V itself is right",
+        "threshold.before-input": "the threshold is tested after the leak and before the input of "
+        "the step",
         "threshold.drift": "the threshold changes by {percent:.4g} % at each {when}",
         "late.test/old": "the threshold is tested on the V of the step before",
         "reset.overshoot": "what V has above the threshold is taken off below V_reset",
@@ -251,6 +255,7 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "adaptation.missing": "the adaptation is missing: a spike adds nothing to w",
         "adaptation.set": "w is set to b at a spike, not raised by it",
         "adaptation.strength": "the adaptation's b acts as {times:.4g} times what it should be",
+        "clamp.stores-input": "input of the refractory period is stored and added to V after it",
         "clamp.frozen-synapse": "the synaptic current stands still during the refractory period",
         "clamp.frozen-adaptation": "the adaptation stands still during the refractory period",
         "clamp.none/clipped": "V integrates during the refractory period, but no higher than "
@@ -265,6 +270,8 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "with an input that is not negative",
         "membrane.while-refractory": "V shown while refractory is another, though the spikes are "
         "right",
+        "membrane.while-refractory/value": "V is shown at {value:.6g} while refractory, "
+        "not at V_reset",
         "membrane.while-refractory/peak": "V is shown as it was at the spike while refractory, "
         "not at V_reset: it is reset at the end",
         "membrane.while-refractory/threshold": "V is shown at V_th while refractory, not at "
@@ -282,6 +289,8 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "input.blocks": "the input is averaged over blocks of {steps} steps",
         "input.pool": "{percent:.4g} % of each input act one step later",
         "input.clipped/bound": "input {bound} is cut",
+        "input.saturates": "the input saturates: {bound:.6g} tanh(I / {bound:.6g})",
+        "input.first/times": "the input of the first step acts {times:g} times",
         "input.dead-zone": "input smaller than {size:.6g} counts as 0",
         "bounds.dead-zone": "changes of V smaller than {size:.6g} in a step are dropped",
         "bounds.change": "V cannot change by more than {most:.6g} in a step",
@@ -290,6 +299,7 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "spikes.doublets": "spikes come twice: V of the step before, above the threshold and not "
         "yet reset, fires again",
         "spikes.doublets/repeated": "spikes come twice: each is repeated in the next step",
+        "spikes.lasting": "every spike is handed out in {steps} steps",
         "spikes.interpolated": "the crossing is interpolated within the step, and V goes on "
         "from there",
         "output.buffer": "the output comes from a buffer of {steps} steps that is not renewed in "

@@ -26,6 +26,7 @@ from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.identity import Departure, Identity
 from bio_scnn.crossval.oracles.dialects import UPDATES
 from bio_scnn.crossval.oracles.grid import raster_of
+from bio_scnn.crossval.oracles.start import starts_at_rest
 from bio_scnn.crossval.protocol import Adapter, Capabilities
 from bio_scnn.crossval.remedies import remedy
 from bio_scnn.crossval.report import portrait
@@ -156,6 +157,8 @@ def explained(subject: Subject) -> Identity | None:
     apart: tuple[Departure, ...] = ()
     if found.neuron is not None and found.spikes_explained >= ENOUGH:
         apart = departures(found, subject.params, subject.dt_ms, subject.claims)
+    if subject.once(starts_at_rest):  # a step brought V to its start, which a fault falsifies
+        apart = tuple(d for d in apart if not d.cause_code.startswith("start."))
     return identity(found, "what is declared", apart, own=False)
 
 

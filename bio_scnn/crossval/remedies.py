@@ -30,6 +30,7 @@ _FIRST: dict[str, str] = {
     "update.rk2": _DECLARE.replace(", or declare integrator=", "") + " (no integrator is needed)",
     "update.rk4": _DECLARE.replace(", or declare integrator=", "") + " (no integrator is needed)",
     "threshold.before-leak": "update V, leak and input, before the threshold is tested",
+    "threshold.before-input": "add the input of the step before the threshold is tested",
     "threshold.drift": "keep the threshold fixed",
     "reset.value": 'subtract V_th - V_reset at a spike (snnTorch: reset_mechanism="subtract"; '
     "SpikingJelly: v_reset=None)",
@@ -49,11 +50,13 @@ _FIRST: dict[str, str] = {
     "input.magnitude": "drop the abs on the input",
     "input.blocks": "use the input of each step",
     "input.pool": "use the whole input of this step at once",
+    "input.saturates": "hand the input on as it is",
     "input.dead-zone": "use small inputs too",
     "input.noise": "remove the noise on the input",
     "bounds.dead-zone": "make small changes of V too: use more digits",
     "format.decay": "use more bits for the decay",
     "spikes.doublets": "test the threshold on V after its reset, once a step",
+    "spikes.lasting": "hand a spike out in the step of its crossing alone",
     "spikes.interpolated": "declare precise=True, or reset at the end of the step",
     "output.buffer": "copy the buffer out when it is full, and clear it",
     "update.input-unscaled": "multiply the input by 1 - decay (SpikingJelly: decay_input=True; "
@@ -69,6 +72,7 @@ _FIRST: dict[str, str] = {
     "refractory.hidden-step": "reset in the step of the spike (snnTorch: reset_delay=False)",
     "refractory.acts-as": "set t_ref to the time meant; " + _CLOCK,
     "clamp.none": "hold V while refractory (Brian2: (unless refractory) in the equation)",
+    "clamp.stores-input": "drop the input of refractory steps",
     "clamp.leaks": "hold V at V_reset while refractory (Brian2: (unless refractory))",
     "threshold.exceeded": "test V >= V_th, or declare fires_at_threshold=False",
     "spikes.several-per-step": "report 0 or 1 a step: spike = V >= V_th (Lava, sinabs: "

@@ -12,15 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.causes import cause
+from bio_scnn.crossval.identify.hypotheses import significant_bits
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import compare, membrane_tolerance
 from bio_scnn.crossval.oracles.dialects import UPDATE_OF, UPDATES
+from bio_scnn.crossval.oracles.family import grid_oracle
 from bio_scnn.crossval.oracles.grid import GridTrace, raster_of
 from bio_scnn.crossval.oracles.right import reading, right_answer
 from bio_scnn.crossval.subject import Finding, Skip, Subject
 from bio_scnn.neuron.events import exact_trace
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.trace import Trace, mean_rate_hz
+
+_SHORT_BITS = 20
+"""Significant bits of numbers whose products of two or three no order of multiplying rounds."""
 
 
 def rate_curve(subject: Subject) -> Finding:
@@ -120,6 +126,36 @@ def silence(subject: Subject) -> Finding:
         f"{counts[:4]} spikes below threshold, {counts[4]} above",
         "none below V_th, some above",
         values={"spikes_below_rheobase": sum(counts[:4]), "spikes_above": counts[4]},
+    )
+
+
+def threshold_equality(subject: Subject) -> Finding:
+    """The spike of a neuron that one step puts on the threshold, if its numbers are short."""
+    claims = subject.claims
+    if claims.precise:
+        raise Skip("its spike times do not depend on the equality")
+    neuron = grid_oracle(
+        subject.params,
+        subject.dt_ms,
+        integrator=claims.integrator,
+        impulses=claims.drive == "impulses",
+    )
+    left = neuron.threshold - neuron.decay * neuron.start - neuron.bias
+    nominal = left / neuron.gain
+    short = significant_bits(np.array([neuron.gain, nominal, neuron.decay, neuron.threshold]))
+    if neuron.synapse is not None or short.max() > _SHORT_BITS or nominal <= 0:
+        raise Skip("V could not be put on the threshold exactly")
+    current = drives.held(nominal * np.array([0.99, 1.0, 1.01]), 3)
+    first = _first_ms(subject.run(current)) / subject.dt_ms
+    below, at, above = first.tolist()
+    if not above < below or at not in (below, above):
+        raise Skip("V could not be put on the threshold exactly")
+    ok = at == above
+    return Finding(
+        ok,
+        "fires at V == V_th" if ok else "does not fire at V == V_th",
+        "fires",
+        None if ok else cause("threshold.exceeded/measured"),
     )
 
 

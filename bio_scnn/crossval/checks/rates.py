@@ -142,9 +142,17 @@ def _jitter_cause(subject: Subject, intervals: NDArray) -> Cause | None:
     one_way = np.all(steps > -0.5 * dt) or np.all(steps < 0.5 * dt)
     if len(intervals) > 5 and np.ptp(intervals) > 1.5 * dt and one_way:
         return cause("intervals.adaptation")
+    if _periodic(intervals, dt):  # no noise repeats itself, and it says nothing of its cause
+        return None
     if subject.once(noisy_alone):
         return cause("intervals.noisy")
     return cause("intervals.carried-over") if subject.claims.reset == "value" else None
+
+
+def _periodic(intervals: NDArray, dt: float) -> bool:
+    """True if a few intervals follow each other in the same order again and again."""
+    periods = range(2, len(intervals) // 3 + 1)
+    return any(np.abs(intervals[k:] - intervals[:-k]).max() < 0.5 * dt for k in periods)
 
 
 @needs("a spike")

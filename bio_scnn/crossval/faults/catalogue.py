@@ -52,6 +52,10 @@ def _updates(base: Machine) -> Iterator[Hypothesis]:
             change(tested="before leak, reset leaks"),
             respect="test",
         )
+        yield Hypothesis(
+            "threshold.before-leak/alone", change(tested="without leak"), respect="test"
+        )
+        yield Hypothesis("threshold.before-input", change(tested="without input"), respect="test")
 
 
 def _second(base: Machine) -> Iterator[Hypothesis]:

@@ -23,6 +23,12 @@ def inputs(m: Machine, p: Any, x: NDArray[np.float64]) -> NDArray[np.float64]:
         X = np.concatenate([np.repeat(means, m.block, axis=0), X[whole:]])
     if m.x_low > -np.inf or m.x_high < np.inf:
         X = np.clip(X, p.x_low, p.x_high)
+    if m.x_soft:
+        X = p.x_soft * np.tanh(X / p.x_soft)
+    if m.x_first != 1:
+        factor = np.ones((len(X), 1, 1))
+        factor[0] = m.x_first
+        X = X * factor
     if m.x_dead:
         X = np.where(np.abs(X) < p.x_dead, 0.0, X)
     if m.x_now != 1:

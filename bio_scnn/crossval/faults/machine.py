@@ -17,6 +17,7 @@ NUMBERS = (
     *("threshold", "keep", "to", "refractory", "floor", "ceiling", "fall", "rise", "unit"),
     *("range_low", "range_high", "dead_change", "drift", "wear", "th_jump", "th_decay"),
     *("bias", "x_low", "x_high", "x_dead", "x_now", "x_decay", "x_gain", "cap", "start"),
+    *("x_soft", "shown_at"),
 )
 """Fields of `Machine` that may differ among those that run together."""
 
@@ -48,14 +49,17 @@ class Machine:
     drift, wear, th_jump, th_decay
         Relative growth of the threshold per step and per spike; its relative jump at a spike, and
         the decay of that.
-    bias, x_low, x_high, x_dead, x_now, x_decay, x_gain, cap
-        Added to V per step; bounds of the input, and the size below which it is 0; share of this
-        step's input (the rest is the last one's); filter before the neuron; bound of V, relative
-        to the threshold, while refractory.
+    bias, x_low, x_high, x_soft, x_first, x_dead, x_now, x_decay, x_gain, cap
+        Added to V per step; bounds of the input, the one that it nears as tanh, the factor of
+        that of the first step, and the size below which it is 0; share of this step's input (the
+        rest is the last one's); filter before the neuron; bound of V, relative to the threshold,
+        while refractory.
+    shown_at : float
+        V shown while refractory.
     rest : float
         V_rest, from which V is counted here; it is added where the size of V matters.
-    delay, late : int, steps
-        Delay of the input, and of the spikes.
+    delay, late, lasts : int, steps
+        Delay of the input, and of the spikes, and how long a spike is handed out.
     """
 
     tau_ms: float = math.inf
@@ -99,6 +103,9 @@ class Machine:
     x_now: float = 1.0
     x_decay: float = 0.0
     x_gain: float = 1.0
+    x_soft: float = 0.0
+    x_first: float = 1.0
+    shown_at: float = 0.0
     cap: float = math.inf
     rest: float = 0.0
     delay: int = 0
@@ -115,6 +122,7 @@ class Machine:
     negative: str = ""
     several: bool = False
     repeats: str = ""
+    lasts: int = 1
     within: str = ""
     rounding: str = "nearest"
     precision: str = ""
@@ -191,6 +199,6 @@ def _quantised(m: Machine, d: float, share: float) -> tuple[float, float]:
     if not m.decay_bits:
         return d, share
     size = 2.0**m.decay_bits
-    down = math.floor(d * size + {"nearest": 0.5, "down": 0.0, "up": 1.0}[m.decay_rounding])
+    down = math.floor(d * size + {"nearest": 0.5, "down": 0.0, "up": 1 - 1e-9}[m.decay_rounding])
     d = down / size
     return d, 1 - d if m.gain_follows else share

@@ -28,7 +28,11 @@ def refractory(base: Machine) -> Iterator[Hypothesis]:
             respect="refractory",
         )
     if n:
-        for hold, key in (("leaks", "clamp.leaks"), ("integrates", "clamp.none")):
+        for hold, key in (
+            ("leaks", "clamp.leaks"),
+            ("integrates", "clamp.none"),
+            ("stores", "clamp.stores-input"),
+        ):
             yield Hypothesis(key, change(hold=hold), respect="hold")
         yield Hypothesis(
             "clamp.none/clipped",
@@ -39,10 +43,18 @@ def refractory(base: Machine) -> Iterator[Hypothesis]:
         )
         for shown, key in (
             ("peak", "membrane.while-refractory/peak"),
+            ("peak until the last step", "membrane.while-refractory/peak"),
             ("threshold", "membrane.while-refractory/threshold"),
             ("integrates", "membrane.while-refractory/integrates"),
         ):
             yield Hypothesis(key, change(shown=shown), respect="shown")
+        yield Hypothesis(
+            "membrane.while-refractory/value",
+            lambda m, v: replace(m, shown="a value", shown_at=v * base.threshold),
+            (Range(0.01, 10.0, "both"),),
+            lambda v: {"value": v * base.threshold},
+            "shown",
+        )
         for clock in CLOCKS:
             yield Hypothesis(
                 "refractory.rounded-clock/clock",

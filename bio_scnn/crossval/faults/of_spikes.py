@@ -27,7 +27,12 @@ def spikes(base: Machine) -> Iterator[Hypothesis]:
             "output.buffer", change(buffer=steps), numbers=lambda n=numbers: n, respect="output"
         )
     yield Hypothesis("spikes.doublets", change(repeats="old V"), respect="repeats")
-    yield Hypothesis("spikes.doublets/repeated", change(repeats="next step"), respect="repeats")
+    yield Hypothesis("spikes.doublets", change(repeats="old V alone"), respect="repeats")
+    for steps in range(2, 9):
+        key = "spikes.doublets/repeated" if steps == 2 else "spikes.lasting"
+        yield Hypothesis(
+            key, change(lasts=steps), numbers=lambda n=steps: {"steps": n}, respect="repeats"
+        )
     if base.keep == 1:
         yield Hypothesis("spikes.several-per-step", change(several=True), respect="several")
     if not base.second and math.isfinite(base.tau_ms) and base.keep == 0:
@@ -36,6 +41,8 @@ def spikes(base: Machine) -> Iterator[Hypothesis]:
         if not base.refractory:
             yield Hypothesis(interpolated, change(within="line"), respect="within")
             yield Hypothesis(interpolated, change(within="line", cap=1.0), respect="within")
+        else:
+            yield Hypothesis(interpolated, change(within="line, then held"), respect="within")
     yield Hypothesis(
         "threshold.drift",
         lambda m, v: replace(m, drift=v),
@@ -88,6 +95,7 @@ def resets(base: Machine) -> Iterator[Hypothesis]:
         respect="reset",
     )
     yield Hypothesis("late.reset", change(reset_when="next update"), respect="moment")
+    yield Hypothesis("reset.after-update", change(reset_when="after update"), respect="moment")
     if soft:
         yield Hypothesis("late.reset", change(reset_when="on top"), respect="moment")
     size = base.threshold - V_reset

@@ -53,6 +53,20 @@ def inputs(base: Machine) -> Iterator[Hypothesis]:
         "shape",
     )
     yield Hypothesis(
+        "input.saturates",
+        lambda m, v: replace(m, x_soft=v * one),
+        (Range(0.3, 300.0, "log"),),
+        lambda v: {"bound": v * one},
+        "clip",
+    )
+    for times in (0, 2):
+        yield Hypothesis(
+            "input.first/times",
+            change(x_first=float(times)),
+            numbers=lambda n=times: {"times": n},
+            respect="first",
+        )
+    yield Hypothesis(
         "input.dead-zone",
         lambda m, v: replace(m, x_dead=v * one),
         (Range(0.003, 10.0, "log"),),

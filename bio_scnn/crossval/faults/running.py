@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.faults.clocks import Clock
 from bio_scnn.crossval.faults.inputs import inputs
 from bio_scnn.crossval.faults.machine import NUMBERS, Machine, flow
+from bio_scnn.crossval.faults.outputs import handed_out
+from bio_scnn.crossval.faults.within_step import stepped_within
 from bio_scnn.crossval.identify.formats import ROUNDINGS, FloatingPoint
 
 
@@ -50,7 +52,7 @@ def run(machines: Sequence[Machine], x: NDArray[np.float64]) -> Ran:
     with np.errstate(all="ignore"):
         for t in range(len(x)):
             spikes[t], V[t], margin[t] = state.step(X[t])
-    spikes = _handed_out(m, spikes)
+    spikes = handed_out(m, spikes)
     return Ran(spikes, V, margin)
 
 
@@ -86,19 +88,6 @@ def _column(values: list[float]) -> Any:
     return values[0] if len(set(values)) == 1 else np.array(values)[:, None]
 
 
-def _handed_out(m: Machine, s: NDArray) -> NDArray:
-    if m.repeats == "next step":
-        s = np.maximum(s, np.concatenate([np.zeros_like(s[:1]), s[:-1]]))
-    if m.late:
-        s = np.concatenate([np.zeros_like(s[: m.late]), s])[: len(s)]
-    if m.buffer:
-        n, half, old = m.buffer, m.buffer // 2, s.copy()
-        s = s.copy()
-        for k in range(n, len(s) - n + 1, n):
-            s[k : k + half] = old[k - n : k - n + half]
-    return s
-
-
 _ROUNDING: Mapping[str, Callable[[NDArray], NDArray]] = {
     "nearest": ROUNDINGS["nearest-even"],
     "down": ROUNDINGS["floor"],
@@ -115,6 +104,7 @@ class _State:
         self.S, self.w, self.th_w = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         self.old, self.due = np.zeros(shape) + p.start, np.zeros(shape, np.int64)
         self.ghost, self.wear = np.zeros(shape), np.ones(shape)
+        self.store = np.zeros(shape)
         self.clock, self.t = Clock(m, p.refractory, shape), 0
         form = m.precision.rpartition(" ")[2]
         self.round = FloatingPoint(form).product if form else None  # type: ignore[arg-type] # a name of one
@@ -126,7 +116,7 @@ class _State:
         m, p = self.m, self.p
         free = self.clock.free()
         if m.within:
-            return self._within(x)
+            return stepped_within(self, x)
         old = self.V
         u, before_leak = self._flow(x, free)
         if m.reset_when == "next update":
@@ -136,17 +126,20 @@ class _State:
         if m.negative.startswith("V"):
             u = np.where(free & (old < 0), {"V to 0": 0.0, "V held": old}.get(m.negative, u), u)
         threshold = p.threshold * (1 + p.drift * self.t) * self.wear + p.threshold * self.th_w
-        tested = {"old": old, "bef": before_leak}.get(m.tested[:3], u)
+        tested = {"old": old, "bef": before_leak, "wit": before_leak}.get(m.tested[:3], u)
         margin = tested - threshold
         s = (margin > 0 if m.strict else margin >= 0) & free
         if m.negative == "V blocks":
             s &= old >= 0
-        if m.repeats == "old V":
-            s |= self.old >= threshold
-            self.old = u
-        if m.reset_when in ("next update", "on top"):
+        if m.repeats:
+            again = self.old >= threshold
+            s, self.old = (again & free if m.repeats == "old V alone" else s | again), u
+        if m.reset_when != "same":
             s &= self.due == 0 if m.reset_when == "next update" else True
             self.V, count = u, s.astype(np.int64)
+            if m.reset_when == "after update":
+                V = np.where(self.due > 0, p.keep * u + p.to, u)
+                self.V = np.where(free | (self.due > 0), V, old)
         else:
             u, count = self._reset(u, s, tested, threshold, x)
             held = self._held(old, u, x, free)
@@ -188,10 +181,19 @@ class _State:
             self.w = np.where(free, w, self.w) if m.frozen == "adaptation" else w
         if m.bias:
             u = u + p.bias
+        if m.hold == "stores":
+            u, self.store = (
+                u + np.where(free, self.store, 0),
+                np.where(free, 0, self.store + drive),
+            )
         before = u
         if m.tested.startswith("before"):
             before = self.V + drive + p.bias
             u = p.d * before
+        elif m.tested == "without leak":
+            before = self.V + drive + p.bias
+        elif m.tested == "without input":
+            before = V
         if m.dead_change:
             u = np.where(np.abs(u - self.V) < p.dead_change, self.V, u)
         if m.rise < np.inf or m.fall > -np.inf:
@@ -230,6 +232,9 @@ class _State:
             if m.keep == 1:
                 again = u + p.d * p.to
             u = np.where(s, again, u)
+        elif m.tested == "without input":
+            # What fired is reset, and the input of the step comes on top.
+            u = np.where(s, p.keep * tested + p.to + p.g * x, u)
         elif m.tested == "before leak, reset leaks":
             u = np.where(s, (p.keep * tested + p.to) * p.d, u)
         else:
@@ -253,31 +258,14 @@ class _State:
         if m.shown == "after":
             return self.V
         held = s | ~free
-        if m.shown == "peak":
+        if m.shown.startswith("peak"):
             self.ghost = np.where(s, tested, self.ghost)
-            return np.where(held, self.ghost, self.V)
+            # It may be reset in the last refractory step, or when the period is over.
+            over = self.clock.free() if m.shown == "peak until the last step" else False
+            return np.where(held & ~np.asarray(over), self.ghost, self.V)
+        if m.shown == "a value":
+            return np.where(held, p.shown_at, self.V)
         if m.shown == "threshold":
             return np.where(free, self.V, p.threshold)
         self.ghost = np.where(s | free, self.V, p.d * self.ghost + p.g * x)
         return self.ghost
-
-    def _within(self, x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-        """A step in which a crossing is interpolated, and V goes on from there."""
-        m, p = self.m, self.p
-        dt, tau = m.dt_ms, m.tau_ms
-        target = p.g * x / (1 - p.d)
-        if m.within == "line":
-            u = p.d * self.V + p.g * x
-            s = u >= p.threshold
-            f = np.where(s, (p.threshold - self.V) / np.where(u == self.V, 1, u - self.V), 0)
-            on = target + (p.to - target) * np.exp(-(1 - f) * dt / tau)
-            on = np.minimum(on, 0.999 * p.threshold) if m.cap < np.inf else on
-            self.V = np.where(s, on, u)
-            return s.astype(np.int64), self.V, u - p.threshold
-        left = self.clock.left * 1.0 - dt
-        u = target + (self.V - target) * np.exp(-np.clip(dt - left, 0, dt) / tau)
-        s = u >= p.threshold
-        time = dt + tau * np.log1p(-(u - p.threshold) / (target - p.threshold))
-        self.V = np.where(s, p.to, u)
-        self.clock.left = np.where(s, p.refractory * dt + np.nan_to_num(time), left)
-        return s.astype(np.int64), self.V, u - p.threshold

@@ -75,10 +75,12 @@ class _Search:
             for f in near
         ]
         far = self.few.loss(run([base], self.few.x))
-        for h in options:
-            if not h.ranges or self.late:
-                continue
-            if (one := fit(self.few, base, h, worst=float(far[0]))) is not None:
+        # A coarse look at each; the likeliest are fitted first.
+        coarse = [fit(self.few, base, h, zooms=1) for h in options if h.ranges and not self.late]
+        for look in sorted((c for c in coarse if c is not None), key=lambda c: c.loss):
+            if self.late:
+                break
+            if (one := fit(self.few, base, look.hypothesis, worst=float(far[0]))) is not None:
                 near.append(one)
         self.fits += near
         found = []
@@ -99,7 +101,8 @@ class _Search:
         if self.data.V is not None and matching(drives, one, lattice=h.rounds):
             return one
         one = self.refined(base, one)
-        return one if matching(drives, one, lattice=h.rounds) else None
+        tries = [one, *_rounded_off(base, one)]
+        return next((t for t in tries if matching(drives, t, lattice=h.rounds)), None)
 
     def refined(self, base: Machine, one: Fit) -> Fit:
         """A fit whose numbers are narrowed down by the answers to both drives."""
@@ -110,6 +113,19 @@ class _Search:
         )
         found = fit(self.both, base, replace(h, ranges=near), zooms=6)
         return one if found is None else replace(found, hypothesis=h)
+
+
+def _rounded_off(base: Machine, one: Fit) -> list[Fit]:
+    """A fit with its numbers as somebody may have written them down, the shortest first.
+
+    A fit comes as near to a number as its effect is smooth: that of a bound or a dead zone is not.
+    """
+    found = []
+    for digits in (1, 2, 3):
+        for unit in dict.fromkeys((1.0, base.threshold, base.threshold / base.R)):
+            values = tuple(float(f"{v * unit:.{digits}g}") / unit for v in one.values)
+            found.append(replace(one, values=values, machine=one.hypothesis.make(base, *values)))
+    return found
 
 
 def search(base: Machine, drives: tuple[Data, Data, Data], *, pairs: bool = True) -> Fault | None:

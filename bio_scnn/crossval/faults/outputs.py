@@ -1,0 +1,23 @@
+"""Output of machines: what happens to spikes on their way out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval.faults.machine import Machine
+
+
+def handed_out(m: Machine, s: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Spikes ``(steps, ...)`` as they leave a layer: late, repeated, or out of a buffer."""
+    if m.lasts > 1:
+        later = [np.concatenate([np.zeros_like(s[:k]), s[:-k]]) for k in range(1, m.lasts)]
+        s = np.maximum.reduce([s, *later])
+    if m.late:
+        s = np.concatenate([np.zeros_like(s[: m.late]), s])[: len(s)]
+    if m.buffer:
+        n, half, old = m.buffer, m.buffer // 2, s.copy()
+        s = s.copy()
+        for k in range(n, len(s) - n + 1, n):
+            s[k : k + half] = old[k - n : k - n + half]
+    return s
