@@ -252,6 +252,13 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "synapse.order": "V takes another moment of the synaptic current: that of the step's end",
         "synapse.order/old": "V takes the synaptic current of the step before",
         "synapse.unscaled": "the synaptic current is not normalised: S <- a S + x, without 1 - a",
+        "adaptation.sign": "the adaptation has the other sign: it is added to the input",
+        "adaptation.threshold/instead": "the adaptation raises the threshold by R w; it should "
+        "lower the input",
+        "adaptation.saturates": "w goes no higher than {most:.6g}",
+        "synapse.reset": "a spike sets the synaptic current to 0",
+        "synapse.twice": "the input passes through the synapse twice",
+        "leak.added": "a leak: V decays by a factor of {decay:.6g} a step",
         "adaptation.missing": "the adaptation is missing: a spike adds nothing to w",
         "adaptation.set": "w is set to b at a spike, not raised by it",
         "adaptation.strength": "the adaptation's b acts as {times:.4g} times what it should be",

@@ -256,7 +256,7 @@ class Adapter(ABC):
     off_equation : str
         The neuron that it is, in words, if that is none of eq. 1; its checks are left out then.
     counts_from_rest : bool
-        Potentials of eq. 1 are counted from V_rest: those that it is given, and V that it shows.
+        Potentials are counted from V_rest: those that it is given, and V that it shows.
     """
 
     name: str = "unnamed"

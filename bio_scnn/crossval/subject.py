@@ -30,7 +30,7 @@ from bio_scnn.crossval.protocol import (
     time_step,
     without_refractory,
 )
-from bio_scnn.crossval.variants import from_rest, trace_from_rest, varied
+from bio_scnn.crossval.variants import from_rest, trace_from_rest, varied, zero_of
 from bio_scnn.neuron.closed_form import current_for_rate
 from bio_scnn.neuron.linear import LinearNeuron
 from bio_scnn.neuron.models import NeuronParameters, hybrid_system
@@ -85,7 +85,7 @@ class Subject:
     full : as params
         The same with its t_ref_ms.
     rest : float
-        V_rest of eq. 1's neuron: `params` and V are counted from it.
+        V_rest as it was declared: `params` and V are counted from it.
     neuron : LinearNeuron
         The hybrid system that `params` describe.
     expected : dict of str to Expectation
@@ -112,7 +112,7 @@ class Subject:
         check_time_step(adapter, dt_ms)
         params = adapter.params if params is None else params
         check_family(adapter, params)
-        self.rest = params.V_rest if isinstance(params, LIFParameters) else 0.0
+        self.rest = zero_of(params)
         params = from_rest(params, self.rest)
         self.full: Any = params
         if adapter.capabilities.refractory == "none":
@@ -267,7 +267,7 @@ class Subject:
     @property
     def remarks(self) -> tuple[str, ...]:
         """Sentences on what was found, and allowed for, while the layer was driven."""
-        rest = f"potentials are counted from V_rest = {self.rest:g}"
+        rest = f"potentials are counted from {self.rest:g}, where V rests"
         led = f"{cause('start.zero').text}: each drive begins with a step that brings it there"
         return (rest,) * bool(self.rest) + (led,) * bool(self._known.get(starts_at_rest))
 

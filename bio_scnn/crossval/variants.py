@@ -1,4 +1,4 @@
-"""Variants of a neuron of eq. 1: other parameters, and potentials counted from V_rest."""
+"""Variants of a neuron of eq. 1: other parameters, and potentials counted from rest."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ def varied(params: LIFParameters, **changes: Any) -> LIFParameters:
     return replace(params, **changes)
 
 
-def from_rest(params: Any, V_rest: float) -> Any:
-    """Parameters of a LIF with its potentials counted from `V_rest`; others as they are.
-
-    ``from_rest(p, -V_rest)`` takes that back.
-    """
-    if not V_rest or not isinstance(params, LIFParameters):
-        return params
-    V_th, V_reset, left = (V - V_rest for V in (params.V_th, params.V_reset, params.V_rest))
-    return replace(params, V_th=V_th, V_reset=V_reset, V_rest=left)
+def zero_of(params: Any) -> float:
+    """Potential from which a neuron's are counted: V_rest; V_reset of an IF with V_th <= 0."""
+    if hasattr(params, "V_rest"):
+        return float(params.V_rest)
+    return float(params.V_reset) if params.V_th <= 0 else 0.0
 
 
-def trace_from_rest(trace: Trace, V_rest: float) -> Trace:
-    """Trace with V counted from `V_rest`."""
-    if not V_rest or trace.membrane is None:
+def from_rest(params: Any, zero: float) -> Any:
+    """Parameters of a neuron with its potentials counted from `zero`; back with ``-zero``."""
+    named = {name: getattr(params, name, None) for name in ("V_th", "V_reset", "V_rest")}
+    changes = {name: V - zero for name, V in named.items() if V is not None}
+    return replace(params, **changes) if zero else params
+
+
+def trace_from_rest(trace: Trace, zero: float) -> Trace:
+    """Trace with V counted from `zero`."""
+    if not zero or trace.membrane is None:
         return trace
-    return replace(trace, membrane=trace.membrane - V_rest)
+    return replace(trace, membrane=trace.membrane - zero)

@@ -341,7 +341,7 @@ def test_a_resting_potential_is_taken_as_it_is_declared():
     report = check_lif(Millivolts(), dt_ms=0.5)
     assert report.ok
     assert report.count("passed") > 15
-    assert "potentials are counted from V_rest = -65" in report.remarks
+    assert "potentials are counted from -65, where V rests" in report.remarks
     wrong = check_lif(Millivolts(-64.0), dt_ms=0.5, on_fail=None)
     assert wrong.count("failed") > 5
     assert wrong.verdict_code == "bias.added"

@@ -34,6 +34,17 @@ def hypotheses(base: Machine) -> list[Hypothesis]:
 
 def _updates(base: Machine) -> Iterator[Hypothesis]:
     leak = math.isfinite(base.tau_ms)
+    if not leak:
+        for after_input in (False, True):
+            yield Hypothesis(
+                "leak.added",
+                lambda m, v, a=after_input: replace(
+                    m, decay_times=1 - v, gain_times=m.gain_times * (1 - v if a else 1)
+                ),
+                (Range(1e-4, 0.6, "log"),),
+                lambda v: {"decay": 1 - v},
+                "update",
+            )
     for name in UPDATES if leak else ():
         other = name.startswith(("R-", "C-")) or name.endswith("R-ignored")
         if name != base.update and not (other and not hasattr(base.params, "C_ms")):
@@ -68,10 +79,23 @@ def _second(base: Machine) -> Iterator[Hypothesis]:
                 yield Hypothesis(key, change(order=order), respect="order")
         yield Hypothesis("synapse.unscaled", _unscaled_synapse, respect="gain")
         yield Hypothesis("clamp.frozen-synapse", change(frozen="synapse"), respect="hold")
+        yield Hypothesis("synapse.reset", change(emptied=True), respect="hold")
+        again = change(filtered="normalised", x_decay=flow(replace(base, order="fresh")).a)
+        yield Hypothesis("synapse.twice", again, respect="filter")
         exchanged = change(tau_ms=base.tau_syn_ms, tau_syn_ms=base.tau_ms)
         yield Hypothesis("constant.tau/exchanged", exchanged, respect="tau")
     if base.second == "adaptation":
         yield Hypothesis("adaptation.missing", change(b=0.0), respect="adaptation")
+        yield Hypothesis("adaptation.sign", change(b=-base.b), respect="adaptation")
+        moved = change(w_moves="threshold")
+        yield Hypothesis("adaptation.threshold/instead", moved, respect="adaptation")
+        yield Hypothesis(
+            "adaptation.saturates",
+            lambda m, v: replace(m, w_max=v * abs(m.b)),
+            (Range(1.0, 100.0, "log"),),
+            lambda v: {"most": v * abs(base.b)},
+            "adaptation",
+        )
         yield Hypothesis("adaptation.set", change(builds_up=False), respect="adaptation")
         yield Hypothesis("clamp.frozen-adaptation", change(frozen="adaptation"), respect="hold")
     for one in ("float32", "float16", "bfloat16"):

@@ -17,7 +17,7 @@ NUMBERS = (
     *("threshold", "keep", "to", "refractory", "floor", "ceiling", "fall", "rise", "unit"),
     *("range_low", "range_high", "dead_change", "drift", "wear", "th_jump", "th_decay"),
     *("bias", "x_low", "x_high", "x_dead", "x_now", "x_decay", "x_gain", "cap", "start"),
-    *("x_soft", "shown_at"),
+    *("x_soft", "shown_at", "w_max"),
 )
 """Fields of `Machine` that may differ among those that run together."""
 
@@ -56,6 +56,9 @@ class Machine:
         while refractory.
     shown_at : float
         V shown while refractory.
+    w_max, w_moves, emptied
+        Bound of the adaptation, which lowers "V" or raises the "threshold" by R w; a spike sets
+        the synaptic current to 0.
     rest : float
         V_rest, from which V is counted here; it is added where the size of V matters.
     delay, late, lasts : int, steps
@@ -106,6 +109,7 @@ class Machine:
     x_soft: float = 0.0
     x_first: float = 1.0
     shown_at: float = 0.0
+    w_max: float = math.inf
     cap: float = math.inf
     rest: float = 0.0
     delay: int = 0
@@ -118,6 +122,8 @@ class Machine:
     reset_when: str = "same"
     hold: str = "held"
     frozen: str = ""
+    emptied: bool = False
+    w_moves: str = "V"
     clock: str = ""
     negative: str = ""
     several: bool = False

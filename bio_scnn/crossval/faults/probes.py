@@ -115,8 +115,8 @@ def _answer(subject: Subject, m: Machine, x: NDArray[np.float64]) -> Data:
     return Data(x, spikes, V, abs(size), subject.dtype)
 
 
-def nearest(options: list[Machine], data: Data) -> Machine:
-    """The way of stepping that agrees best with a layer's answers."""
+def likeliest(options: list[Machine], data: Data) -> list[Machine]:
+    """Ways of stepping, one start for all: the first one unless others agree far better."""
     # Where V starts shows before the first spikes.
     one = options[0]
     begun = [m for m in options if replace(m, start=one.start) == one]
@@ -125,8 +125,9 @@ def nearest(options: list[Machine], data: Data) -> Machine:
     options = [m for m in options if m.start == start]
     losses = [float(data.loss(run([m], data.x))[0]) for m in options]
     # A fault may make the wrong one a little better.
-    likely = losses.index(min(losses))
-    return options[likely if losses[likely] < 0.2 * losses[0] else 0]
+    if min(losses) >= 0.2 * losses[0]:
+        losses[0] = 0.0
+    return [options[k] for k in np.argsort(losses, kind="stable")]
 
 
 def fault(subject: Subject, *, pairs: bool = True) -> Fault | None:
@@ -161,4 +162,9 @@ def _fault(subject: Subject, *, pairs: bool = True) -> Fault | None:
     if not (0 < options[0].threshold < math.inf):
         return None
     data = answers(subject, options[0])
-    return search(nearest(options, data[0]), data, pairs=pairs)
+    ways = likeliest(options, data[0])
+    for way in ways:  # a fault hides which way it is
+        found = search(way, data, pairs=False)
+        if found is None or found.cause is not None:
+            return found
+    return search(ways[0], data) if pairs else found

@@ -126,6 +126,8 @@ class _State:
         if m.negative.startswith("V"):
             u = np.where(free & (old < 0), {"V to 0": 0.0, "V held": old}.get(m.negative, u), u)
         threshold = p.threshold * (1 + p.drift * self.t) * self.wear + p.threshold * self.th_w
+        if m.w_moves == "threshold":
+            threshold = threshold + m.R * self.w
         tested = {"old": old, "bef": before_leak, "wit": before_leak}.get(m.tested[:3], u)
         margin = tested - threshold
         s = (margin > 0 if m.strict else margin >= 0) & free
@@ -152,6 +154,9 @@ class _State:
         self.clock.tick(s, free, x, self.V)
         if m.second in ("adaptation", "both"):
             self.w = np.where(s, p.jump, self.w) if not m.builds_up else self.w + p.jump * count
+            self.w = np.minimum(self.w, p.w_max)
+        if m.emptied:
+            self.S = np.where(s, 0, self.S)
         if m.th_decay or m.th_jump:
             self.th_w = p.th_decay * self.th_w + p.th_jump * s
         if m.wear:
@@ -176,8 +181,9 @@ class _State:
             S = p.a * self.S + p.e * x
             self.S = np.where(free, S, self.S) if m.frozen == "synapse" else S
         if m.second in ("adaptation", "both"):
-            u = u - p.k * self.w
             w = p.q * self.w
+            if m.w_moves == "V":
+                u = u - p.k * self.w
             self.w = np.where(free, w, self.w) if m.frozen == "adaptation" else w
         if m.bias:
             u = u + p.bias
