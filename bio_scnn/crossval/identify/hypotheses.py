@@ -17,6 +17,7 @@ from bio_scnn.crossval.identify.probing import Layer, Readings, read
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 
 _REACH = 16.0
+_NEVER = 1200  # steps
 TELLING = (*range(0, 11), 13, 17, 24, 36, 56, 80)
 
 
@@ -29,7 +30,9 @@ class Probed:
     layer : Layer
     quiet, spiking : Readings
     blocked : int, steps
-        After a spike, in which no input makes it fire.
+        After a spike, in which no input makes it fire; infinite if none ever does again.
+    several : bool
+        It gives more than one spike in a step.
     rounding : float
         Relative error of the readings: what two neurons that are the same may differ by.
     """
@@ -37,8 +40,9 @@ class Probed:
     layer: Layer
     quiet: Readings
     spiking: Readings
-    blocked: int
+    blocked: float
     rounding: float
+    several: bool = False
 
     @property
     def limit(self) -> float:
@@ -51,11 +55,13 @@ class Probed:
         return max(float(np.abs(distances(self.layer, r, neuron)).max()) for r in sets)
 
 
-def distances(layer: Layer, readings: Readings, neuron: SteppedNeuron) -> NDArray[np.float64]:
+def distances(
+    layer: Layer, readings: Readings, neuron: SteppedNeuron, *, raw: bool = False
+) -> NDArray[np.float64]:
     """Distances of V from the threshold under the critical inputs, in units of `Layer.first`.
 
     They vanish for the right neuron. Where the layer cannot be made to fire, or fires anyhow, a
-    neuron is off by 1 if it differs.
+    neuron is off by 1 if it differs; with `raw` all are as they come.
     """
     reach = _REACH * layer.first
     probes = np.clip(readings.critical, -reach, reach)
@@ -65,6 +71,8 @@ def distances(layer: Layer, readings: Readings, neuron: SteppedNeuron) -> NDArra
     row = readings.at + layer.latency - neuron.spike_delay
     with np.errstate(all="ignore"):
         margin = step(neuron, x[: row.max() + 1]).margin[row, columns] / layer.first
+    if raw:
+        return margin
     margin = np.nan_to_num(margin, nan=1.0, posinf=1.0, neginf=-1.0)
     never, always = readings.critical == np.inf, readings.critical == -np.inf
     margin = np.clip(margin, -1, 1)
@@ -86,12 +94,22 @@ def probed(layer: Layer) -> Probed:
     probes = [(d, k) for d in range(quiet.shape[1]) for k in TELLING]
     calm = read(layer, quiet, probes, _REACH)
     blocked = _blocked(layer)
-    return Probed(layer, calm, _after_spikes(layer, blocked), blocked, _rounding(calm))
+    if blocked == _NEVER:
+        return Probed(layer, calm, calm, np.inf, _rounding(calm))
+    after = _after_spikes(layer, blocked)
+    return Probed(layer, calm, after, blocked, _rounding(calm), _several(layer))
+
+
+def _several(layer: Layer) -> bool:
+    """True if an impulse of many thresholds makes more than one spike in a step."""
+    x = np.zeros((layer.latency + 1, 3))
+    x[0] = layer.first * np.array([2.5, 6.2, 15.7])
+    return bool((layer.fire(x) > 1).any())
 
 
 def _blocked(layer: Layer) -> int:
     """Steps after a spike in which no input makes a layer fire."""
-    for most in (24, 150, 1200):
+    for most in (24, 150, _NEVER):
         k = np.arange(1, most + 1)
         x = np.zeros((most + layer.latency + 1, most))
         x[0] = 1.05 * layer.first
@@ -99,7 +117,7 @@ def _blocked(layer: Layer) -> int:
         free = layer.fire(x)[k + layer.latency, k - 1] > 0
         if free.any():
             return int(free.argmax())
-    return most
+    return _NEVER
 
 
 def _after_spikes(layer: Layer, blocked: int) -> Readings:

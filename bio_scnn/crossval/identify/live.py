@@ -35,10 +35,10 @@ _FAMILIES = (
 )
 
 
-def validation_drive(layer: Layer, tau: float, blocked: int) -> NDArray[np.float64]:
+def validation_drive(layer: Layer, tau: float, blocked: float) -> NDArray[np.float64]:
     """Drive ``(steps, 40)``: held, stepping and noisy inputs and impulses of all sizes."""
     rng = np.random.default_rng(20)
-    steps = int(np.clip(12 * tau + 12 * blocked, 300, 1500))
+    steps = int(np.clip(12 * tau + 12 * min(blocked, 100), 300, 1500))
     a = layer.ever
     level = a / max(min(tau, steps / 3), 1)
     held = np.array([0.5, 1.02, 1.1, 1.4, 2, 3.5, 7, 20, -2, 60]) * level
@@ -158,7 +158,8 @@ def _judged(
         wrong = int(np.abs(step(neuron, x).spikes - spikes).sum())
         shown = None if V is None else in_shown_unit(neuron, x, spikes, V)
     if shown is None:
-        return Candidate(unturned(neuron, layer.sign, layer.shift), wrong)
+        lost = 0.0 if V is None else np.inf
+        return Candidate(unturned(neuron, layer.sign, layer.shift), wrong, lost)
     return Candidate(
         unturned(shown.neuron, layer.sign, layer.shift), wrong, shown.error, shown.moment
     )

@@ -86,8 +86,14 @@ class Readings:
 
     def of(self, drive: int) -> dict[int, float]:
         """Critical inputs of one drive by step."""
-        kept = self.drive == drive
-        return dict(zip(self.at[kept].tolist(), self.critical[kept].tolist(), strict=True))
+        kept = self.only(self.drive == drive)
+        return dict(zip(kept.at.tolist(), kept.critical.tolist(), strict=True))
+
+    def only(self, kept: NDArray[np.bool_]) -> Readings:
+        """Some of the probes: those of a mask."""
+        return replace(
+            self, drive=self.drive[kept], at=self.at[kept], critical=self.critical[kept]
+        )
 
 
 def prepared(run: Run, steps: int = 48) -> Layer | None:

@@ -50,11 +50,15 @@ class Adaptation:
         What a spike adds, in units of V.
     on : {"current", "threshold"}
         w is subtracted from the drive of V, or added to the threshold.
+    subtracted : {"no", "tested", "raised"}
+        What the reset takes off besides: nothing; w as it was when V was tested, so that the
+        whole adapted threshold is subtracted; or w as it is after the jump.
     """
 
     decay: float
     jump: float
     on: Literal["current", "threshold"] = "current"
+    subtracted: Literal["no", "tested", "raised"] = "no"
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,13 @@ class SteppedNeuron:
     reset_when : {"same-step", "next-step", "after-update"}
         In the step of the spike; at the beginning of the next; or at the end of the next update,
         in place of the update's result or on top of it.
-    tested : {"new", "old"}
-        The threshold is tested on V after the update of the step, or before it.
+    tested : {"new", "old", "reduced"}
+        The threshold is tested on V after the update of the step; before it; or after it, less
+        what a reset subtracts where V had stayed above the threshold in spite of its last reset.
     crossing : {"grid", "within-step"}
         Spikes at the ends of steps; or at the moment within a step at which V crosses, from where
         it goes on from the reset, with the drive held over the step. `refractory` is a time then,
-        and need not be whole; V is reset to a value, and has no bounds.
+        and need not be whole; V is reset to a value, and bounded from below at most.
     refractory : int, steps
         Steps after the one of a spike in which it cannot fire.
     while_refractory : {"held", "leaks", "integrates"}
@@ -98,6 +103,8 @@ class SteppedNeuron:
     input_shape : {"as-given", "averaged", "rectified", "clipped"}
         Values as they come; the mean of this step's and the last one's; negative ones as 0;
         those outside [0, 1] as its bounds.
+    dead_input : float
+        Inputs of this size and smaller count as 0.
     floor, ceiling : float
         Bounds of V after the update.
     several : bool
@@ -114,7 +121,7 @@ class SteppedNeuron:
     reset_keep: float = 0.0
     reset_to: float = 0.0
     reset_when: Literal["same-step", "next-step", "after-update"] = "same-step"
-    tested: Literal["new", "old"] = "new"
+    tested: Literal["new", "old", "reduced"] = "new"
     crossing: Literal["grid", "within-step"] = "grid"
     refractory: float = 0
     while_refractory: WhileRefractory = "held"
@@ -124,6 +131,7 @@ class SteppedNeuron:
     input_delay: int = 0
     spike_delay: int = 0
     input_shape: InputShape = "as-given"
+    dead_input: float = 0.0
     floor: float = -np.inf
     ceiling: float = np.inf
     several: bool = False
@@ -194,17 +202,19 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
     x = np.asarray(x, dtype=np.float64)
     if isinstance(form, FloatingPoint) and form.name != "float64":
         x, neuron = form.product(x), _with_constants_rounded(neuron, form)
+    if neuron.dead_input:
+        x = np.where(np.abs(x) > neuron.dead_input, x, 0.0)
     x = shifted(shaped(x, neuron.input_shape), neuron.input_delay)
     drive = form.drive(neuron.gain * _through_synapse(neuron.synapse, x))
     if neuron.bias:
         drive = form.total(drive + neuron.bias)
     if neuron.crossing == "within-step":
         where = (neuron.decay, neuron.threshold, neuron.reset_to, neuron.refractory, neuron.start)
-        counts, V_end = run_within_steps(drive, *where)
+        counts, V_end, unreset = run_within_steps(drive, *where, neuron.floor)
         spikes = shifted(counts, neuron.spike_delay)
-        return Stepped(spikes, V_end, V_end, drive, V_end - neuron.threshold)
+        return Stepped(spikes, V_end, V_end, drive, unreset - neuron.threshold)
     V = np.full(x.shape[1], float(neuron.start))
-    w = np.zeros_like(V)
+    w, off = np.zeros_like(V), np.zeros_like(V)
     left = np.zeros(V.shape)
     pending = np.zeros(V.shape, dtype=int)
     spikes = np.zeros(x.shape, dtype=np.int64)
@@ -212,23 +222,26 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
     late = neuron.reset_when != "same-step"
     for n, d in enumerate(drive):
         if neuron.reset_when == "next-step":
-            V = _reset(neuron, V, pending)
+            V = _reset(neuron, V, pending, off)
         threshold = neuron.threshold + (w if _moves_threshold(neuron) else 0.0)
         free = left == 0
         old = V
         V = _updated(neuron, V, d - (w if _takes_current(neuron) else 0.0), free, rng)
         if neuron.reset_when == "after-update":
-            V = _reset(neuron, V, pending)
+            V = _reset(neuron, V, pending, off)
         before[n] = V
-        tested = V if neuron.tested == "new" else old
+        tested = old if neuron.tested == "old" else V
+        if neuron.tested == "reduced":
+            tested = V + neuron.reset_to * _fired(neuron, old, threshold)
         fired = _fired(neuron, tested, threshold) * free
         margin[n] = np.where(free, tested - threshold, -np.inf)
+        if neuron.adaptation is not None:
+            now, w = w, neuron.adaptation.decay * w + neuron.adaptation.jump * fired
+            off = {"no": 0 * w, "tested": now, "raised": w}[neuron.adaptation.subtracted]
         if not late:
-            V = _reset(neuron, V, fired)
+            V = _reset(neuron, V, fired, off)
         pending = fired
         left = np.where(fired > 0, neuron.refractory, np.maximum(left - 1, 0))
-        if neuron.adaptation is not None:
-            w = neuron.adaptation.decay * w + neuron.adaptation.jump * fired
         spikes[n], after[n] = fired, V
     return Stepped(shifted(spikes, neuron.spike_delay), after, before, drive, margin)
 
@@ -287,9 +300,11 @@ def _fired(neuron: SteppedNeuron, V: NDArray, threshold: ArrayLike) -> NDArray[n
     return np.where(over, np.maximum(np.floor(V / threshold), 1), 0).astype(np.int64)
 
 
-def _reset(neuron: SteppedNeuron, V: NDArray, spikes: NDArray[np.int64]) -> NDArray[np.float64]:
+def _reset(
+    neuron: SteppedNeuron, V: NDArray, spikes: NDArray[np.int64], off: NDArray[np.float64]
+) -> NDArray[np.float64]:
     if not spikes.any():
         return V
-    keep, to = neuron.reset_keep, neuron.reset_to
+    keep, to = neuron.reset_keep, neuron.reset_to - off
     new = V + to * spikes if keep == 1.0 else keep * V + to
     return np.where(spikes > 0, neuron.number_format.total(new), V)

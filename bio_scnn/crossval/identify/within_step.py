@@ -52,8 +52,14 @@ def crossing(V: Array, drive: Array, decay: float, threshold: float) -> Array:
 
 
 def run_within_steps(
-    drive: Array, decay: float, threshold: float, reset: float, refractory: float, start: float
-) -> tuple[NDArray[np.int64], Array]:
+    drive: Array,
+    decay: float,
+    threshold: float,
+    reset: float,
+    refractory: float,
+    start: float,
+    floor: float = -np.inf,
+) -> tuple[NDArray[np.int64], Array, Array]:
     """Spikes counted in each step, and V at its end, of a neuron whose spikes are off the grid.
 
     Parameters
@@ -63,17 +69,24 @@ def run_within_steps(
     decay, threshold, reset, start : float
     refractory : float, steps
         Time after a spike in which V stays at the reset; it need not be whole.
+    floor : float
+        Least V at the end of a step.
 
     Returns
     -------
     spikes, V : (steps, neurons) arrays
+    unreset : (steps, neurons) array
+        V at the end of the step had it not crossed the threshold in it; minus infinity where a
+        neuron is refractory for the whole step.
     """
     spikes, after = np.zeros(drive.shape, np.int64), np.empty(drive.shape)
+    unreset = np.empty(drive.shape)
     V = np.full(drive.shape[1], float(start))
     held = np.zeros_like(V)
     for n, d in enumerate(drive):
         left = np.clip(1 - held, 0, 1)
         held = np.maximum(held - 1, 0)
+        unreset[n] = np.where(left > 0, part_of_step(V, d, decay, left), -np.inf)
         for _ in range(1000):
             share = crossing(V, d, decay, threshold)
             now = (share <= left) & (left > 0)
@@ -84,5 +97,6 @@ def run_within_steps(
             rest = np.where(now, left - share, 0.0)
             held = np.where(now, np.maximum(refractory - rest, 0), held)
             left = np.where(now, np.maximum(rest - refractory, 0), 0.0)
+        V = np.maximum(V, floor)
         after[n] = V
-    return spikes, after
+    return spikes, after, unreset
