@@ -1,0 +1,98 @@
+"""Rarer spikes of a probed layer: a ceiling of V, spikes within steps, and adaptation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from bio_scnn.crossval.identify.hypotheses import Probed, by_error, distances, refined
+from bio_scnn.crossval.identify.stepped import Adaptation, SteppedNeuron
+
+Found = list[tuple[float, SteppedNeuron]]
+
+
+def bounded(data: Probed, base: SteppedNeuron) -> Found:
+    """Flows with a ceiling above the threshold, which a reset by subtraction shows."""
+    theta, found = base.threshold, []
+    for when in ("same-step", "after-update"):
+        n = replace(base, reset_keep=1.0, reset_to=-theta, refractory=data.blocked)
+        n = replace(n, reset_when=when, several=data.several)  # type: ignore[arg-type]
+        tried = [replace(n, ceiling=c * theta) for c in (1.2, 1.6, 2.5, 3.5, 6.0, 10.0)]
+        best = min(((data.error(t), t) for t in tried), key=by_error)[1]
+        found.append(refined(data, best, ("ceiling",)))
+    return found
+
+
+def within_steps(data: Probed, base: SteppedNeuron) -> Found:
+    """Flows whose spikes are off the grid, with any time for a refractory period."""
+    if base.adaptation is not None or base.leak or base.decay <= 0:
+        return []
+    n = replace(base, crossing="within-step", reset_keep=0.0)
+    most = data.blocked + 1
+    tried = [replace(n, refractory=r) for r in np.arange(max(0, most - 2), most + 0.1, 0.125)]
+    best = sorted(((data.error(t), t) for t in tried), key=by_error)[:3]
+    more = ("refractory", "reset_to")
+    found = [refined(data, t, more) for _, t in best]
+    return found + best
+
+
+def adapting(data: Probed, base: SteppedNeuron) -> Found:
+    """Flows with an adaptation, whose decay is what is left when V's own is taken off."""
+    found: Found = []
+    for keep, when in product((0.0, 1.0), ("same-step", "after-update")):
+        r = data.blocked - (keep == 0 and when == "after-update")
+        if r < 0:
+            continue
+        to = -keep * base.threshold
+        n = replace(base, refractory=r, reset_keep=keep, reset_to=to, reset_when=when)  # type: ignore[arg-type]
+        variants = [n] if not r else [n, replace(n, while_refractory="integrates")]
+        for variant in variants:
+            found += [(data.error(v), v) for v in _adaptations(data, variant)]
+    found.sort(key=by_error)
+    best = [refined(data, n, ("reset_to",)) for _, n in found[:4]]
+    return best + found[:4]
+
+
+def _adaptations(data: Probed, n: SteppedNeuron) -> list[SteppedNeuron]:
+    """A neuron with each kind of adaptation that its readings after one spike allow."""
+    r, start = data.spiking, data.blocked + 1
+    some = r.only((r.drive == 0) & (r.at < start + 11) & np.isfinite(r.critical))
+    if len(some.at) < 6:
+        return []
+
+    def off(neuron: SteppedNeuron) -> np.ndarray:
+        return distances(data.layer, some, neuron, raw=True)
+
+    plain = off(n)
+    F = data.layer.first
+    decays = _second_decay(plain, n.decay)
+    kinds = [("current", "no"), ("threshold", "no")]
+    kinds += [("threshold", "tested"), ("threshold", "raised")] * (n.reset_keep == 1)
+    found, small = [], 0.01 * F
+    lower = off(replace(n, reset_to=n.reset_to - small)) - plain
+    for e, (on, subtracted) in product(decays, kinds):
+        w = Adaptation(e, small, on, subtracted)  # type: ignore[arg-type]
+        raised = off(replace(n, adaptation=w)) - plain
+        free = [False, True] if subtracted == "no" else [False]
+        for both in free:
+            A = np.stack([raised, lower][: 1 + both], 1)
+            if not np.isfinite(A).all():
+                continue
+            x = np.linalg.lstsq(A, -plain, rcond=None)[0]
+            fit = replace(w, jump=float(x[0]) * small)
+            to = n.reset_to - (float(x[1]) * small if both else 0.0)
+            found.append(replace(n, adaptation=fit, reset_to=to))
+    return found
+
+
+def _second_decay(left: np.ndarray, decay: float) -> list[float]:
+    """Decays of what is left over besides a part that decays as V does."""
+    rest = left[1:] - decay * left[:-1]
+    found = []
+    for k in (0, 1):
+        if abs(rest[k]) > 1e-12 and 0 < (e := float(rest[k + 1] / rest[k])) < 1.001:
+            if abs(e - decay) > 1e-9:
+                found.append(min(e, 1.0))
+    return found
