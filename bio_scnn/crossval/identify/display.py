@@ -70,7 +70,12 @@ def complexity(neuron: SteppedNeuron) -> float:
         + (neuron.input_delay > 0)
         + 1.1 * (neuron.spike_delay > 0)
         + float(neuron.several)
+        + (neuron.tested == "reduced")
+        + 2.0 * (neuron.crossing == "within-step")
         + 3.0 * (neuron.adaptation is not None)
+        + 0.2 * (neuron.adaptation is not None and neuron.adaptation.subtracted != "no")
+        + (neuron.ceiling < math.inf)
+        + (neuron.dead_input > 0)
         + 2.0 * (neuron.synapse is not None)
         + 0.1 * (neuron.synapse is not None and neuron.synapse.decay > neuron.decay)
         + (neuron.floor > -math.inf)
@@ -113,6 +118,9 @@ def tidy(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
         threshold=tidied(neuron.threshold, size),
         reset_to=tidied(neuron.reset_to, 20 * size),
         start=tidied(neuron.start, size),
+        refractory=tidied(neuron.refractory, 100 * error),
+        dead_input=tidied(neuron.dead_input, error * neuron.dead_input),
+        ceiling=tidied(neuron.ceiling, 20 * size) if neuron.ceiling < math.inf else math.inf,
         floor=tidied(neuron.floor, 20 * size) if neuron.floor > -math.inf else neuron.floor,
         synapse=synapse,
         adaptation=adapts,

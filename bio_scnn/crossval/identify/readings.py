@@ -6,6 +6,7 @@ import math
 from typing import Literal
 
 from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint
+from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.protocol import DTYPES, Capabilities
 from bio_scnn.errors import InputError
@@ -33,7 +34,7 @@ def plain(x: float) -> str:
 
 def steps_of(n: float) -> str:
     """Number of steps, with its noun."""
-    return f"{plain(n)} step{'s' * (abs(n) != 1)}"
+    return f"{plain(n)} step{'' if abs(n) == 1 else 's'}"
 
 
 def _times(factor: float, what: str, *, first: bool = False) -> str:
@@ -76,13 +77,18 @@ def _update(neuron: SteppedNeuron) -> list[str]:
     if (synapse := neuron.synapse) is not None:
         parts.append(f"S <- {plain(synapse.decay)} S{_times(synapse.gain, x)}")
         x = "S" if synapse.fresh else "S(1 step ago)"
-    V = _times(neuron.decay, "V", first=True)
+    V, rest = _times(neuron.decay, "V", first=True), resting(neuron)
+    if rest:
+        above = f"(V {'-' if rest > 0 else '+'} {plain(abs(rest))})"
+        V = f"{plain(rest)}{_times(neuron.decay, above)}"
     if neuron.leak:
         V = f"{V or '0'} moved by {plain(neuron.leak)} towards 0"
     total = V + _times(neuron.gain, x, first=not V)
-    if neuron.bias:
+    if neuron.bias and not rest:
         total += f" {'-' if neuron.bias < 0 else '+'} {plain(abs(neuron.bias))}"
     parts.append(f"V <- {total or '0'}")
+    if neuron.dead_input:
+        parts.append(f"x of size {plain(neuron.dead_input)} or less taken as 0")
     if neuron.input_shape in _SHAPES:
         parts.append(_SHAPES[neuron.input_shape])
     if neuron.floor > -math.inf:
@@ -92,15 +98,36 @@ def _update(neuron: SteppedNeuron) -> list[str]:
     return parts
 
 
+def resting(neuron: SteppedNeuron) -> float:
+    """Resting potential, if code that has one is simpler than code with a bias; else 0."""
+    if not neuron.bias or not 0 < neuron.decay < 1:
+        return 0.0
+    rest = neuron.bias / (1 - neuron.decay)
+    near = 1e-9 * max(abs(rest), abs(neuron.threshold))
+    short = simplest(rest - near, rest + near)
+    meant = any(v and abs(rest - v) <= 1e-6 * abs(v) for v in (neuron.start, neuron.reset_to))
+    written = [len(plain(abs(value)).replace("0.", "")) for value in (short, neuron.bias)]
+    return rest if meant or written[0] + 1 < written[1] else 0.0
+
+
 def _fires(neuron: SteppedNeuron) -> str:
     if neuron.threshold == math.inf:
         return "never fires"
     text = f"fires {'from' if neuron.fires_at_threshold else 'above'} {plain(neuron.threshold)}"
+    if neuron.adaptation is not None and neuron.adaptation.on == "threshold":
+        text += " + w"
     if neuron.fires_at_threshold:
         text += " on"
     if neuron.tested == "old":
         text += ", tested on V before the update"
-    return text + (", several times in a step if V is so many thresholds" * neuron.several)
+    if neuron.tested == "reduced":
+        less = plain(-neuron.reset_to)
+        text += f", tested on V - {less} where V stayed above it after the last reset"
+    if neuron.crossing == "within-step":
+        text += ", at the moment within the step at which V crosses"
+    if neuron.several:
+        text += f", floor(V / {plain(neuron.threshold)}) spikes in a step"
+    return text
 
 
 def _resets(neuron: SteppedNeuron) -> str:
@@ -111,6 +138,11 @@ def _resets(neuron: SteppedNeuron) -> str:
         what = f"reset to {plain(to)}"
     elif keep == 1:
         what = f"{plain(-to)} subtracted" if to else "no reset"
+        if neuron.adaptation is not None and neuron.adaptation.subtracted != "no":
+            late = ", after its jump," * (neuron.adaptation.subtracted == "raised")
+            what = f"{plain(-to)} + w{late} subtracted"
+        if neuron.several and to:
+            what += " for each"
     else:
         what = f"partial reset: V <- {plain(keep)} V"
         what += f" {'-' if to < 0 else '+'} {plain(abs(to))}" if to else ""
@@ -119,12 +151,16 @@ def _resets(neuron: SteppedNeuron) -> str:
         "next-step": "at the beginning of the next step",
         "after-update": "at the end of the next step",
     }
+    if neuron.crossing == "within-step":
+        return f"{what} at that moment, from where V goes on"
     return what if what == "no reset" else f"{what} {when[neuron.reset_when]}"
 
 
 def _waits(neuron: SteppedNeuron) -> str:
     if not neuron.refractory:
         return ""
+    if neuron.refractory == math.inf:
+        return "one spike at most"
     span = steps_of(neuron.refractory)
     return {
         "held": f"V held for {span} after a spike",
