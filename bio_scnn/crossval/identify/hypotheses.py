@@ -16,7 +16,7 @@ from scipy.optimize import least_squares
 from bio_scnn.crossval.identify.probing import Layer, Readings, read
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 
-_REACH = 16.0
+REACH = 16.0
 _NEVER = 1200  # steps
 TELLING = (*range(0, 11), 13, 17, 24, 36, 56, 80)
 
@@ -63,7 +63,7 @@ def distances(
     They vanish for the right neuron. Where the layer cannot be made to fire, or fires anyhow, a
     neuron is off by 1 if it differs; with `raw` all are as they come.
     """
-    reach = _REACH * layer.first
+    reach = REACH * layer.first
     probes = np.clip(readings.critical, -reach, reach)
     columns = np.arange(len(probes))
     x = readings.drives[:, readings.drive].copy()
@@ -92,7 +92,7 @@ def probed(layer: Layer) -> Probed:
     quiet[1, 4] = -1.2 * a
     quiet[:5, 6] = 0.15 * a * np.array([1, -0.5, 0.7, 1, -2.0])
     probes = [(d, k) for d in range(quiet.shape[1]) for k in TELLING]
-    calm = read(layer, quiet, probes, _REACH)
+    calm = read(layer, quiet, probes, REACH)
     blocked = _blocked(layer)
     if blocked == _NEVER:
         return Probed(layer, calm, calm, np.inf, _rounding(calm))
@@ -113,7 +113,7 @@ def _blocked(layer: Layer) -> int:
         k = np.arange(1, most + 1)
         x = np.zeros((most + layer.latency + 1, most))
         x[0] = 1.05 * layer.first
-        x[k, k - 1] += _REACH * layer.first
+        x[k, k - 1] += REACH * layer.first
         free = layer.fire(x)[k + layer.latency, k - 1] > 0
         if free.any():
             return int(free.argmax())
@@ -137,7 +137,7 @@ def _after_spikes(layer: Layer, blocked: int) -> Readings:
         start = again + (d in (6, 8)) * again
         late = [start + k for k in TELLING if d != 3 or k < 3]
         probes += [(d, k) for k in late if k < steps - layer.latency - 1]
-    return read(layer, drives, probes, _REACH)
+    return read(layer, drives, probes, REACH)
 
 
 def significant_bits(values: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -42,7 +42,8 @@ def _spiking(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
             to, keep = n.reset_to, n.reset_keep
             for value in dict.fromkeys([0.0 if abs(to) < tidy else to, -keep * theta]):
                 yield replace(n, reset_to=value)
-                if keep == 1 and n.refractory == 0 and n.reset_when == "same-step":
+                plain = n.refractory == 0 and n.reset_when == "same-step" and not n.several
+                if keep == 1 and plain:
                     yield replace(n, reset_to=value, tested="reduced")
 
 
@@ -67,7 +68,8 @@ def _with_reset(data: Probed, n: SteppedNeuron) -> Iterator[SteppedNeuron]:
     three neurons tell it.
     """
     if np.isinf(n.refractory):
-        yield replace(n, reset_keep=1.0, reset_to=0.0)
+        for kept, to in ((1.0, 0.0), (0.0, 0.0), (1.0, -n.threshold)):
+            yield replace(n, reset_keep=kept, reset_to=to)
         return
     F, r = data.layer.first, data.spiking
     first = (r.drive < 3) & (r.at == data.blocked + 1) & np.isfinite(r.critical)
@@ -87,8 +89,8 @@ def _with_reset(data: Probed, n: SteppedNeuron) -> Iterator[SteppedNeuron]:
         return
     keep = float(np.linalg.lstsq(A, -zero, rcond=1e-10)[0][0])
     near = [v for v in (0.0, 1.0) if abs(keep - v) < 1e-3] or [keep] * (0 < keep < 1)
-    # A synapse, or a bound of V, may hide what is kept.
-    for value in near or [0.0, 1.0]:
+    # A reset after the update meets the same V in all of them; a bound of V may hide it.
+    for value in near if near and n.reset_when == "same-step" else [0.0, 1.0]:
         left = -zero - value * A[:, 0]
         to = float(A[:, 1] @ left / max(A[:, 1] @ A[:, 1], 1e-300))
         yield replace(n, reset_keep=value, reset_to=-to * F)

@@ -7,7 +7,14 @@ from itertools import product
 
 import numpy as np
 
-from bio_scnn.crossval.identify.hypotheses import Probed, by_error, distances, refined
+from bio_scnn.crossval.identify.hypotheses import (
+    REACH,
+    Probed,
+    by_error,
+    distances,
+    refined,
+)
+from bio_scnn.crossval.identify.probing import Readings, read
 from bio_scnn.crossval.identify.stepped import Adaptation, SteppedNeuron
 
 Found = list[tuple[float, SteppedNeuron]]
@@ -15,14 +22,15 @@ Found = list[tuple[float, SteppedNeuron]]
 
 def bounded(data: Probed, base: SteppedNeuron) -> Found:
     """Flows with a ceiling above the threshold, which a reset by subtraction shows."""
-    theta, found = base.threshold, []
+    theta, found = base.threshold, list[tuple[float, SteppedNeuron]]()
     for when in ("same-step", "after-update"):
         n = replace(base, reset_keep=1.0, reset_to=-theta, refractory=data.blocked)
         n = replace(n, reset_when=when, several=data.several)  # type: ignore[arg-type]
         tried = [replace(n, ceiling=c * theta) for c in (1.2, 1.6, 2.5, 3.5, 6.0, 10.0)]
         best = min(((data.error(t), t) for t in tried), key=by_error)[1]
         found.append(refined(data, best, ("ceiling",)))
-    return found
+    # At a ceiling as low as the threshold every critical input would do.
+    return [pair for pair in found if pair[1].ceiling > 1.01 * theta]
 
 
 def within_steps(data: Probed, base: SteppedNeuron) -> Found:
@@ -32,7 +40,7 @@ def within_steps(data: Probed, base: SteppedNeuron) -> Found:
     n = replace(base, crossing="within-step", reset_keep=0.0)
     most = data.blocked + 1
     tried = [replace(n, refractory=r) for r in np.arange(max(0, most - 2), most + 0.1, 0.125)]
-    best = sorted(((data.error(t), t) for t in tried), key=by_error)[:3]
+    best = sorted(((_after(data, t), t) for t in tried), key=by_error)[:3]
     more = ("refractory", "reset_to")
     found = [refined(data, t, more) for _, t in best]
     return found + best
@@ -41,6 +49,7 @@ def within_steps(data: Probed, base: SteppedNeuron) -> Found:
 def adapting(data: Probed, base: SteppedNeuron) -> Found:
     """Flows with an adaptation, whose decay is what is left when V's own is taken off."""
     found: Found = []
+    lone = _after_one_spike(data, base)
     for keep, when in product((0.0, 1.0), ("same-step", "after-update")):
         r = data.blocked - (keep == 0 and when == "after-update")
         if r < 0:
@@ -49,16 +58,32 @@ def adapting(data: Probed, base: SteppedNeuron) -> Found:
         n = replace(base, refractory=r, reset_keep=keep, reset_to=to, reset_when=when)  # type: ignore[arg-type]
         variants = [n] if not r else [n, replace(n, while_refractory="integrates")]
         for variant in variants:
-            found += [(data.error(v), v) for v in _adaptations(data, variant)]
+            found += [(data.error(v), v) for v in _adaptations(data, variant, lone)]
     found.sort(key=by_error)
-    best = [refined(data, n, ("reset_to",)) for _, n in found[:4]]
-    return best + found[:4]
+    right = [pair for pair in found if pair[0] < data.limit]
+    return right or [refined(data, n, ("reset_to",)) for _, n in found[:4]]
 
 
-def _adaptations(data: Probed, n: SteppedNeuron) -> list[SteppedNeuron]:
+def _after(data: Probed, neuron: SteppedNeuron) -> float:
+    """Error of a neuron after its spikes alone."""
+    return float(np.abs(distances(data.layer, data.spiking, neuron)).max())
+
+
+def _after_one_spike(data: Probed, base: SteppedNeuron) -> Readings:
+    """Critical inputs after a single spike, whose synaptic current is taken back at once."""
+    start = int(data.blocked) + 1
+    r = data.spiking
+    if base.synapse is None:
+        return r.only((r.drive == 0) & (r.at < start + 11))
+    drive = np.zeros((start + 12 + data.layer.latency, 1))
+    drive[0] = 1.05 * data.layer.first
+    drive[1] = -base.synapse.decay * drive[0]
+    return read(data.layer, drive, [(0, start + k) for k in range(11)], REACH)
+
+
+def _adaptations(data: Probed, n: SteppedNeuron, lone: Readings) -> list[SteppedNeuron]:
     """A neuron with each kind of adaptation that its readings after one spike allow."""
-    r, start = data.spiking, data.blocked + 1
-    some = r.only((r.drive == 0) & (r.at < start + 11) & np.isfinite(r.critical))
+    some = lone.only(np.isfinite(lone.critical))
     if len(some.at) < 6:
         return []
 
