@@ -198,14 +198,31 @@ def refined(
 ) -> tuple[float, SteppedNeuron]:
     """A neuron with its continuous parameters fitted, and its error."""
     start = parameters(neuron) | {name: getattr(neuron, name) for name in more}
-    names = list(start)
-    first = data.layer.first
-    scale = [1.0 if "decay" in n or n == "reset_keep" else first for n in names]
     sets = [data.quiet, data.spiking] if spiking else [data.quiet]
+    return _fitted(data.layer, neuron, start, sets)
+
+
+def refined_spike(
+    data: Probed, neuron: SteppedNeuron, more: Sequence[str]
+) -> tuple[float, SteppedNeuron]:
+    """A neuron with what follows its spikes fitted, its adaptation and `more`, and its error."""
+    start = {n: value for n, value in parameters(neuron).items() if n.startswith("adaptation")}
+    start |= {name: getattr(neuron, name) for name in more}
+    found = _fitted(data.layer, neuron, start, [data.spiking])[1]
+    return data.error(found), found
+
+
+def _fitted(
+    layer: Layer, neuron: SteppedNeuron, start: dict[str, float], sets: list[Readings]
+) -> tuple[float, SteppedNeuron]:
+    """A neuron with some parameters fitted to readings, and its largest error there."""
+    names = list(start)
+    free = ("decay", "reset_keep", "refractory")
+    scale = [1.0 if n.endswith(free) else layer.first for n in names]
 
     def off(values: NDArray[np.float64]) -> NDArray[np.float64]:
         trial = with_parameters(neuron, dict(zip(names, values * scale, strict=True)))
-        return np.concatenate([distances(data.layer, r, trial) for r in sets])
+        return np.concatenate([distances(layer, r, trial) for r in sets])
 
     x0 = np.array(list(start.values())) / scale
     fit = least_squares(off, x0, method="trf", xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=20)

@@ -27,6 +27,7 @@ from bio_scnn.crossval.identify.probed_integers import fixed_point, simplest_thr
 from bio_scnn.crossval.identify.probed_spike import neurons
 from bio_scnn.crossval.identify.probing import Layer, Run, prepared
 from bio_scnn.crossval.identify.readings import code_sentence
+from bio_scnn.crossval.identify.steadiness import time_matters, unsteady
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 
 _FAMILIES = (
@@ -91,6 +92,8 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
     -------
     Identification
     """
+    if why := unsteady(run):
+        return _nothing(dt_ms, why)
     layer = prepared(run)
     if layer is None:
         return _nothing(dt_ms, "it never fires, whatever the input")
@@ -135,7 +138,10 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
             told.add(sentence)
     if finished.wrong > 0.01 * spikes.sum():
         kept = []
-    return _identification(finished, kept[:3], dt_ms, spikes, V, _remarks(finished, sure))
+    remarks = _remarks(finished, sure)
+    if finished.wrong:
+        remarks += tuple(time_matters(layer, x))
+    return _identification(finished, kept[:3], dt_ms, spikes, V, remarks)
 
 
 def _tau(neuron: SteppedNeuron) -> float:

@@ -23,7 +23,7 @@ def neurons(data: Probed) -> list[tuple[float, SteppedNeuron]]:
     rarer = (bounded, within_steps, adapting)
     for kind in rarer:
         if not any(error < limit for error, _ in found):
-            for base in bases[:2]:
+            for base in _apart(bases):
                 found += kind(data, base)
     if not any(error < limit for error, _ in found):
         for _, n in sorted(found, key=by_error)[:6]:
@@ -31,6 +31,12 @@ def neurons(data: Probed) -> list[tuple[float, SteppedNeuron]]:
     found.sort(key=by_error)
     good = [pair for pair in found if pair[0] < limit]
     return good or found[:1]
+
+
+def _apart(bases: list[SteppedNeuron]) -> list[SteppedNeuron]:
+    """Flows that differ in more than where a delay lies, two at most."""
+    kinds = {(n.decay, n.synapse and n.synapse.decay): n for n in reversed(bases)}
+    return list(kinds.values())[::-1][:2]
 
 
 def _spiking(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:

@@ -12,7 +12,7 @@ from bio_scnn.crossval.identify.hypotheses import (
     Probed,
     by_error,
     distances,
-    refined,
+    refined_spike,
 )
 from bio_scnn.crossval.identify.probing import Readings, read
 from bio_scnn.crossval.identify.stepped import Adaptation, SteppedNeuron
@@ -23,12 +23,15 @@ Found = list[tuple[float, SteppedNeuron]]
 def bounded(data: Probed, base: SteppedNeuron) -> Found:
     """Flows with a ceiling above the threshold, which a reset by subtraction shows."""
     theta, found = base.threshold, list[tuple[float, SteppedNeuron]]()
+    lone = data.spiking.only(data.spiking.drive == 0)
     for when in ("same-step", "after-update"):
         n = replace(base, reset_keep=1.0, reset_to=-theta, refractory=data.blocked)
         n = replace(n, reset_when=when, several=data.several)  # type: ignore[arg-type]
+        if np.abs(distances(data.layer, lone, n)).max() > data.limit:
+            continue  # not even where V is just above the threshold
         tried = [replace(n, ceiling=c * theta) for c in (1.2, 1.6, 2.5, 3.5, 6.0, 10.0)]
         best = min(((data.error(t), t) for t in tried), key=by_error)[1]
-        found.append(refined(data, best, ("ceiling",)))
+        found.append(refined_spike(data, best, ("ceiling",)))
     # At a ceiling as low as the threshold every critical input would do.
     return [pair for pair in found if pair[1].ceiling > 1.01 * theta]
 
@@ -42,7 +45,7 @@ def within_steps(data: Probed, base: SteppedNeuron) -> Found:
     tried = [replace(n, refractory=r) for r in np.arange(max(0, most - 2), most + 0.1, 0.125)]
     best = sorted(((_after(data, t), t) for t in tried), key=by_error)[:3]
     more = ("refractory", "reset_to")
-    found = [refined(data, t, more) for _, t in best]
+    found = [refined_spike(data, t, more) for _, t in best]
     return found + best
 
 
@@ -61,7 +64,7 @@ def adapting(data: Probed, base: SteppedNeuron) -> Found:
             found += [(data.error(v), v) for v in _adaptations(data, variant, lone)]
     found.sort(key=by_error)
     right = [pair for pair in found if pair[0] < data.limit]
-    return right or [refined(data, n, ("reset_to",)) for _, n in found[:4]]
+    return right or [refined_spike(data, n, ("reset_to",)) for _, n in found[:4]]
 
 
 def _after(data: Probed, neuron: SteppedNeuron) -> float:
