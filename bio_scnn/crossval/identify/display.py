@@ -32,6 +32,7 @@ def affine(neuron: SteppedNeuron, scale: float, shift: float = 0.0) -> SteppedNe
         reset_to=scale * neuron.reset_to + shift * (1 - keep),
         start=scale * neuron.start + shift,
         floor=scale * neuron.floor + shift,
+        dead_change=abs(scale) * neuron.dead_change,
         ceiling=scale * neuron.ceiling + shift,
         adaptation=adapts and replace(adapts, jump=scale * adapts.jump),
         number_format=form,
@@ -76,6 +77,7 @@ def complexity(neuron: SteppedNeuron) -> float:
         + 0.2 * (neuron.adaptation is not None and neuron.adaptation.subtracted != "no")
         + (neuron.ceiling < math.inf)
         + (neuron.dead_input > 0)
+        + (neuron.dead_change > 0)
         + 2.0 * (neuron.synapse is not None)
         + 0.1 * (neuron.synapse is not None and neuron.synapse.decay > neuron.decay)
         + (neuron.floor > -math.inf)
@@ -119,7 +121,7 @@ def tidy(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
         reset_to=tidied(neuron.reset_to, 20 * size),
         start=tidied(neuron.start, size),
         refractory=tidied(neuron.refractory, 100 * error),
-        dead_input=tidied(neuron.dead_input, error * neuron.dead_input),
+        dead_change=tidied(neuron.dead_change, 20 * error * neuron.dead_change),
         ceiling=tidied(neuron.ceiling, 20 * size) if neuron.ceiling < math.inf else math.inf,
         floor=tidied(neuron.floor, 20 * size) if neuron.floor > -math.inf else neuron.floor,
         synapse=synapse,

@@ -29,6 +29,7 @@ from bio_scnn.crossval.identify.probing import Layer, Run, prepared
 from bio_scnn.crossval.identify.readings import code_sentence
 from bio_scnn.crossval.identify.steadiness import time_matters, unsteady
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
+from bio_scnn.crossval.identify.unusual import not_in_proportion, unusual
 
 _FAMILIES = (
     "LIF, IF and linear leak, with one synapse or one adaptation at most, hard, soft or partial "
@@ -115,6 +116,11 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
     candidates = [_judged(layer, n, x, spikes, V) for n in _variants(found, V is not None)]
     ranks = {id(c): _rank(c, spikes, V, _error(data)) for c in candidates}
     candidates.sort(key=lambda c: ranks[id(c)])
+    if candidates[0].wrong and not whole:
+        more = [_judged(layer, n, x, spikes, V) for n in unusual(data)]
+        candidates += [c for c in more if c.wrong < candidates[0].wrong]
+        ranks = {id(c): _rank(c, spikes, V, _error(data)) for c in candidates}
+        candidates.sort(key=lambda c: ranks[id(c)])
     if whole:
         finished, sure = candidates[0], True
         finished = replace(finished, neuron=simplest_threshold(finished.neuron))
@@ -140,7 +146,10 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
         kept = []
     remarks = _remarks(finished, sure)
     if finished.wrong:
-        remarks += tuple(time_matters(layer, x))
+        noise = time_matters(layer, x)
+        remarks += tuple(noise)
+        if not noise and (words := not_in_proportion(layer)):
+            remarks += (words,)
     return _identification(finished, kept[:3], dt_ms, spikes, V, remarks)
 
 

@@ -12,9 +12,18 @@ from bio_scnn.crossval.identify.hypotheses import TELLING, Probed, by_error, ref
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, Synapse
 
 
-def flows(data: Probed) -> list[SteppedNeuron]:
-    """Neurons without a reset that agree with the readings before any spike, the best first."""
+def flows(data: Probed, *, fit: bool = True) -> list[SteppedNeuron]:
+    """Neurons without a reset that agree with the readings before any spike, the best first.
+
+    Parameters
+    ----------
+    data : Probed
+    fit : bool
+        Fit the best of them if none agrees; if not, give all as the first readings have them.
+    """
     found = [(data.error(n, spiking=False), n) for n in _flows(data)]
+    if not fit:
+        return [n for _, n in sorted(found, key=by_error)]
     limit = data.limit
     if not any(error < limit for error, _ in found):
         found += [refined(data, n, spiking=False) for _, n in sorted(found, key=by_error)[:4]]

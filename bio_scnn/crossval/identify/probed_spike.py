@@ -19,7 +19,7 @@ def neurons(data: Probed) -> list[tuple[float, SteppedNeuron]]:
     found: list[tuple[float, SteppedNeuron]] = []
     bases = flows(data)
     for base in bases:
-        found += [(data.error(n), n) for n in _spiking(data, base)]
+        found += [(data.error(n), n) for n in resets(data, base)]
     rarer = (bounded, within_steps, adapting)
     for kind in rarer:
         if not any(error < limit for error, _ in found):
@@ -39,7 +39,7 @@ def _apart(bases: list[SteppedNeuron]) -> list[SteppedNeuron]:
     return list(kinds.values())[::-1][:2]
 
 
-def _spiking(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
+def resets(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
     """Flows with every reset and refractory period that the first readings after a spike allow."""
     F, theta = data.layer.first, base.threshold
     tidy = 1e-9 * F if data.rounding < 1e-9 else 20 * data.rounding * F

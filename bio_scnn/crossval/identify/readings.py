@@ -89,6 +89,8 @@ def _update(neuron: SteppedNeuron) -> list[str]:
     parts.append(f"V <- {total or '0'}")
     if neuron.dead_input:
         parts.append(f"x of size {plain(neuron.dead_input)} or less taken as 0")
+    if neuron.dead_change:
+        parts.append(f"changes of V of {plain(neuron.dead_change)} or less left out")
     if neuron.input_shape in _SHAPES:
         parts.append(_SHAPES[neuron.input_shape])
     if neuron.floor > -math.inf:

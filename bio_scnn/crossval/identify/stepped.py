@@ -105,6 +105,8 @@ class SteppedNeuron:
         those outside [0, 1] as its bounds.
     dead_input : float
         Inputs of this size and smaller count as 0.
+    dead_change : float
+        Changes of V of this size and smaller are left out.
     floor, ceiling : float
         Bounds of V after the update.
     several : bool
@@ -132,6 +134,7 @@ class SteppedNeuron:
     spike_delay: int = 0
     input_shape: InputShape = "as-given"
     dead_input: float = 0.0
+    dead_change: float = 0.0
     floor: float = -np.inf
     ceiling: float = np.inf
     several: bool = False
@@ -286,6 +289,8 @@ def _updated(
     if neuron.leak:
         decayed = np.sign(decayed) * np.maximum(np.abs(decayed) - neuron.leak, 0)
     new = form.total(decayed + drive)
+    if neuron.dead_change:
+        new = np.where(np.abs(new - V) > neuron.dead_change, new, V)
     if neuron.floor > -np.inf or neuron.ceiling < np.inf:
         new = np.clip(new, neuron.floor, neuron.ceiling)
     if neuron.while_refractory == "integrates" or free.all():

@@ -1,0 +1,125 @@
+"""Unusual answers of a probed layer: small inputs or changes that are ignored, a far ceiling.
+
+The probes look at inputs of the size that makes a layer fire. Where the neuron that they tell
+fails in a longer run, smaller and larger ones are looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval.identify.hypotheses import REACH, Probed
+from bio_scnn.crossval.identify.numbers import simplest
+from bio_scnn.crossval.identify.probed_flow import flows
+from bio_scnn.crossval.identify.probed_spike import resets
+from bio_scnn.crossval.identify.probing import Layer, read
+from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What is left one step after impulses of many sizes, each in shares of its size.
+
+    Attributes
+    ----------
+    sizes : (n,) array
+        Rising, above 0.
+    share : (n,) array
+        Of a linear neuron all are equal.
+    """
+
+    sizes: NDArray[np.float64]
+    share: NDArray[np.float64]
+
+    @property
+    def usual(self) -> float:
+        """Share of the largest."""
+        return float(np.median(self.share[-5:]))
+
+    @property
+    def ignored(self) -> tuple[float, float] | None:
+        """Sizes, the last that is ignored and the first that is not; None if none is ignored."""
+        gone = np.abs(self.share) < 1e-3 * abs(self.usual)
+        count = int(gone.argmin())
+        if not count or gone.all() or gone[count:].any():
+            return None
+        return float(self.sizes[count - 1]), float(self.sizes[count])
+
+
+def answers(layer: Layer, sizes: NDArray[np.float64]) -> Answers:
+    """Answers of a layer to impulses of some sizes, below the one that makes it fire."""
+    drives = np.zeros((2 + layer.latency, len(sizes) + 1))
+    drives[0, 1:] = sizes
+    critical = read(layer, drives, [(d, 1) for d in range(len(sizes) + 1)], REACH).critical
+    with np.errstate(all="ignore"):
+        share = (critical[0] - critical[1:]) / sizes
+    return Answers(sizes, np.nan_to_num(share, nan=0.0, posinf=0.0, neginf=0.0))
+
+
+def unusual(data: Probed) -> list[SteppedNeuron]:
+    """Neurons with what the first probes do not show."""
+    layer = data.layer
+    sizes = layer.ever * np.geomspace(1e-3, 0.9, 40)
+    found = answers(layer, sizes)
+    if (between := found.ignored) is None:
+        return list(_with_ceiling(data))
+    low, high = between
+    for _ in range(5):
+        finer = answers(layer, np.linspace(low, high, 40))
+        if finer.ignored is None:
+            break
+        low, high = finer.ignored
+    dead = simplest(low, high)
+    plain = [n for base in flows(data, fit=False) for n in resets(data, base)]
+    return [
+        replace(n, **kind) for n in plain for kind in ({"dead_input": dead}, {"dead_change": dead})
+    ]
+
+
+def not_in_proportion(layer: Layer) -> str | None:
+    """Words on answers that are not in proportion to the input; None if they are."""
+    found = answers(layer, layer.ever * np.geomspace(1e-2, 0.9, 20))
+    share = found.share / (found.usual or 1.0)
+    worst = int(np.abs(share - 1).argmax())
+    if abs(share[worst] - 1) < 1e-2:
+        return None
+    size = found.sizes[worst]
+    return (
+        f"answers are not in proportion to the input: one of {size:.3g} counts "
+        f"{max(share[worst], 0):.3g} of what it would beside one of {found.sizes[-1]:.3g}"
+    )
+
+
+def _with_ceiling(data: Probed) -> Iterator[SteppedNeuron]:
+    """Neurons that subtract, with a ceiling out of reach of the first probes.
+
+    V is at the ceiling after an impulse of any size above it, and as many spikes follow.
+    """
+    layer = data.layer
+    x = np.zeros((200, 2))
+    x[0] = layer.first * np.array([1e3, 1e4])
+    raster = layer.fire(x)
+    if not np.array_equal(raster[:, 0], raster[:, 1]) or raster[-1].any():
+        return
+    for base in flows(data):
+        for n in resets(data, base):
+            if n.reset_keep != 1 or not n.reset_to:
+                continue
+            low, high = n.threshold, 1e3 * layer.first
+            for _ in range(60):
+                middle = (low + high) / 2
+                count = step(replace(n, ceiling=middle), x[:, :1]).spikes.sum()
+                low, high = (middle, high) if count < raster[:, 0].sum() else (low, middle)
+            least = high
+            low, high = high, 1e3 * layer.first
+            for _ in range(60):
+                middle = (low + high) / 2
+                count = step(replace(n, ceiling=middle), x[:, :1]).spikes.sum()
+                low, high = (middle, high) if count <= raster[:, 0].sum() else (low, middle)
+            trial = replace(n, ceiling=simplest(least, low))
+            if np.array_equal(step(trial, x).spikes, raster):
+                yield trial
