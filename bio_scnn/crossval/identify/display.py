@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint, FloatName, NumberFormat
 from bio_scnn.crossval.identify.hypotheses import Probed, bits_needed
-from bio_scnn.crossval.identify.identification import VShown
 from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 
@@ -134,6 +133,7 @@ def likeliest_unit(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
 
     Tried are the unit of the input, an input times 1 - decay, and a threshold of 1.
     """
+    neuron = _shifted(neuron, error)
     d = neuron.decay
     scales = [1 / neuron.gain, *([1 - d] if d < 1 else []), 1 / abs(neuron.threshold)]
     if neuron.synapse is not None and neuron.synapse.decay < 1:
@@ -149,6 +149,24 @@ def likeliest_unit(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
     return _split_gain(found)
 
 
+def _shifted(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
+    """A neuron with the zero of V where most of start, rest and reset are 0."""
+    if neuron.decay == 1 or neuron.leak:
+        return neuron
+    size = 50 * error * abs(neuron.threshold)
+    at = [0.0, neuron.bias / (neuron.decay - 1)]
+    if neuron.reset_keep == 0:
+        at.append(-neuron.reset_to)
+
+    def written(n: SteppedNeuron) -> int:
+        values = [n.start, n.bias / (1 - n.decay), n.reset_to]
+        if n.subtracts:
+            values[2] += n.threshold
+        return sum(abs(value) > size for value in values)
+
+    return min((affine(neuron, 1.0, shift) for shift in at), key=written)
+
+
 def _split_gain(neuron: SteppedNeuron) -> SteppedNeuron:
     """A neuron behind a synapse with its gain shared out as code would have it."""
     if neuron.synapse is None:
@@ -159,55 +177,6 @@ def _split_gain(neuron: SteppedNeuron) -> SteppedNeuron:
             rest = gain / mine
             return replace(neuron, gain=rest, synapse=replace(neuron.synapse, gain=mine))
     return neuron
-
-
-# --- V that is shown --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """A neuron in the unit of the V that is shown.
-
-    Attributes
-    ----------
-    neuron : SteppedNeuron
-    moment : {"after reset", "before reset"}
-    error : float
-        Largest error of V.
-    """
-
-    neuron: SteppedNeuron
-    moment: VShown
-    error: float
-
-
-def in_shown_unit(
-    neuron: SteppedNeuron, x: NDArray[np.float64], spikes: NDArray, V: NDArray[np.float64]
-) -> Shown | None:
-    """A neuron scaled and shifted to the V that a layer shows, and what V is off by."""
-    mine = step(neuron, x)
-    quiet = spikes == 0
-    found = []
-    shown: dict[VShown, NDArray] = {"after reset": mine.V, "before reset": mine.V_before}
-    for moment, ours in shown.items():
-        ok = quiet & np.isfinite(V) & np.isfinite(ours)
-        if ok.sum() < 3:
-            return None
-        A = np.stack([ours[ok], np.ones(ok.sum())], 1)
-        lines = [(float(ours[ok] @ V[ok] / max(ours[ok] @ ours[ok], 1e-300)), 0.0)]
-        lines.append(tuple(np.linalg.lstsq(A, V[ok], rcond=None)[0]))
-        with np.errstate(all="ignore"):
-            off = [_largest(a * ours + b - V) for a, b in lines]
-        # Rounding alone is no reason to shift V.
-        n = int(off[1] < 0.1 * off[0] and off[0] > 1e-5 * float(np.abs(V[ok]).max()))
-        if lines[n][0] > 0:
-            found.append(Shown(affine(neuron, *lines[n]), moment, off[n]))
-    return min(found, key=lambda s: s.error) if found else None
-
-
-def _largest(off: NDArray[np.float64]) -> float:
-    """Largest size of an error; infinite if one is not a number."""
-    return float(np.abs(off).max()) if np.isfinite(off).all() else math.inf
 
 
 def rearranged(neuron: SteppedNeuron) -> Iterator[SteppedNeuron]:
