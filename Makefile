@@ -34,7 +34,7 @@ test: $(VENV)/.dev
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadgroup $(PYTEST_ARGS)
+	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile $(PYTEST_ARGS)
 
 figures: $(VENV)/.figures
 	$(RUN) -m figures

@@ -164,7 +164,8 @@ def departures(
 ) -> tuple[Departure, ...]:
     """Undeclared differences of an identified neuron from the one meant, the gravest first."""
     assert found.neuron is not None
-    listed = differences(found.neuron, params, dt_ms, V_seen=found.V_shown != "none")
+    seen = found.V_shown != "none"
+    listed = differences(found.neuron, params, dt_ms, V_seen=seen, resolution=found.resolution)
     declared = _declared_codes(claims)
     if not _on_threshold(found.neuron):
         declared.add("threshold.exceeded")

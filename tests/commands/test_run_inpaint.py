@@ -290,6 +290,7 @@ def many(folder):
     return folder
 
 
+@pytest.mark.slow
 def test_a_folder_in_several_processes_gives_the_same(many, capsys):
     words = [str(many / "many"), "--model", str(many / "model.safetensors"), "--json"]
     words += ["--mask-kind", "boxes", "--feature-noise", "0.1"]

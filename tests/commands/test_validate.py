@@ -44,6 +44,7 @@ def statuses(report):
     return {result.check: result.status for result in report.results}
 
 
+@pytest.mark.slow
 def test_what_crashes_hangs_leaves_or_prints_costs_no_other_result(tmp_path):
     """All in one run, which several tests would have to repeat where they run side by side."""
     done = subprocess.run(
@@ -210,6 +211,7 @@ def test_what_cannot_be_checked_is_no_success(tmp_path, capsys):
     assert ET.fromstring(junit.read_bytes()).get("errors") == "1"
 
 
+@pytest.mark.slow
 def test_infinite_potentials_and_half_characters_are_reported(tmp_path, capsys):
     words = ["--report", str(tmp_path), "--junit", str(tmp_path / "junit.xml"), "--json"]
     assert call(fake("Diverges"), *words, checks=["silence"]) == 1  # it is silent altogether

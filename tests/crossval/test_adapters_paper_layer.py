@@ -82,7 +82,8 @@ def test_what_it_cannot_be():
             ForwardMethod().build(Setup(params))
 
 
-@pytest.mark.parametrize("dt_ms", [1.0, pytest.param(0.1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("dt_ms", [1.0, 0.1])
 def test_it_fails_just_where_it_says(dt_ms):
     report = check_lif(ENTRIES["paper-one-step"].load(), dt_ms=dt_ms)
     status = {result.check: result.status for result in report.results}

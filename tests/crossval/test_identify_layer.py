@@ -1,5 +1,7 @@
 """A live layer's neuron, found from the outside: hand-written loops in, their constants out."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -208,3 +210,22 @@ def test_every_cause_has_a_remedy_in_one_line():
     assert set(REMEDIES) == CODES - RIGHT
     assert all(line and "\n" not in line for line in REMEDIES.values())
     assert remedy("reset.zero+update.no-leak").count("; ") == 1
+
+
+@pytest.mark.parametrize(("gain", "told"), [(0.5, set()), (0.505, {"constant.gain"})])
+def test_a_difference_that_rounding_hides_is_none(gain, told):
+    decay = math.exp(-0.25 / 40)
+
+    def run(x):
+        V, spikes = np.zeros(x.shape[1], np.float32), []
+        for current in np.float32(gain) * x.astype(np.float32):
+            V = current + (V - current) * np.float32(decay)
+            spikes.append(V >= 1)
+            V = V * ~spikes[-1]
+        return np.array(spikes), None
+
+    found = identify(run, dt_ms=0.25)
+    assert found.spikes_explained == 1
+    apart = differences(found.neuron, LIFParameters(), 0.25, resolution=found.resolution)
+    assert {d.cause.code for d in apart} == {"refractory.none", "membrane.float32"} | told
+    assert not any("1.000" in d.cause.text for d in apart)

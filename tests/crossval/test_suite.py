@@ -197,6 +197,7 @@ def test_correct_neurons_are_not_blamed(layer, params, dt_ms):
     assert report.verdict == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("constant", "code", "times"),
     [

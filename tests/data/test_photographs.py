@@ -168,6 +168,7 @@ def test_damaged_qt_resources_are_refused():
 # Assembling
 
 
+@pytest.mark.slow
 @needs_dpkg
 def test_photographs_come_out_of_packages(tmp_path):
     wide, tall, inner = picture((3200, 1800)), picture((500, 800), 1, "JPEG"), picture((64, 48), 2)

@@ -123,6 +123,7 @@ def test_the_stock_mode_still_needs_whole_steps():
         simulate([1.0], {"tau_ms": 20}, duration_ms=10)
 
 
+@pytest.mark.slow
 def test_noise_drives_the_others_as_it_drives_the_lif():
     p = CubaLIFParameters(tau_ms=20, tau_syn_ms=5, R=2)
     one, two = (simulate([2.0], p, duration_ms=200, noise_std=1.0, seed=s).count for s in (1, 1))

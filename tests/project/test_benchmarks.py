@@ -156,6 +156,7 @@ def test_rates_of_spikes_in_the_order_of_time():
     np.testing.assert_array_equal(rates, [200.0, np.nan, 100.0, np.nan])
 
 
+@pytest.mark.slow
 @plain
 @pytest.mark.usefixtures("interpreted")
 def test_simulators_and_sizes(monkeypatch, tmp_path, capsys):
@@ -233,6 +234,7 @@ def test_snntorch_has_no_refractory_period():
 # --- Starting ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_start_up(monkeypatch, tmp_path):
     hide(monkeypatch, "snntorch")
     monkeypatch.setattr(start, "COMPILE", "")

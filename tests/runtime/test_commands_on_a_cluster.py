@@ -47,12 +47,10 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "holes",
-    [
-        ["--mask", "mask.png"],
-        pytest.param(["--mask-kind", "boxes", "--noise", "0.1"], marks=pytest.mark.slow),
-    ],
+    [["--mask", "mask.png"], ["--mask-kind", "boxes", "--noise", "0.1"]],
 )
 def test_pictures_are_restored_as_here(address, photos, holes, capsys):
     holes = [str(photos / word) if word.endswith(".png") else word for word in holes]
@@ -142,6 +140,7 @@ feature_noise = [0.0, 0.05]
 """
 
 
+@pytest.mark.slow
 def test_training_on_a_cluster_is_training_here(address, tmp_path):
     (tmp_path / "tiny.toml").write_text(CONFIG)
     words = ["--config", str(tmp_path / "tiny.toml"), "--quiet", "-o"]

@@ -114,7 +114,8 @@ def _differences(
             return ["it has no reading as eq. 1: see the neuron's own sentence"]
         meant = read[0]
     seen = found.V_shown != "none"
-    return [str(one) for one in differences(found.neuron, meant, dt_ms, V_seen=seen)]
+    apart = differences(found.neuron, meant, dt_ms, V_seen=seen, resolution=found.resolution)
+    return [str(one) for one in apart]
 
 
 def _table(found: Identification, lines: list[str]) -> dict[str, Any]:

@@ -92,7 +92,12 @@ def in_units_of(neuron: SteppedNeuron, params: LIFParameters) -> SteppedNeuron:
 
 
 def differences(
-    neuron: SteppedNeuron, params: LIFParameters, dt_ms: float | None, *, V_seen: bool = False
+    neuron: SteppedNeuron,
+    params: LIFParameters,
+    dt_ms: float | None,
+    *,
+    V_seen: bool = False,
+    resolution: float = 0.0,
 ) -> list[Difference]:
     """Differences of a neuron from the one that was meant, with remedies and effects on rates.
 
@@ -106,6 +111,8 @@ def differences(
         Time step; None takes a step for 1 ms.
     V_seen : bool
         The unit of V is known, since V was seen: the threshold itself is compared too.
+    resolution : float
+        Relative error of the neuron's numbers: a smaller difference is none.
 
     Returns
     -------
@@ -115,33 +122,48 @@ def differences(
     dt = 1.0 if dt_ms is None else dt_ms
     right = meant_neuron(params, dt)
     found = neuron if V_seen else in_units_of(neuron, params)
+    pair = _Pair(found, right, params, dt, max(_CLOSE, 2 * resolution))
     return [
         Difference(why, remedy(why.code), effect_on_rate(right, changes, dt_ms))
         for part in (_update, _refractory, _spike, _input, _state)
-        for why, changes in part(found, right, params, dt)
+        for why, changes in part(pair)
     ]
 
 
-def _same(a: float, b: float, scale: float = 0.0) -> bool:
-    return a == b or abs(a - b) <= _CLOSE * max(abs(a), abs(b), scale)
+@dataclass(frozen=True)
+class _Pair:
+    """The neuron that was found, the one that was meant, and how near is the same."""
+
+    found: SteppedNeuron
+    right: SteppedNeuron
+    params: LIFParameters
+    dt: float
+    close: float
+
+    def same(self, a: float, b: float, scale: float = 0.0) -> bool:
+        """True if two numbers differ by no more than is known of them."""
+        return _same(a, b, scale, self.close)
 
 
-def _update(
-    found: SteppedNeuron, right: SteppedNeuron, params: LIFParameters, dt: float
-) -> Iterator[_Change]:
+def _same(a: float, b: float, scale: float = 0.0, close: float = _CLOSE) -> bool:
+    return a == b or abs(a - b) <= close * max(abs(a), abs(b), scale)
+
+
+def _update(pair: _Pair) -> Iterator[_Change]:
+    found, right = pair.found, pair.right
     gain = found.gain * (1 if found.synapse is None else _steady_gain(found))
     changes: dict[str, Any] = {"decay": found.decay, "gain": gain}
     if found.leak:
         yield cause("leak.linear", leak=found.leak), {"leak": found.leak, "decay": found.decay}
     elif gain < 0:
         yield cause("input.inverted"), changes
-    elif not (_same(found.decay, right.decay, 1e-3) and _same(gain, right.gain)):
-        yield _update_cause(found.decay, gain, right, params, dt), changes
-    if not _same(found.threshold, right.threshold):
+    elif not (pair.same(found.decay, right.decay, 1e-3) and pair.same(gain, right.gain)):
+        yield _update_cause(found.decay, gain, pair), changes
+    if not pair.same(found.threshold, right.threshold):
         reset = right.reset_to if not right.subtracts else right.reset_to + right.threshold
         times = (found.threshold - reset) / (right.threshold - reset)
         yield cause("constant.threshold", times=times), {"threshold": found.threshold}
-    if not _same(found.bias, right.bias, _CLOSE * abs(found.threshold)):
+    if not pair.same(found.bias, right.bias, pair.close * abs(found.threshold)):
         bias = found.bias - right.bias
         yield cause("bias.added", bias=bias), {"bias": found.bias}
 
@@ -153,15 +175,14 @@ def _steady_gain(found: SteppedNeuron) -> float:
     return found.synapse.gain / away if away > 0 else found.synapse.gain
 
 
-def _update_cause(
-    decay: float, gain: float, right: SteppedNeuron, params: LIFParameters, dt: float
-) -> Cause:
+def _update_cause(decay: float, gain: float, pair: _Pair) -> Cause:
     """Cause of an update that is not the exact one: one of the catalogue, or constants."""
+    right, params, dt = pair.right, pair.params, pair.dt
     for name, update in UPDATES.items():
         a, weight = update(dt, params)
-        if _same(a, decay, 1e-3) and _same(weight * params.R, gain) and name != "exact":
+        if pair.same(a, decay, 1e-3) and pair.same(weight * params.R, gain) and name != "exact":
             return cause(f"update.{name}")
-    if _same(decay, right.decay, 1e-3):
+    if pair.same(decay, right.decay, 1e-3):
         return cause("constant.gain", times=gain / right.gain)
     if decay >= 1:
         return cause("update.no-leak/regression")
@@ -169,17 +190,18 @@ def _update_cause(
         return cause("update.no-memory")
     tau, R = -dt / math.log(decay), gain / (1 - decay)
     wrong_tau = cause("constant.tau", times=tau / params.tau_ms)
-    if _same(R, params.R):
+    if pair.same(R, params.R):
         return wrong_tau
     wrong_gain = cause("constant.gain", times=R / params.R)
     return Cause(f"{wrong_tau.code}+{wrong_gain.code}", f"{wrong_tau.text}; {wrong_gain.text}")
 
 
-def _refractory(
-    found: SteppedNeuron, right: SteppedNeuron, params: LIFParameters, dt: float
-) -> Iterator[_Change]:
+def _refractory(pair: _Pair) -> Iterator[_Change]:
+    found, right = pair.found, pair.right
     if found.refractory != right.refractory:
-        names = [n for n, steps in REFRACTORY.items() if steps(dt, params) == found.refractory]
+        names = [
+            n for n, steps in REFRACTORY.items() if steps(pair.dt, pair.params) == found.refractory
+        ]
         off = found.refractory - right.refractory
         changes = {"refractory": found.refractory}
         first = "none" if not found.refractory else (names or [""])[0]
@@ -192,9 +214,8 @@ def _refractory(
         yield cause(code), {"while_refractory": found.while_refractory}
 
 
-def _spike(
-    found: SteppedNeuron, right: SteppedNeuron, params: LIFParameters, dt: float
-) -> Iterator[_Change]:
+def _spike(pair: _Pair) -> Iterator[_Change]:
+    found, right = pair.found, pair.right
     if found.fires_at_threshold != right.fires_at_threshold:
         yield (
             cause("threshold.exceeded/measured"),
@@ -202,7 +223,7 @@ def _spike(
         )
     keep, to = found.reset_keep, found.reset_to
     changes = {"reset_keep": keep, "reset_to": to}
-    far = not _same(to, right.reset_to, _CLOSE * abs(found.threshold))
+    far = not pair.same(to, right.reset_to, pair.close * abs(found.threshold))
     if keep == 1 and to == 0:
         yield cause("reset.absent"), changes
     elif keep not in (0.0, 1.0):
@@ -227,9 +248,8 @@ def _spike(
         yield cause("label.late", steps=found.spike_delay), {"spike_delay": found.spike_delay}
 
 
-def _input(
-    found: SteppedNeuron, right: SteppedNeuron, params: LIFParameters, dt: float
-) -> Iterator[_Change]:
+def _input(pair: _Pair) -> Iterator[_Change]:
+    found, right = pair.found, pair.right
     if found.input_delay:
         changes = {"input_delay": found.input_delay}
         yield cause("input.delayed/steps", steps=found.input_delay), changes
@@ -248,10 +268,9 @@ def _input(
         )
 
 
-def _state(
-    found: SteppedNeuron, right: SteppedNeuron, params: LIFParameters, dt: float
-) -> Iterator[_Change]:
-    if not _same(found.start, right.start, _CLOSE * abs(found.threshold)):
+def _state(pair: _Pair) -> Iterator[_Change]:
+    found, right = pair.found, pair.right
+    if not pair.same(found.start, right.start, pair.close * abs(found.threshold)):
         yield cause("start.elsewhere", start=found.start), {"start": found.start}
     if found.floor > -math.inf:
         code = "bounds.zero" if found.floor == 0 else "bounds.floor"

@@ -47,6 +47,8 @@ class Identification:
         Neurons that were tried and do not explain the data.
     remarks : tuple of str
         What the data cannot tell, and what else is worth knowing.
+    resolution : float
+        Relative error of the neuron's numbers: what rounding hides, or shorter numbers change.
     """
 
     neuron: SteppedNeuron | None
@@ -61,6 +63,7 @@ class Identification:
     alternatives: tuple[SteppedNeuron, ...] = ()
     excluded: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    resolution: float = 0.0
 
     @property
     def exact(self) -> bool:

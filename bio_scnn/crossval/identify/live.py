@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.identify.display import (
-    complexity,
-    digits,
-    float_format,
-    in_shown_unit,
-    length,
-    likeliest_unit,
-    rearranged,
-    tidied,
-    tidy,
-    unturned,
-    with_equality,
-)
-from bio_scnn.crossval.identify.formats import FLOAT64
+from bio_scnn.crossval.identify.candidates import Candidate, Trial, finished, judged, rank
+from bio_scnn.crossval.identify.display import complexity, likeliest_unit, rearranged, tidy
 from bio_scnn.crossval.identify.hypotheses import Probed, probed
-from bio_scnn.crossval.identify.identification import Identification, VShown
+from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.probed_integers import fixed_point, simplest_threshold
 from bio_scnn.crossval.identify.probed_spike import neurons
 from bio_scnn.crossval.identify.probing import Layer, Run, prepared
 from bio_scnn.crossval.identify.readings import code_sentence
 from bio_scnn.crossval.identify.steadiness import time_matters, unsteady
-from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
+from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.identify.unusual import not_in_proportion, unusual
 
 _FAMILIES = (
@@ -53,27 +41,6 @@ def validation_drive(layer: Layer, tau: float, blocked: float) -> NDArray[np.flo
     pulses = rng.random((steps, 10)) < np.geomspace(0.02, 0.6, 10)
     x[:, 30:] = pulses * rng.uniform(-0.4, 1.2, (steps, 10)) * a
     return x
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A neuron with what it makes of the validation drive.
-
-    Attributes
-    ----------
-    neuron : SteppedNeuron
-        In the layer's own input, and in the unit of V if that is shown.
-    wrong : int
-        Spikes that it lacks or has too many.
-    V_error : float
-        Largest error of V; 0 if none is shown.
-    moment : {"after reset", "before reset", "none"}
-    """
-
-    neuron: SteppedNeuron
-    wrong: int
-    V_error: float = 0.0
-    moment: VShown = "none"
 
 
 def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None) -> Identification:
@@ -108,49 +75,68 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
     found = [(0.0, n) for n in whole] or neurons(data)
     if not found:
         return _nothing(dt_ms, "its answers to impulses fit no neuron that is known here")
-    best = found[0][1]
-    x = validation_drive(layer, _tau(best), data.blocked)
+    x = validation_drive(layer, _tau(found[0][1]), data.blocked)
     spikes, V = layer.both(x)
-    if has_V is False:
-        V = None
-    candidates = [_judged(layer, n, x, spikes, V) for n in _variants(found, V is not None)]
-    ranks = {id(c): _rank(c, spikes, V, _error(data)) for c in candidates}
-    candidates.sort(key=lambda c: ranks[id(c)])
-    if candidates[0].wrong and not whole:
-        more = [_judged(layer, n, x, spikes, V) for n in unusual(data)]
-        candidates += [c for c in more if c.wrong < candidates[0].wrong]
-        ranks = {id(c): _rank(c, spikes, V, _error(data)) for c in candidates}
-        candidates.sort(key=lambda c: ranks[id(c)])
+    trial = Trial(data, x, spikes, None if has_V is False else V)
+    candidates = _candidates(trial, found, more=not whole)
     if whole:
-        finished, sure = candidates[0], True
-        finished = replace(finished, neuron=simplest_threshold(finished.neuron))
+        best, sure = candidates[0], True
+        best = replace(best, neuron=simplest_threshold(best.neuron))
     else:
-        finished, sure = _finished(data, candidates[0], x, spikes, V)
-    best_rank = ranks[id(candidates[0])]
-    most = 3 * candidates[0].V_error + 1e-6 * _size(V)
-    alike = [c for c in candidates[1:] if ranks[id(c)][0] == best_rank[0] and c.V_error <= most]
-    error = 30 * _error(data)
-    others = [c.neuron for c in alike]
-    if not whole:
-        others = [tidy(n, error) if V is not None else likeliest_unit(n, error) for n in others]
-    at, form = finished.neuron.fires_at_threshold, finished.neuron.number_format
-    told = {code_sentence(finished.neuron)}
-    kept = []
-    for other in (
-        n if whole else replace(n, fires_at_threshold=at, number_format=form) for n in others
-    ):
+        best, sure = finished(trial, candidates[0])
+    named = _identification(trial, best, dt_ms, sure)
+    if named.neuron is None or named.excluded:
+        return named
+    resolution = _resolution(data, candidates[0].neuron, best.neuron)
+    others = _alternatives(trial, candidates, best, whole=bool(whole))
+    return replace(named, alternatives=others, resolution=resolution)
+
+
+def _candidates(
+    trial: Trial, found: list[tuple[float, SteppedNeuron]], *, more: bool
+) -> list[Candidate]:
+    """Candidates, the best first; unusual neurons too, if no plain one has every spike."""
+    candidates = [judged(trial, n) for n in _variants(found, trial.V is not None)]
+    candidates.sort(key=lambda c: rank(trial, c))
+    if candidates[0].wrong and more:
+        candidates += [judged(trial, n) for n in unusual(trial.data)]
+        candidates.sort(key=lambda c: rank(trial, c))
+    return candidates
+
+
+def _alternatives(
+    trial: Trial, candidates: list[Candidate], best: Candidate, *, whole: bool
+) -> tuple[SteppedNeuron, ...]:
+    """Other neurons that explain a layer as well as the best candidate does."""
+    first, error = candidates[0], 30 * trial.error
+    most, level = 3 * first.V_error + 1e-6 * trial.size, rank(trial, first)[0]
+    told, kept = {code_sentence(best.neuron)}, list[SteppedNeuron]()
+    at, form = best.neuron.fires_at_threshold, best.neuron.number_format
+    for c in candidates[1:]:
+        if rank(trial, c)[0] != level or c.V_error > most or c.late != first.late:
+            continue
+        other = c.neuron
+        if not whole:
+            other = likeliest_unit(other, error) if trial.V is None else tidy(other, error)
+            other = replace(other, fires_at_threshold=at, number_format=form)
         if (sentence := code_sentence(other)) not in told:
             kept.append(other)
             told.add(sentence)
-    if finished.wrong > 0.01 * spikes.sum():
-        kept = []
-    remarks = _remarks(finished, sure)
-    if finished.wrong:
-        noise = time_matters(layer, x)
-        remarks += tuple(noise)
-        if not noise and (words := not_in_proportion(layer)):
-            remarks += (words,)
-    return _identification(finished, kept[:3], dt_ms, spikes, V, remarks)
+    return tuple(kept[:3])
+
+
+_COARSEST = 0.01  # a larger difference is one, however coarse the numbers are
+
+
+def _resolution(data: Probed, read: SteppedNeuron, told: SteppedNeuron) -> float:
+    """Relative error of a neuron's numbers: of the readings, and of the shorter ones told."""
+
+    def scale_free(n: SteppedNeuron) -> NDArray[np.float64]:
+        return np.array([1 - n.decay, n.gain / n.threshold])
+
+    with np.errstate(all="ignore"):
+        moved = np.abs(scale_free(told) / scale_free(read) - 1)
+    return float(np.clip(np.nan_to_num(moved).max(), data.rounding, _COARSEST))
 
 
 def _tau(neuron: SteppedNeuron) -> float:
@@ -166,120 +152,38 @@ def _variants(found: list[tuple[float, SteppedNeuron]], shown: bool) -> list[Ste
     return [v for n in plain for v in rearranged(n)]
 
 
-def _judged(
-    layer: Layer, neuron: SteppedNeuron, x: NDArray, spikes: NDArray, V: NDArray | None
-) -> Candidate:
-    with np.errstate(all="ignore"):
-        wrong = int(np.abs(step(neuron, x).spikes - spikes).sum())
-        shown = None if V is None else in_shown_unit(neuron, x, spikes, V)
-    if shown is None:
-        lost = 0.0 if V is None else np.inf
-        return Candidate(unturned(neuron, layer.sign, layer.shift), wrong, lost)
-    return Candidate(
-        unturned(shown.neuron, layer.sign, layer.shift), wrong, shown.error, shown.moment
-    )
-
-
-def _rank(c: Candidate, spikes: NDArray, V: NDArray | None, error: float) -> tuple:
-    """Order of candidates: spikes, V, quirks, and digits of the reset."""
-    n = c.neuron
-    size = 50 * error * abs(n.threshold)
-    written = [n.reset_to] + ([] if n.adaptation is None else [n.adaptation.jump])
-    round_off = sum(digits(tidied(value, size)) for value in written)
-    return (
-        1000 * c.wrong // max(int(spikes.sum()), 1),
-        _coarse(c, V),
-        complexity(n) + 0.25 * round_off,
-    )
-
-
-def _size(V: NDArray | None) -> float:
-    """Largest size of V; 1 if none is shown."""
-    return 1.0 if V is None else float(np.nanmax(np.abs(V))) or 1.0
-
-
-def _coarse(c: Candidate, V: NDArray | None) -> int:
-    """Error of V in steps of two powers of ten; 0 for what rounding does."""
-    scale = _size(V)
-    with np.errstate(all="ignore"):
-        power = np.log10(min(c.V_error / scale, 1e9) + 1e-9)
-    return max(int(power + 7) // 2, 0) if np.isfinite(power) else 99
-
-
-def _error(data: Probed) -> float:
-    return max(20 * data.rounding, 2e-14) if data.rounding > 1e-12 else 4e-15
-
-
-def _finished(
-    data: Probed, best: Candidate, x: NDArray, spikes: NDArray, V: NDArray | None
-) -> tuple[Candidate, bool]:
-    """A candidate with tidy numbers and its format; True if ``>`` or ``>=`` is certain."""
-    error, layer = _error(data), data.layer
-    raw = best.neuron
-    if V is None:
-        # Few bits: what is written down lies nearer than the errors that add up.
-        few = [0.1 * data.rounding, 0.4 * data.rounding] if data.rounding > 1e-4 else []
-        neat = [likeliest_unit(raw, e) for e in (error, 50 * error, *few)]
-    else:
-        neat = [tidy(raw, e) for e in (error, 30 * error, 1000 * error)]
-    form = float_format(data, V)
-    forms = dict.fromkeys([form, FLOAT64])
-    trials = []
-    for n in [*dict.fromkeys(neat), raw]:
-        for f in forms:
-            trial, right = with_equality(data, replace(n, number_format=f))
-            c = _proved(layer, trial, best.moment, x, spikes, V)
-            rank = (c.wrong, _coarse(c, V), -right, length(trial), c.V_error)
-            trials.append((rank, c, right > 0))
-    _, found, sure = min(trials, key=lambda t: t[0])
-    return found, sure
-
-
-def _proved(
-    layer: Layer, n: SteppedNeuron, moment: VShown, x: NDArray, spikes: NDArray, V: NDArray | None
-) -> Candidate:
-    with np.errstate(all="ignore"):
-        mine = step(n, layer.sign * x + layer.shift)
-        wrong = int(np.abs(mine.spikes - spikes).sum())
-        if V is None:
-            return Candidate(n, wrong)
-        ours = mine.V if moment == "after reset" else mine.V_before
-        return Candidate(n, wrong, float(np.nanmax(np.abs(ours - V))), moment)
-
-
-def _identification(
-    c: Candidate,
-    others: list[SteppedNeuron],
-    dt_ms: float | None,
-    spikes: NDArray,
-    V: NDArray | None,
-    remarks: tuple[str, ...],
-) -> Identification:
-    total = int(spikes.sum())
-    scale = _size(V)
-    failed = c.wrong > 0.3 * total
+def _identification(trial: Trial, c: Candidate, dt_ms: float | None, sure: bool) -> Identification:
+    total = int(trial.spikes.sum())
+    layer, apart = trial.data.layer, c.wrong > 0.01 * total
+    noise = time_matters(layer, trial.x) if apart else []
+    remarks = [*_remarks(c, sure), *noise]
+    if apart and not noise and (words := not_in_proportion(layer)):
+        remarks.append(words)
+    failed = c.wrong > 0.3 * total or noise
+    shown = trial.V is not None
     return Identification(
         neuron=None if failed else c.neuron,
         dt_ms=dt_ms,
         spikes_explained=max(0.0, 1 - c.wrong / max(total, 1)),
-        V_explained=None if V is None else float(c.V_error <= 1e-5 * scale),
-        V_error=None if V is None else c.V_error,
+        V_explained=c.V_share if shown else None,
+        V_error=c.V_error if shown else None,
         spikes=total,
         spikes_wrong=c.wrong,
         V_shown=c.moment,
-        alternatives=tuple(others),
-        excluded=_FAMILIES if c.wrong > 0.01 * total else (),
-        remarks=remarks,
+        excluded=_FAMILIES if apart else (),
+        remarks=tuple(remarks),
     )
 
 
-def _remarks(c: Candidate, sure: bool) -> tuple[str, ...]:
+def _remarks(c: Candidate, sure: bool) -> list[str]:
     found = []
     if not sure:
         found.append("rounding hides whether it fires at the threshold itself or only above")
     if c.moment == "none":
         found.append("V is not shown: its unit is chosen so that the numbers are simple")
-    return tuple(found)
+    if c.late:
+        found.append("V is shown a step late: what stands beside a spike is V before the step")
+    return found
 
 
 def _nothing(dt_ms: float | None, why: str) -> Identification:

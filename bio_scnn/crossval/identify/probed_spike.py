@@ -59,9 +59,7 @@ def _waiting(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
     if r:
         yield replace(base, refractory=r, while_refractory="leaks")
         yield replace(base, refractory=r, while_refractory="integrates")
-        yield replace(
-            base, refractory=r, while_refractory="integrates", reset_when="after-update"
-        )
+        yield replace(base, refractory=r, while_refractory="integrates", reset_when="after-update")
         yield replace(base, refractory=r - 1, reset_when="after-update")
     else:
         yield replace(base, reset_when="after-update")

@@ -70,7 +70,11 @@ def in_shown_unit(
             found.append(Shown(affine(neuron, *lines[n]), moment, off[n]))
     size = 1e-6 * float(np.nanmax(np.abs(V)))
     # Late only if that is far better.
-    return min(found, key=lambda s: s.error * (1 + 9 * s.moment.endswith("late")) + size) if found else None
+    return (
+        min(found, key=lambda s: s.error * (1 + 9 * s.moment.endswith("late")) + size)
+        if found
+        else None
+    )
 
 
 def _largest(off: NDArray[np.float64]) -> float:
@@ -79,7 +83,11 @@ def _largest(off: NDArray[np.float64]) -> float:
 
 
 def refitted(
-    neuron: SteppedNeuron, x: NDArray[np.float64], spikes: NDArray, V: NDArray[np.float64], moment: VShown
+    neuron: SteppedNeuron,
+    x: NDArray[np.float64],
+    spikes: NDArray,
+    V: NDArray[np.float64],
+    moment: VShown,
 ) -> SteppedNeuron:
     """A neuron with decay, gain, bias and reset as V from one step to the next has them.
 
