@@ -172,7 +172,14 @@ def finished(trial: Trial, best: Candidate) -> tuple[Candidate, bool]:
 
 def _shorter(trial: Trial, found: Candidate) -> Candidate:
     """The same candidate with each number as short as V allows that is shown."""
-    for name in ("threshold", "reset_to", "gain", "bias", "decay", "start", *_parts(found.neuron)):
+    n, names = found.neuron, ("threshold", "reset_to", "gain", "bias", "decay", "start")
+    if n.bias and 0 < n.decay < 1:
+        rest = n.bias / (1 - n.decay)
+        short = tidied(rest, 100 * trial.error * abs(n.threshold))
+        now = proved(trial, replace(n, bias=short * (1 - n.decay)), found.moment)
+        if now.wrong <= found.wrong and now.V_error <= 1.2 * found.V_error + 1e-6 * trial.size:
+            found, names = now, ("threshold", "reset_to", "gain", "start")
+    for name in (*names, *_parts(found.neuron)):
         value = _value(found.neuron, name)
         unit = value if name == "gain" or "decay" in name else found.neuron.threshold
         for close in (3000, 100, 3):
@@ -185,7 +192,8 @@ def _shorter(trial: Trial, found: Candidate) -> Candidate:
             trying = with_parameters(found.neuron, {name: short})
             now = proved(trial, trying, found.moment)
             slack = 1e-6 * trial.size
-            if now.wrong <= found.wrong and now.V_error <= 1.2 * found.V_error + slack:
+            near = now.V_error <= 1.2 * found.V_error + slack and now.V_share >= found.V_share
+            if now.wrong <= found.wrong and near:
                 found = now
                 break
     return found

@@ -119,13 +119,20 @@ def tidy(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
         threshold=tidied(neuron.threshold, size),
         reset_to=tidied(neuron.reset_to, 20 * size),
         start=tidied(neuron.start, size),
-        refractory=tidied(neuron.refractory, 100 * error),
+        refractory=_tidy_time(neuron, error),
         dead_change=tidied(neuron.dead_change, 20 * error * neuron.dead_change),
         ceiling=tidied(neuron.ceiling, 20 * size) if neuron.ceiling < math.inf else math.inf,
         floor=tidied(neuron.floor, 20 * size) if neuron.floor > -math.inf else neuron.floor,
         synapse=synapse,
         adaptation=adapts,
     )
+
+
+def _tidy_time(neuron: SteppedNeuron, error: float) -> float:
+    """Refractory period: whole on the grid."""
+    if neuron.crossing == "grid":
+        return neuron.refractory
+    return tidied(neuron.refractory, max(100 * error, 1e-9))
 
 
 def likeliest_unit(neuron: SteppedNeuron, error: float) -> SteppedNeuron:

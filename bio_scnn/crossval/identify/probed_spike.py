@@ -56,6 +56,9 @@ def resets(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
 def _waiting(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
     r = data.blocked
     yield replace(base, refractory=r)
+    if r == np.inf:
+        yield replace(base, refractory=r, while_refractory="integrates")
+        return
     if r:
         yield replace(base, refractory=r, while_refractory="leaks")
         yield replace(base, refractory=r, while_refractory="integrates")
