@@ -32,10 +32,19 @@ def affine(neuron: SteppedNeuron, scale: float, shift: float = 0.0) -> SteppedNe
         start=scale * neuron.start + shift,
         floor=scale * neuron.floor + shift,
         dead_change=abs(scale) * neuron.dead_change,
+        spike_size=_size(neuron, scale, shift),
         ceiling=scale * neuron.ceiling + shift,
         adaptation=adapts and replace(adapts, jump=scale * adapts.jump),
         number_format=form,
     )
+
+
+def _size(neuron: SteppedNeuron, scale: float, shift: float) -> float | None:
+    """V of one more spike in a step, in another unit; None for the threshold itself."""
+    size = neuron.spike_size
+    if size is None and not (shift and neuron.several):
+        return None
+    return scale * (neuron.threshold if size is None else size)
 
 
 def unturned(neuron: SteppedNeuron, sign: float, shift: float) -> SteppedNeuron:
@@ -119,6 +128,7 @@ def tidy(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
         threshold=tidied(neuron.threshold, size),
         reset_to=tidied(neuron.reset_to, 20 * size),
         start=tidied(neuron.start, size),
+        spike_size=neuron.spike_size and tidied(neuron.spike_size, 20 * size),
         refractory=_tidy_time(neuron, error),
         dead_change=tidied(neuron.dead_change, 20 * error * neuron.dead_change),
         ceiling=tidied(neuron.ceiling, 20 * size) if neuron.ceiling < math.inf else math.inf,

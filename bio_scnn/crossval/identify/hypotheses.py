@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from bio_scnn.crossval.identify.probing import Layer, Readings, read
+from bio_scnn.crossval.identify.probing import Layer, Readings, least_impulse, read
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 
 REACH = 16.0
@@ -31,8 +31,10 @@ class Probed:
     quiet, spiking : Readings
     blocked : int, steps
         After a spike, in which no input makes it fire; infinite if none ever does again.
-    several : bool
-        It gives more than one spike in a step.
+    several : float
+        One more spike in a step for each input of this size; 0 if there is one at most.
+    most_spikes : float
+        Most spikes that it gives in a step.
     rounding : float
         Relative error of the readings: what two neurons that are the same may differ by.
     """
@@ -42,7 +44,8 @@ class Probed:
     spiking: Readings
     blocked: float
     rounding: float
-    several: bool = False
+    several: float = 0.0
+    most_spikes: float = np.inf
 
     @property
     def limit(self) -> float:
@@ -97,14 +100,21 @@ def probed(layer: Layer) -> Probed:
     if blocked == _NEVER:
         return Probed(layer, calm, calm, np.inf, _rounding(calm))
     after = _after_spikes(layer, blocked)
-    return Probed(layer, calm, after, blocked, _rounding(calm), _several(layer))
+    return Probed(layer, calm, after, blocked, _rounding(calm), *_several(layer))
 
 
-def _several(layer: Layer) -> bool:
-    """True if an impulse of many thresholds makes more than one spike in a step."""
-    x = np.zeros((layer.latency + 1, 3))
-    x[0] = layer.first * np.array([2.5, 6.2, 15.7])
-    return bool((layer.fire(x) > 1).any())
+def _several(layer: Layer) -> tuple[float, float]:
+    """Input that makes one more spike in a step, 0 if none does, and the most spikes."""
+    sizes = layer.first * 2.0 ** np.arange(1, 16)
+    x = np.zeros((layer.latency + 1, len(sizes)))
+    x[0] = sizes
+    counts = layer.fire(x).max(axis=0)
+    if counts.max() <= 1:
+        return 0.0, np.inf
+    enough = float(sizes[(counts > 1).argmax()])
+    second = least_impulse(layer, enough, layer.latency + 1, spikes=2)
+    bounded = counts[-1] == counts[-4]
+    return second - layer.first, float(counts[-1]) if bounded else np.inf
 
 
 def _blocked(layer: Layer) -> int:

@@ -9,7 +9,12 @@ import numpy as np
 
 from bio_scnn.crossval.identify.hypotheses import Probed, by_error, distances, refined
 from bio_scnn.crossval.identify.probed_flow import flows
-from bio_scnn.crossval.identify.probed_spike_kinds import adapting, bounded, within_steps
+from bio_scnn.crossval.identify.probed_spike_kinds import (
+    adapting,
+    bounded,
+    with_counts,
+    within_steps,
+)
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 
 
@@ -43,7 +48,7 @@ def resets(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
     """Flows with every reset and refractory period that the first readings after a spike allow."""
     F, theta = data.layer.first, base.threshold
     tidy = 1e-9 * F if data.rounding < 1e-9 else 20 * data.rounding * F
-    for waiting in _waiting(data, replace(base, several=data.several)):
+    for waiting in _waiting(data, with_counts(data, base)):
         for n in _with_reset(data, waiting):
             to, keep = n.reset_to, n.reset_keep
             for value in dict.fromkeys([0.0 if abs(to) < tidy else to, -keep * theta]):

@@ -20,13 +20,22 @@ from bio_scnn.crossval.identify.stepped import Adaptation, SteppedNeuron
 Found = list[tuple[float, SteppedNeuron]]
 
 
+def with_counts(data: Probed, base: SteppedNeuron) -> SteppedNeuron:
+    """A flow that counts its spikes in a step as a layer does."""
+    if not data.several:
+        return base
+    near = abs(data.several - base.threshold) < 1e-6 * abs(base.threshold)
+    size = None if near else data.several
+    return replace(base, several=True, spike_size=size, most_spikes=data.most_spikes)
+
+
 def bounded(data: Probed, base: SteppedNeuron) -> Found:
     """Flows with a ceiling above the threshold, which a reset by subtraction shows."""
     theta, found = base.threshold, list[tuple[float, SteppedNeuron]]()
     lone = data.spiking.only(data.spiking.drive == 0)
     for when in ("same-step", "after-update"):
         n = replace(base, reset_keep=1.0, reset_to=-theta, refractory=data.blocked)
-        n = replace(n, reset_when=when, several=data.several)  # type: ignore[arg-type]
+        n = replace(with_counts(data, n), reset_when=when)  # type: ignore[arg-type]
         if np.abs(distances(data.layer, lone, n)).max() > data.limit:
             continue  # not even where V is just above the threshold
         tried = [replace(n, ceiling=c * theta) for c in (1.2, 1.6, 2.5, 3.5, 6.0, 10.0)]

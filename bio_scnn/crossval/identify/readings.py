@@ -128,8 +128,17 @@ def _fires(neuron: SteppedNeuron) -> str:
     if neuron.crossing == "within-step":
         text += ", at the moment within the step at which V crosses"
     if neuron.several:
-        text += f", floor(V / {plain(neuron.threshold)}) spikes in a step"
+        text += f", {_count(neuron)} spikes in a step"
     return text
+
+
+def _count(neuron: SteppedNeuron) -> str:
+    """Number of spikes in a step, as code has it."""
+    at = plain(neuron.threshold)
+    text = f"floor(V / {at})"
+    if neuron.spike_size is not None:
+        text = f"floor((V - {at}) / {plain(neuron.spike_size)}) + 1"
+    return text + f", {plain(neuron.most_spikes)} at most," * (neuron.most_spikes < math.inf)
 
 
 def _resets(neuron: SteppedNeuron) -> str:

@@ -111,6 +111,11 @@ class SteppedNeuron:
         Bounds of V after the update.
     several : bool
         Reports ``floor(V / threshold)`` spikes a step, and subtracts each.
+    spike_size : float or None
+        With `several`: one more spike for each so much of V above the threshold, if not for each
+        threshold.
+    most_spikes : float
+        Bound of their number in a step.
     number_format : FixedPoint or FloatingPoint
     """
 
@@ -138,6 +143,8 @@ class SteppedNeuron:
     floor: float = -np.inf
     ceiling: float = np.inf
     several: bool = False
+    spike_size: float | None = None
+    most_spikes: float = np.inf
     number_format: NumberFormat = FLOAT64
 
     @property
@@ -302,7 +309,9 @@ def _fired(neuron: SteppedNeuron, V: NDArray, threshold: ArrayLike) -> NDArray[n
     over = V >= threshold if neuron.fires_at_threshold else V > threshold
     if not neuron.several:
         return over.astype(np.int64)
-    return np.where(over, np.maximum(np.floor(V / threshold), 1), 0).astype(np.int64)
+    size = neuron.spike_size
+    count = np.floor(V / threshold) if size is None else np.floor((V - threshold) / size) + 1
+    return np.where(over, np.clip(count, 1, neuron.most_spikes), 0).astype(np.int64)
 
 
 def _reset(
