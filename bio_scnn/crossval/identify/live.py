@@ -156,10 +156,10 @@ def _identification(trial: Trial, c: Candidate, dt_ms: float | None, sure: bool)
     total = int(trial.spikes.sum())
     layer, apart = trial.data.layer, c.wrong > 0.01 * total
     noise = time_matters(layer, trial.x) if apart else []
-    remarks = [*_remarks(c, sure), *noise]
+    failed = c.wrong > 0.3 * total or bool(noise)
+    remarks = [*([] if failed else _remarks(c, sure)), *noise]
     if apart and not noise and (words := not_in_proportion(layer)):
         remarks.append(words)
-    failed = c.wrong > 0.3 * total or noise
     shown = trial.V is not None
     return Identification(
         neuron=None if failed else c.neuron,

@@ -64,6 +64,9 @@ def _flows(data: Probed) -> Iterator[SteppedNeuron]:
         keep = h[1] + off / (0.45 * a)
         if off > 0:
             bases.append(replace(plain, decay=keep, leak=off, bias=0.0, threshold=rest[0]))
+            # The same off the input, above a floor at which V rests.
+            lowered = replace(plain, decay=keep, bias=-off, threshold=rest[0] - off)
+            yield from _delayed(replace(lowered, floor=0.0), layer.latency)
     for first, second in _two_decays(h) if abs(h[2] - h[1] ** 2) > data.limit / 50 else ():
         synaptic = replace(plain, decay=first, synapse=Synapse(second))
         b = _bias(rest, first)

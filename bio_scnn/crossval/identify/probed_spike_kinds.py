@@ -68,7 +68,8 @@ def adapting(data: Probed, base: SteppedNeuron) -> Found:
             continue
         to = -keep * base.threshold
         n = replace(base, refractory=r, reset_keep=keep, reset_to=to, reset_when=when)  # type: ignore[arg-type]
-        variants = [n] if not r else [n, replace(n, while_refractory="integrates")]
+        ways = ("held", "leaks", "integrates") if r else ("held",)
+        variants = [replace(n, while_refractory=way) for way in ways]  # type: ignore[arg-type]
         for variant in variants:
             found += [(data.error(v), v) for v in _adaptations(data, variant, lone)]
     found.sort(key=by_error)

@@ -128,17 +128,24 @@ def _fires(neuron: SteppedNeuron) -> str:
     if neuron.crossing == "within-step":
         text += ", at the moment within the step at which V crosses"
     if neuron.several:
-        text += f", {_count(neuron)} spikes in a step"
+        text += f", {_count(neuron)}"
     return text
 
 
 def _count(neuron: SteppedNeuron) -> str:
     """Number of spikes in a step, as code has it."""
     at = plain(neuron.threshold)
-    text = f"floor(V / {at})"
+    text = "floor(V)" if at == "1" else f"floor(V / {at})"
     if neuron.spike_size is not None:
-        text = f"floor((V - {at}) / {plain(neuron.spike_size)}) + 1"
-    return text + f", {plain(neuron.most_spikes)} at most," * (neuron.most_spikes < math.inf)
+        size = "" if neuron.spike_size == 1 else f" / {plain(neuron.spike_size)}"
+        text = f"floor({f'(V{_plus(-neuron.threshold)})' if size else 'V' + _plus(-neuron.threshold)}{size}) + 1"
+    text += " spikes in a step"
+    return text + f", {plain(neuron.most_spikes)} at most" * (neuron.most_spikes < math.inf)
+
+
+def _plus(x: float) -> str:
+    """Number behind a sum, with its sign."""
+    return f" {'-' if x < 0 else '+'} {plain(abs(x))}"
 
 
 def _resets(neuron: SteppedNeuron) -> str:

@@ -52,7 +52,11 @@ def in_shown_unit(
 ) -> Shown | None:
     """A neuron scaled and shifted to the V that a layer shows, and what V is off by."""
     mine = step(neuron, x)
-    quiet = spikes == 0
+    # After a spike too many or too few, V says nothing of the unit.
+    alike = np.cumsum(mine.spikes != spikes, axis=0) == 0
+    if alike.mean() < 0.5:
+        alike[:] = True
+    quiet = (spikes == 0) & alike
     found = []
     for moment in _MOMENTS:
         ours = at_moment(mine, neuron, moment)
@@ -63,7 +67,7 @@ def in_shown_unit(
         lines = [(float(ours[ok] @ V[ok] / max(ours[ok] @ ours[ok], 1e-300)), 0.0)]
         lines.append(tuple(np.linalg.lstsq(A, V[ok], rcond=None)[0]))
         with np.errstate(all="ignore"):
-            off = [_largest(a * ours + b - V) for a, b in lines]
+            off = [_largest((a * ours + b - V)[alike]) for a, b in lines]
         # Rounding alone is no reason to shift V.
         n = int(off[1] < 0.1 * off[0] and off[0] > 1e-5 * float(np.abs(V[ok]).max()))
         if lines[n][0] > 0:

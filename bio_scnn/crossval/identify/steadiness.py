@@ -47,7 +47,9 @@ def unsteady(run: Run) -> str | None:
 
 
 def time_matters(layer: Layer, x: NDArray[np.float64]) -> list[str]:
-    """Words on noise that is the same in every run: answers that differ by neuron or by time."""
+    """Words on answers that differ by neuron or by time: noise that is the same in every run."""
+    if _coupled(layer, x[:200]):
+        return ["neurons act on each other: what one does depends on the input of the others"]
     found = []
     same = np.repeat(x[:200, 10:30:5], 4, axis=1)
     answer = _answer(layer.both, same)
@@ -61,6 +63,17 @@ def time_matters(layer: Layer, x: NDArray[np.float64]) -> list[str]:
     elif why := _depends_on_time(layer, same[:, ::4]):
         found.append(why)
     return found
+
+
+def _coupled(layer: Layer, x: NDArray[np.float64]) -> bool:
+    """True if the answer of half of the neurons depends on the input of the others."""
+    half = x.copy()
+    half[:, ::2] = 0
+    answers = []
+    for given in (x, half):
+        spikes, V = _answer(layer.both, given)
+        answers.append((spikes[:, 1::2], None if V is None else V[:, 1::2]))
+    return not _same(*answers)
 
 
 def _depends_on_time(layer: Layer, x: NDArray[np.float64]) -> str | None:
