@@ -7,7 +7,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.identify.candidates import Candidate, Trial, finished, judged, rank
+from bio_scnn.crossval.identify.candidates import (
+    Candidate,
+    Trial,
+    finished,
+    judged,
+    proved,
+    rank,
+)
 from bio_scnn.crossval.identify.display import complexity, likeliest_unit, rearranged, tidy
 from bio_scnn.crossval.identify.hypotheses import Probed, probed
 from bio_scnn.crossval.identify.identification import Identification
@@ -16,7 +23,7 @@ from bio_scnn.crossval.identify.probed_spike import neurons
 from bio_scnn.crossval.identify.probing import Layer, Run, prepared
 from bio_scnn.crossval.identify.readings import code_sentence
 from bio_scnn.crossval.identify.steadiness import time_matters, unsteady
-from bio_scnn.crossval.identify.stepped import SteppedNeuron
+from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 from bio_scnn.crossval.identify.unusual import not_in_proportion, unusual
 
 _FAMILIES = (
@@ -98,10 +105,23 @@ def _candidates(
     """Candidates, the best first; unusual neurons too, if no plain one has every spike."""
     candidates = [judged(trial, n) for n in _variants(found, trial.V is not None)]
     candidates.sort(key=lambda c: rank(trial, c))
-    if candidates[0].wrong and more:
-        candidates += [judged(trial, n) for n in unusual(trial.data)]
+    if candidates[0].wrong and more and not _at_ties(trial, candidates[0]):
+        likely = sorted(unusual(trial.data), key=lambda n: _soon_wrong(trial, n))[:6]
+        candidates += [judged(trial, n) for n in likely]
         candidates.sort(key=lambda c: rank(trial, c))
     return candidates
+
+
+def _at_ties(trial: Trial, c: Candidate) -> bool:
+    """True if V is explained but for ties, or ``>`` in place of ``>=`` explains every spike."""
+    strict = proved(trial, replace(c.neuron, fires_at_threshold=False), c.moment)
+    return strict.wrong == 0 or strict.V_share > 0.99
+
+
+def _soon_wrong(trial: Trial, neuron: SteppedNeuron) -> int:
+    """Spikes in which a neuron is wrong in the first 200 steps."""
+    with np.errstate(all="ignore"):
+        return int(np.abs(step(neuron, trial.x[:200]).spikes - trial.spikes[:200]).sum())
 
 
 def _alternatives(

@@ -55,7 +55,17 @@ def within_steps(data: Probed, base: SteppedNeuron) -> Found:
     best = sorted(((_after(data, t), t) for t in tried), key=by_error)[:3]
     more = ("refractory", "reset_to")
     found = [refined_spike(data, t, more) for _, t in best]
-    return found + best
+    if min(found, key=by_error)[0] < data.limit:
+        return found
+    lone = _after_one_spike(data, base)
+    late = [replace(n, refractory=r) for r in (most - 1.5, most - 1.0, most - 0.5) if r > 0]
+    tried = [t for n in late for t in _adaptations(data, n, lone) if _of_current(t)]
+    adapts = sorted(((_after(data, t), t) for t in tried), key=by_error)[:3]
+    return found + [refined_spike(data, t, more) for _, t in adapts]
+
+
+def _of_current(neuron: SteppedNeuron) -> bool:
+    return neuron.adaptation is not None and neuron.adaptation.on == "current"
 
 
 def adapting(data: Probed, base: SteppedNeuron) -> Found:

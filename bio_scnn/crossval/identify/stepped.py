@@ -89,11 +89,13 @@ class SteppedNeuron:
     crossing : {"grid", "within-step"}
         Spikes at the ends of steps; or at the moment within a step at which V crosses, from where
         it goes on from the reset, with the drive held over the step. `refractory` is a time then,
-        and need not be whole; V is reset to a value, and bounded from below at most.
+        and need not be whole; V is reset to a value, and bounded from below at most; an
+        adaptation is one of the current.
     refractory : int, steps
         Steps after the one of a spike in which it cannot fire.
     while_refractory : {"held", "leaks", "integrates"}
-        V stays as it is; decays without input; or goes on, and only the spikes are suppressed.
+        V stays as it is; decays without input, to where its bias takes it; or goes on, and only
+        the spikes are suppressed.
     start : float
         V before the first step.
     synapse : Synapse or None
@@ -220,7 +222,9 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
         drive = form.total(drive + neuron.bias)
     if neuron.crossing == "within-step":
         where = (neuron.decay, neuron.threshold, neuron.reset_to, neuron.refractory, neuron.start)
-        counts, V_end, unreset = run_within_steps(drive, *where, neuron.floor)
+        w = neuron.adaptation
+        adapts = (0.0, 0.0) if w is None else (w.decay, w.jump)
+        counts, V_end, unreset = run_within_steps(drive, *where, neuron.floor, adapts)
         spikes = shifted(counts, neuron.spike_delay)
         return Stepped(spikes, V_end, V_end, drive, unreset - neuron.threshold)
     V = np.full(x.shape[1], float(neuron.start))
@@ -302,7 +306,9 @@ def _updated(
         new = np.clip(new, neuron.floor, neuron.ceiling)
     if neuron.while_refractory == "integrates" or free.all():
         return new
-    return np.where(free, new, V if neuron.while_refractory == "held" else decayed)
+    if neuron.while_refractory == "leaks":
+        return np.where(free, new, form.total(decayed + neuron.bias) if neuron.bias else decayed)
+    return np.where(free, new, V)
 
 
 def _fired(neuron: SteppedNeuron, V: NDArray, threshold: ArrayLike) -> NDArray[np.int64]:

@@ -59,6 +59,7 @@ def run_within_steps(
     refractory: float,
     start: float,
     floor: float = -np.inf,
+    adaptation: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[NDArray[np.int64], Array, Array]:
     """Spikes counted in each step, and V at its end, of a neuron whose spikes are off the grid.
 
@@ -71,6 +72,8 @@ def run_within_steps(
         Time after a spike in which V stays at the reset; it need not be whole.
     floor : float
         Least V at the end of a step.
+    adaptation : (float, float)
+        Decay of w, which is taken off the drive, and what a spike adds to it.
 
     Returns
     -------
@@ -82,8 +85,9 @@ def run_within_steps(
     spikes, after = np.zeros(drive.shape, np.int64), np.empty(drive.shape)
     unreset = np.empty(drive.shape)
     V = np.full(drive.shape[1], float(start))
-    held = np.zeros_like(V)
-    for n, d in enumerate(drive):
+    held, w = np.zeros_like(V), np.zeros_like(V)
+    for n, given in enumerate(drive):
+        d = given - w
         left = np.clip(1 - held, 0, 1)
         held = np.maximum(held - 1, 0)
         unreset[n] = np.where(left > 0, part_of_step(V, d, decay, left), -np.inf)
@@ -98,5 +102,6 @@ def run_within_steps(
             held = np.where(now, np.maximum(refractory - rest, 0), held)
             left = np.where(now, np.maximum(rest - refractory, 0), 0.0)
         V = np.maximum(V, floor)
+        w = adaptation[0] * w + adaptation[1] * spikes[n]
         after[n] = V
     return spikes, after, unreset
