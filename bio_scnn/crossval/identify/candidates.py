@@ -172,13 +172,13 @@ def finished(trial: Trial, best: Candidate) -> tuple[Candidate, bool]:
 
 def _shorter(trial: Trial, found: Candidate) -> Candidate:
     """The same candidate with each number as short as V allows that is shown."""
-    n, names = found.neuron, ("threshold", "reset_to", "gain", "bias", "decay", "start")
+    n, names = found.neuron, ["threshold", "reset_to", "gain", "bias", "decay", "start"]
     if n.bias and 0 < n.decay < 1:
         rest = n.bias / (1 - n.decay)
         short = tidied(rest, 100 * trial.error * abs(n.threshold))
         now = proved(trial, replace(n, bias=short * (1 - n.decay)), found.moment)
         if now.wrong <= found.wrong and now.V_error <= 1.2 * found.V_error + 1e-6 * trial.size:
-            found, names = now, ("threshold", "reset_to", "gain", "start")
+            found, names = now, ["threshold", "reset_to", "gain", "start"]
     for name in (*names, *_parts(found.neuron)):
         value = _value(found.neuron, name)
         unit = value if name == "gain" or "decay" in name else found.neuron.threshold

@@ -174,7 +174,8 @@ def _variants(found: list[tuple[float, SteppedNeuron]], shown: bool) -> list[Ste
 
 def _identification(trial: Trial, c: Candidate, dt_ms: float | None, sure: bool) -> Identification:
     total = int(trial.spikes.sum())
-    layer, apart = trial.data.layer, c.wrong > 0.01 * total
+    # Where all of V is right, spikes that are not are ties at the threshold.
+    layer, apart = trial.data.layer, c.wrong > 0.01 * total and c.V_share < 0.99
     noise = time_matters(layer, trial.x) if apart else []
     failed = c.wrong > 0.3 * total or bool(noise)
     remarks = [*([] if failed else _remarks(c, sure)), *noise]

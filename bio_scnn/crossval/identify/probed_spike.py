@@ -105,5 +105,5 @@ def _with_reset(data: Probed, n: SteppedNeuron) -> Iterator[SteppedNeuron]:
     # A reset after the update meets the same V in all of them; a bound of V may hide it.
     for value in near if near and n.reset_when == "same-step" else [0.0, 1.0]:
         left = -zero - value * A[:, 0]
-        to = float(A[:, 1] @ left / max(A[:, 1] @ A[:, 1], 1e-300))
+        to = float(A[:, 1] @ left) / max(float(A[:, 1] @ A[:, 1]), 1e-300)
         yield replace(n, reset_keep=value, reset_to=-to * F)

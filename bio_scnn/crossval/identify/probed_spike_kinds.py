@@ -45,13 +45,18 @@ def bounded(data: Probed, base: SteppedNeuron) -> Found:
     return [pair for pair in found if pair[1].ceiling > 1.01 * theta]
 
 
+def _times(most: float) -> list[float]:
+    """Refractory periods that may block no more whole steps than so many."""
+    return [float(r) for r in np.arange(max(0, most - 2), most + 0.1, 0.125)]
+
+
 def within_steps(data: Probed, base: SteppedNeuron) -> Found:
     """Flows whose spikes are off the grid, with any time for a refractory period."""
     if base.adaptation is not None or base.leak or base.decay <= 0:
         return []
     n = replace(base, crossing="within-step", reset_keep=0.0)
     most = data.blocked + 1
-    tried = [replace(n, refractory=r) for r in np.arange(max(0, most - 2), most + 0.1, 0.125)]
+    tried = [replace(n, refractory=r) for r in _times(most)]
     best = sorted(((_after(data, t), t) for t in tried), key=by_error)[:3]
     more = ("refractory", "reset_to")
     found = [refined_spike(data, t, more) for _, t in best]
@@ -140,7 +145,7 @@ def _second_decay(left: np.ndarray, decay: float) -> list[float]:
     rest = left[1:] - decay * left[:-1]
     found = []
     for k in (0, 1):
-        if abs(rest[k]) > 1e-12 and 0 < (e := float(rest[k + 1] / rest[k])) < 1.001:
-            if abs(e - decay) > 1e-9:
-                found.append(min(e, 1.0))
+        e = float(rest[k + 1] / rest[k]) if abs(rest[k]) > 1e-12 else 0.0
+        if 0 < e < 1.001 and abs(e - decay) > 1e-9:
+            found.append(min(e, 1.0))
     return found

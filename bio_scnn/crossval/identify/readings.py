@@ -7,6 +7,15 @@ from typing import Literal
 
 from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint
 from bio_scnn.crossval.identify.numbers import simplest
+from bio_scnn.crossval.identify.spike_words import (
+    adapts,
+    fires,
+    plain,
+    resets,
+    steps_of,
+    times,
+    waits,
+)
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.protocol import DTYPES, Capabilities
 from bio_scnn.errors import InputError
@@ -27,26 +36,6 @@ _SHAPES = {
 }
 
 
-def plain(x: float) -> str:
-    """Number with at most six digits, as a reader expects it."""
-    return f"{x + 0.0:.6g}"
-
-
-def steps_of(n: float) -> str:
-    """Number of steps, with its noun."""
-    return f"{plain(n)} step{'' if abs(n) == 1 else 's'}"
-
-
-def _times(factor: float, what: str, *, first: bool = False) -> str:
-    """Term of a sum with its sign; empty for a factor 0."""
-    if not factor:
-        return ""
-    size = "" if abs(factor) == 1 else f"{plain(abs(factor))} "
-    if first:
-        return f"{'-' if factor < 0 else ''}{size}{what}"
-    return f" {'-' if factor < 0 else '+'} {size}{what}"
-
-
 def code_sentence(neuron: SteppedNeuron) -> str:
     """Sentence that says what a neuron does in a step, as code would.
 
@@ -63,7 +52,7 @@ def code_sentence(neuron: SteppedNeuron) -> str:
     >>> code_sentence(SteppedNeuron(decay=0.5, fires_at_threshold=False))
     'V <- 0.5 V + x; fires above 1; reset to 0 in the same step'
     """
-    parts = [*_update(neuron), _fires(neuron), _resets(neuron), _waits(neuron), _adapts(neuron)]
+    parts = [*_update(neuron), fires(neuron), resets(neuron), waits(neuron), adapts(neuron)]
     if neuron.spike_delay:
         parts.append(f"spikes reported {steps_of(neuron.spike_delay)} late")
     if neuron.start:
@@ -75,15 +64,15 @@ def _update(neuron: SteppedNeuron) -> list[str]:
     x = f"x({steps_of(neuron.input_delay)} ago)" if neuron.input_delay else "x"
     parts = []
     if (synapse := neuron.synapse) is not None:
-        parts.append(f"S <- {plain(synapse.decay)} S{_times(synapse.gain, x)}")
+        parts.append(f"S <- {plain(synapse.decay)} S{times(synapse.gain, x)}")
         x = "S" if synapse.fresh else "S(1 step ago)"
-    V, rest = _times(neuron.decay, "V", first=True), resting(neuron)
+    V, rest = times(neuron.decay, "V", first=True), resting(neuron)
     if rest:
         above = f"(V {'-' if rest > 0 else '+'} {plain(abs(rest))})"
-        V = f"{plain(rest)}{_times(neuron.decay, above)}"
+        V = f"{plain(rest)}{times(neuron.decay, above)}"
     if neuron.leak:
         V = f"{V or '0'} moved by {plain(neuron.leak)} towards 0"
-    total = V + _times(neuron.gain, x, first=not V)
+    total = V + times(neuron.gain, x, first=not V)
     if neuron.bias and not rest:
         total += f" {'-' if neuron.bias < 0 else '+'} {plain(abs(neuron.bias))}"
     parts.append(f"V <- {total or '0'}")
@@ -110,89 +99,6 @@ def resting(neuron: SteppedNeuron) -> float:
     meant = any(v and abs(rest - v) <= 1e-6 * abs(v) for v in (neuron.start, neuron.reset_to))
     written = [len(plain(abs(value)).replace("0.", "")) for value in (short, neuron.bias)]
     return rest if meant or written[0] + 1 < written[1] else 0.0
-
-
-def _fires(neuron: SteppedNeuron) -> str:
-    if neuron.threshold == math.inf:
-        return "never fires"
-    text = f"fires {'from' if neuron.fires_at_threshold else 'above'} {plain(neuron.threshold)}"
-    if neuron.adaptation is not None and neuron.adaptation.on == "threshold":
-        text += " + w"
-    if neuron.fires_at_threshold:
-        text += " on"
-    if neuron.tested == "old":
-        text += ", tested on V before the update"
-    if neuron.tested == "reduced":
-        less = plain(-neuron.reset_to)
-        text += f", tested on V - {less} where V stayed above it after the last reset"
-    if neuron.crossing == "within-step":
-        text += ", at the moment within the step at which V crosses"
-    if neuron.several:
-        text += f", {_count(neuron)}"
-    return text
-
-
-def _count(neuron: SteppedNeuron) -> str:
-    """Number of spikes in a step, as code has it."""
-    at = plain(neuron.threshold)
-    text = "floor(V)" if at == "1" else f"floor(V / {at})"
-    if neuron.spike_size is not None:
-        size = "" if neuron.spike_size == 1 else f" / {plain(neuron.spike_size)}"
-        text = f"floor({f'(V{_plus(-neuron.threshold)})' if size else 'V' + _plus(-neuron.threshold)}{size}) + 1"
-    text += " spikes in a step"
-    return text + f", {plain(neuron.most_spikes)} at most" * (neuron.most_spikes < math.inf)
-
-
-def _plus(x: float) -> str:
-    """Number behind a sum, with its sign."""
-    return f" {'-' if x < 0 else '+'} {plain(abs(x))}"
-
-
-def _resets(neuron: SteppedNeuron) -> str:
-    if neuron.threshold == math.inf:
-        return ""
-    keep, to = neuron.reset_keep, neuron.reset_to
-    if keep == 0:
-        what = f"reset to {plain(to)}"
-    elif keep == 1:
-        what = f"{plain(-to)} subtracted" if to else "no reset"
-        if neuron.adaptation is not None and neuron.adaptation.subtracted != "no":
-            late = ", after its jump," * (neuron.adaptation.subtracted == "raised")
-            what = f"{plain(-to)} + w{late} subtracted"
-        if neuron.several and to:
-            what += " for each"
-    else:
-        what = f"partial reset: V <- {plain(keep)} V"
-        what += f" {'-' if to < 0 else '+'} {plain(abs(to))}" if to else ""
-    when = {
-        "same-step": "in the same step",
-        "next-step": "at the beginning of the next step",
-        "after-update": "at the end of the next step",
-    }
-    if neuron.crossing == "within-step":
-        return f"{what} at that moment, from where V goes on"
-    return what if what == "no reset" else f"{what} {when[neuron.reset_when]}"
-
-
-def _waits(neuron: SteppedNeuron) -> str:
-    if not neuron.refractory:
-        return ""
-    if neuron.refractory == math.inf:
-        return "one spike at most"
-    span = steps_of(neuron.refractory)
-    return {
-        "held": f"V held for {span} after a spike",
-        "leaks": f"V decays without input for {span} after a spike",
-        "integrates": f"V goes on, but cannot fire, for {span} after a spike",
-    }[neuron.while_refractory]
-
-
-def _adapts(neuron: SteppedNeuron) -> str:
-    if neuron.adaptation is None:
-        return ""
-    a = neuron.adaptation
-    acts = "taken off the drive" if a.on == "current" else "added to the threshold"
-    return f"w <- {plain(a.decay)} w{_times(a.jump, 'spike')}, {acts}"
 
 
 def _format(neuron: SteppedNeuron) -> str:

@@ -35,7 +35,7 @@ def unsteady(run: Run) -> str | None:
     for _ in range(2):
         _answer(run, np.zeros((_QUIET, x.shape[1])))
         after.append(_answer(run, x))
-    if _same(*after):
+    if _same(after[0], after[1]):
         return (
             "its answer depends on the calls before: state is left over; reset it, or make a new "
             "one, at the beginning of each call"
@@ -73,17 +73,17 @@ def _coupled(layer: Layer, x: NDArray[np.float64]) -> bool:
     for given in (x, half):
         spikes, V = _answer(layer.both, given)
         answers.append((spikes[:, 1::2], None if V is None else V[:, 1::2]))
-    return not _same(*answers)
+    return not _same(answers[0], answers[1])
 
 
 def _depends_on_time(layer: Layer, x: NDArray[np.float64]) -> str | None:
     """Words on an answer that depends on when the input comes."""
-    waits, answers = (_QUIET, _QUIET + 37), []
-    for wait in waits:
+    answers = []
+    for wait in (_QUIET, _QUIET + 37):
         late = np.concatenate([np.zeros((wait, x.shape[1])), x])
         spikes, V = _answer(layer.both, late)
         answers.append((spikes[wait:], None if V is None else V[wait:]))
-    if _same(*answers, close=1e-3):
+    if _same(answers[0], answers[1], close=1e-3):
         return None
     return (
         "the answer depends on the step in which the input comes: noise that is the same in every "

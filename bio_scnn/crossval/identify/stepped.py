@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.crossval.identify.formats import FLOAT64, FloatingPoint, NumberFormat
+from bio_scnn.crossval.identify.reset import fired, reset
 from bio_scnn.crossval.identify.within_step import run_within_steps
 
 InputShape = Literal["as-given", "averaged", "rectified", "clipped"]
@@ -222,8 +223,8 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
         drive = form.total(drive + neuron.bias)
     if neuron.crossing == "within-step":
         where = (neuron.decay, neuron.threshold, neuron.reset_to, neuron.refractory, neuron.start)
-        w = neuron.adaptation
-        adapts = (0.0, 0.0) if w is None else (w.decay, w.jump)
+        a = neuron.adaptation
+        adapts = (0.0, 0.0) if a is None else (a.decay, a.jump)
         counts, V_end, unreset = run_within_steps(drive, *where, neuron.floor, adapts)
         spikes = shifted(counts, neuron.spike_delay)
         return Stepped(spikes, V_end, V_end, drive, unreset - neuron.threshold)
@@ -236,27 +237,27 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
     late = neuron.reset_when != "same-step"
     for n, d in enumerate(drive):
         if neuron.reset_when == "next-step":
-            V = _reset(neuron, V, pending, off)
+            V = reset(neuron, V, pending, off)
         threshold = neuron.threshold + (w if _moves_threshold(neuron) else 0.0)
         free = left == 0
         old = V
         V = _updated(neuron, V, d - (w if _takes_current(neuron) else 0.0), free, rng)
         if neuron.reset_when == "after-update":
-            V = _reset(neuron, V, pending, off)
+            V = reset(neuron, V, pending, off)
         before[n] = V
         tested = old if neuron.tested == "old" else V
         if neuron.tested == "reduced":
-            tested = V + neuron.reset_to * _fired(neuron, old, threshold)
-        fired = _fired(neuron, tested, threshold) * free
+            tested = V + neuron.reset_to * fired(neuron, old, threshold)
+        now = fired(neuron, tested, threshold) * free
         margin[n] = np.where(free, tested - threshold, -np.inf)
         if neuron.adaptation is not None:
-            now, w = w, neuron.adaptation.decay * w + neuron.adaptation.jump * fired
-            off = {"no": 0 * w, "tested": now, "raised": w}[neuron.adaptation.subtracted]
+            old, w = w, neuron.adaptation.decay * w + neuron.adaptation.jump * now
+            off = {"no": 0 * w, "tested": old, "raised": w}[neuron.adaptation.subtracted]
         if not late:
-            V = _reset(neuron, V, fired, off)
-        pending = fired
-        left = np.where(fired > 0, neuron.refractory, np.maximum(left - 1, 0))
-        spikes[n], after[n] = fired, V
+            V = reset(neuron, V, now, off)
+        pending = now
+        left = np.where(now > 0, neuron.refractory, np.maximum(left - 1, 0))
+        spikes[n], after[n] = now, V
     return Stepped(shifted(spikes, neuron.spike_delay), after, before, drive, margin)
 
 
@@ -309,22 +310,3 @@ def _updated(
     if neuron.while_refractory == "leaks":
         return np.where(free, new, form.total(decayed + neuron.bias) if neuron.bias else decayed)
     return np.where(free, new, V)
-
-
-def _fired(neuron: SteppedNeuron, V: NDArray, threshold: ArrayLike) -> NDArray[np.int64]:
-    over = V >= threshold if neuron.fires_at_threshold else V > threshold
-    if not neuron.several:
-        return over.astype(np.int64)
-    size = neuron.spike_size
-    count = np.floor(V / threshold) if size is None else np.floor((V - threshold) / size) + 1
-    return np.where(over, np.clip(count, 1, neuron.most_spikes), 0).astype(np.int64)
-
-
-def _reset(
-    neuron: SteppedNeuron, V: NDArray, spikes: NDArray[np.int64], off: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    if not spikes.any():
-        return V
-    keep, to = neuron.reset_keep, neuron.reset_to - off
-    new = V + to * spikes if keep == 1.0 else keep * V + to
-    return np.where(spikes > 0, neuron.number_format.total(new), V)

@@ -75,9 +75,8 @@ def unusual(data: Probed) -> list[SteppedNeuron]:
         low, high = finer.ignored
     dead = simplest(low, high)
     plain = [n for base in flows(data, fit=False) for n in resets(data, base)]
-    return [
-        replace(n, **kind) for n in plain for kind in ({"dead_input": dead}, {"dead_change": dead})
-    ]
+    ignoring = [replace(n, dead_input=dead) for n in plain]
+    return ignoring + [replace(n, dead_change=dead) for n in plain]
 
 
 def not_in_proportion(layer: Layer) -> str | None:
