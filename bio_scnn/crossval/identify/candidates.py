@@ -28,7 +28,7 @@ from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """What a layer made of the drive that proves its neuron.
+    """Answer of a layer to the drive that proves its neuron.
 
     Attributes
     ----------

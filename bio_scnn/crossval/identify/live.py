@@ -105,7 +105,8 @@ def _candidates(
     """Candidates, the best first; unusual neurons too, if no plain one has every spike."""
     candidates = [judged(trial, n) for n in _variants(found, trial.V is not None)]
     candidates.sort(key=lambda c: rank(trial, c))
-    if candidates[0].wrong and more and not _at_ties(trial, candidates[0]):
+    off = candidates[0].wrong or rank(trial, candidates[0])[1] > 1
+    if off and more and not _at_ties(trial, candidates[0]):
         likely = sorted(unusual(trial.data), key=lambda n: _soon_wrong(trial, n))[:6]
         candidates += [judged(trial, n) for n in likely]
         candidates.sort(key=lambda c: rank(trial, c))
@@ -115,7 +116,7 @@ def _candidates(
 def _at_ties(trial: Trial, c: Candidate) -> bool:
     """True if V is explained but for ties, or ``>`` in place of ``>=`` explains every spike."""
     strict = proved(trial, replace(c.neuron, fires_at_threshold=False), c.moment)
-    return strict.wrong == 0 or strict.V_share > 0.99
+    return (strict.wrong == 0 and trial.V is None) or strict.V_share > 0.99
 
 
 def _soon_wrong(trial: Trial, neuron: SteppedNeuron) -> int:

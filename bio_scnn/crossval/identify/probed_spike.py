@@ -27,7 +27,7 @@ def neurons(data: Probed) -> list[tuple[float, SteppedNeuron]]:
         found += [(data.error(n), n) for n in resets(data, base)]
     # What does not fit before any spike is not explained by what follows one.
     fits = data.error(bases[0], spiking=False) < limit if bases else False
-    for kind in (bounded, within_steps, adapting) if fits else ():
+    for kind in (bounded, adapting, within_steps) if fits else ():
         if not any(error < limit for error, _ in found):
             for base in _apart(bases):
                 found += kind(data, base)

@@ -12,17 +12,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.identify.hypotheses import REACH, Probed
+from bio_scnn.crossval.identify.hypotheses import REACH, Probed, distances
 from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.probed_flow import flows
 from bio_scnn.crossval.identify.probed_spike import resets
-from bio_scnn.crossval.identify.probing import Layer, read
+from bio_scnn.crossval.identify.probing import Layer, Readings, read
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What is left one step after impulses of many sizes, each in shares of its size.
+    """Remainders of impulses of many sizes one step later, in shares of their size.
 
     Attributes
     ----------
@@ -104,21 +104,34 @@ def _with_ceiling(data: Probed) -> Iterator[SteppedNeuron]:
     raster = layer.fire(x)
     if not np.array_equal(raster[:, 0], raster[:, 1]) or raster[-1].any():
         return
-    for base in flows(data):
+    last = int(np.flatnonzero(raster[:, 0]).max(initial=0))
+    probes = [(0, k) for k in range(last + 1, last + 7)]
+    after = read(layer, x[: last + 8 + layer.latency, :1], probes, REACH)
+    after = after.only(np.isfinite(after.critical))
+    for base in flows(data) if len(after.at) else ():
         for n in resets(data, base):
-            if n.reset_keep != 1 or not n.reset_to:
-                continue
-            low, high = n.threshold, 1e3 * layer.first
-            for _ in range(60):
-                middle = (low + high) / 2
-                count = step(replace(n, ceiling=middle), x[:, :1]).spikes.sum()
-                low, high = (middle, high) if count < raster[:, 0].sum() else (low, middle)
-            least = high
-            low, high = high, 1e3 * layer.first
-            for _ in range(60):
-                middle = (low + high) / 2
-                count = step(replace(n, ceiling=middle), x[:, :1]).spikes.sum()
-                low, high = (middle, high) if count <= raster[:, 0].sum() else (low, middle)
-            trial = replace(n, ceiling=simplest(least, low))
-            if np.array_equal(step(trial, x).spikes, raster):
-                yield trial
+            if n.reset_keep == 1 and n.reset_to:
+                trial = _ceiling(layer, after, n, int(raster[:, 0].sum()))
+                if np.array_equal(step(trial, x).spikes, raster):
+                    yield trial
+
+
+def _ceiling(layer: Layer, after: Readings, n: SteppedNeuron, spikes: int) -> SteppedNeuron:
+    """A neuron with the ceiling from which so many spikes follow, as V after them tells it."""
+
+    def made(ceiling: float) -> int:
+        return int(step(replace(n, ceiling=ceiling), after.drives).spikes.sum())
+
+    low, high = n.threshold, 1e3 * layer.first
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if made(middle) < spikes else (low, middle)
+    near = high * np.array([1 + 1e-6, 1 + 2e-6])
+    off = [distances(layer, after, replace(n, ceiling=c), raw=True) for c in near]
+    slope = (off[1] - off[0]) / (near[1] - near[0])
+    with np.errstate(all="ignore"):
+        found = float(np.median(near[0] - off[0] / slope))
+    if not np.isfinite(found):
+        return n
+    error = 1e-7 * abs(found)
+    return replace(n, ceiling=simplest(found - error, found + error))

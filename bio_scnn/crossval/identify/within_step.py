@@ -85,13 +85,15 @@ def run_within_steps(
     spikes, after = np.zeros(drive.shape, np.int64), np.empty(drive.shape)
     unreset = np.empty(drive.shape)
     V = np.full(drive.shape[1], float(start))
+    # A reset to the threshold would fire without end.
+    most = 1000 if reset < threshold and refractory >= 0 else 1
     held, w = np.zeros_like(V), np.zeros_like(V)
     for n, given in enumerate(drive):
         d = given - w
         left = np.clip(1 - held, 0, 1)
         held = np.maximum(held - 1, 0)
         unreset[n] = np.where(left > 0, part_of_step(V, d, decay, left), -np.inf)
-        for _ in range(1000):
+        for _ in range(most):
             share = crossing(V, d, decay, threshold)
             now = (share <= left) & (left > 0)
             V = np.where(now, reset, part_of_step(V, d, decay, left))
