@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from bio_scnn.crossval.identify import code_sentence, identify
+from bio_scnn.crossval.identify import as_parameters, code_sentence, identify
 
 
 def stepped(state, advance):
@@ -105,6 +105,7 @@ def test_spikes_within_steps_are_told_with_a_refractory_time_that_is_not_whole()
     assert "at the moment within the step at which V crosses" in code_sentence(n)
 
 
+@pytest.mark.slow
 def test_spikes_within_steps_are_told_from_spikes_alone():
     found = identify(hidden(within(20.0, 2.0, floor=0.0)))
     assert found.spikes_wrong == 0
@@ -151,6 +152,14 @@ def test_rest_threshold_and_reset_far_from_zero_are_told_in_their_own_unit():
     assert "V starts at -66" in text
 
 
+def test_a_neuron_that_starts_at_its_rest_is_eq_1_counted_from_there():
+    found = identify(millivolts(reset=-70.0))
+    params, _ = as_parameters(found.neuron, 0.1)
+    assert (params.tau_ms, params.R) == pytest.approx((15, 0.04), rel=1e-6)
+    assert (params.V_th, params.V_reset) == pytest.approx((16, 0), abs=1e-8)
+    assert params.t_ref_ms == pytest.approx(2)
+
+
 def test_V_that_is_shown_a_step_late_is_told():
     found = identify(millivolts(late=True))
     assert found.exact
@@ -190,6 +199,22 @@ def test_an_adaptive_threshold_that_is_subtracted_a_step_later_is_told():
     assert n.adaptation.jump == pytest.approx((1 - rho) * beta, rel=1e-6)
     assert (n.threshold, n.reset_when) == (pytest.approx(b0), "after-update")
     assert "0.1 + w, after its jump, subtracted at the end of the next step" in code_sentence(n)
+
+
+def test_an_adaptive_threshold_is_counted_too():
+    def advance(state, x):
+        V, b = 0.75 * state[0] + x, state[1]
+        threshold = 1 + 2 * b
+        count = np.maximum(np.floor(V / threshold), 0)
+        V = V - count * threshold
+        return [V, 0.9375 * b + 0.0625 * count], count, V
+
+    found = identify(stepped([0.0, 0.0], advance))
+    n = found.neuron
+    assert found.exact
+    assert n.several
+    assert (n.adaptation.decay, n.adaptation.jump) == pytest.approx((0.9375, 0.125), rel=1e-8)
+    assert "floor(V / (1 + w)) spikes in a step; 1 + w subtracted for each" in code_sentence(n)
 
 
 def test_an_adaptive_threshold_with_a_hard_reset_and_a_refractory_period_is_told():
@@ -289,6 +314,18 @@ def test_a_dead_zone_is_told(of):
     assert words in code_sentence(n)
 
 
+def test_a_leaky_integrator_that_never_fires_is_told_by_its_V():
+    def advance(state, x):
+        V = 0.9 * state[0] + 0.1 * x
+        return [V], 0 * V, V
+
+    layer = stepped([0.0], advance)
+    found = identify(layer)
+    assert (found.neuron.decay, found.neuron.gain) == pytest.approx((0.9, 0.1))
+    assert code_sentence(found.neuron) == "V <- 0.9 V + 0.1 x; never fires"
+    assert identify(hidden(layer)).neuron is None
+
+
 # --- nothing can be claimed ---------------------------------------------------------------------
 
 
@@ -378,6 +415,7 @@ def test_neurons_that_act_on_each_other_are_said_to():
     assert any("act on each other" in remark for remark in found.remarks)
 
 
+@pytest.mark.slow
 def test_a_quadratic_neuron_is_not_claimed():
     def advance(state, x):
         V = state[0] + 0.1 * (state[0] * (state[0] - 0.5) + x)

@@ -22,6 +22,7 @@ from bio_scnn.crossval.identify.probed_integers import fixed_point, simplest_thr
 from bio_scnn.crossval.identify.probed_spike import neurons
 from bio_scnn.crossval.identify.probing import Layer, Run, prepared
 from bio_scnn.crossval.identify.readings import code_sentence
+from bio_scnn.crossval.identify.recording import identify_recording
 from bio_scnn.crossval.identify.steadiness import time_matters, unsteady
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 from bio_scnn.crossval.identify.unusual import not_in_proportion, unusual
@@ -71,7 +72,7 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
         return _nothing(dt_ms, why)
     layer = prepared(run)
     if layer is None:
-        return _nothing(dt_ms, "it never fires, whatever the input")
+        return _silent(run, dt_ms, has_V)
     if not np.isfinite(layer.first):
         return _nothing(
             dt_ms,
@@ -99,6 +100,21 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
     return replace(named, alternatives=others, resolution=resolution)
 
 
+def _silent(run: Run, dt_ms: float | None, has_V: bool | None) -> Identification:
+    """Neuron of a layer that never fires: from its V, as in a recording."""
+    x = np.random.default_rng(20).normal(0.3, 1.0, (400, 4))
+    V = run(x)[1]
+    found = None
+    if V is not None and has_V is not False and np.isfinite(V).all() and np.ptp(V):
+        found = identify_recording(x, V, np.zeros(x.shape), dt_ms=dt_ms)
+    if found is None or found.neuron is None or not found.exact:
+        return _nothing(dt_ms, "it never fires, whatever the input")
+    neuron = replace(found.neuron, threshold=np.inf, reset_to=0.0, refractory=0)
+    return replace(
+        found, neuron=neuron, alternatives=(), remarks=("it never fires, whatever the input",)
+    )
+
+
 def _candidates(
     trial: Trial, found: list[tuple[float, SteppedNeuron]], *, more: bool
 ) -> list[Candidate]:
@@ -117,6 +133,15 @@ def _at_ties(trial: Trial, c: Candidate) -> bool:
     """True if V is explained but for ties, or ``>`` in place of ``>=`` explains every spike."""
     strict = proved(trial, replace(c.neuron, fires_at_threshold=False), c.moment)
     return (strict.wrong == 0 and trial.V is None) or strict.V_share > 0.99
+
+
+def _waits_alike(one: SteppedNeuron, other: SteppedNeuron) -> bool:
+    """True for neurons that wait at their rest, one held there and one left to decay to it."""
+    if one.reset_keep or {one.while_refractory, other.while_refractory} != {"held", "leaks"}:
+        return False
+    moved = other.decay * other.reset_to + other.bias - other.reset_to
+    near = 1e-9 * abs(one.threshold)
+    return abs(moved) <= near and abs(one.reset_to - other.reset_to) <= near
 
 
 def _soon_wrong(trial: Trial, neuron: SteppedNeuron) -> int:
@@ -140,7 +165,8 @@ def _alternatives(
         if not whole:
             other = likeliest_unit(other, error) if trial.V is None else tidy(other, error)
             other = replace(other, fires_at_threshold=at, number_format=form)
-        if (sentence := code_sentence(other)) not in told:
+        sentence = code_sentence(other)
+        if sentence not in told and not _waits_alike(best.neuron, other):
             kept.append(other)
             told.add(sentence)
     return tuple(kept[:3])

@@ -55,7 +55,7 @@ def resets(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
             for value in dict.fromkeys([0.0 if abs(to) < tidy else to, -keep * theta]):
                 yield replace(n, reset_to=value)
                 plain = n.refractory == 0 and n.reset_when == "same-step" and not n.several
-                if keep == 1 and plain:
+                if keep == 1 and value and plain:
                     yield replace(n, reset_to=value, tested="reduced")
 
 

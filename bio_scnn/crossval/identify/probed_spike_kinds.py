@@ -82,7 +82,8 @@ def adapting(data: Probed, base: SteppedNeuron) -> Found:
         if r < 0:
             continue
         to = -keep * base.threshold
-        n = replace(base, refractory=r, reset_keep=keep, reset_to=to, reset_when=when)  # type: ignore[arg-type]
+        n = replace(with_counts(data, base), refractory=r, reset_keep=keep, reset_to=to)
+        n = replace(n, reset_when=when)  # type: ignore[arg-type]
         ways = ("held", "leaks", "integrates") if r else ("held",)
         variants = [replace(n, while_refractory=way) for way in ways]  # type: ignore[arg-type]
         for variant in variants:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Literal
 
+from bio_scnn.crossval.identify.display import affine
 from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint
 from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.spike_words import (
@@ -206,8 +208,9 @@ def as_parameters(
     -------
     (LIFParameters, Capabilities) or None
         None if it is no LIF neuron of eq. 1 and 2, or a value of it is out of bounds. V is
-        claimed not to be shown.
+        claimed not to be shown, and counted from the rest if it starts there.
     """
+    neuron = _above_rest(neuron)
     if not _is_plain(neuron):
         return None
     dt = 1.0 if dt_ms is None else dt_ms
@@ -232,6 +235,16 @@ def as_parameters(
         membrane="none",
         dtypes=(neuron.number_format.name,),  # type: ignore[union-attr] # is floating point
     )
+
+
+def _above_rest(neuron: SteppedNeuron) -> SteppedNeuron:
+    """A neuron with V counted from its rest, if it starts there."""
+    if not 0 < neuron.decay < 1 or not neuron.bias:
+        return neuron
+    rest = neuron.bias / (1 - neuron.decay)
+    if abs(rest - neuron.start) > 1e-9 * abs(rest):
+        return neuron
+    return replace(affine(neuron, 1.0, -rest), bias=0.0, start=0.0)
 
 
 def _is_plain(neuron: SteppedNeuron) -> bool:

@@ -51,6 +51,8 @@ def fires(neuron: SteppedNeuron) -> str:
 def _count(neuron: SteppedNeuron) -> str:
     """Number of spikes in a step, as code has it."""
     at = plain(neuron.threshold)
+    if neuron.adaptation is not None and neuron.adaptation.on == "threshold":
+        at = f"({at} + w)"
     text = "floor(V)" if at == "1" else f"floor(V / {at})"
     if neuron.spike_size is not None:
         size = "" if neuron.spike_size == 1 else f" / {plain(neuron.spike_size)}"
