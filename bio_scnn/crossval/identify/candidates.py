@@ -123,11 +123,11 @@ def rank(trial: Trial, c: Candidate) -> tuple[float, ...]:
     n = c.neuron
     size = 50 * trial.error * abs(n.threshold)
     written = [n.reset_to] + ([] if n.adaptation is None else [n.adaptation.jump])
-    round_off = sum(digits(tidied(value, size)) for value in written)
+    round_off = sum(min(digits(tidied(value, size)), 7) for value in written)
     return (
         1000 * c.wrong // max(int(trial.spikes.sum()), 1),
         _coarse(trial, c),
-        complexity(n) + 2.0 * c.late + 0.25 * round_off,
+        complexity(n) + 2.0 * c.late + 0.55 * round_off,
     )
 
 

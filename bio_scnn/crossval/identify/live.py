@@ -119,6 +119,10 @@ def _candidates(
     trial: Trial, found: list[tuple[float, SteppedNeuron]], *, more: bool
 ) -> list[Candidate]:
     """Candidates, the best first; unusual neurons too, if no plain one has every spike."""
+    if len(found) > 10:
+        found = sorted(found, key=lambda pair: _soon_wrong(trial, pair[1]))[:20]
+        least = _soon_wrong(trial, found[0][1])
+        found = [pair for pair in found if _soon_wrong(trial, pair[1]) <= 2 * least + 5]
     candidates = [judged(trial, n) for n in _variants(found, trial.V is not None)]
     candidates.sort(key=lambda c: rank(trial, c))
     off = candidates[0].wrong or rank(trial, candidates[0])[1] > 1

@@ -53,6 +53,8 @@ def resets(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
         for n in _with_reset(data, waiting):
             to, keep = n.reset_to, n.reset_keep
             for value in dict.fromkeys([0.0 if abs(to) < tidy else to, -keep * theta]):
+                if keep == 0 and value > theta - 1e-3 * F:
+                    continue  # a reset to the threshold fires on, whatever comes in
                 yield replace(n, reset_to=value)
                 plain = n.refractory == 0 and n.reset_when == "same-step" and not n.several
                 if keep == 1 and value and plain:
