@@ -90,7 +90,17 @@ def adapting(data: Probed, base: SteppedNeuron) -> Found:
             found += [(data.error(v), v) for v in _adaptations(data, variant, lone)]
     found.sort(key=by_error)
     right = [pair for pair in found if pair[0] < data.limit]
+    if data.rounding > 1e-12:
+        # Few bits: what one spike shows is too rough to tell the kinds apart before a fit.
+        best = {_kind(n): (error, n) for error, n in reversed(found) if error < 0.05}
+        return [refined_spike(data, n, ("reset_to",)) for _, n in best.values()] or found[:4]
     return right or [refined_spike(data, n, ("reset_to",)) for _, n in found[:4]]
+
+
+def _kind(n: SteppedNeuron) -> tuple[object, ...]:
+    """Kind of adaptation and reset, without their numbers."""
+    w = n.adaptation
+    return (w and w.on, w and w.subtracted, n.reset_keep, n.reset_when, n.while_refractory)
 
 
 def _after(data: Probed, neuron: SteppedNeuron) -> float:
