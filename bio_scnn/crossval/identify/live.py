@@ -28,6 +28,7 @@ from bio_scnn.crossval.identify.probed_spike import neurons
 from bio_scnn.crossval.identify.probing import Layer, Run, prepared
 from bio_scnn.crossval.identify.readings import code_sentence
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
+from bio_scnn.crossval.identify.whole.identified import identify_whole
 
 _FAMILIES = (
     "LIF, IF and linear leak, with one synapse or one adaptation at most, hard, soft or partial "
@@ -91,6 +92,14 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
     -------
     Identification
     """
+    whole = identify_whole(run, dt_ms=dt_ms, has_V=has_V)
+    if whole is not None:
+        return whole
+    return _identified(run, dt_ms, has_V)
+
+
+def _identified(run: Run, dt_ms: float | None, has_V: bool | None) -> Identification:
+    """The same of a layer that no neuron in whole numbers explains bit for bit."""
     layer = prepared(run)
     if layer is None:
         return _nothing(dt_ms, "it never fires, whatever the input")

@@ -5,30 +5,18 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint
+from bio_scnn.crossval.identify.format_words import decayed_words, format_words, plain
+from bio_scnn.crossval.identify.formats import FixedPoint
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.protocol import DTYPES, Capabilities
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import LIFParameters
 
-_ROUNDED = {
-    "truncate": "towards zero",
-    "floor": "down",
-    "ceil": "up",
-    "away": "away from zero",
-    "nearest": "to the nearest, halves up",
-    "nearest-even": "to the nearest, halves to even",
-}
 _SHAPES = {
     "averaged": "x averaged over this step and the last",
     "rectified": "negative x taken as 0",
     "clipped": "x clipped to [0, 1]",
 }
-
-
-def plain(x: float) -> str:
-    """Number with at most six digits, as a reader expects it."""
-    return f"{x + 0.0:.6g}"
 
 
 def steps_of(n: float) -> str:
@@ -67,7 +55,7 @@ def code_sentence(neuron: SteppedNeuron) -> str:
         parts.append(f"spikes reported {steps_of(neuron.spike_delay)} late")
     if neuron.start:
         parts.append(f"V starts at {plain(neuron.start)}")
-    return "; ".join(part for part in [*parts, _format(neuron)] if part)
+    return "; ".join(part for part in [*parts, format_words(neuron)] if part)
 
 
 def _update(neuron: SteppedNeuron) -> list[str]:
@@ -76,7 +64,7 @@ def _update(neuron: SteppedNeuron) -> list[str]:
     if (synapse := neuron.synapse) is not None:
         parts.append(f"S <- {plain(synapse.decay)} S{_times(synapse.gain, x)}")
         x = "S" if synapse.fresh else "S(1 step ago)"
-    V = _times(neuron.decay, "V", first=True)
+    V = decayed_words(neuron) or _times(neuron.decay, "V", first=True)
     if neuron.leak:
         V = f"{V or '0'} moved by {plain(neuron.leak)} towards 0"
     total = V + _times(neuron.gain, x, first=not V)
@@ -85,11 +73,19 @@ def _update(neuron: SteppedNeuron) -> list[str]:
     parts.append(f"V <- {total or '0'}")
     if neuron.input_shape in _SHAPES:
         parts.append(_SHAPES[neuron.input_shape])
+    if neuron.input_low > -math.inf or neuron.input_high < math.inf:
+        parts.append(f"x cut at {_bounds(neuron.input_low, neuron.input_high)}")
     if neuron.floor > -math.inf:
         parts.append(f"V kept at {plain(neuron.floor)} or above")
     if neuron.ceiling < math.inf:
         parts.append(f"V kept at {plain(neuron.ceiling)} or below")
     return parts
+
+
+def _bounds(low: float, high: float) -> str:
+    """Bounds in words, those that there are."""
+    sides = [plain(low)] * (low > -math.inf) + [plain(high)] * (high < math.inf)
+    return " and ".join(sides)
 
 
 def _fires(neuron: SteppedNeuron) -> str:
@@ -139,20 +135,6 @@ def _adapts(neuron: SteppedNeuron) -> str:
     a = neuron.adaptation
     acts = "taken off the drive" if a.on == "current" else "added to the threshold"
     return f"w <- {plain(a.decay)} w{_times(a.jump, 'spike')}, {acts}"
-
-
-def _format(neuron: SteppedNeuron) -> str:
-    form = neuron.number_format
-    if isinstance(form, FloatingPoint):
-        return "" if form.name == "float64" else f"in {form.name}"
-    text = f"V in units of {plain(form.unit)}, decay V rounded {_ROUNDED[form.rounding]}"
-    if form.input_rounding != form.rounding:
-        text += f", the input {_ROUNDED[form.input_rounding]}"
-    text += ", V moves by a unit at least" * (not form.dead_zone)
-    if form.word is not None:
-        does = "saturates" if form.overflow == "saturate" else "wraps round"
-        text += f", {does} at {form.word} bits"
-    return text
 
 
 def physics_sentence(neuron: SteppedNeuron, dt_ms: float | None) -> str:

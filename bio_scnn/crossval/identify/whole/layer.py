@@ -1,0 +1,156 @@
+"""Whole-number layers: live layers that round their input, refuse fractions, or show a whole V."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval.identify.formats import ROUNDINGS
+from bio_scnn.crossval.identify.numbers import unit_of
+
+Array = NDArray[np.float64]
+Run = Callable[[Array], tuple[NDArray, NDArray | None]]
+
+MOST_LEVELS = 2.0**26
+"""Whole multiples of a unit in V, up to which V is taken for quantised."""
+
+_STEPS = (64, 600)
+_TAKEN = ("nearest-even", "truncate", "floor", "nearest")
+
+
+@dataclass(frozen=True, eq=False)
+class WholeLayer:
+    """A live layer and the whole numbers that it takes.
+
+    Attributes
+    ----------
+    run : callable
+        ``run(x) -> (spikes, V or None)`` from the initial state.
+    unit : float
+        Of the input: it is rounded to whole multiples of this.
+    rounding : str
+        Key of `ROUNDINGS`, by which it is; empty if the layer refuses fractions.
+    scale : int
+        Least held input, in units, that makes it fire, turned by `sign`.
+    sign : int
+        1, or -1 if negative input excites it.
+    most : int
+        Largest input in units that is probed.
+    V_unit : float or None
+        V is a whole multiple of this; None if V is not shown.
+    """
+
+    run: Run
+    unit: float
+    rounding: str
+    scale: int
+    sign: int
+    most: int
+    V_unit: float | None
+
+    def answer(self, x: Array) -> tuple[NDArray[np.int64], Array | None]:
+        """Spikes, and V in whole units if it is shown, under inputs in whole units."""
+        with np.errstate(all="ignore"):
+            spikes, V = self.run(x * self.unit)
+        spikes = np.asarray(spikes).astype(np.int64)
+        if self.V_unit is None or V is None:
+            return spikes, None
+        return spikes, np.rint(np.asarray(V, dtype=np.float64) / self.V_unit)
+
+
+def whole_layer(run: Run, has_V: bool | None = None) -> WholeLayer | None:
+    """Whole numbers that a live layer takes; None if fractions matter to it, or it never fires.
+
+    Parameters
+    ----------
+    run : callable
+        ``run(x) -> (spikes, V or None)`` with arrays ``(steps, neurons)``.
+    has_V : bool, optional
+        False: V is not looked at.
+
+    Returns
+    -------
+    WholeLayer or None
+    """
+    refuses = _raises(run, np.full((4, 3), 0.37))
+    found = _scale(run, whole=refuses)
+    if found is None:
+        return None
+    level, sign, largest = found
+    rng = np.random.default_rng(7)
+    x = _mixed(rng, level * sign, largest)
+    if refuses:
+        unit, rounding, x = 1.0, "", np.rint(x)
+    spikes, V = run(x)
+    V = None if has_V is False or V is None else np.asarray(V, dtype=np.float64)
+    V_unit = None
+    if V is not None:
+        if not np.isfinite(V).all():
+            return None
+        V_unit = unit_of(V, MOST_LEVELS) if np.ptp(V) else None
+        if V_unit is None:
+            return None
+    if not refuses:
+        taken = _taken(run, x, np.asarray(spikes), V, level)
+        if taken is None:
+            return None
+        unit, rounding = taken
+    scale = max(int(np.ceil(level / unit - 1e-9)), 1)
+    most = int(min(largest / unit, 64 * scale, 2.0**31))
+    return WholeLayer(run, unit, rounding, scale, sign, most, V_unit)
+
+
+def _raises(run: Run, x: Array) -> bool:
+    try:
+        run(x)
+    except Exception:  # whatever a layer raises that wants whole numbers
+        return True
+    return False
+
+
+def _scale(run: Run, *, whole: bool) -> tuple[float, int, float] | None:
+    """Least held input that makes a layer fire, its sign, and the largest that it takes."""
+    powers = np.arange(0 if whole else -20, 25)
+    sizes = np.unique(np.concatenate([2.0**powers, 1.5 * 2.0**powers]))
+    if whole:
+        sizes = sizes[sizes == np.rint(sizes)]
+    while len(sizes) and _raises(run, np.full((4, 1), -sizes[-1])):
+        sizes = sizes[:-1]
+    held = np.concatenate([sizes, -sizes, [0.0]])
+    if not len(sizes):
+        return None
+    for steps in _STEPS:
+        spikes = np.asarray(run(np.broadcast_to(held, (steps, len(held))).copy())[0])
+        more = (spikes != spikes[:, -1:]).any(axis=0) & (spikes.sum(axis=0) > spikes[:, -1].sum())
+        up, down = more[: len(sizes)], more[len(sizes) : -1]
+        if up.any() or down.any():
+            sign = 1 if up.sum() >= down.sum() else -1
+            return float(sizes[(up if sign > 0 else down).argmax()]), sign, float(sizes[-1])
+    return None
+
+
+def _mixed(rng: np.random.Generator, level: float, largest: float) -> Array:
+    """Input ``(steps, 32)`` with fractions: noise, blocks and impulses about a level."""
+    steps = 240
+    x = rng.normal(0.6, 1.2, (steps, 32)) * np.geomspace(0.5, 12, 32)
+    x[:, 8:16] = np.repeat(x[::24, 8:16] * 0.4, 24, axis=0)[:steps]
+    x[:, 16:24] *= rng.random((steps, 8)) < 0.2
+    return np.clip(x * level, -largest, largest)
+
+
+def _taken(
+    run: Run, x: Array, spikes: NDArray, V: Array | None, level: float
+) -> tuple[float, str] | None:
+    """Unit and rounding of the input without which nothing would change."""
+    most = 2.0**14 if V is not None else 2.0**10
+    units = [2.0**-k for k in range(25) if 2.0**-k <= 8 * level <= 8 * most * 2.0**-k]
+    for unit, rounding in itertools.product(units, _TAKEN):
+        other, shown = run(ROUNDINGS[rounding](x / unit) * unit)
+        same = np.array_equal(np.asarray(other), spikes)
+        if same and (V is None or np.array_equal(np.asarray(shown), V)):
+            return unit, rounding
+    return None

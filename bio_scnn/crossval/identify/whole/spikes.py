@@ -1,0 +1,237 @@
+"""Spikes in whole numbers: threshold, reset and refractory period, proved by stepping."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.crossval.identify.display import complexity, digits
+from bio_scnn.crossval.identify.formats import FixedPoint
+from bio_scnn.crossval.identify.identification import VShown
+from bio_scnn.crossval.identify.stepped import Stepped, SteppedNeuron, WhileRefractory, step
+from bio_scnn.crossval.identify.trial import A_STEP_LATE
+from bio_scnn.crossval.identify.whole.drives import Answers
+
+Array = NDArray[np.float64]
+
+_FEW = 48
+_SECONDS = 10.0
+_LONGEST = 400
+
+
+@dataclass(frozen=True, eq=False)
+class Proved:
+    """A neuron stepped beside a whole-number layer.
+
+    Attributes
+    ----------
+    neuron : SteppedNeuron
+        V in whole units.
+    moment : str
+        As `Identification.V_shown`.
+    wrong : int
+        Spikes lacking or too many.
+    V_wrong : float
+        Share of V that it has not, bit for bit.
+    V_error : float
+    """
+
+    neuron: SteppedNeuron
+    moment: VShown
+    wrong: int
+    V_wrong: float
+    V_error: float
+
+    @property
+    def exact(self) -> bool:
+        """True if it has every spike, and every V that is shown."""
+        return not self.wrong and not self.V_wrong
+
+
+def compared(data: Answers, neuron: SteppedNeuron, steps: int | None = None) -> Proved:
+    """A neuron stepped under a drive, beside the layer's answer."""
+    x, spikes = data.x[:steps], data.spikes[:steps]
+    with np.errstate(all="ignore"):
+        ran = step(neuron, x)
+    wrong = int(np.abs(ran.spikes - spikes).sum())
+    if data.V is None:
+        return Proved(neuron, "none", wrong, 0.0, 0.0)
+    best: Proved | None = None
+    for moment, shown in _shown(ran, data.late - neuron.input_delay, neuron.start):
+        off = np.abs(shown - data.V[:steps])
+        now = Proved(neuron, moment, wrong, float((off > 1e-6).mean()), float(off.max()))
+        if best is None or now.V_wrong < best.V_wrong:
+            best = now
+    assert best is not None
+    return best
+
+
+def _shown(ran: Stepped, late: int, start: float) -> Iterator[tuple[VShown, Array]]:
+    """V as it may be shown: after the reset or before it, in its step or one step late."""
+    kinds: tuple[tuple[VShown, Array], ...] = (
+        ("after reset", ran.V),
+        ("before reset", ran.V_before),
+    )
+    for moment, V in kinds:
+        if late == 0:
+            yield moment, V
+        elif late == 1:
+            yield A_STEP_LATE[moment], np.concatenate([np.full_like(V[:1], start), V[:-1]])
+
+
+def spiking(data: Answers, flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
+    """Neurons with a flow, and every threshold, reset and refractory period that V allows.
+
+    Parameters
+    ----------
+    data : Answers
+        With V.
+    flow : SteppedNeuron
+        V in whole units.
+    """
+    for i in _input_delays(data):
+        delayed = replace(flow, input_delay=i, spike_delay=data.latency - i)
+        for threshold, moves in itertools.product(_thresholds(data, flow), _resets(data, flow)):
+            keep, to = moves
+            to = -threshold if keep == 1 and np.isnan(to) else to
+            yield from waiting(
+                data, replace(delayed, threshold=threshold, reset_keep=keep, reset_to=to)
+            )
+
+
+def _input_delays(data: Answers) -> list[int]:
+    """Delays of the input, the rest being one of V and of the spikes that are shown."""
+    most = min(data.late, data.latency)
+    return list(dict.fromkeys([most, max(most - 1, 0)]))
+
+
+def _updated(data: Answers, flow: SteppedNeuron) -> Array:
+    """V of the steps up to the first spike's own, before any reset, from the input alone."""
+    return step(replace(flow, threshold=np.inf), data.x).V
+
+
+def bounds_of_threshold(data: Answers, flow: SteppedNeuron) -> tuple[float, float]:
+    """Largest V that did not fire, and smallest that did, before the first reset."""
+    V = _updated(data, flow)
+    columns = np.arange(V.shape[1])
+    has = data.first < len(V)
+    high = V[data.first[has], columns[has]].min(initial=np.inf)
+    return float(V[data.quiet].max()), float(high)
+
+
+def _thresholds(data: Answers, flow: SteppedNeuron) -> list[float]:
+    """Least V that fires, by what V did and did not; several where that leaves a choice."""
+    low, high = bounds_of_threshold(data, flow)
+    if not np.isfinite(high):
+        return []
+    if low >= high:  # a bound, or another test, hides it
+        return [high]
+    return list(dict.fromkeys([roundest(low, high), high, low + 1]))
+
+
+def roundest(low: float, high: float) -> float:
+    """Least V that fires, if `low` does not and `high` does: one more than a round number, or
+    a round number itself."""
+    if high - low <= 1:
+        return high
+    # V > n and V >= n + 1 are the same
+    above = np.arange(low, high) if high - low < 5000 else np.array([low, high - 1])
+    best = min((length_of(n), 1, n + 1) for n in above)
+    at = min((length_of(n), 0, n) for n in above + 1)
+    return float(min(best, at)[2])
+
+
+def length_of(n: float) -> float:
+    """Digits of a whole number, decimal or binary: the shorter of both."""
+    whole = abs(int(n)) or 1
+    binary = (whole // (whole & -whole)).bit_length()
+    return min(digits(n), 0.5 + 0.3 * binary)
+
+
+def _resets(data: Answers, flow: SteppedNeuron) -> list[tuple[float, float]]:
+    """Resets ``(keep, to)``, the likely ones first; NaN stands for minus the threshold."""
+    assert data.V is not None
+    found: dict[tuple[float, float], None] = {(0.0, 0.0): None, (1.0, np.nan): None}
+    columns = np.flatnonzero(data.first < len(data.x) - data.late - 2)
+    at = data.first[columns]
+    before = _updated(data, flow)[at, columns]
+    for after in (data.state[at, columns], data.state[at + 1, columns]):
+        if len(after) and np.ptp(after) == 0:
+            found[0.0, float(after[0])] = None
+        fall = after - before
+        if len(after) > 2 and np.ptp(fall) == 0 and fall[0]:
+            found[1.0, float(fall[0])] = None
+    if len(before) > 3 and np.ptp(before) > 8:
+        for keep in (0.5, 0.25, 0.75, 0.125):
+            off = data.state[at, columns] - keep * before
+            if np.ptp(off) <= 1:
+                found[keep, float(np.round(off.mean()))] = None
+    # one below the threshold: V > T fires, and T is subtracted
+    return [*found]
+
+
+def waiting(data: Answers, neuron: SteppedNeuron) -> Iterator[SteppedNeuron]:
+    """A neuron with the moments of the reset and the refractory periods that intervals allow."""
+    gaps = [np.diff(np.flatnonzero(c)).min(initial=_LONGEST) for c in data.spikes.T]
+    most = int(min(gaps)) - 1
+    modes: tuple[WhileRefractory, ...] = ("held", "integrates", "leaks")
+    periods = dict.fromkeys(p for p in (0, most, most - 1) if 0 <= p < _LONGEST - 1)
+    for period in periods:
+        for mode in modes if period else modes[:1]:
+            if mode != "leaks" or neuron.reset_keep or neuron.reset_to:  # nothing leaks from 0
+                yield replace(neuron, refractory=period, while_refractory=mode)
+        yield replace(neuron, refractory=period, reset_when="after-update")
+        if not period:
+            yield replace(neuron, reset_when="next-step")
+
+
+def proved(data: Answers, proof: Answers, flows: list[SteppedNeuron]) -> list[Proved]:
+    """Neurons that reproduce both drives bit for bit, the simplest first; else the nearest one."""
+    exact: list[Proved] = []
+    near: list[Proved] = []
+    until = time.monotonic() + _SECONDS
+    for flow, data in itertools.product(flows, _in_step(data)):
+        if time.monotonic() > until:
+            break
+        for neuron in spiking(data, flow):
+            if (few := compared(data, neuron, _FEW)).exact:
+                whole = compared(data, neuron)
+                if whole.exact and compared(proof, neuron).exact:
+                    exact.append(whole)
+                else:
+                    near.append(whole)
+            elif few.wrong * 20 < data.spikes[:_FEW].sum():
+                near.append(few)
+        if exact:
+            break
+    if exact:
+        return sorted(exact, key=quirks)
+    near = [compared(data, p.neuron) for p in sorted(near, key=_rank)[:3]]
+    return sorted(near, key=_rank)[:1]
+
+
+def _in_step(data: Answers) -> Iterator[Answers]:
+    """Answers with each latency that spikes may have: one input alone may not make it fire."""
+    yield data
+    for latency in range(data.late, min(data.latency, data.late + 4)):
+        yield replace(data, latency=latency)
+
+
+def _rank(p: Proved) -> tuple[float, float, float]:
+    return p.wrong, p.V_wrong, quirks(p)
+
+
+def quirks(p: Proved) -> float:
+    """Quirks of a neuron and of the V that is shown, counted."""
+    late = 0.4 * p.moment.startswith("before") + 2.0 * p.moment.endswith("late")
+    n, form = p.neuron, p.neuron.number_format
+    assert isinstance(form, FixedPoint)
+    cut = (n.input_low > -np.inf) + (n.input_high < np.inf) + (n.ceiling < np.inf)
+    word = (form.word is not None) + 0.2 * len(form.shifts) + form.joint
+    odd = n.reset_keep not in (0.0, 1.0) or n.reset_to != 0
+    return complexity(n) + late + 0.3 * (cut + word) + 0.01 * odd
