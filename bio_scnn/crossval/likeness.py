@@ -8,7 +8,7 @@ from dataclasses import replace
 from bio_scnn.crossval.checks import others
 from bio_scnn.crossval.diagnosis import Explanation, answers, explain
 from bio_scnn.crossval.identity import Identity
-from bio_scnn.crossval.judgement import explained, with_fault
+from bio_scnn.crossval.judgement import explained, in_whole_numbers, with_fault
 from bio_scnn.crossval.oracles.dialects import PERFECT
 from bio_scnn.crossval.results import CONDUCT, CheckResult
 from bio_scnn.crossval.subject import Subject
@@ -41,6 +41,8 @@ def identity_of(subject: Subject, results: Sequence[CheckResult]) -> Identity | 
     if not (failed and subject.explained) or failed & set(CONDUCT) or subject.identity:
         return subject.identity
     silent = any(r.cause_code == "output.silent" for r in results)
+    if not silent and (whole := in_whole_numbers(subject)):
+        return whole
     if silent or _surely_explained(subject):  # of silence, anything may be the cause
         return None
     found = with_fault(subject, pairs=False)

@@ -61,13 +61,11 @@ def compared(data: Answers, neuron: SteppedNeuron, steps: int | None = None) -> 
     wrong = int(np.abs(ran.spikes - spikes).sum())
     if data.V is None:
         return Proved(neuron, "none", wrong, 0.0, 0.0)
-    best: Proved | None = None
+    best = Proved(neuron, "after reset", wrong, 1.0, np.inf)
     for moment, shown in _shown(ran, data.late - neuron.input_delay, neuron.start):
         off = np.abs(shown - data.V[:steps])
         now = Proved(neuron, moment, wrong, float((off > 1e-6).mean()), float(off.max()))
-        if best is None or now.V_wrong < best.V_wrong:
-            best = now
-    assert best is not None
+        best = min(best, now, key=lambda p: p.V_wrong)
     return best
 
 
@@ -228,7 +226,7 @@ def _rank(p: Proved) -> tuple[float, float, float]:
 
 def quirks(p: Proved) -> float:
     """Quirks of a neuron and of the V that is shown, counted."""
-    late = 0.4 * p.moment.startswith("before") + 2.0 * p.moment.endswith("late")
+    late = 0.6 * p.moment.startswith("before") + 2.0 * p.moment.endswith("late")
     n, form = p.neuron, p.neuron.number_format
     assert isinstance(form, FixedPoint)
     cut = (n.input_low > -np.inf) + (n.input_high < np.inf) + (n.ceiling < np.inf)
