@@ -70,7 +70,7 @@ def declared_whole(
             break
     else:
         return None
-    unit = layer.V_unit or 1.0
+    unit = layer.V_unit or layer.unit
     gain = meant.gain * layer.unit / unit
     sizes = np.array([gain, *(v / unit for v in (meant.threshold, meant.reset_to, meant.bias))])
     if np.abs(sizes - np.rint(sizes)).max() > 1e-6 * max(1.0, np.abs(sizes).max() / 1e6):

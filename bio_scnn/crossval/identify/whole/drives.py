@@ -32,6 +32,8 @@ class Answers:
         By how much later than the input it fires.
     limits : (float, float)
         Inputs beyond which nothing changes under this drive; infinite if all matter.
+    after : tuple of float
+        Where V is not shown: values that a reset may set it to.
     """
 
     x: Array
@@ -40,6 +42,7 @@ class Answers:
     late: int
     latency: int
     limits: tuple[float, float] = (-np.inf, np.inf)
+    after: tuple[float, ...] = ()
 
     @cached_property
     def state(self) -> Array:

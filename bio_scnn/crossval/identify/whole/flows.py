@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -19,16 +20,19 @@ from bio_scnn.crossval.identify.whole.synapses import behind_synapses
 Array = NDArray[np.float64]
 
 MOST = 40
+_SECONDS = 10.0
 _WORDS = (*range(4, 21), 24, 32)
 
 
-def whole_flows(data: Answers) -> list[SteppedNeuron]:
+def whole_flows(data: Answers, *, synapses: bool = True) -> list[SteppedNeuron]:
     """Updates that reproduce V before the first spike, bounds included, the simplest first.
 
     Parameters
     ----------
     data : Answers
         With V.
+    synapses : bool
+        Look for one, too.
 
     Returns
     -------
@@ -36,12 +40,14 @@ def whole_flows(data: Answers) -> list[SteppedNeuron]:
         V in whole units, threshold infinite; empty if none reproduces V.
     """
     found: list[SteppedNeuron] = []
+    kinds = (_plain, _with_bias, _joint, *([behind_synapses] if synapses else []))
+    until = time.monotonic() + _SECONDS
     for rows in _safe(data):
-        for kind in (_plain, _with_bias, _joint, behind_synapses):
+        for kind in kinds:
             for flow in itertools.islice(kind(data, rows), 12):
                 flow = replace(flow, threshold=np.inf)
                 found += [n for n in bounded(data, flow) if reproduces(data, n)]
-                if len(found) >= MOST:
+                if len(found) >= MOST or time.monotonic() > until:
                     return found
             if found:
                 return found
@@ -52,7 +58,7 @@ def reproduces(data: Answers, flow: SteppedNeuron) -> bool:
     """True if a flow has the V of every step before the first spike."""
     few = np.arange(data.x.shape[1])
     for steps in (24, len(data.x)):
-        rows = data.quiet[:steps]
+        rows = data.quiet[:steps] & np.isfinite(data.state[:steps])
         V = step(flow, data.x[:steps][:, few]).V
         if not np.array_equal(V[rows], data.state[:steps][rows]):
             return False
@@ -61,7 +67,7 @@ def reproduces(data: Answers, flow: SteppedNeuron) -> bool:
 
 def _safe(data: Answers) -> Iterator[NDArray[np.bool_]]:
     """Quiet steps that no bound of V or of the input can touch, the wider set first."""
-    rows = data.quiet & np.isfinite(data.old)
+    rows = data.quiet & np.isfinite(data.old) & np.isfinite(data.state)
     V, old = data.state, data.old
     if not (rows & (V != 0)).any():
         return
@@ -162,7 +168,7 @@ def _saturating(data: Answers, flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
     """A flow whose V stops at a word, at a floor or at a ceiling."""
     form = flow.number_format
     assert isinstance(form, FixedPoint)
-    V = data.state[data.quiet]
+    V = data.state[data.quiet & np.isfinite(data.state)]
     low, high = float(V.min()), float(V.max())
     at_low, at_high = (V == low).sum() > 3, (V == high).sum() > 3
     if low < 0 and at_low:
@@ -189,7 +195,7 @@ def _wrapping(data: Answers, flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
     """A flow whose V wraps round at a word that holds what was seen of it."""
     form = flow.number_format
     assert isinstance(form, FixedPoint)
-    V = data.state[data.quiet]
+    V = data.state[data.quiet & np.isfinite(data.state)]
     low, high = float(V.min()), float(V.max())
     for word, signed in itertools.product(_WORDS, (False, True)):
         least = -(2.0 ** (word - 1)) if signed else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,9 @@ from bio_scnn.crossval.identify.formats import FixedPoint
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.readings import code_sentence
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
-from bio_scnn.crossval.identify.whole.drives import asked, lags, limits, rich
+from bio_scnn.crossval.identify.whole.drives import Answers, asked, lags, limits, rich
 from bio_scnn.crossval.identify.whole.flows import whole_flows
+from bio_scnn.crossval.identify.whole.hidden import hidden_flows, values_after
 from bio_scnn.crossval.identify.whole.layer import Run, WholeLayer, whole_layer
 from bio_scnn.crossval.identify.whole.spikes import Proved, length_of, proved, quirks
 from bio_scnn.crossval.identify.whole.telling import with_telling
@@ -42,25 +44,39 @@ def identify_whole(
     moved = None if layer is None else lags(layer)
     if layer is None or moved is None:
         return None
-    if layer.V_unit is None:
-        return None
     drives = [rich(layer, seed) for seed in (1, 2)]
     ends = limits(layer, drives[0])
     data, proof = (replace(asked(layer, x, *moved), limits=ends) for x in drives)
     if not data.spikes.any():
         return None
-    flows = whole_flows(data)
-    data = with_telling(layer, data, flows)
-    found = proved(data, proof, flows)
+    found: list[Proved] = []
+    for flows in _groups(layer, data):
+        more = data
+        if layer.V_unit is None:
+            after = values_after(layer, flows, moved[1])
+            more = replace(data, late=moved[1], after=after)
+        found = proved(with_telling(layer, more, flows), proof, flows)
+        if found and found[0].exact:
+            break
     if not found or not found[0].exact:
         return None
+    largest = max(float(np.abs(d.x).max()) for d in (data, proof)) * layer.unit
     spikes = int(data.spikes.sum() + proof.spikes.sum())
-    return _identification(layer, found, spikes, dt_ms)
+    return _identification(layer, found, (spikes, largest), dt_ms)
+
+
+def _groups(layer: WholeLayer, data: Answers) -> Iterator[list[SteppedNeuron]]:
+    """Groups of updates, of which one may be the layer's."""
+    if layer.V_unit is None:
+        yield from hidden_flows(layer, data.latency, data.limits)
+    else:
+        yield whole_flows(data)
 
 
 def _identification(
-    layer: WholeLayer, found: list[Proved], spikes: int, dt_ms: float | None
+    layer: WholeLayer, found: list[Proved], driven: tuple[int, float], dt_ms: float | None
 ) -> Identification:
+    spikes, largest = driven
     best = found[0]
     told, others = set(), []
     for p in found:
@@ -80,13 +96,12 @@ def _identification(
         spikes_wrong=0,
         V_shown=best.moment,
         alternatives=tuple(others[1 : 1 + MOST_ALTERNATIVES]),
-        remarks=(_remark(layer),),
+        remarks=(_remark(layer, largest),),
     )
 
 
-def _remark(layer: WholeLayer) -> str:
+def _remark(layer: WholeLayer, largest: float) -> str:
     what = "whole numbers" if layer.unit == 1 else f"whole multiples of {layer.unit:g}"
-    largest = layer.most * layer.unit
     if not layer.rounding:
         return f"it takes {what} only, and was driven with those up to {largest:g} either way"
     return f"it rounds its input to {what}, and was driven with those up to {largest:g} either way"
@@ -94,7 +109,7 @@ def _remark(layer: WholeLayer) -> str:
 
 def in_layers_units(neuron: SteppedNeuron, layer: WholeLayer) -> SteppedNeuron:
     """A neuron in whole units as one that takes the layer's own input, and has its V."""
-    unit = layer.V_unit or 1.0
+    unit = layer.V_unit or layer.unit
     form = neuron.number_format
     assert isinstance(form, FixedPoint)
     if layer.rounding:

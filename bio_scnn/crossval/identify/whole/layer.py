@@ -95,12 +95,12 @@ def whole_layer(run: Run, has_V: bool | None = None) -> WholeLayer | None:
         if V_unit is None:
             return None
     if not refuses:
-        taken = _taken(run, x, np.asarray(spikes), V, level)
+        taken = _taken(run, x, np.asarray(spikes), V, level * sign)
         if taken is None:
             return None
         unit, rounding = taken
     scale = max(int(np.ceil(level / unit - 1e-9)), 1)
-    most = int(min(largest / unit, 64 * scale, 2.0**31))
+    most = int(min(largest / unit, 4096 * scale, 2.0**31))
     return WholeLayer(run, unit, rounding, scale, sign, most, V_unit)
 
 
@@ -147,10 +147,32 @@ def _taken(
 ) -> tuple[float, str] | None:
     """Unit and rounding of the input without which nothing would change."""
     most = 2.0**14 if V is not None else 2.0**10
-    units = [2.0**-k for k in range(25) if 2.0**-k <= 8 * level <= 8 * most * 2.0**-k]
+    units = [2.0**-k for k in range(25) if 2.0**-k <= 8 * abs(level) <= 8 * most * 2.0**-k]
     for unit, rounding in itertools.product(units, _TAKEN):
         other, shown = run(ROUNDINGS[rounding](x / unit) * unit)
         same = np.array_equal(np.asarray(other), spikes)
         if same and (V is None or np.array_equal(np.asarray(shown), V)):
-            return unit, rounding
+            return (unit if V is not None else _finer(run, unit, level), rounding)
     return None
+
+
+def _finer(run: Run, unit: float, level: float) -> float:
+    """Unit of the input by differences of inputs that just make it fire: spikes alone may hide
+    that it is finer."""
+    x = np.zeros((48, 20))
+    x[0] = -level * np.geomspace(0.3, 9, 20)
+    low, high = np.zeros(20), np.full(20, 64 * abs(level))
+
+    def fires(p: Array) -> NDArray[np.bool_]:
+        x[1] = np.sign(level) * p
+        return np.asarray(np.asarray(run(x)[0]).sum(axis=0) > 0)
+
+    if not fires(high).all():
+        return unit
+    while (high - low).max() > 2.0**-26:
+        middle = (low + high) / 2
+        over = fires(middle)
+        low, high = np.where(over, low, middle), np.where(over, middle, high)
+    apart = np.rint((high - high[0]) * 2.0**24) / 2.0**24
+    finer = unit_of(apart, 2.0**40)
+    return unit if finer is None else min(finer, unit)

@@ -18,7 +18,7 @@ MOST_BITS = 16
 
 ROUNDED = ("truncate", "floor", "nearest", "half-away", "nearest-even", "ceil", "away")
 _PLAIN = ("truncate", "floor")
-_ALIKE = 4
+_ALIKE, _MOST_DECAYS = 4, 4000
 
 
 def slope_bounds(old: Array, left: Array) -> tuple[Array, Array]:
@@ -61,14 +61,15 @@ def _rational(old: Array, left: Array, low: float, high: float) -> Iterator[Step
     low, high = max(low, 0.0), min(high, 1.0)
     for bits in range(MOST_BITS + 1):
         k = np.arange(np.ceil(low * 2**bits), np.floor(high * 2**bits) + 1)
+        if len(k) > _MOST_DECAYS:
+            return
         found = 0
-        for dead, rounding in itertools.product((True, False), ROUNDED):
+        for dead, rounding in itertools.product((True, False), ROUNDED if len(k) else ()):
             if found and not dead:
                 break
             form = FixedPoint(rounding=rounding, dead_zone=dead)
-            for decay in k / 2.0**bits:
-                if not np.array_equal(form.decayed(decay, old[few]), left[few]):
-                    continue
+            some = form.decayed(k[:, None] / 2.0**bits, old[few])
+            for decay in k[(some == left[few]).all(axis=1)] / 2.0**bits:
                 if np.array_equal(form.decayed(decay, old), left):
                     found += 1
                     yield SteppedNeuron(float(decay), number_format=form)
@@ -123,5 +124,5 @@ def _linear(old: Array, left: Array) -> Iterator[SteppedNeuron]:
         yield SteppedNeuron(1.0, number_format=FixedPoint())
         return
     leak = float((np.abs(old) - np.abs(left)).max())
-    if leak > 0 and np.array_equal(left, np.sign(old) * np.maximum(np.abs(old) - leak, 0)):
+    if leak > 0 and left.any() and np.array_equal(left, np.sign(old) * np.maximum(np.abs(old) - leak, 0)):
         yield SteppedNeuron(1.0, leak=leak, number_format=FixedPoint())

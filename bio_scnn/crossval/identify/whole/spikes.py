@@ -20,7 +20,7 @@ from bio_scnn.crossval.identify.whole.drives import Answers
 Array = NDArray[np.float64]
 
 _FEW = 48
-_SECONDS = 10.0
+_SECONDS = 5.0
 _LONGEST = 400
 
 
@@ -94,12 +94,13 @@ def spiking(data: Answers, flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
     """
     for i in _input_delays(data):
         delayed = replace(flow, input_delay=i, spike_delay=data.latency - i)
-        for threshold, moves in itertools.product(_thresholds(data, flow), _resets(data, flow)):
+        firm = list(itertools.product(_thresholds(data, flow), resets(data, flow)))
+        for threshold, moves in firm:
             keep, to = moves
-            to = -threshold if keep == 1 and np.isnan(to) else to
-            yield from waiting(
-                data, replace(delayed, threshold=threshold, reset_keep=keep, reset_to=to)
-            )
+            # where V > T fires, T is one less than the least V that does
+            for to in (-threshold, 1 - threshold) if keep == 1 and np.isnan(to) else (to,):
+                n = replace(delayed, threshold=threshold, reset_keep=keep, reset_to=to)
+                yield from waiting(data, n)
 
 
 def _input_delays(data: Answers) -> list[int]:
@@ -151,9 +152,10 @@ def length_of(n: float) -> float:
     return min(digits(n), 0.5 + 0.3 * binary)
 
 
-def _resets(data: Answers, flow: SteppedNeuron) -> list[tuple[float, float]]:
+def resets(data: Answers, flow: SteppedNeuron) -> list[tuple[float, float]]:
     """Resets ``(keep, to)``, the likely ones first; NaN stands for minus the threshold."""
-    assert data.V is not None
+    if data.V is None:
+        return [(0.0, 0.0), (1.0, np.nan), *((0.0, to) for to in data.after)]
     found: dict[tuple[float, float], None] = {(0.0, 0.0): None, (1.0, np.nan): None}
     columns = np.flatnonzero(data.first < len(data.x) - data.late - 2)
     at = data.first[columns]
@@ -169,7 +171,6 @@ def _resets(data: Answers, flow: SteppedNeuron) -> list[tuple[float, float]]:
             off = data.state[at, columns] - keep * before
             if np.ptp(off) <= 1:
                 found[keep, float(np.round(off.mean()))] = None
-    # one below the threshold: V > T fires, and T is subtracted
     return [*found]
 
 

@@ -80,4 +80,4 @@ def joined(one: Answers, two: Answers) -> Answers:
     """Answers to two drives of one length, side by side."""
     V = None if one.V is None or two.V is None else np.concatenate([one.V, two.V], 1)
     x, spikes = (np.concatenate([getattr(d, n) for d in (one, two)], 1) for n in ("x", "spikes"))
-    return Answers(x, spikes, V, one.late, one.latency, one.limits)
+    return replace(one, x=x, spikes=spikes, V=V)
