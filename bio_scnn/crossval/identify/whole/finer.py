@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 _BITS = 12
 _GAINS = tuple(2**k for k in range(0, 9))
-_MOST, _NEAR, _MOST_BIASES = 400, 0.004, 24
+_MOST, _NEAR, _MOST_BIASES = 400, 0.005, 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +67,9 @@ def finer(x: Array, seen: Read) -> Iterator[SteppedNeuron]:
 
 def finer_synapses(x: Array, seen: Read) -> Iterator[SteppedNeuron]:
     """The same behind a synapse, both products rounded in one way."""
-    roots = _roots(x, seen)
+    two = roots(x, seen)
     grid = np.arange(1, 2**_BITS) / 2.0**_BITS
-    orders = list(itertools.permutations(roots, 2))
+    orders = list(itertools.permutations(two, 2))
     for gain, rounding, fresh in itertools.product(_GAINS, ROUNDED[:4], (True, False)):
         for one, two in orders:
             mine, its = (grid[np.abs(grid - r) < _NEAR] for r in (one, two))
@@ -118,7 +118,7 @@ def _slopes(x: Array, seen: Read, gain: int) -> tuple[float, float]:
     return max(float(ends.min(axis=0).max()), 0.0), min(float(ends.max(axis=0).min()), 1.0)
 
 
-def _roots(x: Array, seen: Read) -> list[float]:
+def roots(x: Array, seen: Read) -> list[float]:
     """Two decays by regression of V as the least inputs tell it; empty if they are not two."""
     V = seen.at_rest - seen.least + x
     columns = [shifted(V, 1), shifted(V, 2), x, shifted(x, 1), np.ones_like(x)]
@@ -127,8 +127,8 @@ def _roots(x: Array, seen: Read) -> list[float]:
     if ok.sum() < 20:
         return []
     once, twice, *_ = np.linalg.lstsq(A[ok], y[ok], rcond=None)[0]
-    roots = np.roots([1, -once, -twice])
-    return [float(r) for r in roots.real if 0 < r < 1] if np.isreal(roots).all() else []
+    both = np.roots([1, -once, -twice])
+    return [float(r) for r in both.real if 0 < r < 1] if np.isreal(both).all() else []
 
 
 def _left(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -13,13 +14,13 @@ from bio_scnn.crossval.identify.formats import FixedPoint, Overflow
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.identify.whole.drives import Answers
 from bio_scnn.crossval.identify.whole.flows import whole_flows
-from bio_scnn.crossval.identify.whole.finer import Read, finer, finer_synapses
+from bio_scnn.crossval.identify.whole.finer import Read, finer, finer_synapses, roots
 from bio_scnn.crossval.identify.whole.layer import WholeLayer
 
 Array = NDArray[np.float64]
 
 _STEPS, _COLUMNS = 14, 48
-_RATIO = 1.1
+_RATIO, _ROOT, _SECONDS = 1.1, 0.02, 20.0
 _WORDS = (*range(6, 21), 24, 32)
 _OVERFLOWS: tuple[Overflow, ...] = ("saturate", "wrap")
 
@@ -93,7 +94,7 @@ def read(layer: WholeLayer, latency: int, far: float) -> Read | None:
     x[:, len(alone) :] = np.rint(rng.normal(-0.1, 0.4, (_STEPS, rest)) * first)
     x[:, len(alone) :: 2] *= rng.random((_STEPS, len(x[0, len(alone) :: 2]))) < 0.4
     # what a word wraps round would be taken for silence
-    x = layer.sign * np.where(np.arange(_COLUMNS) < len(alone), x, np.minimum(x, 0.4 * first))
+    x = layer.sign * np.where(np.arange(_COLUMNS) < len(alone), x, np.minimum(x, 0.1 * first))
     x = np.rint(x)
     # what fires in between tells nothing of V: its inputs are made smaller until it does not
     for _ in range(12):
@@ -125,14 +126,20 @@ def hidden_flows(
         With a threshold that agrees, the least V that fires; those without bounds first.
     """
     # A word may end where far inputs take V; near ones tell a slow leak less well.
-    for far, kinds in ((6.0, (_plain, _finer)), (40.0, (_plain, _finer, _synaptic, _both))):
+    until = time.monotonic() + _SECONDS
+    for far in (2.0, 8.0, 40.0):
         seen = read(layer, latency, far)
         if seen is None:
             continue
+        # A second root of next to nothing is rounding.
+        two = min(roots(layer.sign * seen.x, seen), default=0.0) > _ROOT
+        kinds = (_plain, _finer, _synaptic, _both) if two else (_plain, _finer)
         # The bounds may be those of the drive alone: the input as it is comes first.
         whole, cut = layer.sign * seen.x, layer.sign * np.clip(seen.x, *ends)
         taken = [whole] if np.array_equal(whole, cut) else [whole, cut]
         for kind, x in itertools.product(kinds, taken):
+            if time.monotonic() > until:
+                return
             if flows := [_turned_back(n, layer.sign) for n in kind(x, seen)]:
                 yield [*flows, *(wide for n in flows[:2] for wide in _in_words(n, ends))]
 
