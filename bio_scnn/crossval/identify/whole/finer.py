@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,10 @@ class Read:
     x: Array
     least: Array
 
+    def some(self, columns: NDArray[np.int64]) -> Read:
+        """The beginning of some drives alone."""
+        return Read(self.x[:4, columns], self.least[:4, columns])
+
     @property
     def at_rest(self) -> float:
         """Least input that fires a neuron at rest."""
@@ -57,11 +61,11 @@ def finer(x: Array, seen: Read) -> Iterator[SteppedNeuron]:
             ks = ks[ks % 2 == 1][:_MOST]
             for rounding in ROUNDED if len(ks) else ():
                 decays = ks / 2.0**bits
-                least, most = _bounds(seen, gain, _left(gain * x, decays, rounding))
-                for n in np.flatnonzero(least <= most):
+                tried = _Trials(decays, rounding, 0 * decays)
+                for n, most in zip(*_agreeing(x, seen, gain, tried), strict=True):
                     form = FixedPoint(rounding=rounding)
                     yield SteppedNeuron(
-                        float(decays[n]), float(gain), threshold=float(most[n]), number_format=form
+                        float(decays[n]), float(gain), threshold=float(most), number_format=form
                     )
 
 
@@ -69,21 +73,25 @@ def finer_synapses(x: Array, seen: Read) -> Iterator[SteppedNeuron]:
     """The same behind a synapse, both products rounded in one way."""
     two = roots(x, seen)
     grid = np.arange(1, 2**_BITS) / 2.0**_BITS
+    few = np.argsort(-np.abs(x[0]), kind="stable")[:6]
     orders = list(itertools.permutations(two, 2))
     for gain, rounding, fresh in itertools.product(_GAINS, ROUNDED[:4], (True, False)):
         for one, two in orders:
             mine, its = (grid[np.abs(grid - r) < _NEAR] for r in (one, two))
             decays, synaptic = (a.ravel() for a in np.meshgrid(mine, its, indexing="ij"))
             for bias in _biases(seen, gain, one) if len(decays) else ():
-                pair = (synaptic, fresh, bias)
-                least, most = _bounds(seen, gain, _left(gain * x, decays, rounding, pair))
-                good = np.flatnonzero(least <= most)
-                for n in sorted(good, key=lambda n: _length(decays[n]) + _length(synaptic[n]))[:4]:
+                tried = _Trials(decays, rounding, synaptic, fresh, bias)
+                likely, _ = _agreeing(x[:4, few], seen.some(few), gain, tried)
+                tried = replace(tried, decays=decays[likely], synaptic=synaptic[likely])
+                kept, tops = _agreeing(x, seen, gain, tried)
+                good = list(zip(likely[kept], tops, strict=True))
+                good.sort(key=lambda g: _length(decays[g[0]]) + _length(synaptic[g[0]]))
+                for n, most in good[:4]:
                     form = FixedPoint(rounding=rounding, synapse_rounding=rounding)
                     yield SteppedNeuron(
                         float(decays[n]),
                         bias=bias,
-                        threshold=float(most[n]),
+                        threshold=float(most),
                         synapse=Synapse(float(synaptic[n]), float(gain), fresh),
                         number_format=form,
                     )
@@ -131,32 +139,37 @@ def roots(x: Array, seen: Read) -> list[float]:
     return [float(r) for r in both.real if 0 < r < 1] if np.isreal(both).all() else []
 
 
-def _left(
-    x: Array, decays: Array, rounding: str, behind: tuple[Array, bool, float] | None = None
-) -> Iterator[Array]:
-    """V before the input of each step ``(decays, drives)``, one step after the other.
+@dataclass(frozen=True)
+class _Trials:
+    """Neurons that are tried together: decays, those of the synapse, if it is fresh, the bias."""
 
-    `behind` is a synapse's decays, whether it is fresh, and the bias of V. Behind one that is not
-    fresh an input acts on V one step later: what is yielded is V before that.
+    decays: Array
+    rounding: str
+    synaptic: Array
+    fresh: bool = True
+    bias: float = 0.0
+
+
+def _agreeing(x: Array, seen: Read, gain: int, tried: _Trials) -> tuple[NDArray[np.int64], Array]:
+    """Trials that leave a threshold, and the largest that each leaves: the least V that fires.
+
+    Behind a synapse that is not fresh an input acts on V one step later: it is V before that which
+    the least inputs tell.
     """
-    rounded = ROUNDINGS[rounding]
-    V = np.zeros((len(decays), x.shape[1]))
-    S = np.zeros_like(V)
-    d = decays[:, None]
-    synaptic, fresh, bias = behind if behind is not None else (0 * decays, True, 0.0)
-    for now in x:
-        left = rounded(d * V) + bias
-        kept = rounded(synaptic[:, None] * S)
-        drive = kept if fresh else S
-        yield left + drive
-        V, S = left + drive + now * fresh, kept + now
-
-
-def _bounds(seen: Read, gain: int, left: Iterator[Array]) -> tuple[Array, Array]:
-    """Bounds of the least V that fires, for each decay, both included."""
-    least, most = np.asarray(-np.inf), np.asarray(np.inf)
-    for before, enough in zip(left, gain * seen.least, strict=True):
+    rounded = ROUNDINGS[tried.rounding]
+    kept = np.arange(len(tried.decays))
+    d, s = tried.decays[:, None], tried.synaptic[:, None]
+    V, S = (np.zeros((len(kept), x.shape[1])) for _ in range(2))
+    least, most = np.full(len(kept), -np.inf), np.full(len(kept), np.inf)
+    for now, enough in zip(gain * x, gain * seen.least, strict=True):
+        current = rounded(s * S)
+        before = rounded(d * V) + tried.bias + (current if tried.fresh else S)
         high = before + enough
         most = np.minimum(most, np.where(np.isnan(high), np.inf, high).min(axis=1))
         least = np.maximum(least, np.where(np.isnan(high), -np.inf, high - gain + 1).max(axis=1))
-    return least, most
+        V, S = before + now * tried.fresh, current + now
+        good = least <= most
+        kept, d, s, V, S, least, most = (a[good] for a in (kept, d, s, V, S, least, most))
+        if not len(kept):
+            break
+    return kept, most

@@ -133,7 +133,7 @@ def hidden_flows(
             continue
         # A second root of next to nothing is rounding.
         two = min(roots(layer.sign * seen.x, seen), default=0.0) > _ROOT
-        kinds = (_plain, _finer, _synaptic, _both) if two else (_plain, _finer)
+        kinds = (_plain, _finer, _synaptic, _both) if two and far > 2 else (_plain, _finer)
         # The bounds may be those of the drive alone: the input as it is comes first.
         whole, cut = layer.sign * seen.x, layer.sign * np.clip(seen.x, *ends)
         taken = [whole] if np.array_equal(whole, cut) else [whole, cut]
@@ -179,14 +179,19 @@ def _in_words(neuron: SteppedNeuron, ends: tuple[float, float]) -> Iterator[Step
     """A neuron whose word or input is bounded: what spikes alone show only when it overflows."""
     form = neuron.number_format
     assert isinstance(form, FixedPoint)
-    cuts = [neuron, replace(neuron, input_low=ends[0], input_high=ends[1])]
-    for cut in cuts:
-        if cut is not neuron:
-            yield cut
-        for word, overflow, signed in itertools.product(_WORDS, _OVERFLOWS, (True, False)):
-            wide = replace(form, word=word, overflow=overflow, signed=signed)
-            if wide.bounds[1] >= neuron.threshold:
-                yield replace(cut, number_format=wide)
+    words = [
+        wide
+        for word, overflow, signed in itertools.product(_WORDS, _OVERFLOWS, (False, True))
+        if (wide := replace(form, word=word, overflow=overflow, signed=signed)).bounds[1]
+        >= neuron.threshold
+    ]
+    # A bound of the input is often that of the word.
+    words.sort(key=lambda wide: wide.bounds[1] != ends[1])
+    cut = replace(neuron, input_low=ends[0], input_high=ends[1])
+    first = [cut, neuron] if ends[1] + 1 in 2.0 ** np.arange(4, 17) else [neuron, cut]
+    yield cut
+    for one, wide in itertools.product(first, words):
+        yield replace(one, number_format=wide)
 
 
 def _turned_back(neuron: SteppedNeuron, sign: int) -> SteppedNeuron:

@@ -126,11 +126,12 @@ def bounds_of_threshold(data: Answers, flow: SteppedNeuron) -> tuple[float, floa
 def _thresholds(data: Answers, flow: SteppedNeuron) -> list[float]:
     """Least V that fires, by what V did and did not; several where that leaves a choice."""
     low, high = bounds_of_threshold(data, flow)
+    known = [flow.threshold] if np.isfinite(flow.threshold) else []
     if not np.isfinite(high):
-        return []
+        return known
     if low >= high:  # a bound, or another test, hides it
-        return [high]
-    return list(dict.fromkeys([roundest(low, high), high, low + 1]))
+        return known or [high]
+    return list(dict.fromkeys([roundest(low, high), high, low + 1, *known]))
 
 
 def roundest(low: float, high: float) -> float:
