@@ -222,8 +222,8 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "adaptation.threshold": "moving threshold: each spike raises it by {jump:.4g}, decaying "
         "by a factor of {decay:.6g} a step",
         "leak.linear": "linear leak: V moves towards 0 by {leak:.6g} a step, whatever it is",
-        "leak.dead-zone": "V smaller than {size:.6g} does not leak: its low bits are dropped before "
-        "the leak is taken",
+        "leak.dead-zone": "V smaller than {size:.6g} does not leak: its low bits are dropped "
+        "before the leak is taken",
         "format.no-dead-zone": "V moves by a unit towards 0 at least, where rounding would let it "
         "stay",
         "bias.added": "a bias: {bias:.6g} is added to V at every step",

@@ -8,10 +8,11 @@ from dataclasses import replace
 from bio_scnn.crossval.checks import others
 from bio_scnn.crossval.diagnosis import Explanation, answers, explain
 from bio_scnn.crossval.identity import Identity
-from bio_scnn.crossval.judgement import explained, in_whole_numbers, with_fault
+from bio_scnn.crossval.judgement import explained, with_fault
 from bio_scnn.crossval.oracles.dialects import PERFECT
 from bio_scnn.crossval.results import CONDUCT, CheckResult
 from bio_scnn.crossval.subject import Subject
+from bio_scnn.crossval.whole_judgement import in_whole_numbers
 
 
 def explanation(subject: Subject) -> Explanation | None:

@@ -94,7 +94,9 @@ class FixedPoint:
         low = -(2.0 ** (self.word - 1)) if self.signed else 0.0
         return low * self.unit, (low + 2.0**self.word - 1) * self.unit
 
-    def decayed(self, decay: float | Values, V: Values, rng: np.random.Generator | None = None) -> Values:
+    def decayed(
+        self, decay: float | Values, V: Values, rng: np.random.Generator | None = None
+    ) -> Values:
         """Product of decay and V, rounded to the format; stochastic rounding draws from `rng`."""
         if self.shifts:
             parts = (many * self.product(V / 2.0**by, rng) for many, by in self.shifts)
@@ -156,7 +158,9 @@ class FloatingPoint:
     drive = product
     total = product
 
-    def decayed(self, decay: float | Values, V: Values, rng: np.random.Generator | None = None) -> Values:
+    def decayed(
+        self, decay: float | Values, V: Values, rng: np.random.Generator | None = None
+    ) -> Values:
         """Product of decay and V, rounded to the format."""
         return self.product(decay * V)
 

@@ -29,6 +29,7 @@ from bio_scnn.crossval.identify.probing import Layer, Run, prepared
 from bio_scnn.crossval.identify.readings import code_sentence
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 from bio_scnn.crossval.identify.whole.identified import identify_whole
+from bio_scnn.crossval.identify.whole.layer import refuses_fractions
 
 _FAMILIES = (
     "LIF, IF and linear leak, with one synapse or one adaptation at most, hard, soft or partial "
@@ -95,6 +96,10 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
     whole = identify_whole(run, dt_ms=dt_ms, has_V=has_V)
     if whole is not None:
         return whole
+    if refuses_fractions(run):
+        return _nothing(
+            dt_ms, "it refuses fractions, and no neuron in whole numbers has its spikes"
+        )
     return _identified(run, dt_ms, has_V)
 
 

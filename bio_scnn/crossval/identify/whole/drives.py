@@ -86,8 +86,11 @@ def limits(layer: WholeLayer, x: Array) -> tuple[float, float]:
     right = layer.answer(x)
 
     def same(cut: Array) -> bool:
-        spikes, V = layer.answer(cut)
-        return np.array_equal(spikes, right[0]) and (V is None or np.array_equal(V, right[1]))
+        answer = layer.answer(cut)
+        return all(
+            a is None or b is None or np.array_equal(a, b)
+            for a, b in zip(answer, right, strict=True)
+        )
 
     ends = []
     for side in (-1.0, 1.0):
@@ -143,4 +146,4 @@ def rich(layer: WholeLayer, seed: int, steps: int = 160) -> Array:
     again = rng.random((steps, 24)) < 1 / 30
     again[:12] = False
     x[:, 40:] += again * rng.normal(0.5, 1.5, (steps, 24)) * layer.scale * layer.sign * 4
-    return np.clip(np.rint(x), -layer.most, layer.most)
+    return np.clip(np.rint(x), layer.least, layer.most)

@@ -71,10 +71,10 @@ def finer(x: Array, seen: Read) -> Iterator[SteppedNeuron]:
 
 def finer_synapses(x: Array, seen: Read) -> Iterator[SteppedNeuron]:
     """The same behind a synapse, both products rounded in one way."""
-    two = roots(x, seen)
+    pair = roots(x, seen)
     grid = np.arange(1, 2**_BITS) / 2.0**_BITS
     few = np.argsort(-np.abs(x[0]), kind="stable")[:6]
-    orders = list(itertools.permutations(two, 2))
+    orders = list(itertools.permutations(pair, 2))
     for gain, rounding, fresh in itertools.product(_GAINS, ROUNDED[:4], (True, False)):
         for one, two in orders:
             mine, its = (grid[np.abs(grid - r) < _NEAR] for r in (one, two))

@@ -171,11 +171,11 @@ def _saturating(data: Answers, flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
     V = data.state[data.quiet & np.isfinite(data.state)]
     low, high = float(V.min()), float(V.max())
     at_low, at_high = (V == low).sum() > 3, (V == high).sum() > 3
+    if low < -1 and float(np.log2(-low)).is_integer():
+        yield replace(flow, number_format=replace(form, word=int(np.log2(-low)) + 1))
+    if low < -1 and float(np.log2(1 - low)).is_integer():
+        yield replace(flow, floor=low, ceiling=-low)
     if low < 0 and at_low:
-        if float(np.log2(-low)).is_integer():
-            yield replace(flow, number_format=replace(form, word=int(np.log2(-low)) + 1))
-        if float(np.log2(1 - low)).is_integer():
-            yield replace(flow, floor=low, ceiling=-low)
         yield replace(flow, floor=low)
     if low >= 0:
         yield replace(flow, floor=0.0)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.identify.formats import FixedPoint, Overflow
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.identify.whole.drives import Answers
-from bio_scnn.crossval.identify.whole.flows import whole_flows
 from bio_scnn.crossval.identify.whole.finer import Read, finer, finer_synapses, roots
+from bio_scnn.crossval.identify.whole.flows import whole_flows
 from bio_scnn.crossval.identify.whole.layer import WholeLayer
 
 Array = NDArray[np.float64]
@@ -95,7 +95,7 @@ def read(layer: WholeLayer, latency: int, far: float) -> Read | None:
     x[:, len(alone) :: 2] *= rng.random((_STEPS, len(x[0, len(alone) :: 2]))) < 0.4
     # what a word wraps round would be taken for silence
     x = layer.sign * np.where(np.arange(_COLUMNS) < len(alone), x, np.minimum(x, 0.1 * first))
-    x = np.rint(x)
+    x = np.clip(np.rint(x), layer.least, layer.most)
     # what fires in between tells nothing of V: its inputs are made smaller until it does not
     for _ in range(12):
         fired = layer.answer(np.concatenate([x, np.zeros((latency, _COLUMNS))]))[0].any(axis=0)
@@ -108,10 +108,10 @@ def read(layer: WholeLayer, latency: int, far: float) -> Read | None:
 def hidden_flows(
     layer: WholeLayer, latency: int, ends: tuple[float, float]
 ) -> Iterator[list[SteppedNeuron]]:
-    """Groups of updates that agree with the least inputs, V in units of which a step of the input is one.
+    """Groups of updates that agree with the least inputs, V in the unit of the input, or finer.
 
-    Where the input is shifted before it is added, V has finer units than that: gains of powers of
-    two are tried.
+    Where the input is shifted before it is added, V has finer units: gains of powers of two are
+    tried.
 
     Parameters
     ----------
@@ -211,10 +211,8 @@ def _biases(seen: Read) -> list[float]:
     return [float(b) for b in np.unique(np.rint(drift * np.linspace(0.95, 2.2, 26)))]
 
 
-def values_after(
-    layer: WholeLayer, flows: list[SteppedNeuron], latency: int
-) -> tuple[float, ...]:
-    """Values that a reset may set V to, by the least inputs that fire again; none without flows."""
+def values_after(layer: WholeLayer, flows: list[SteppedNeuron], latency: int) -> tuple[float, ...]:
+    """Values that a reset may set V to, by the least inputs that fire again."""
     if not flows or flows[0].synapse is not None:
         return ()
     flow = flows[0]
@@ -229,7 +227,7 @@ def values_after(
         return ()  # it never fires again, or what is left depends on V
     high = flow.threshold - abs(flow.gain) * (least[free[0], 0] - 1) - flow.bias - 1
     low = high - abs(flow.gain) + 1
-    trials = np.arange(-2 * flow.threshold, flow.threshold)
+    trials = np.arange(-2 * flow.threshold, flow.threshold).astype(np.float64)
     left = form.decayed(flow.decay, trials)
     if flow.leak:
         left = np.sign(left) * np.maximum(np.abs(left) - flow.leak, 0)

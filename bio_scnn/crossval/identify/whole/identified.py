@@ -10,7 +10,7 @@ import numpy as np
 from bio_scnn.crossval.identify.formats import FixedPoint
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.readings import code_sentence
-from bio_scnn.crossval.identify.stepped import SteppedNeuron
+from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 from bio_scnn.crossval.identify.whole.drives import Answers, asked, lags, limits, rich
 from bio_scnn.crossval.identify.whole.flows import whole_flows
 from bio_scnn.crossval.identify.whole.hidden import hidden_flows, values_after
@@ -56,9 +56,9 @@ def identify_whole(
             after = values_after(layer, flows, moved[1])
             more = replace(data, late=moved[1], after=after)
         found = proved(with_telling(layer, more, flows), proof, flows)
-        if found and found[0].exact:
+        if found:
             break
-    if not found or not found[0].exact:
+    if not found:
         return None
     largest = max(float(np.abs(d.x).max()) for d in (data, proof)) * layer.unit
     spikes = int(data.spikes.sum() + proof.spikes.sum())
@@ -86,6 +86,12 @@ def _identification(
             told.add(sentence)
             others.append(neuron)
     shown = layer.V_unit is not None
+    remarks = [_remark(layer, largest)]
+    if layer.rounding and not _rounds_so(layer, others[0]):
+        form = others[0].number_format
+        assert isinstance(form, FixedPoint)
+        others[0] = replace(others[0], number_format=replace(form, input_unit=0.0))
+        remarks.append("what it makes of fractions is not known here")
     return Identification(
         neuron=others[0],
         dt_ms=dt_ms,
@@ -96,8 +102,16 @@ def _identification(
         spikes_wrong=0,
         V_shown=best.moment,
         alternatives=tuple(others[1 : 1 + MOST_ALTERNATIVES]),
-        remarks=(_remark(layer, largest),),
+        remarks=tuple(remarks),
     )
+
+
+def _rounds_so(layer: WholeLayer, neuron: SteppedNeuron) -> bool:
+    """True if a neuron has the spikes of a layer under inputs with fractions, too."""
+    rng = np.random.default_rng(3)
+    x = rich(layer, 3)[:80, ::2]
+    x = np.clip(x + rng.uniform(-0.5, 0.5, x.shape), layer.least, layer.most) * layer.unit
+    return np.array_equal(np.asarray(layer.run(x)[0]).astype(int), step(neuron, x).spikes)
 
 
 def _remark(layer: WholeLayer, largest: float) -> str:

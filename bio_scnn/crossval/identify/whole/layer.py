@@ -39,7 +39,9 @@ class WholeLayer:
     sign : int
         1, or -1 if negative input excites it.
     most : int
-        Largest input in units that is probed.
+        Largest input in units that may be probed.
+    least : int
+        Smallest one: `most` below 0, or 0 if it refuses negative input.
     V_unit : float or None
         V is a whole multiple of this; None if V is not shown.
     """
@@ -50,6 +52,7 @@ class WholeLayer:
     scale: int
     sign: int
     most: int
+    least: int
     V_unit: float | None
 
     def answer(self, x: Array) -> tuple[NDArray[np.int64], Array | None]:
@@ -76,13 +79,16 @@ def whole_layer(run: Run, has_V: bool | None = None) -> WholeLayer | None:
     -------
     WholeLayer or None
     """
-    refuses = _raises(run, np.full((4, 3), 0.37))
+    refuses = refuses_fractions(run)
+    if refuses and _raises(run, np.ones((4, 3))):
+        run = _with_integers(run)
     found = _scale(run, whole=refuses)
     if found is None:
         return None
     level, sign, largest = found
+    negative = not _raises(run, np.full((4, 1), -largest))
     rng = np.random.default_rng(7)
-    x = _mixed(rng, level * sign, largest)
+    x = np.clip(_mixed(rng, level * sign, largest), None if negative else 0, None)
     if refuses:
         unit, rounding, x = 1.0, "", np.rint(x)
     spikes, V = run(x)
@@ -101,7 +107,23 @@ def whole_layer(run: Run, has_V: bool | None = None) -> WholeLayer | None:
         unit, rounding = taken
     scale = max(int(np.ceil(level / unit - 1e-9)), 1)
     most = int(min(largest / unit, 4096 * scale, 2.0**31))
-    return WholeLayer(run, unit, rounding, scale, sign, most, V_unit)
+    return WholeLayer(run, unit, rounding, scale, sign, most, -most * negative, V_unit)
+
+
+def refuses_fractions(run: Run) -> bool:
+    """True if a layer raises for fractions, but not for whole numbers."""
+    if not _raises(run, np.full((4, 3), 0.37)):
+        return False
+    return not (_raises(run, np.ones((4, 3))) and _raises(_with_integers(run), np.ones((4, 3))))
+
+
+def _with_integers(run: Run) -> Run:
+    """A layer that is handed arrays of integers."""
+
+    def cast(x: Array) -> tuple[NDArray, NDArray | None]:
+        return run(np.rint(x).astype(np.int64))
+
+    return cast
 
 
 def _raises(run: Run, x: Array) -> bool:
@@ -118,11 +140,12 @@ def _scale(run: Run, *, whole: bool) -> tuple[float, int, float] | None:
     sizes = np.unique(np.concatenate([2.0**powers, 1.5 * 2.0**powers]))
     if whole:
         sizes = sizes[sizes == np.rint(sizes)]
-    while len(sizes) and _raises(run, np.full((4, 1), -sizes[-1])):
+    while len(sizes) and _raises(run, np.full((4, 1), sizes[-1])):
         sizes = sizes[:-1]
-    held = np.concatenate([sizes, -sizes, [0.0]])
     if not len(sizes):
         return None
+    below = 0 * sizes if _raises(run, np.full((4, 1), -sizes[-1])) else -sizes
+    held = np.concatenate([sizes, below, [0.0]])
     for steps in _STEPS:
         spikes = np.asarray(run(np.broadcast_to(held, (steps, len(held))).copy())[0])
         more = (spikes != spikes[:, -1:]).any(axis=0) & (spikes.sum(axis=0) > spikes[:, -1].sum())

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.identify.formats import ROUNDINGS, FixedPoint
+from bio_scnn.crossval.identify.formats import FixedPoint
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 
 Array = NDArray[np.float64]
@@ -124,5 +124,9 @@ def _linear(old: Array, left: Array) -> Iterator[SteppedNeuron]:
         yield SteppedNeuron(1.0, number_format=FixedPoint())
         return
     leak = float((np.abs(old) - np.abs(left)).max())
-    if leak > 0 and left.any() and np.array_equal(left, np.sign(old) * np.maximum(np.abs(old) - leak, 0)):
+    if (
+        leak > 0
+        and left.any()
+        and np.array_equal(left, np.sign(old) * np.maximum(np.abs(old) - leak, 0))
+    ):
         yield SteppedNeuron(1.0, leak=leak, number_format=FixedPoint())

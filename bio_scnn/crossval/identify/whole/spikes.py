@@ -96,9 +96,10 @@ def spiking(data: Answers, flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
         delayed = replace(flow, input_delay=i, spike_delay=data.latency - i)
         firm = list(itertools.product(_thresholds(data, flow), resets(data, flow)))
         for threshold, moves in firm:
-            keep, to = moves
+            keep, place = moves
             # where V > T fires, T is one less than the least V that does
-            for to in (-threshold, 1 - threshold) if keep == 1 and np.isnan(to) else (to,):
+            steps = (-threshold, 1 - threshold)
+            for to in steps if keep == 1 and np.isnan(place) else (place,):
                 n = replace(delayed, threshold=threshold, reset_keep=keep, reset_to=to)
                 yield from waiting(data, n)
 
@@ -191,28 +192,17 @@ def waiting(data: Answers, neuron: SteppedNeuron) -> Iterator[SteppedNeuron]:
 
 
 def proved(data: Answers, proof: Answers, flows: list[SteppedNeuron]) -> list[Proved]:
-    """Neurons that reproduce both drives bit for bit, the simplest first; else the nearest one."""
+    """Neurons that reproduce both drives bit for bit, the simplest first; empty if none does."""
     exact: list[Proved] = []
-    near: list[Proved] = []
     until = time.monotonic() + _SECONDS
-    for flow, data in itertools.product(flows, _in_step(data)):
-        if time.monotonic() > until:
+    for flow, seen in itertools.product(flows, _in_step(data)):
+        if exact or time.monotonic() > until:
             break
-        for neuron in spiking(data, flow):
-            if (few := compared(data, neuron, _FEW)).exact:
-                whole = compared(data, neuron)
-                if whole.exact and compared(proof, neuron).exact:
-                    exact.append(whole)
-                else:
-                    near.append(whole)
-            elif few.wrong * 20 < data.spikes[:_FEW].sum():
-                near.append(few)
-        if exact:
-            break
-    if exact:
-        return sorted(exact, key=quirks)
-    near = [compared(data, p.neuron) for p in sorted(near, key=_rank)[:3]]
-    return sorted(near, key=_rank)[:1]
+        for neuron in spiking(seen, flow):
+            if all(compared(data, neuron, steps).exact for steps in (_FEW, None)):
+                second = compared(proof, neuron)
+                exact += [second] if second.exact else []
+    return sorted(exact, key=quirks)
 
 
 def _in_step(data: Answers) -> Iterator[Answers]:
@@ -220,10 +210,6 @@ def _in_step(data: Answers) -> Iterator[Answers]:
     yield data
     for latency in range(data.late, min(data.latency, data.late + 4)):
         yield replace(data, latency=latency)
-
-
-def _rank(p: Proved) -> tuple[float, float, float]:
-    return p.wrong, p.V_wrong, quirks(p)
 
 
 def quirks(p: Proved) -> float:

@@ -50,14 +50,10 @@ def behind_synapses(data: Answers, rows: NDArray[np.bool_]) -> Iterator[SteppedN
                 assert isinstance(form, FixedPoint)
                 form = replace(form, synapse_rounding=rounding)
                 synapse = Synapse(decay, gain, fresh)
-                yield replace(
-                    leak, gain=1.0, bias=bias, synapse=synapse, number_format=form
-                )
+                yield replace(leak, gain=1.0, bias=bias, synapse=synapse, number_format=form)
 
 
-def _second_order(
-    data: Answers, rows: NDArray[np.bool_]
-) -> tuple[list[float], float, float]:
+def _second_order(data: Answers, rows: NDArray[np.bool_]) -> tuple[list[float], float, float]:
     """Two decays, the gain of an impulse and the bias, by regression and from V itself."""
     V, x = data.state, data.x
     kept = rows.copy()

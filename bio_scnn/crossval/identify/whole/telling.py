@@ -40,8 +40,12 @@ def with_telling(layer: WholeLayer, data: Answers, flows: list[SteppedNeuron]) -
         x = _between(layer, data, flow, rng)
         if x is None:
             break
-        more = asked(layer, np.concatenate([x, np.zeros_like(data.x[len(x) :, :1].repeat(x.shape[1], 1))]),
-                     data.late, data.latency)
+        more = asked(
+            layer,
+            np.concatenate([x, np.zeros_like(data.x[len(x) :, :1].repeat(x.shape[1], 1))]),
+            data.late,
+            data.latency,
+        )
         data = joined(data, more)
     return data
 
@@ -56,14 +60,14 @@ def _between(
     x[:, ::2] *= rng.uniform(0, 6, _TRIES // 2)
     x[1:, ::3] = 0
     x[0, 1::3] = rng.uniform(0, 64, len(x[0, 1::3])) * layer.scale * layer.sign
-    x = np.clip(np.rint(x), -layer.most, layer.most)
+    x = np.clip(np.rint(x), layer.least, layer.most)
     last = step(flow, np.concatenate([x[:-1], 0 * x[-1:]])).V[-1]
     ones = np.zeros((_LENGTH, 1))
     ones[-1] = layer.sign * 64.0
     gain = float((step(flow, ones).V[-1] - step(flow, 0 * ones).V[-1])[0]) / 64
     if gain:
         aimed = np.rint(((low + high) / 2 - last) / (gain * layer.sign))
-        x[-1] = np.clip(aimed, -layer.most, layer.most)
+        x[-1] = np.clip(aimed, layer.least, layer.most)
     V = step(flow, x).V
     inside = (V > low) & (V < high)
     reached = np.maximum.accumulate(V, axis=0) < high
