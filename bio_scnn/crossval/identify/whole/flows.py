@@ -42,9 +42,11 @@ def whole_flows(data: Answers, *, synapses: bool = True) -> list[SteppedNeuron]:
     found: list[SteppedNeuron] = []
     kinds = (_plain, _with_bias, _joint, *([behind_synapses] if synapses else []))
     until = time.monotonic() + _SECONDS
+    cut = np.clip(data.x, *data.limits)
+    taken = [data] if np.array_equal(cut, data.x) else [data, replace(data, x=cut)]
     for rows in _safe(data):
-        for kind in kinds:
-            for flow in itertools.islice(kind(data, rows), 12):
+        for kind, seen in itertools.product(kinds, taken):
+            for flow in itertools.islice(kind(seen, rows), 12):
                 flow = replace(flow, threshold=np.inf)
                 found += [n for n in bounded(data, flow) if reproduces(data, n)]
                 if len(found) >= MOST or time.monotonic() > until:

@@ -20,6 +20,7 @@ from bio_scnn.crossval.identify.whole.telling import with_telling
 
 MOST_ALTERNATIVES = 3
 _AS_SIMPLE = 0.45
+_ROUNDER = 0.8
 
 
 def identify_whole(
@@ -156,7 +157,8 @@ def as_written(neuron: SteppedNeuron, unit: float) -> SteppedNeuron:
     if neuron.subtracts and -neuron.reset_to in (below, neuron.threshold):
         rounder = -neuron.reset_to == below
     else:
-        rounder = length_of(below / unit) < length_of(neuron.threshold / unit) and below > 0
+        shorter = length_of(neuron.threshold / unit) - length_of(below / unit)
+        rounder = shorter > _ROUNDER and below > 0
     if not rounder or not np.isfinite(below):
         return neuron
     return replace(neuron, threshold=below, fires_at_threshold=False)

@@ -19,7 +19,7 @@ from bio_scnn.crossval.identify.whole.drives import Answers
 
 Array = NDArray[np.float64]
 
-_FEW = 48
+_FEW, _ROUNDS = 48, 10
 _SECONDS = 5.0
 _LONGEST = 400
 
@@ -102,6 +102,14 @@ def spiking(data: Answers, flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
             for to in steps if keep == 1 and np.isnan(place) else (place,):
                 n = replace(delayed, threshold=threshold, reset_keep=keep, reset_to=to)
                 yield from waiting(data, n)
+        # After a reset V may come where it cannot from rest.
+        low, high = bounds_of_threshold(data, flow)
+        if not low + 1 < high < np.inf:
+            continue
+        for keep, to in resets(data, flow):
+            if not np.isnan(to):
+                n = replace(delayed, threshold=high, reset_keep=keep, reset_to=to)
+                yield from (narrowed(data, w, low) for w in waiting(data, n))
 
 
 def _input_delays(data: Answers) -> list[int]:
@@ -145,6 +153,38 @@ def roundest(low: float, high: float) -> float:
     best = min((length_of(n), 1, n + 1) for n in above)
     at = min((length_of(n), 0, n) for n in above + 1)
     return float(min(best, at)[2])
+
+
+def narrowed(data: Answers, neuron: SteppedNeuron, low: float) -> SteppedNeuron:
+    """A neuron with its threshold moved by the first spikes that it lacks or has too many.
+
+    Parameters
+    ----------
+    data : Answers
+    neuron : SteppedNeuron
+        Its threshold is known to fire.
+    low : float
+        A V that does not.
+    """
+    high = neuron.threshold
+    for _ in range(_ROUNDS):
+        neuron = replace(neuron, threshold=roundest(low, high))
+        ran = step(neuron, data.x)
+        off = ran.spikes != data.spikes
+        columns = np.flatnonzero(off.any(axis=0))
+        if not len(columns) or high - low <= 1:
+            break
+        at = off.argmax(axis=0)[columns]
+        V = (ran.margin + neuron.threshold)[np.maximum(at - neuron.spike_delay, 0), columns]
+        fired = data.spikes[at, columns] > 0
+        inside = (V > low) & (V < high)
+        if not inside.any():
+            break
+        high = float(V[fired & inside].min(initial=high))
+        low = float(V[~fired & inside].max(initial=low))
+        if low >= high:
+            break
+    return neuron
 
 
 def length_of(n: float) -> float:
