@@ -91,7 +91,7 @@ def read(layer: WholeLayer, latency: int, far: float) -> Read | None:
     alone = np.concatenate([[0], up, down])[: _COLUMNS - 12]
     x[0, : len(alone)] = alone
     rest = _COLUMNS - len(alone)
-    x[:, len(alone) :] = np.rint(rng.normal(-0.1, 0.4, (_STEPS, rest)) * first)
+    x[:, len(alone) :] = np.rint(rng.normal(-0.02, 0.1, (_STEPS, rest)) * first * min(far, 4))
     x[:, len(alone) :: 2] *= rng.random((_STEPS, len(x[0, len(alone) :: 2]))) < 0.4
     # what a word wraps round would be taken for silence
     x = layer.sign * np.where(np.arange(_COLUMNS) < len(alone), x, np.minimum(x, 0.1 * first))
@@ -127,13 +127,13 @@ def hidden_flows(
     """
     # A word may end where far inputs take V; near ones tell a slow leak less well.
     until = time.monotonic() + _SECONDS
-    for far in (2.0, 8.0, 40.0):
+    for far in (1.0, 8.0, 40.0):
         seen = read(layer, latency, far)
         if seen is None:
             continue
         # A second root of next to nothing is rounding.
         two = min(roots(layer.sign * seen.x, seen), default=0.0) > _ROOT
-        kinds = (_plain, _finer, _synaptic, _both) if two and far > 2 else (_plain, _finer)
+        kinds = (_plain, _finer, _synaptic, _both) if two and far > 1 else (_plain, _finer)
         # The bounds may be those of the drive alone: the input as it is comes first.
         whole, cut = layer.sign * seen.x, layer.sign * np.clip(seen.x, *ends)
         taken = [whole] if np.array_equal(whole, cut) else [whole, cut]
