@@ -26,6 +26,8 @@ from bio_scnn.crossval.identify.recording import identify_recording
 from bio_scnn.crossval.identify.steadiness import time_matters, unsteady
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 from bio_scnn.crossval.identify.unusual import not_in_proportion, unusual
+from bio_scnn.crossval.identify.whole.identified import identify_whole
+from bio_scnn.crossval.identify.whole.layer import refuses_fractions
 
 _FAMILIES = (
     "LIF, IF and linear leak, with one synapse or one adaptation at most, hard, soft or partial "
@@ -68,6 +70,18 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
     -------
     Identification
     """
+    whole = identify_whole(run, dt_ms=dt_ms, has_V=has_V)
+    if whole is not None:
+        return whole
+    if refuses_fractions(run):
+        return _nothing(
+            dt_ms, "it refuses fractions, and no neuron in whole numbers has its spikes"
+        )
+    return _identified(run, dt_ms, has_V)
+
+
+def _identified(run: Run, dt_ms: float | None, has_V: bool | None) -> Identification:
+    """The same of a layer that no neuron in whole numbers explains bit for bit."""
     if why := unsteady(run):
         return _nothing(dt_ms, why)
     layer = prepared(run)

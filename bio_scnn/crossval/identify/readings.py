@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Literal
 
 from bio_scnn.crossval.identify.display import affine
-from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint
+from bio_scnn.crossval.identify.format_words import decayed_words, format_words, plain
+from bio_scnn.crossval.identify.formats import FixedPoint
 from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.spike_words import (
     adapts,
     fires,
-    plain,
     resets,
     steps_of,
     times,
@@ -23,14 +23,6 @@ from bio_scnn.crossval.protocol import DTYPES, Capabilities
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import LIFParameters
 
-_ROUNDED = {
-    "truncate": "towards zero",
-    "floor": "down",
-    "ceil": "up",
-    "away": "away from zero",
-    "nearest": "to the nearest, halves up",
-    "nearest-even": "to the nearest, halves to even",
-}
 _SHAPES = {
     "averaged": "x averaged over this step and the last",
     "rectified": "negative x taken as 0",
@@ -59,7 +51,7 @@ def code_sentence(neuron: SteppedNeuron) -> str:
         parts.append(f"spikes reported {steps_of(neuron.spike_delay)} late")
     if neuron.start:
         parts.append(f"V starts at {plain(neuron.start)}")
-    return "; ".join(part for part in [*parts, _format(neuron)] if part)
+    return "; ".join(part for part in [*parts, format_words(neuron)] if part)
 
 
 def _update(neuron: SteppedNeuron) -> list[str]:
@@ -68,7 +60,8 @@ def _update(neuron: SteppedNeuron) -> list[str]:
     if (synapse := neuron.synapse) is not None:
         parts.append(f"S <- {plain(synapse.decay)} S{times(synapse.gain, x)}")
         x = "S" if synapse.fresh else "S(1 step ago)"
-    V, rest = times(neuron.decay, "V", first=True), resting(neuron)
+    V = decayed_words(neuron) or times(neuron.decay, "V", first=True)
+    rest = 0.0 if decayed_words(neuron) else resting(neuron)
     if rest:
         above = f"(V {'-' if rest > 0 else '+'} {plain(abs(rest))})"
         V = f"{plain(rest)}{times(neuron.decay, above)}"
@@ -84,6 +77,8 @@ def _update(neuron: SteppedNeuron) -> list[str]:
         parts.append(f"changes of V of {plain(neuron.dead_change)} or less left out")
     if neuron.input_shape in _SHAPES:
         parts.append(_SHAPES[neuron.input_shape])
+    if neuron.input_low > -math.inf or neuron.input_high < math.inf:
+        parts.append(f"x cut at {_bounds(neuron.input_low, neuron.input_high)}")
     if neuron.floor > -math.inf:
         parts.append(f"V kept at {plain(neuron.floor)} or above")
     if neuron.ceiling < math.inf:
@@ -103,18 +98,10 @@ def resting(neuron: SteppedNeuron) -> float:
     return rest if meant or written[0] + 1 < written[1] else 0.0
 
 
-def _format(neuron: SteppedNeuron) -> str:
-    form = neuron.number_format
-    if isinstance(form, FloatingPoint):
-        return "" if form.name == "float64" else f"in {form.name}"
-    text = f"V in units of {plain(form.unit)}, decay V rounded {_ROUNDED[form.rounding]}"
-    if form.input_rounding != form.rounding:
-        text += f", the input {_ROUNDED[form.input_rounding]}"
-    text += ", V moves by a unit at least" * (not form.dead_zone)
-    if form.word is not None:
-        does = "saturates" if form.overflow == "saturate" else "wraps round"
-        text += f", {does} at {form.word} bits"
-    return text
+def _bounds(low: float, high: float) -> str:
+    """Bounds in words, those that there are."""
+    sides = [plain(low)] * (low > -math.inf) + [plain(high)] * (high < math.inf)
+    return " and ".join(sides)
 
 
 def physics_sentence(neuron: SteppedNeuron, dt_ms: float | None) -> str:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import math
 
+from bio_scnn.crossval.identify.format_words import plain
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
-
-
-def plain(x: float) -> str:
-    """Number with at most six digits, as a reader expects it."""
-    return f"{x + 0.0:.6g}"
 
 
 def steps_of(n: float) -> str:

@@ -13,30 +13,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bio_scnn.crossval.identify.formats import FLOAT64, FloatingPoint, NumberFormat
+from bio_scnn.crossval.identify.currents import InputShape, Synapse, shaped, shifted, through
+from bio_scnn.crossval.identify.formats import FLOAT64, FixedPoint, FloatingPoint, NumberFormat
 from bio_scnn.crossval.identify.reset import fired, reset
 from bio_scnn.crossval.identify.within_step import run_within_steps
 
-InputShape = Literal["as-given", "averaged", "rectified", "clipped"]
 WhileRefractory = Literal["held", "leaks", "integrates"]
-
-
-@dataclass(frozen=True)
-class Synapse:
-    """Synaptic current before the membrane: ``S <- decay S + gain x``; V is driven by S.
-
-    Attributes
-    ----------
-    decay : float
-        What is left of S after a step.
-    gain : float
-    fresh : bool
-        V takes S of this step; if not, S of the step before.
-    """
-
-    decay: float
-    gain: float = 1.0
-    fresh: bool = True
 
 
 @dataclass(frozen=True)
@@ -110,6 +92,8 @@ class SteppedNeuron:
         Inputs of this size and smaller count as 0.
     dead_change : float
         Changes of V of this size and smaller are left out.
+    input_low, input_high : float
+        Bounds of the input: what lies beyond is taken as the bound.
     floor, ceiling : float
         Bounds of V after the update.
     several : bool
@@ -143,6 +127,8 @@ class SteppedNeuron:
     input_shape: InputShape = "as-given"
     dead_input: float = 0.0
     dead_change: float = 0.0
+    input_low: float = -np.inf
+    input_high: float = np.inf
     floor: float = -np.inf
     ceiling: float = np.inf
     several: bool = False
@@ -180,22 +166,6 @@ class Stepped:
     margin: NDArray[np.float64]
 
 
-def shifted(x: NDArray, steps: int) -> NDArray:
-    """Array ``(steps, neurons)`` so many steps later; what comes in is 0."""
-    if not steps:
-        return x
-    return np.concatenate([np.zeros_like(x[:steps]), x[: len(x) - steps]])
-
-
-def shaped(x: NDArray[np.float64], shape: str) -> NDArray[np.float64]:
-    """Input ``(steps, neurons)`` as a neuron takes it: values of ``SteppedNeuron.input_shape``."""
-    if shape == "averaged":
-        return (x + shifted(x, 1)) / 2
-    if shape == "rectified":
-        return np.maximum(x, 0)
-    return np.clip(x, 0, 1) if shape == "clipped" else x
-
-
 def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = None) -> Stepped:
     """Run a stepped neuron.
 
@@ -215,12 +185,17 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
     x = np.asarray(x, dtype=np.float64)
     if isinstance(form, FloatingPoint) and form.name != "float64":
         x, neuron = form.product(x), _with_constants_rounded(neuron, form)
+    if isinstance(form, FixedPoint):
+        x = form.taken(x)
+    if neuron.input_low > -np.inf or neuron.input_high < np.inf:
+        x = np.clip(x, neuron.input_low, neuron.input_high)
     if neuron.dead_input:
         x = np.where(np.abs(x) > neuron.dead_input, x, 0.0)
     x = shifted(shaped(x, neuron.input_shape), neuron.input_delay)
-    drive = form.drive(neuron.gain * _through_synapse(neuron.synapse, x))
+    drive = form.drive(neuron.gain * through(neuron.synapse, x, form))
     if neuron.bias:
-        drive = form.total(drive + neuron.bias)
+        drive = drive + neuron.bias
+        drive = drive if isinstance(form, FixedPoint) else form.total(drive)
     if neuron.crossing == "within-step":
         where = (neuron.decay, neuron.threshold, neuron.reset_to, neuron.refractory, neuron.start)
         a = neuron.adaptation
@@ -235,14 +210,18 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
     spikes = np.zeros(x.shape, dtype=np.int64)
     after, before, margin = np.empty(x.shape), np.empty(x.shape), np.empty(x.shape)
     late = neuron.reset_when != "same-step"
+    # In fixed point what is subtracted later is part of the sum that the word bounds.
+    in_sum = neuron.reset_when == "after-update" and neuron.subtracts
+    in_sum = in_sum and isinstance(form, FixedPoint)
     for n, d in enumerate(drive):
         if neuron.reset_when == "next-step":
             V = reset(neuron, V, pending, off)
         threshold = neuron.threshold + (w if _moves_threshold(neuron) else 0.0)
         free = left == 0
         old = V
-        V = _updated(neuron, V, d - (w if _takes_current(neuron) else 0.0), free, rng)
-        if neuron.reset_when == "after-update":
+        d = d - (w if _takes_current(neuron) else 0.0)
+        V = _updated(neuron, V, d + neuron.reset_to * pending if in_sum else d, free, rng)
+        if neuron.reset_when == "after-update" and not in_sum:
             V = reset(neuron, V, pending, off)
         before[n] = V
         tested = old if neuron.tested == "old" else V
@@ -270,16 +249,6 @@ def _with_constants_rounded(neuron: SteppedNeuron, form: FloatingPoint) -> Stepp
     return replace(neuron, **rounded)
 
 
-def _through_synapse(synapse: Synapse | None, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    if synapse is None:
-        return x
-    current, S = np.empty_like(x), np.zeros_like(x[0])
-    for n, value in enumerate(x):
-        old, S = S, synapse.decay * S + synapse.gain * value
-        current[n] = S if synapse.fresh else old
-    return current
-
-
 def _moves_threshold(neuron: SteppedNeuron) -> bool:
     return neuron.adaptation is not None and neuron.adaptation.on == "threshold"
 
@@ -300,7 +269,8 @@ def _updated(
     decayed = form.decayed(neuron.decay, V, rng)
     if neuron.leak:
         decayed = np.sign(decayed) * np.maximum(np.abs(decayed) - neuron.leak, 0)
-    new = form.total(decayed + drive)
+    joint = isinstance(form, FixedPoint) and form.joint
+    new = form.total(form.product(neuron.decay * V + drive) if joint else decayed + drive)
     if neuron.dead_change:
         new = np.where(np.abs(new - V) > neuron.dead_change, new, V)
     if neuron.floor > -np.inf or neuron.ceiling < np.inf:
