@@ -138,6 +138,7 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "threshold.reached": "V >= V_th",
         "threshold.exceeded": "V > V_th",
         "threshold.exceeded/measured": "V > V_th is tested instead of V >= V_th",
+        "threshold.reached/measured": "V >= V_th is tested instead of V > V_th",
         "spikes.several-per-step": "several spikes in one step",
         "reset.value": "reset to V_reset",
         "reset.subtract": "subtract instead of reset: V_th - V_reset is subtracted from V",
@@ -221,6 +222,10 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "adaptation.threshold": "moving threshold: each spike raises it by {jump:.4g}, decaying "
         "by a factor of {decay:.6g} a step",
         "leak.linear": "linear leak: V moves towards 0 by {leak:.6g} a step, whatever it is",
+        "leak.dead-zone": "V smaller than {size:.6g} does not leak: its low bits are dropped "
+        "before the leak is taken",
+        "format.no-dead-zone": "V moves by a unit towards 0 at least, where rounding would let it "
+        "stay",
         "bias.added": "a bias: {bias:.6g} is added to V at every step",
         "bounds.floor": "V is clamped at {floor:.6g} from below",
         "bounds.ceiling": "V is clamped at {ceiling:.6g} from above",

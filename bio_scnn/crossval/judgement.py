@@ -151,7 +151,7 @@ def explained(subject: Subject) -> Identity | None:
     if subject.claims.precise or not isinstance(subject.params, LIFParameters):
         return None
     try:
-        found = identify(_subject_runner(subject), dt_ms=subject.dt_ms)
+        found = identify(subject_runner(subject), dt_ms=subject.dt_ms)
     except (Exception, SystemExit):  # the checks have reported it
         return None
     apart: tuple[Departure, ...] = ()
@@ -219,7 +219,7 @@ def _runner(subject: Subject, adapter: Adapter) -> _Run:
     """Runner of a wrapped layer for identification: its own call, which may show V."""
     call = getattr(adapter, "_call", None)
     if call is None:
-        return _subject_runner(subject)
+        return subject_runner(subject)
 
     def run(x: NDArray[np.float64]) -> tuple[NDArray, NDArray | None]:
         response = call.run(x)
@@ -228,7 +228,7 @@ def _runner(subject: Subject, adapter: Adapter) -> _Run:
     return run
 
 
-def _subject_runner(subject: Subject) -> _Run:
+def subject_runner(subject: Subject) -> _Run:
     """Runner of any adapter for identification."""
 
     def run(x: NDArray[np.float64]) -> tuple[NDArray, NDArray | None]:

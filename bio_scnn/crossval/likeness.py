@@ -12,6 +12,7 @@ from bio_scnn.crossval.judgement import explained, with_fault
 from bio_scnn.crossval.oracles.dialects import PERFECT
 from bio_scnn.crossval.results import CONDUCT, CheckResult
 from bio_scnn.crossval.subject import Subject
+from bio_scnn.crossval.whole_judgement import in_whole_numbers
 
 
 def explanation(subject: Subject) -> Explanation | None:
@@ -41,6 +42,8 @@ def identity_of(subject: Subject, results: Sequence[CheckResult]) -> Identity | 
     if not (failed and subject.explained) or failed & set(CONDUCT) or subject.identity:
         return subject.identity
     silent = any(r.cause_code == "output.silent" for r in results)
+    if not silent and (whole := in_whole_numbers(subject)):
+        return whole
     if silent or _surely_explained(subject):  # of silence, anything may be the cause
         return None
     found = with_fault(subject, pairs=False)

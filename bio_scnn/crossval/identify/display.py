@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint, FloatName, NumberFormat
 from bio_scnn.crossval.identify.hypotheses import Probed, bits_needed
-from bio_scnn.crossval.identify.identification import VShown
 from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 
@@ -32,10 +31,20 @@ def affine(neuron: SteppedNeuron, scale: float, shift: float = 0.0) -> SteppedNe
         reset_to=scale * neuron.reset_to + shift * (1 - keep),
         start=scale * neuron.start + shift,
         floor=scale * neuron.floor + shift,
+        dead_change=abs(scale) * neuron.dead_change,
+        spike_size=_size(neuron, scale, shift),
         ceiling=scale * neuron.ceiling + shift,
         adaptation=adapts and replace(adapts, jump=scale * adapts.jump),
         number_format=form,
     )
+
+
+def _size(neuron: SteppedNeuron, scale: float, shift: float) -> float | None:
+    """V of one more spike in a step, in another unit; None for the threshold itself."""
+    size = neuron.spike_size
+    if size is None and not (shift and neuron.several):
+        return None
+    return scale * (neuron.threshold if size is None else size)
 
 
 def unturned(neuron: SteppedNeuron, sign: float, shift: float) -> SteppedNeuron:
@@ -70,7 +79,13 @@ def complexity(neuron: SteppedNeuron) -> float:
         + (neuron.input_delay > 0)
         + 1.1 * (neuron.spike_delay > 0)
         + float(neuron.several)
+        + (neuron.tested == "reduced")
+        + 2.0 * (neuron.crossing == "within-step")
         + 3.0 * (neuron.adaptation is not None)
+        + 0.2 * (neuron.adaptation is not None and neuron.adaptation.subtracted != "no")
+        + (neuron.ceiling < math.inf)
+        + (neuron.dead_input > 0)
+        + (neuron.dead_change > 0)
         + 2.0 * (neuron.synapse is not None)
         + 0.1 * (neuron.synapse is not None and neuron.synapse.decay > neuron.decay)
         + (neuron.floor > -math.inf)
@@ -113,10 +128,21 @@ def tidy(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
         threshold=tidied(neuron.threshold, size),
         reset_to=tidied(neuron.reset_to, 20 * size),
         start=tidied(neuron.start, size),
+        spike_size=neuron.spike_size and tidied(neuron.spike_size, 20 * size),
+        refractory=_tidy_time(neuron, error),
+        dead_change=tidied(neuron.dead_change, 20 * error * neuron.dead_change),
+        ceiling=tidied(neuron.ceiling, 20 * size) if neuron.ceiling < math.inf else math.inf,
         floor=tidied(neuron.floor, 20 * size) if neuron.floor > -math.inf else neuron.floor,
         synapse=synapse,
         adaptation=adapts,
     )
+
+
+def _tidy_time(neuron: SteppedNeuron, error: float) -> float:
+    """Refractory period: whole on the grid."""
+    if neuron.crossing == "grid":
+        return neuron.refractory
+    return tidied(neuron.refractory, max(100 * error, 1e-9))
 
 
 def likeliest_unit(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
@@ -124,6 +150,7 @@ def likeliest_unit(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
 
     Tried are the unit of the input, an input times 1 - decay, and a threshold of 1.
     """
+    neuron = _shifted(neuron, error)
     d = neuron.decay
     scales = [1 / neuron.gain, *([1 - d] if d < 1 else []), 1 / abs(neuron.threshold)]
     if neuron.synapse is not None and neuron.synapse.decay < 1:
@@ -139,6 +166,24 @@ def likeliest_unit(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
     return _split_gain(found)
 
 
+def _shifted(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
+    """A neuron with the zero of V where most of start, rest and reset are 0."""
+    if neuron.decay == 1 or neuron.leak:
+        return neuron
+    size = 50 * error * abs(neuron.threshold)
+    at = [0.0, neuron.bias / (neuron.decay - 1)]
+    if neuron.reset_keep == 0:
+        at.append(-neuron.reset_to)
+
+    def written(n: SteppedNeuron) -> int:
+        values = [n.start, n.bias / (1 - n.decay), n.reset_to]
+        if n.subtracts:
+            values[2] += n.threshold
+        return sum(abs(value) > size for value in values)
+
+    return min((affine(neuron, 1.0, shift) for shift in at), key=written)
+
+
 def _split_gain(neuron: SteppedNeuron) -> SteppedNeuron:
     """A neuron behind a synapse with its gain shared out as code would have it."""
     if neuron.synapse is None:
@@ -149,55 +194,6 @@ def _split_gain(neuron: SteppedNeuron) -> SteppedNeuron:
             rest = gain / mine
             return replace(neuron, gain=rest, synapse=replace(neuron.synapse, gain=mine))
     return neuron
-
-
-# --- V that is shown --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """A neuron in the unit of the V that is shown.
-
-    Attributes
-    ----------
-    neuron : SteppedNeuron
-    moment : {"after reset", "before reset"}
-    error : float
-        Largest error of V.
-    """
-
-    neuron: SteppedNeuron
-    moment: VShown
-    error: float
-
-
-def in_shown_unit(
-    neuron: SteppedNeuron, x: NDArray[np.float64], spikes: NDArray, V: NDArray[np.float64]
-) -> Shown | None:
-    """A neuron scaled and shifted to the V that a layer shows, and what V is off by."""
-    mine = step(neuron, x)
-    quiet = spikes == 0
-    found = []
-    shown: dict[VShown, NDArray] = {"after reset": mine.V, "before reset": mine.V_before}
-    for moment, ours in shown.items():
-        ok = quiet & np.isfinite(V) & np.isfinite(ours)
-        if ok.sum() < 3:
-            return None
-        A = np.stack([ours[ok], np.ones(ok.sum())], 1)
-        lines = [(float(ours[ok] @ V[ok] / max(ours[ok] @ ours[ok], 1e-300)), 0.0)]
-        lines.append(tuple(np.linalg.lstsq(A, V[ok], rcond=None)[0]))
-        with np.errstate(all="ignore"):
-            off = [_largest(a * ours + b - V) for a, b in lines]
-        # Rounding alone is no reason to shift V.
-        n = int(off[1] < 0.1 * off[0] and off[0] > 1e-5 * float(np.abs(V[ok]).max()))
-        if lines[n][0] > 0:
-            found.append(Shown(affine(neuron, *lines[n]), moment, off[n]))
-    return min(found, key=lambda s: s.error) if found else None
-
-
-def _largest(off: NDArray[np.float64]) -> float:
-    """Largest size of an error; infinite if one is not a number."""
-    return float(np.abs(off).max()) if np.isfinite(off).all() else math.inf
 
 
 def rearranged(neuron: SteppedNeuron) -> Iterator[SteppedNeuron]:

@@ -21,6 +21,10 @@ def _away(x: Values) -> Values:
     return np.copysign(np.ceil(np.abs(x)), x)
 
 
+def _half_away(x: Values) -> Values:
+    return np.copysign(np.floor(np.abs(x) + 0.5), x)
+
+
 ROUNDINGS: MappingProxyType[str, Callable[[Values], Values]] = MappingProxyType(
     {
         "truncate": np.trunc,
@@ -29,9 +33,11 @@ ROUNDINGS: MappingProxyType[str, Callable[[Values], Values]] = MappingProxyType(
         "away": _away,
         "nearest": lambda x: np.floor(x + 0.5),
         "nearest-even": np.rint,
+        "half-away": _half_away,
     }
 )
-"""Rounding to a whole number: towards zero, down, up, away from zero, half up, half to even."""
+"""Rounding to a whole number: towards zero, down, up, away from zero; to the nearest, halves up,
+to even, or away from zero."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,20 @@ class FixedPoint:
         Key of `ROUNDINGS`: what becomes of the product of gain and input.
     dead_zone : bool
         Small V that rounding leaves as they are stay; if not, they move by one unit towards 0.
+    signed : bool
+        The word has a sign: it holds ``-2**(word - 1)`` to ``2**(word - 1) - 1``; if not, 0 to
+        ``2**word - 1``.
+    shifts : tuple of (int, int)
+        Where V decays by shifts, each rounded by itself: (1, 0) and (-1, 4) are ``V - (V >> 4)``.
+        The decay is their sum.
+    joint : bool
+        ``decay V + gain x`` is rounded as a whole, not either product by itself.
+    synapse_rounding : str
+        Key of `ROUNDINGS`: what becomes of the product of a synapse's decay and its current, which
+        is in the unit of V then.
+    input_unit : float
+        The input itself is rounded to whole multiples of this, before anything else, by
+        `input_rounding`; 0 if only its product is rounded.
     """
 
     unit: float = 1.0
@@ -60,9 +80,27 @@ class FixedPoint:
     overflow: Overflow = "saturate"
     input_rounding: str = "truncate"
     dead_zone: bool = True
+    signed: bool = True
+    shifts: tuple[tuple[int, int], ...] = ()
+    joint: bool = False
+    synapse_rounding: str = "truncate"
+    input_unit: float = 0.0
 
-    def decayed(self, decay: float, V: Values, rng: np.random.Generator | None = None) -> Values:
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Smallest and largest V that the word holds."""
+        if self.word is None:
+            return -np.inf, np.inf
+        low = -(2.0 ** (self.word - 1)) if self.signed else 0.0
+        return low * self.unit, (low + 2.0**self.word - 1) * self.unit
+
+    def decayed(
+        self, decay: float | Values, V: Values, rng: np.random.Generator | None = None
+    ) -> Values:
         """Product of decay and V, rounded to the format; stochastic rounding draws from `rng`."""
+        if self.shifts:
+            parts = (many * self.product(V / 2.0**by, rng) for many, by in self.shifts)
+            return np.sum(list(parts), axis=0)
         new = self.product(decay * V, rng)
         return new if self.dead_zone else np.where(new == V, V - np.sign(V) * self.unit, new)
 
@@ -75,19 +113,26 @@ class FixedPoint:
             return np.floor(whole + rng.random(np.shape(whole))) * self.unit
         return ROUNDINGS[self.rounding](whole) * self.unit
 
+    def taken(self, x: Values) -> Values:
+        """Input as the neuron takes it: rounded if it has a unit of its own."""
+        if not self.input_unit:
+            return x
+        return ROUNDINGS[self.input_rounding](x / self.input_unit) * self.input_unit
+
     def drive(self, x: Values) -> Values:
-        """Product of gain and input, rounded to the format."""
+        """Product of gain and input, rounded to the format, unless it is rounded with V."""
+        if self.joint:
+            return x
         return ROUNDINGS[self.input_rounding](x / self.unit) * self.unit
 
     def total(self, x: Values) -> Values:
         """Sum, bounded by the word."""
         if self.word is None:
             return x
-        half = 2.0 ** (self.word - 1)
-        whole = x / self.unit
+        low, high = self.bounds
         if self.overflow == "saturate":
-            return np.clip(whole, -half, half - 1) * self.unit
-        return (np.mod(whole + half, 2 * half) - half) * self.unit
+            return np.clip(x, low, high)
+        return np.mod(x - low, 2.0**self.word * self.unit) + low
 
 
 @dataclass(frozen=True)
@@ -113,7 +158,9 @@ class FloatingPoint:
     drive = product
     total = product
 
-    def decayed(self, decay: float, V: Values, rng: np.random.Generator | None = None) -> Values:
+    def decayed(
+        self, decay: float | Values, V: Values, rng: np.random.Generator | None = None
+    ) -> Values:
         """Product of decay and V, rounded to the format."""
         return self.product(decay * V)
 

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from bio_scnn.crossval.identify.probing import Layer, Readings, read
+from bio_scnn.crossval.identify.probing import Layer, Readings, least_impulse, read
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 
-_REACH = 16.0
+REACH = 16.0
+_NEVER = 1200  # steps
 TELLING = (*range(0, 11), 13, 17, 24, 36, 56, 80)
 
 
@@ -29,7 +30,11 @@ class Probed:
     layer : Layer
     quiet, spiking : Readings
     blocked : int, steps
-        After a spike, in which no input makes it fire.
+        After a spike, in which no input makes it fire; infinite if none ever does again.
+    several : float
+        One more spike in a step for each input of this size; 0 if there is one at most.
+    most_spikes : float
+        Most spikes that it gives in a step.
     rounding : float
         Relative error of the readings: what two neurons that are the same may differ by.
     """
@@ -37,8 +42,10 @@ class Probed:
     layer: Layer
     quiet: Readings
     spiking: Readings
-    blocked: int
+    blocked: float
     rounding: float
+    several: float = 0.0
+    most_spikes: float = np.inf
 
     @property
     def limit(self) -> float:
@@ -51,13 +58,15 @@ class Probed:
         return max(float(np.abs(distances(self.layer, r, neuron)).max()) for r in sets)
 
 
-def distances(layer: Layer, readings: Readings, neuron: SteppedNeuron) -> NDArray[np.float64]:
+def distances(
+    layer: Layer, readings: Readings, neuron: SteppedNeuron, *, raw: bool = False
+) -> NDArray[np.float64]:
     """Distances of V from the threshold under the critical inputs, in units of `Layer.first`.
 
     They vanish for the right neuron. Where the layer cannot be made to fire, or fires anyhow, a
-    neuron is off by 1 if it differs.
+    neuron is off by 1 if it differs; with `raw` all are as they come.
     """
-    reach = _REACH * layer.first
+    reach = REACH * layer.first
     probes = np.clip(readings.critical, -reach, reach)
     columns = np.arange(len(probes))
     x = readings.drives[:, readings.drive].copy()
@@ -65,6 +74,8 @@ def distances(layer: Layer, readings: Readings, neuron: SteppedNeuron) -> NDArra
     row = readings.at + layer.latency - neuron.spike_delay
     with np.errstate(all="ignore"):
         margin = step(neuron, x[: row.max() + 1]).margin[row, columns] / layer.first
+    if raw:
+        return margin
     margin = np.nan_to_num(margin, nan=1.0, posinf=1.0, neginf=-1.0)
     never, always = readings.critical == np.inf, readings.critical == -np.inf
     margin = np.clip(margin, -1, 1)
@@ -84,22 +95,39 @@ def probed(layer: Layer) -> Probed:
     quiet[1, 4] = -1.2 * a
     quiet[:5, 6] = 0.15 * a * np.array([1, -0.5, 0.7, 1, -2.0])
     probes = [(d, k) for d in range(quiet.shape[1]) for k in TELLING]
-    calm = read(layer, quiet, probes, _REACH)
+    calm = read(layer, quiet, probes, REACH)
     blocked = _blocked(layer)
-    return Probed(layer, calm, _after_spikes(layer, blocked), blocked, _rounding(calm))
+    if blocked == _NEVER:
+        return Probed(layer, calm, calm, np.inf, _rounding(calm))
+    after = _after_spikes(layer, blocked)
+    return Probed(layer, calm, after, blocked, _rounding(calm), *_several(layer))
+
+
+def _several(layer: Layer) -> tuple[float, float]:
+    """Input that makes one more spike in a step, 0 if none does, and the most spikes."""
+    sizes = layer.first * 2.0 ** np.arange(1, 16)
+    x = np.zeros((layer.latency + 1, len(sizes)))
+    x[0] = sizes
+    counts = layer.fire(x).max(axis=0)
+    if counts.max() <= 1:
+        return 0.0, np.inf
+    enough = float(sizes[(counts > 1).argmax()])
+    second = least_impulse(layer, enough, layer.latency + 1, spikes=2)
+    bounded = counts[-1] == counts[-4]
+    return second - layer.first, float(counts[-1]) if bounded else np.inf
 
 
 def _blocked(layer: Layer) -> int:
     """Steps after a spike in which no input makes a layer fire."""
-    for most in (24, 150, 1200):
+    for most in (24, 150, _NEVER):
         k = np.arange(1, most + 1)
         x = np.zeros((most + layer.latency + 1, most))
         x[0] = 1.05 * layer.first
-        x[k, k - 1] += _REACH * layer.first
+        x[k, k - 1] += REACH * layer.first
         free = layer.fire(x)[k + layer.latency, k - 1] > 0
         if free.any():
             return int(free.argmax())
-    return most
+    return _NEVER
 
 
 def _after_spikes(layer: Layer, blocked: int) -> Readings:
@@ -119,7 +147,7 @@ def _after_spikes(layer: Layer, blocked: int) -> Readings:
         start = again + (d in (6, 8)) * again
         late = [start + k for k in TELLING if d != 3 or k < 3]
         probes += [(d, k) for k in late if k < steps - layer.latency - 1]
-    return read(layer, drives, probes, _REACH)
+    return read(layer, drives, probes, REACH)
 
 
 def significant_bits(values: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -180,14 +208,31 @@ def refined(
 ) -> tuple[float, SteppedNeuron]:
     """A neuron with its continuous parameters fitted, and its error."""
     start = parameters(neuron) | {name: getattr(neuron, name) for name in more}
-    names = list(start)
-    first = data.layer.first
-    scale = [1.0 if "decay" in n or n == "reset_keep" else first for n in names]
     sets = [data.quiet, data.spiking] if spiking else [data.quiet]
+    return _fitted(data.layer, neuron, start, sets)
+
+
+def refined_spike(
+    data: Probed, neuron: SteppedNeuron, more: Sequence[str]
+) -> tuple[float, SteppedNeuron]:
+    """A neuron with what follows its spikes fitted, its adaptation and `more`, and its error."""
+    start = {n: value for n, value in parameters(neuron).items() if n.startswith("adaptation")}
+    start |= {name: getattr(neuron, name) for name in more}
+    found = _fitted(data.layer, neuron, start, [data.spiking])[1]
+    return data.error(found), found
+
+
+def _fitted(
+    layer: Layer, neuron: SteppedNeuron, start: dict[str, float], sets: list[Readings]
+) -> tuple[float, SteppedNeuron]:
+    """A neuron with some parameters fitted to readings, and its largest error there."""
+    names = list(start)
+    free = ("decay", "reset_keep", "refractory")
+    scale = [1.0 if n.endswith(free) else layer.first for n in names]
 
     def off(values: NDArray[np.float64]) -> NDArray[np.float64]:
         trial = with_parameters(neuron, dict(zip(names, values * scale, strict=True)))
-        return np.concatenate([distances(data.layer, r, trial) for r in sets])
+        return np.concatenate([distances(layer, r, trial) for r in sets])
 
     x0 = np.array(list(start.values())) / scale
     fit = least_squares(off, x0, method="trf", xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=20)

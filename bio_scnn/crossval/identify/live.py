@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.identify.display import (
-    complexity,
-    digits,
-    float_format,
-    in_shown_unit,
-    length,
-    likeliest_unit,
-    rearranged,
-    tidied,
-    tidy,
-    unturned,
-    with_equality,
+from bio_scnn.crossval.identify.candidates import (
+    Candidate,
+    Trial,
+    finished,
+    judged,
+    proved,
+    rank,
 )
-from bio_scnn.crossval.identify.formats import FLOAT64
+from bio_scnn.crossval.identify.display import complexity, likeliest_unit, rearranged, tidy
 from bio_scnn.crossval.identify.hypotheses import Probed, probed
-from bio_scnn.crossval.identify.identification import Identification, VShown
+from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.probed_integers import fixed_point, simplest_threshold
 from bio_scnn.crossval.identify.probed_spike import neurons
 from bio_scnn.crossval.identify.probing import Layer, Run, prepared
 from bio_scnn.crossval.identify.readings import code_sentence
+from bio_scnn.crossval.identify.recording import identify_recording
+from bio_scnn.crossval.identify.steadiness import time_matters, unsteady
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
+from bio_scnn.crossval.identify.unusual import not_in_proportion, unusual
+from bio_scnn.crossval.identify.whole.identified import identify_whole
+from bio_scnn.crossval.identify.whole.layer import refuses_fractions
 
 _FAMILIES = (
     "LIF, IF and linear leak, with one synapse or one adaptation at most, hard, soft or partial "
@@ -35,10 +35,10 @@ _FAMILIES = (
 )
 
 
-def validation_drive(layer: Layer, tau: float, blocked: int) -> NDArray[np.float64]:
+def validation_drive(layer: Layer, tau: float, blocked: float) -> NDArray[np.float64]:
     """Drive ``(steps, 40)``: held, stepping and noisy inputs and impulses of all sizes."""
     rng = np.random.default_rng(20)
-    steps = int(np.clip(12 * tau + 12 * blocked, 300, 1500))
+    steps = int(np.clip(12 * tau + 12 * min(blocked, 100), 300, 1500))
     a = layer.ever
     level = a / max(min(tau, steps / 3), 1)
     held = np.array([0.5, 1.02, 1.1, 1.4, 2, 3.5, 7, 20, -2, 60]) * level
@@ -51,27 +51,6 @@ def validation_drive(layer: Layer, tau: float, blocked: int) -> NDArray[np.float
     pulses = rng.random((steps, 10)) < np.geomspace(0.02, 0.6, 10)
     x[:, 30:] = pulses * rng.uniform(-0.4, 1.2, (steps, 10)) * a
     return x
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A neuron with what it makes of the validation drive.
-
-    Attributes
-    ----------
-    neuron : SteppedNeuron
-        In the layer's own input, and in the unit of V if that is shown.
-    wrong : int
-        Spikes that it lacks or has too many.
-    V_error : float
-        Largest error of V; 0 if none is shown.
-    moment : {"after reset", "before reset", "none"}
-    """
-
-    neuron: SteppedNeuron
-    wrong: int
-    V_error: float = 0.0
-    moment: VShown = "none"
 
 
 def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None) -> Identification:
@@ -91,9 +70,23 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
     -------
     Identification
     """
+    whole = identify_whole(run, dt_ms=dt_ms, has_V=has_V)
+    if whole is not None:
+        return whole
+    if refuses_fractions(run):
+        return _nothing(
+            dt_ms, "it refuses fractions, and no neuron in whole numbers has its spikes"
+        )
+    return _identified(run, dt_ms, has_V)
+
+
+def _identified(run: Run, dt_ms: float | None, has_V: bool | None) -> Identification:
+    """The same of a layer that no neuron in whole numbers explains bit for bit."""
+    if why := unsteady(run):
+        return _nothing(dt_ms, why)
     layer = prepared(run)
     if layer is None:
-        return _nothing(dt_ms, "it never fires, whatever the input")
+        return _silent(run, dt_ms, has_V)
     if not np.isfinite(layer.first):
         return _nothing(
             dt_ms,
@@ -104,39 +97,97 @@ def identify(run: Run, *, dt_ms: float | None = None, has_V: bool | None = None)
     found = [(0.0, n) for n in whole] or neurons(data)
     if not found:
         return _nothing(dt_ms, "its answers to impulses fit no neuron that is known here")
-    best = found[0][1]
-    x = validation_drive(layer, _tau(best), data.blocked)
+    x = validation_drive(layer, _tau(found[0][1]), data.blocked)
     spikes, V = layer.both(x)
-    if has_V is False:
-        V = None
-    candidates = [_judged(layer, n, x, spikes, V) for n in _variants(found, V is not None)]
-    ranks = {id(c): _rank(c, spikes, V, _error(data)) for c in candidates}
-    candidates.sort(key=lambda c: ranks[id(c)])
+    trial = Trial(data, x, spikes, None if has_V is False else V)
+    candidates = _candidates(trial, found, more=not whole)
     if whole:
-        finished, sure = candidates[0], True
-        finished = replace(finished, neuron=simplest_threshold(finished.neuron))
+        best, sure = candidates[0], True
+        best = replace(best, neuron=simplest_threshold(best.neuron))
     else:
-        finished, sure = _finished(data, candidates[0], x, spikes, V)
-    best_rank = ranks[id(candidates[0])]
-    most = 3 * candidates[0].V_error + 1e-6 * _size(V)
-    alike = [c for c in candidates[1:] if ranks[id(c)][0] == best_rank[0] and c.V_error <= most]
-    error = 30 * _error(data)
-    others = [c.neuron for c in alike]
-    if not whole:
-        others = [tidy(n, error) if V is not None else likeliest_unit(n, error) for n in others]
-    at, form = finished.neuron.fires_at_threshold, finished.neuron.number_format
-    told = {code_sentence(finished.neuron)}
-    kept = []
-    for other in (
-        n if whole else replace(n, fires_at_threshold=at, number_format=form) for n in others
-    ):
-        if (sentence := code_sentence(other)) not in told:
+        best, sure = finished(trial, candidates[0])
+    named = _identification(trial, best, dt_ms, sure)
+    if named.neuron is None or named.excluded:
+        return named
+    resolution = _resolution(data, candidates[0].neuron, best.neuron)
+    others = _alternatives(trial, candidates, best, whole=bool(whole))
+    return replace(named, alternatives=others, resolution=resolution)
+
+
+def _silent(run: Run, dt_ms: float | None, has_V: bool | None) -> Identification:
+    """Neuron of a layer that never fires: from its V, as in a recording."""
+    x = np.random.default_rng(20).normal(0.3, 1.0, (400, 4))
+    V = run(x)[1]
+    found = None
+    if V is not None and has_V is not False and np.isfinite(V).all() and np.ptp(V):
+        found = identify_recording(x, V, np.zeros(x.shape), dt_ms=dt_ms)
+    if found is None or found.neuron is None or not found.exact:
+        return _nothing(dt_ms, "it never fires, whatever the input")
+    neuron = replace(found.neuron, threshold=np.inf, reset_to=0.0, refractory=0)
+    return replace(
+        found, neuron=neuron, alternatives=(), remarks=("it never fires, whatever the input",)
+    )
+
+
+def _candidates(
+    trial: Trial, found: list[tuple[float, SteppedNeuron]], *, more: bool
+) -> list[Candidate]:
+    """Candidates, the best first; unusual neurons too, if no plain one has every spike."""
+    if len(found) > 10:
+        found = sorted(found, key=lambda pair: _soon_wrong(trial, pair[1]))[:20]
+        least = _soon_wrong(trial, found[0][1])
+        found = [pair for pair in found if _soon_wrong(trial, pair[1]) <= 2 * least + 5]
+    candidates = [judged(trial, n) for n in _variants(found, trial.V is not None)]
+    candidates.sort(key=lambda c: rank(trial, c))
+    off = candidates[0].wrong or rank(trial, candidates[0])[1] > 1
+    if off and more and not _at_ties(trial, candidates[0]):
+        likely = sorted(unusual(trial.data), key=lambda n: _soon_wrong(trial, n))[:6]
+        candidates += [judged(trial, n) for n in likely]
+        candidates.sort(key=lambda c: rank(trial, c))
+    return candidates
+
+
+def _at_ties(trial: Trial, c: Candidate) -> bool:
+    """True if V is explained but for ties, or ``>`` in place of ``>=`` explains every spike."""
+    strict = proved(trial, replace(c.neuron, fires_at_threshold=False), c.moment)
+    return (strict.wrong == 0 and trial.V is None) or strict.V_share > 0.99
+
+
+def _waits_alike(one: SteppedNeuron, other: SteppedNeuron) -> bool:
+    """True for neurons that wait at their rest, one held there and one left to decay to it."""
+    if one.reset_keep or {one.while_refractory, other.while_refractory} != {"held", "leaks"}:
+        return False
+    moved = other.decay * other.reset_to + other.bias - other.reset_to
+    near = 1e-9 * abs(one.threshold)
+    return abs(moved) <= near and abs(one.reset_to - other.reset_to) <= near
+
+
+def _soon_wrong(trial: Trial, neuron: SteppedNeuron) -> int:
+    """Spikes in which a neuron is wrong in the first 200 steps."""
+    with np.errstate(all="ignore"):
+        return int(np.abs(step(neuron, trial.x[:200]).spikes - trial.spikes[:200]).sum())
+
+
+def _alternatives(
+    trial: Trial, candidates: list[Candidate], best: Candidate, *, whole: bool
+) -> tuple[SteppedNeuron, ...]:
+    """Other neurons that explain a layer as well as the best candidate does."""
+    first, error = candidates[0], 30 * trial.error
+    most, level = 3 * first.V_error + 1e-6 * trial.size, rank(trial, first)[0]
+    told, kept = {code_sentence(best.neuron)}, list[SteppedNeuron]()
+    at, form = best.neuron.fires_at_threshold, best.neuron.number_format
+    for c in candidates[1:]:
+        if rank(trial, c)[0] != level or c.V_error > most or c.late != first.late:
+            continue
+        other = c.neuron
+        if not whole:
+            other = likeliest_unit(other, error) if trial.V is None else tidy(other, error)
+            other = replace(other, fires_at_threshold=at, number_format=form)
+        sentence = code_sentence(other)
+        if sentence not in told and not _waits_alike(best.neuron, other):
             kept.append(other)
             told.add(sentence)
-    if finished.wrong > 0.01 * spikes.sum():
-        kept = []
-    named = _identification(finished, kept[:3], dt_ms, spikes, V, _remarks(finished, sure))
-    return replace(named, resolution=_resolution(data, candidates[0].neuron, finished.neuron))
+    return tuple(kept[:3])
 
 
 _COARSEST = 0.01  # a larger difference is one, however coarse the numbers are
@@ -166,119 +217,39 @@ def _variants(found: list[tuple[float, SteppedNeuron]], shown: bool) -> list[Ste
     return [v for n in plain for v in rearranged(n)]
 
 
-def _judged(
-    layer: Layer, neuron: SteppedNeuron, x: NDArray, spikes: NDArray, V: NDArray | None
-) -> Candidate:
-    with np.errstate(all="ignore"):
-        wrong = int(np.abs(step(neuron, x).spikes - spikes).sum())
-        shown = None if V is None else in_shown_unit(neuron, x, spikes, V)
-    if shown is None:
-        return Candidate(unturned(neuron, layer.sign, layer.shift), wrong)
-    return Candidate(
-        unturned(shown.neuron, layer.sign, layer.shift), wrong, shown.error, shown.moment
-    )
-
-
-def _rank(c: Candidate, spikes: NDArray, V: NDArray | None, error: float) -> tuple:
-    """Order of candidates: spikes, V, quirks, and digits of the reset."""
-    n = c.neuron
-    size = 50 * error * abs(n.threshold)
-    written = [n.reset_to] + ([] if n.adaptation is None else [n.adaptation.jump])
-    round_off = sum(digits(tidied(value, size)) for value in written)
-    return (
-        1000 * c.wrong // max(int(spikes.sum()), 1),
-        _coarse(c, V),
-        complexity(n) + 0.25 * round_off,
-    )
-
-
-def _size(V: NDArray | None) -> float:
-    """Largest size of V; 1 if none is shown."""
-    return 1.0 if V is None else float(np.nanmax(np.abs(V))) or 1.0
-
-
-def _coarse(c: Candidate, V: NDArray | None) -> int:
-    """Error of V in steps of two powers of ten; 0 for what rounding does."""
-    scale = _size(V)
-    with np.errstate(all="ignore"):
-        power = np.log10(min(c.V_error / scale, 1e9) + 1e-9)
-    return max(int(power + 7) // 2, 0) if np.isfinite(power) else 99
-
-
-def _error(data: Probed) -> float:
-    return max(20 * data.rounding, 2e-14) if data.rounding > 1e-12 else 4e-15
-
-
-def _finished(
-    data: Probed, best: Candidate, x: NDArray, spikes: NDArray, V: NDArray | None
-) -> tuple[Candidate, bool]:
-    """A candidate with tidy numbers and its format; True if ``>`` or ``>=`` is certain."""
-    error, layer = _error(data), data.layer
-    raw = best.neuron
-    if V is None:
-        # Few bits: what is written down lies nearer than the errors that add up.
-        few = [0.1 * data.rounding, 0.4 * data.rounding] if data.rounding > 1e-4 else []
-        neat = [likeliest_unit(raw, e) for e in (error, 50 * error, *few)]
-    else:
-        neat = [tidy(raw, e) for e in (error, 30 * error, 1000 * error)]
-    form = float_format(data, V)
-    forms = dict.fromkeys([form, FLOAT64])
-    trials = []
-    for n in [*dict.fromkeys(neat), raw]:
-        for f in forms:
-            trial, right = with_equality(data, replace(n, number_format=f))
-            c = _proved(layer, trial, best.moment, x, spikes, V)
-            rank = (c.wrong, _coarse(c, V), -right, length(trial), c.V_error)
-            trials.append((rank, c, right > 0))
-    _, found, sure = min(trials, key=lambda t: t[0])
-    return found, sure
-
-
-def _proved(
-    layer: Layer, n: SteppedNeuron, moment: VShown, x: NDArray, spikes: NDArray, V: NDArray | None
-) -> Candidate:
-    with np.errstate(all="ignore"):
-        mine = step(n, layer.sign * x + layer.shift)
-        wrong = int(np.abs(mine.spikes - spikes).sum())
-        if V is None:
-            return Candidate(n, wrong)
-        ours = mine.V if moment == "after reset" else mine.V_before
-        return Candidate(n, wrong, float(np.nanmax(np.abs(ours - V))), moment)
-
-
-def _identification(
-    c: Candidate,
-    others: list[SteppedNeuron],
-    dt_ms: float | None,
-    spikes: NDArray,
-    V: NDArray | None,
-    remarks: tuple[str, ...],
-) -> Identification:
-    total = int(spikes.sum())
-    scale = _size(V)
-    failed = c.wrong > 0.3 * total
+def _identification(trial: Trial, c: Candidate, dt_ms: float | None, sure: bool) -> Identification:
+    total = int(trial.spikes.sum())
+    # Where all of V is right, spikes that are not are ties at the threshold.
+    layer, apart = trial.data.layer, c.wrong > 0.01 * total and c.V_share < 0.99
+    noise = time_matters(layer, trial.x) if apart else []
+    failed = c.wrong > 0.3 * total or bool(noise)
+    remarks = [*([] if failed else _remarks(c, sure)), *noise]
+    if apart and not noise and (words := not_in_proportion(layer)):
+        remarks.append(words)
+    shown = trial.V is not None
     return Identification(
         neuron=None if failed else c.neuron,
         dt_ms=dt_ms,
         spikes_explained=max(0.0, 1 - c.wrong / max(total, 1)),
-        V_explained=None if V is None else float(c.V_error <= 1e-5 * scale),
-        V_error=None if V is None else c.V_error,
+        V_explained=c.V_share if shown else None,
+        V_error=c.V_error if shown else None,
         spikes=total,
         spikes_wrong=c.wrong,
         V_shown=c.moment,
-        alternatives=tuple(others),
-        excluded=_FAMILIES if c.wrong > 0.01 * total else (),
-        remarks=remarks,
+        excluded=_FAMILIES if apart else (),
+        remarks=tuple(remarks),
     )
 
 
-def _remarks(c: Candidate, sure: bool) -> tuple[str, ...]:
+def _remarks(c: Candidate, sure: bool) -> list[str]:
     found = []
     if not sure:
         found.append("rounding hides whether it fires at the threshold itself or only above")
     if c.moment == "none":
         found.append("V is not shown: its unit is chosen so that the numbers are simple")
-    return tuple(found)
+    if c.late:
+        found.append("V is shown a step late: what stands beside a spike is V before the step")
+    return found
 
 
 def _nothing(dt_ms: float | None, why: str) -> Identification:

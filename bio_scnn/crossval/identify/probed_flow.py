@@ -12,9 +12,18 @@ from bio_scnn.crossval.identify.hypotheses import TELLING, Probed, by_error, ref
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, Synapse
 
 
-def flows(data: Probed) -> list[SteppedNeuron]:
-    """Neurons without a reset that agree with the readings before any spike, the best first."""
+def flows(data: Probed, *, fit: bool = True) -> list[SteppedNeuron]:
+    """Neurons without a reset that agree with the readings before any spike, the best first.
+
+    Parameters
+    ----------
+    data : Probed
+    fit : bool
+        Fit the best of them if none agrees; if not, give all as the first readings have them.
+    """
     found = [(data.error(n, spiking=False), n) for n in _flows(data)]
+    if not fit:
+        return [n for _, n in sorted(found, key=by_error)]
     limit = data.limit
     if not any(error < limit for error, _ in found):
         found += [refined(data, n, spiking=False) for _, n in sorted(found, key=by_error)[:4]]
@@ -55,6 +64,9 @@ def _flows(data: Probed) -> Iterator[SteppedNeuron]:
         keep = h[1] + off / (0.45 * a)
         if off > 0:
             bases.append(replace(plain, decay=keep, leak=off, bias=0.0, threshold=rest[0]))
+            # The same off the input, above a floor at which V rests.
+            lowered = replace(plain, decay=keep, bias=-off, threshold=rest[0] - off)
+            yield from _delayed(replace(lowered, floor=0.0), layer.latency)
     for first, second in _two_decays(h) if abs(h[2] - h[1] ** 2) > data.limit / 50 else ():
         synaptic = replace(plain, decay=first, synapse=Synapse(second))
         b = _bias(rest, first)

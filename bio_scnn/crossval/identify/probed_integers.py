@@ -175,8 +175,8 @@ def _decays(V: NDArray[np.float64], after: NDArray[np.float64], rounding: str) -
 
 def _spiking(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
     """Fixed-point flows with resets and refractory periods."""
-    r, theta = data.blocked, base.threshold
-    low = data.spiking.of(0)[r + 1]
+    r, theta = int(min(data.blocked, 1200)), base.threshold
+    low = data.spiking.of(0).get(r + 1, np.inf)
     value = (theta - low) / base.decay if base.decay and np.isfinite(low) else 0.0
     unit = base.number_format.unit  # type: ignore[union-attr]
     other = float(np.rint(value / unit) * unit)

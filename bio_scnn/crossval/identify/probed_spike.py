@@ -1,4 +1,4 @@
-"""Spike of a probed layer: reset, refractory period and adaptation, from critical inputs."""
+"""Spike of a probed layer: reset and refractory period, from critical inputs after a spike."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from bio_scnn.crossval.identify.hypotheses import Probed, by_error, refined
+from bio_scnn.crossval.identify.hypotheses import Probed, by_error, distances, refined
 from bio_scnn.crossval.identify.probed_flow import flows
-from bio_scnn.crossval.identify.stepped import Adaptation, SteppedNeuron
+from bio_scnn.crossval.identify.probed_spike_kinds import (
+    adapting,
+    bounded,
+    with_counts,
+    within_steps,
+)
+from bio_scnn.crossval.identify.stepped import SteppedNeuron
 
 
 def neurons(data: Probed) -> list[tuple[float, SteppedNeuron]]:
@@ -18,91 +24,88 @@ def neurons(data: Probed) -> list[tuple[float, SteppedNeuron]]:
     found: list[tuple[float, SteppedNeuron]] = []
     bases = flows(data)
     for base in bases:
-        found += [(data.error(n), n) for n in _spiking(data, base)]
+        found += [(data.error(n), n) for n in resets(data, base)]
+    # What does not fit before any spike is not explained by what follows one.
+    fits = data.error(bases[0], spiking=False) < limit if bases else False
+    for kind in (bounded, adapting, within_steps) if fits else ():
+        if not any(error < limit for error, _ in found):
+            for base in _apart(bases):
+                found += kind(data, base)
     if not any(error < limit for error, _ in found):
         for _, n in sorted(found, key=by_error)[:6]:
             found.append(refined(data, n, ("reset_to",)))
-    if not any(error < limit for error, _ in found):
-        for base in bases[:2]:
-            found += _adapting(data, base, limit)
     found.sort(key=by_error)
     good = [pair for pair in found if pair[0] < limit]
     return good or found[:1]
 
 
-def _spiking(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
+def _apart(bases: list[SteppedNeuron]) -> list[SteppedNeuron]:
+    """Flows that differ in more than where a delay lies, two at most."""
+    kinds = {(n.decay, n.synapse and n.synapse.decay): n for n in reversed(bases)}
+    return list(kinds.values())[::-1][:2]
+
+
+def resets(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
     """Flows with every reset and refractory period that the first readings after a spike allow."""
-    F, k = data.layer.first, data.blocked + 1
-    low, high = (data.spiking.of(d)[k] for d in (0, 1))
-    theta = base.threshold
-    for n in _waiting(data, base):
-        coefficient, offset = _reset_line(n, k)
-        slope = (low - high) / (0.25 * F)
-        keep = slope / coefficient if coefficient else 0.0
-        keep = next((v for v in (0.0, 1.0) if abs(keep - v) < 1e-3), keep)
-        if not 0 <= keep <= 1:
-            continue
-        V = keep * (1.05 * F + n.bias)
-        if n.reset_when == "after-update":
-            to = theta - low - n.bias - keep * (1.05 * F + n.bias) * n.decay
-            to += (1 - keep) * n.bias if keep != 1 else 0.0
-        else:
-            to = (theta - low - offset) / coefficient - V if coefficient else 0.0
-        tidy = 1e-9 * F if data.rounding < 1e-9 else 20 * data.rounding * F
-        for value in dict.fromkeys([0.0 if abs(to) < tidy else to, -keep * theta]):
-            yield replace(n, reset_keep=keep, reset_to=value)
-            if keep == 1 and n.refractory == 0:
-                yield replace(n, reset_keep=keep, reset_to=value, several=True)
-    if base.synapse is not None or base.input_shape == "averaged":
-        for n in _waiting(data, base):
-            yield replace(n, reset_keep=0.0, reset_to=0.0)
-            yield replace(n, reset_keep=1.0, reset_to=-theta)
+    F, theta = data.layer.first, base.threshold
+    tidy = 1e-9 * F if data.rounding < 1e-9 else 20 * data.rounding * F
+    for waiting in _waiting(data, with_counts(data, base)):
+        for n in _with_reset(data, waiting):
+            to, keep = n.reset_to, n.reset_keep
+            for value in dict.fromkeys([0.0 if abs(to) < tidy else to, -keep * theta]):
+                if keep == 0 and value > theta - 1e-3 * F:
+                    continue  # a reset to the threshold fires on, whatever comes in
+                yield replace(n, reset_to=value)
+                plain = n.refractory == 0 and n.reset_when == "same-step" and not n.several
+                if keep == 1 and value and plain:
+                    yield replace(n, reset_to=value, tested="reduced")
 
 
 def _waiting(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
     r = data.blocked
     yield replace(base, refractory=r)
+    if r == np.inf:
+        yield replace(base, refractory=r, while_refractory="integrates")
+        return
     if r:
         yield replace(base, refractory=r, while_refractory="leaks")
         yield replace(base, refractory=r, while_refractory="integrates")
+        yield replace(base, refractory=r, while_refractory="integrates", reset_when="after-update")
         yield replace(base, refractory=r - 1, reset_when="after-update")
     else:
         yield replace(base, reset_when="after-update")
 
 
-def _reset_line(n: SteppedNeuron, k: int) -> tuple[float, float]:
-    """V at the first step that is free again, as a line in V after the reset."""
-    d, r = n.decay, n.refractory
-    if n.reset_when == "after-update":
-        return d, n.bias
-    if n.while_refractory == "held":
-        return d, n.bias
-    if n.while_refractory == "leaks":
-        return d ** (r + 1), n.bias
-    return d ** (r + 1), n.bias * sum(d**i for i in range(round(r) + 1))
+def _with_reset(data: Probed, n: SteppedNeuron) -> Iterator[SteppedNeuron]:
+    """A neuron with the resets that agree with the first readings after a single spike.
 
+    V at the first step that is free again is a line in what is kept and in what is added, so
+    three neurons tell it.
+    """
+    if np.isinf(n.refractory):
+        for kept, to in ((1.0, 0.0), (0.0, 0.0), (1.0, -n.threshold)):
+            yield replace(n, reset_keep=kept, reset_to=to)
+        return
+    F, r = data.layer.first, data.spiking
+    first = (r.drive < 3) & (r.at == data.blocked + 1) & np.isfinite(r.critical)
+    some = r.only(first)
+    if first.sum() < 2:
+        return
+    small = 0.05
 
-def _adapting(
-    data: Probed, base: SteppedNeuron, limit: float
-) -> list[tuple[float, SteppedNeuron]]:
-    """Flows with an adaptation, whose decay is what is left when V's own is taken off."""
-    d, start = base.decay, data.blocked + 1
-    found: list[tuple[float, SteppedNeuron]] = []
-    rest, after = data.quiet.of(0), data.spiking.of(0)
-    R = np.array([rest[k] - after[start + k] for k in range(9)])
-    if base.synapse is not None or not np.isfinite(R).all():
-        return found
-    left = R[1:] - d * R[:-1]
-    if not left[0]:
-        return found
-    e = float(np.clip(left[1] / left[0], 0, 1))
-    for keep in (0.0, 1.0):
-        for on in ("threshold", "current"):
-            if not 0 < e or e == d:
-                continue
-            jump = -left[0] / (e - d if on == "threshold" else e) / e**data.blocked
-            w = Adaptation(e, jump, on)  # type: ignore[arg-type]
-            to = -keep * base.threshold
-            n = replace(base, refractory=data.blocked, reset_keep=keep, reset_to=to, adaptation=w)
-            found.append(refined(data, n, ("reset_to",)))
-    return found
+    def off(keep: float, to: float) -> np.ndarray:
+        return distances(data.layer, some, replace(n, reset_keep=keep, reset_to=to), raw=True)
+
+    zero = off(0.0, 0.0)
+    A = np.stack([off(small, 0.0) - zero, off(0.0, -small * F) - zero], 1) / small
+    if not np.isfinite(A).all() or np.abs(A).max() < 1e-9:
+        yield replace(n, reset_keep=0.0, reset_to=0.0)
+        yield replace(n, reset_keep=1.0, reset_to=-n.threshold)
+        return
+    keep = float(np.linalg.lstsq(A, -zero, rcond=1e-10)[0][0])
+    near = [v for v in (0.0, 1.0) if abs(keep - v) < 1e-3] or [keep] * (0 < keep < 1)
+    # A reset after the update meets the same V in all of them; a bound of V may hide it.
+    for value in near if near and n.reset_when == "same-step" else [0.0, 1.0]:
+        left = -zero - value * A[:, 0]
+        to = float(A[:, 1] @ left) / max(float(A[:, 1] @ A[:, 1]), 1e-300)
+        yield replace(n, reset_keep=value, reset_to=-to * F)

@@ -86,8 +86,14 @@ class Readings:
 
     def of(self, drive: int) -> dict[int, float]:
         """Critical inputs of one drive by step."""
-        kept = self.drive == drive
-        return dict(zip(self.at[kept].tolist(), self.critical[kept].tolist(), strict=True))
+        kept = self.only(self.drive == drive)
+        return dict(zip(kept.at.tolist(), kept.critical.tolist(), strict=True))
+
+    def only(self, kept: NDArray[np.bool_]) -> Readings:
+        """Some of the probes: those of a mask."""
+        return replace(
+            self, drive=self.drive[kept], at=self.at[kept], critical=self.critical[kept]
+        )
 
 
 def prepared(run: Run, steps: int = 48) -> Layer | None:
@@ -111,8 +117,8 @@ def prepared(run: Run, steps: int = 48) -> Layer | None:
         return layer  # only a held input makes it fire
     latency = int(raster.argmax(axis=0)[fires].min())
     soon = raster[: latency + 1].any(axis=0)
-    first = _least_impulse(layer, sizes[soon.argmax()], latency + 1)
-    ever = _least_impulse(layer, sizes[fires.argmax()], steps)
+    first = least_impulse(layer, sizes[soon.argmax()], latency + 1)
+    ever = least_impulse(layer, sizes[fires.argmax()], steps)
     return replace(layer, latency=latency, first=first, ever=ever)
 
 
@@ -139,8 +145,8 @@ def _excited(layer: Layer, steps: int) -> Layer | None:
     return replace(layer, sign=-np.sign(shift), shift=shift)
 
 
-def _least_impulse(layer: Layer, enough: float, steps: int) -> float:
-    """Least input of the first step that makes a layer fire within so many steps."""
+def least_impulse(layer: Layer, enough: float, steps: int, spikes: int = 1) -> float:
+    """Least input of the first step that makes so many spikes in a step within so many steps."""
     low, high = enough / 2, enough
     share = np.arange(1, 17) / 17
     while True:
@@ -150,7 +156,7 @@ def _least_impulse(layer: Layer, enough: float, steps: int) -> float:
             return high
         x = np.zeros((steps, len(tries)))
         x[0] = tries
-        fires = (layer.fire(x) > 0).any(axis=0)
+        fires = (layer.fire(x) >= spikes).any(axis=0)
         n = int(fires.argmax()) if fires.any() else len(tries)
         low, high = (tries[n - 1] if n else low), (tries[n] if n < len(tries) else high)
 

@@ -174,8 +174,22 @@ def _drives(steps: _Steps, left: Array) -> Iterator[tuple[float, float, str]]:
     if not steps.x.any():
         yield 0.0, bias, "truncate"
         return
+    for gain, rounding in gains(steps.x, left - bias):
+        yield gain, bias, rounding
+
+
+def gains(x: Array, left: Array) -> Iterator[tuple[float, str]]:
+    """Gains and roundings with which the product of gain and input is `left`, the best first.
+
+    Parameters
+    ----------
+    x, left : (rows,) array
+        `left` in whole numbers.
+    """
+    if not x.any():
+        return
     for rounding in ("truncate", "floor", "nearest", "nearest-even", "ceil", "away"):
-        low, high = _gain_bounds(steps.x, left - bias, rounding)
+        low, high = _gain_bounds(x, left, rounding)
         if low > high:
             continue
         # bounds that a value just outside the rounding's interval would meet are not included
@@ -184,10 +198,8 @@ def _drives(steps: _Steps, left: Array) -> Iterator[tuple[float, float, str]]:
             simplest(low, high),
             simplest(low + (high - low) / 8, high - (high - low) / 8),
         ):
-            if low <= gain <= high and np.array_equal(
-                ROUNDINGS[rounding](gain * steps.x) + bias, left
-            ):
-                yield gain, bias, rounding
+            if low <= gain <= high and np.array_equal(ROUNDINGS[rounding](gain * x), left):
+                yield gain, rounding
                 break
 
 

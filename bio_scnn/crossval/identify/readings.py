@@ -3,47 +3,31 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Literal
 
-from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint
+from bio_scnn.crossval.identify.display import affine
+from bio_scnn.crossval.identify.format_words import decayed_words, format_words, plain
+from bio_scnn.crossval.identify.formats import FixedPoint
+from bio_scnn.crossval.identify.numbers import simplest
+from bio_scnn.crossval.identify.spike_words import (
+    adapts,
+    fires,
+    resets,
+    steps_of,
+    times,
+    waits,
+)
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.protocol import DTYPES, Capabilities
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import LIFParameters
 
-_ROUNDED = {
-    "truncate": "towards zero",
-    "floor": "down",
-    "ceil": "up",
-    "away": "away from zero",
-    "nearest": "to the nearest, halves up",
-    "nearest-even": "to the nearest, halves to even",
-}
 _SHAPES = {
     "averaged": "x averaged over this step and the last",
     "rectified": "negative x taken as 0",
     "clipped": "x clipped to [0, 1]",
 }
-
-
-def plain(x: float) -> str:
-    """Number with at most six digits, as a reader expects it."""
-    return f"{x + 0.0:.6g}"
-
-
-def steps_of(n: float) -> str:
-    """Number of steps, with its noun."""
-    return f"{plain(n)} step{'s' * (abs(n) != 1)}"
-
-
-def _times(factor: float, what: str, *, first: bool = False) -> str:
-    """Term of a sum with its sign; empty for a factor 0."""
-    if not factor:
-        return ""
-    size = "" if abs(factor) == 1 else f"{plain(abs(factor))} "
-    if first:
-        return f"{'-' if factor < 0 else ''}{size}{what}"
-    return f" {'-' if factor < 0 else '+'} {size}{what}"
 
 
 def code_sentence(neuron: SteppedNeuron) -> str:
@@ -62,29 +46,39 @@ def code_sentence(neuron: SteppedNeuron) -> str:
     >>> code_sentence(SteppedNeuron(decay=0.5, fires_at_threshold=False))
     'V <- 0.5 V + x; fires above 1; reset to 0 in the same step'
     """
-    parts = [*_update(neuron), _fires(neuron), _resets(neuron), _waits(neuron), _adapts(neuron)]
+    parts = [*_update(neuron), fires(neuron), resets(neuron), waits(neuron), adapts(neuron)]
     if neuron.spike_delay:
         parts.append(f"spikes reported {steps_of(neuron.spike_delay)} late")
     if neuron.start:
         parts.append(f"V starts at {plain(neuron.start)}")
-    return "; ".join(part for part in [*parts, _format(neuron)] if part)
+    return "; ".join(part for part in [*parts, format_words(neuron)] if part)
 
 
 def _update(neuron: SteppedNeuron) -> list[str]:
     x = f"x({steps_of(neuron.input_delay)} ago)" if neuron.input_delay else "x"
     parts = []
     if (synapse := neuron.synapse) is not None:
-        parts.append(f"S <- {plain(synapse.decay)} S{_times(synapse.gain, x)}")
+        parts.append(f"S <- {plain(synapse.decay)} S{times(synapse.gain, x)}")
         x = "S" if synapse.fresh else "S(1 step ago)"
-    V = _times(neuron.decay, "V", first=True)
+    V = decayed_words(neuron) or times(neuron.decay, "V", first=True)
+    rest = 0.0 if decayed_words(neuron) else resting(neuron)
+    if rest:
+        above = f"(V {'-' if rest > 0 else '+'} {plain(abs(rest))})"
+        V = f"{plain(rest)}{times(neuron.decay, above)}"
     if neuron.leak:
         V = f"{V or '0'} moved by {plain(neuron.leak)} towards 0"
-    total = V + _times(neuron.gain, x, first=not V)
-    if neuron.bias:
+    total = V + times(neuron.gain, x, first=not V)
+    if neuron.bias and not rest:
         total += f" {'-' if neuron.bias < 0 else '+'} {plain(abs(neuron.bias))}"
     parts.append(f"V <- {total or '0'}")
+    if neuron.dead_input:
+        parts.append(f"x of size {plain(neuron.dead_input)} or less taken as 0")
+    if neuron.dead_change:
+        parts.append(f"changes of V of {plain(neuron.dead_change)} or less left out")
     if neuron.input_shape in _SHAPES:
         parts.append(_SHAPES[neuron.input_shape])
+    if neuron.input_low > -math.inf or neuron.input_high < math.inf:
+        parts.append(f"x cut at {_bounds(neuron.input_low, neuron.input_high)}")
     if neuron.floor > -math.inf:
         parts.append(f"V kept at {plain(neuron.floor)} or above")
     if neuron.ceiling < math.inf:
@@ -92,67 +86,22 @@ def _update(neuron: SteppedNeuron) -> list[str]:
     return parts
 
 
-def _fires(neuron: SteppedNeuron) -> str:
-    if neuron.threshold == math.inf:
-        return "never fires"
-    text = f"fires {'from' if neuron.fires_at_threshold else 'above'} {plain(neuron.threshold)}"
-    if neuron.fires_at_threshold:
-        text += " on"
-    if neuron.tested == "old":
-        text += ", tested on V before the update"
-    return text + (", several times in a step if V is so many thresholds" * neuron.several)
+def resting(neuron: SteppedNeuron) -> float:
+    """Resting potential, if code that has one is simpler than code with a bias; else 0."""
+    if not neuron.bias or not 0 < neuron.decay < 1:
+        return 0.0
+    rest = neuron.bias / (1 - neuron.decay)
+    near = 1e-9 * max(abs(rest), abs(neuron.threshold))
+    short = simplest(rest - near, rest + near)
+    meant = any(v and abs(rest - v) <= 1e-6 * abs(v) for v in (neuron.start, neuron.reset_to))
+    written = [len(plain(abs(value)).replace("0.", "")) for value in (short, neuron.bias)]
+    return rest if meant or written[0] + 1 < written[1] else 0.0
 
 
-def _resets(neuron: SteppedNeuron) -> str:
-    if neuron.threshold == math.inf:
-        return ""
-    keep, to = neuron.reset_keep, neuron.reset_to
-    if keep == 0:
-        what = f"reset to {plain(to)}"
-    elif keep == 1:
-        what = f"{plain(-to)} subtracted" if to else "no reset"
-    else:
-        what = f"partial reset: V <- {plain(keep)} V"
-        what += f" {'-' if to < 0 else '+'} {plain(abs(to))}" if to else ""
-    when = {
-        "same-step": "in the same step",
-        "next-step": "at the beginning of the next step",
-        "after-update": "at the end of the next step",
-    }
-    return what if what == "no reset" else f"{what} {when[neuron.reset_when]}"
-
-
-def _waits(neuron: SteppedNeuron) -> str:
-    if not neuron.refractory:
-        return ""
-    span = steps_of(neuron.refractory)
-    return {
-        "held": f"V held for {span} after a spike",
-        "leaks": f"V decays without input for {span} after a spike",
-        "integrates": f"V goes on, but cannot fire, for {span} after a spike",
-    }[neuron.while_refractory]
-
-
-def _adapts(neuron: SteppedNeuron) -> str:
-    if neuron.adaptation is None:
-        return ""
-    a = neuron.adaptation
-    acts = "taken off the drive" if a.on == "current" else "added to the threshold"
-    return f"w <- {plain(a.decay)} w{_times(a.jump, 'spike')}, {acts}"
-
-
-def _format(neuron: SteppedNeuron) -> str:
-    form = neuron.number_format
-    if isinstance(form, FloatingPoint):
-        return "" if form.name == "float64" else f"in {form.name}"
-    text = f"V in units of {plain(form.unit)}, decay V rounded {_ROUNDED[form.rounding]}"
-    if form.input_rounding != form.rounding:
-        text += f", the input {_ROUNDED[form.input_rounding]}"
-    text += ", V moves by a unit at least" * (not form.dead_zone)
-    if form.word is not None:
-        does = "saturates" if form.overflow == "saturate" else "wraps round"
-        text += f", {does} at {form.word} bits"
-    return text
+def _bounds(low: float, high: float) -> str:
+    """Bounds in words, those that there are."""
+    sides = [plain(low)] * (low > -math.inf) + [plain(high)] * (high < math.inf)
+    return " and ".join(sides)
 
 
 def physics_sentence(neuron: SteppedNeuron, dt_ms: float | None) -> str:
@@ -246,8 +195,9 @@ def as_parameters(
     -------
     (LIFParameters, Capabilities) or None
         None if it is no LIF neuron of eq. 1 and 2, or a value of it is out of bounds. V is
-        claimed not to be shown.
+        claimed not to be shown, and counted from the rest if it starts there.
     """
+    neuron = _above_rest(neuron)
     if not _is_plain(neuron):
         return None
     dt = 1.0 if dt_ms is None else dt_ms
@@ -272,6 +222,16 @@ def as_parameters(
         membrane="none",
         dtypes=(neuron.number_format.name,),  # type: ignore[union-attr] # is floating point
     )
+
+
+def _above_rest(neuron: SteppedNeuron) -> SteppedNeuron:
+    """A neuron with V counted from its rest, if it starts there."""
+    if not 0 < neuron.decay < 1 or not neuron.bias:
+        return neuron
+    rest = neuron.bias / (1 - neuron.decay)
+    if abs(rest - neuron.start) > 1e-9 * abs(rest):
+        return neuron
+    return replace(affine(neuron, 1.0, -rest), bias=0.0, start=0.0)
 
 
 def _is_plain(neuron: SteppedNeuron) -> bool:

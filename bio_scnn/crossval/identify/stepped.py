@@ -13,29 +13,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bio_scnn.crossval.identify.formats import FLOAT64, FloatingPoint, NumberFormat
+from bio_scnn.crossval.identify.currents import InputShape, Synapse, shaped, shifted, through
+from bio_scnn.crossval.identify.formats import FLOAT64, FixedPoint, FloatingPoint, NumberFormat
+from bio_scnn.crossval.identify.reset import fired, reset
 from bio_scnn.crossval.identify.within_step import run_within_steps
 
-InputShape = Literal["as-given", "averaged", "rectified", "clipped"]
 WhileRefractory = Literal["held", "leaks", "integrates"]
-
-
-@dataclass(frozen=True)
-class Synapse:
-    """Synaptic current before the membrane: ``S <- decay S + gain x``; V is driven by S.
-
-    Attributes
-    ----------
-    decay : float
-        What is left of S after a step.
-    gain : float
-    fresh : bool
-        V takes S of this step; if not, S of the step before.
-    """
-
-    decay: float
-    gain: float = 1.0
-    fresh: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,11 +33,15 @@ class Adaptation:
         What a spike adds, in units of V.
     on : {"current", "threshold"}
         w is subtracted from the drive of V, or added to the threshold.
+    subtracted : {"no", "tested", "raised"}
+        What the reset takes off besides: nothing; w as it was when V was tested, so that the
+        whole adapted threshold is subtracted; or w as it is after the jump.
     """
 
     decay: float
     jump: float
     on: Literal["current", "threshold"] = "current"
+    subtracted: Literal["no", "tested", "raised"] = "no"
 
 
 @dataclass(frozen=True)
@@ -79,16 +66,19 @@ class SteppedNeuron:
     reset_when : {"same-step", "next-step", "after-update"}
         In the step of the spike; at the beginning of the next; or at the end of the next update,
         in place of the update's result or on top of it.
-    tested : {"new", "old"}
-        The threshold is tested on V after the update of the step, or before it.
+    tested : {"new", "old", "reduced"}
+        The threshold is tested on V after the update of the step; before it; or after it, less
+        what a reset subtracts where V had stayed above the threshold in spite of its last reset.
     crossing : {"grid", "within-step"}
         Spikes at the ends of steps; or at the moment within a step at which V crosses, from where
         it goes on from the reset, with the drive held over the step. `refractory` is a time then,
-        and need not be whole; V is reset to a value, and has no bounds.
+        and need not be whole; V is reset to a value, and bounded from below at most; an
+        adaptation is one of the current.
     refractory : int, steps
         Steps after the one of a spike in which it cannot fire.
     while_refractory : {"held", "leaks", "integrates"}
-        V stays as it is; decays without input; or goes on, and only the spikes are suppressed.
+        V stays as it is; decays without input, to where its bias takes it; or goes on, and only
+        the spikes are suppressed.
     start : float
         V before the first step.
     synapse : Synapse or None
@@ -98,10 +88,21 @@ class SteppedNeuron:
     input_shape : {"as-given", "averaged", "rectified", "clipped"}
         Values as they come; the mean of this step's and the last one's; negative ones as 0;
         those outside [0, 1] as its bounds.
+    dead_input : float
+        Inputs of this size and smaller count as 0.
+    dead_change : float
+        Changes of V of this size and smaller are left out.
+    input_low, input_high : float
+        Bounds of the input: what lies beyond is taken as the bound.
     floor, ceiling : float
         Bounds of V after the update.
     several : bool
         Reports ``floor(V / threshold)`` spikes a step, and subtracts each.
+    spike_size : float or None
+        With `several`: one more spike for each so much of V above the threshold, if not for each
+        threshold.
+    most_spikes : float
+        Bound of their number in a step.
     number_format : FixedPoint or FloatingPoint
     """
 
@@ -114,7 +115,7 @@ class SteppedNeuron:
     reset_keep: float = 0.0
     reset_to: float = 0.0
     reset_when: Literal["same-step", "next-step", "after-update"] = "same-step"
-    tested: Literal["new", "old"] = "new"
+    tested: Literal["new", "old", "reduced"] = "new"
     crossing: Literal["grid", "within-step"] = "grid"
     refractory: float = 0
     while_refractory: WhileRefractory = "held"
@@ -124,9 +125,15 @@ class SteppedNeuron:
     input_delay: int = 0
     spike_delay: int = 0
     input_shape: InputShape = "as-given"
+    dead_input: float = 0.0
+    dead_change: float = 0.0
+    input_low: float = -np.inf
+    input_high: float = np.inf
     floor: float = -np.inf
     ceiling: float = np.inf
     several: bool = False
+    spike_size: float | None = None
+    most_spikes: float = np.inf
     number_format: NumberFormat = FLOAT64
 
     @property
@@ -159,22 +166,6 @@ class Stepped:
     margin: NDArray[np.float64]
 
 
-def shifted(x: NDArray, steps: int) -> NDArray:
-    """Array ``(steps, neurons)`` so many steps later; what comes in is 0."""
-    if not steps:
-        return x
-    return np.concatenate([np.zeros_like(x[:steps]), x[: len(x) - steps]])
-
-
-def shaped(x: NDArray[np.float64], shape: str) -> NDArray[np.float64]:
-    """Input ``(steps, neurons)`` as a neuron takes it: values of ``SteppedNeuron.input_shape``."""
-    if shape == "averaged":
-        return (x + shifted(x, 1)) / 2
-    if shape == "rectified":
-        return np.maximum(x, 0)
-    return np.clip(x, 0, 1) if shape == "clipped" else x
-
-
 def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = None) -> Stepped:
     """Run a stepped neuron.
 
@@ -194,42 +185,58 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
     x = np.asarray(x, dtype=np.float64)
     if isinstance(form, FloatingPoint) and form.name != "float64":
         x, neuron = form.product(x), _with_constants_rounded(neuron, form)
+    if isinstance(form, FixedPoint):
+        x = form.taken(x)
+    if neuron.input_low > -np.inf or neuron.input_high < np.inf:
+        x = np.clip(x, neuron.input_low, neuron.input_high)
+    if neuron.dead_input:
+        x = np.where(np.abs(x) > neuron.dead_input, x, 0.0)
     x = shifted(shaped(x, neuron.input_shape), neuron.input_delay)
-    drive = form.drive(neuron.gain * _through_synapse(neuron.synapse, x))
+    drive = form.drive(neuron.gain * through(neuron.synapse, x, form))
     if neuron.bias:
-        drive = form.total(drive + neuron.bias)
+        drive = drive + neuron.bias
+        drive = drive if isinstance(form, FixedPoint) else form.total(drive)
     if neuron.crossing == "within-step":
         where = (neuron.decay, neuron.threshold, neuron.reset_to, neuron.refractory, neuron.start)
-        counts, V_end = run_within_steps(drive, *where)
+        a = neuron.adaptation
+        adapts = (0.0, 0.0) if a is None else (a.decay, a.jump)
+        counts, V_end, unreset = run_within_steps(drive, *where, neuron.floor, adapts)
         spikes = shifted(counts, neuron.spike_delay)
-        return Stepped(spikes, V_end, V_end, drive, V_end - neuron.threshold)
+        return Stepped(spikes, V_end, V_end, drive, unreset - neuron.threshold)
     V = np.full(x.shape[1], float(neuron.start))
-    w = np.zeros_like(V)
+    w, off = np.zeros_like(V), np.zeros_like(V)
     left = np.zeros(V.shape)
     pending = np.zeros(V.shape, dtype=int)
     spikes = np.zeros(x.shape, dtype=np.int64)
     after, before, margin = np.empty(x.shape), np.empty(x.shape), np.empty(x.shape)
     late = neuron.reset_when != "same-step"
+    # In fixed point what is subtracted later is part of the sum that the word bounds.
+    in_sum = neuron.reset_when == "after-update" and neuron.subtracts
+    in_sum = in_sum and isinstance(form, FixedPoint)
     for n, d in enumerate(drive):
         if neuron.reset_when == "next-step":
-            V = _reset(neuron, V, pending)
+            V = reset(neuron, V, pending, off)
         threshold = neuron.threshold + (w if _moves_threshold(neuron) else 0.0)
         free = left == 0
         old = V
-        V = _updated(neuron, V, d - (w if _takes_current(neuron) else 0.0), free, rng)
-        if neuron.reset_when == "after-update":
-            V = _reset(neuron, V, pending)
+        d = d - (w if _takes_current(neuron) else 0.0)
+        V = _updated(neuron, V, d + neuron.reset_to * pending if in_sum else d, free, rng)
+        if neuron.reset_when == "after-update" and not in_sum:
+            V = reset(neuron, V, pending, off)
         before[n] = V
-        tested = V if neuron.tested == "new" else old
-        fired = _fired(neuron, tested, threshold) * free
+        tested = old if neuron.tested == "old" else V
+        if neuron.tested == "reduced":
+            tested = V + neuron.reset_to * fired(neuron, old, threshold)
+        now = fired(neuron, tested, threshold) * free
         margin[n] = np.where(free, tested - threshold, -np.inf)
-        if not late:
-            V = _reset(neuron, V, fired)
-        pending = fired
-        left = np.where(fired > 0, neuron.refractory, np.maximum(left - 1, 0))
         if neuron.adaptation is not None:
-            w = neuron.adaptation.decay * w + neuron.adaptation.jump * fired
-        spikes[n], after[n] = fired, V
+            old, w = w, neuron.adaptation.decay * w + neuron.adaptation.jump * now
+            off = {"no": 0 * w, "tested": old, "raised": w}[neuron.adaptation.subtracted]
+        if not late:
+            V = reset(neuron, V, now, off)
+        pending = now
+        left = np.where(now > 0, neuron.refractory, np.maximum(left - 1, 0))
+        spikes[n], after[n] = now, V
     return Stepped(shifted(spikes, neuron.spike_delay), after, before, drive, margin)
 
 
@@ -240,16 +247,6 @@ def _with_constants_rounded(neuron: SteppedNeuron, form: FloatingPoint) -> Stepp
         name: float(form.product(np.array(getattr(neuron, name)))) for name in names
     }
     return replace(neuron, **rounded)
-
-
-def _through_synapse(synapse: Synapse | None, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    if synapse is None:
-        return x
-    current, S = np.empty_like(x), np.zeros_like(x[0])
-    for n, value in enumerate(x):
-        old, S = S, synapse.decay * S + synapse.gain * value
-        current[n] = S if synapse.fresh else old
-    return current
 
 
 def _moves_threshold(neuron: SteppedNeuron) -> bool:
@@ -272,24 +269,14 @@ def _updated(
     decayed = form.decayed(neuron.decay, V, rng)
     if neuron.leak:
         decayed = np.sign(decayed) * np.maximum(np.abs(decayed) - neuron.leak, 0)
-    new = form.total(decayed + drive)
+    joint = isinstance(form, FixedPoint) and form.joint
+    new = form.total(form.product(neuron.decay * V + drive) if joint else decayed + drive)
+    if neuron.dead_change:
+        new = np.where(np.abs(new - V) > neuron.dead_change, new, V)
     if neuron.floor > -np.inf or neuron.ceiling < np.inf:
         new = np.clip(new, neuron.floor, neuron.ceiling)
     if neuron.while_refractory == "integrates" or free.all():
         return new
-    return np.where(free, new, V if neuron.while_refractory == "held" else decayed)
-
-
-def _fired(neuron: SteppedNeuron, V: NDArray, threshold: ArrayLike) -> NDArray[np.int64]:
-    over = V >= threshold if neuron.fires_at_threshold else V > threshold
-    if not neuron.several:
-        return over.astype(np.int64)
-    return np.where(over, np.maximum(np.floor(V / threshold), 1), 0).astype(np.int64)
-
-
-def _reset(neuron: SteppedNeuron, V: NDArray, spikes: NDArray[np.int64]) -> NDArray[np.float64]:
-    if not spikes.any():
-        return V
-    keep, to = neuron.reset_keep, neuron.reset_to
-    new = V + to * spikes if keep == 1.0 else keep * V + to
-    return np.where(spikes > 0, neuron.number_format.total(new), V)
+    if neuron.while_refractory == "leaks":
+        return np.where(free, new, form.total(decayed + neuron.bias) if neuron.bias else decayed)
+    return np.where(free, new, V)

@@ -52,8 +52,15 @@ def crossing(V: Array, drive: Array, decay: float, threshold: float) -> Array:
 
 
 def run_within_steps(
-    drive: Array, decay: float, threshold: float, reset: float, refractory: float, start: float
-) -> tuple[NDArray[np.int64], Array]:
+    drive: Array,
+    decay: float,
+    threshold: float,
+    reset: float,
+    refractory: float,
+    start: float,
+    floor: float = -np.inf,
+    adaptation: tuple[float, float] = (0.0, 0.0),
+) -> tuple[NDArray[np.int64], Array, Array]:
     """Spikes counted in each step, and V at its end, of a neuron whose spikes are off the grid.
 
     Parameters
@@ -63,18 +70,30 @@ def run_within_steps(
     decay, threshold, reset, start : float
     refractory : float, steps
         Time after a spike in which V stays at the reset; it need not be whole.
+    floor : float
+        Least V at the end of a step.
+    adaptation : (float, float)
+        Decay of w, which is taken off the drive, and what a spike adds to it.
 
     Returns
     -------
     spikes, V : (steps, neurons) arrays
+    unreset : (steps, neurons) array
+        V at the end of the step had it not crossed the threshold in it; minus infinity where a
+        neuron is refractory for the whole step.
     """
     spikes, after = np.zeros(drive.shape, np.int64), np.empty(drive.shape)
+    unreset = np.empty(drive.shape)
     V = np.full(drive.shape[1], float(start))
-    held = np.zeros_like(V)
-    for n, d in enumerate(drive):
+    # A reset to the threshold would fire without end.
+    most = 1000 if reset < threshold and refractory >= 0 else 1
+    held, w = np.zeros_like(V), np.zeros_like(V)
+    for n, given in enumerate(drive):
+        d = given - w
         left = np.clip(1 - held, 0, 1)
         held = np.maximum(held - 1, 0)
-        for _ in range(1000):
+        unreset[n] = np.where(left > 0, part_of_step(V, d, decay, left), -np.inf)
+        for _ in range(most):
             share = crossing(V, d, decay, threshold)
             now = (share <= left) & (left > 0)
             V = np.where(now, reset, part_of_step(V, d, decay, left))
@@ -84,5 +103,7 @@ def run_within_steps(
             rest = np.where(now, left - share, 0.0)
             held = np.where(now, np.maximum(refractory - rest, 0), held)
             left = np.where(now, np.maximum(rest - refractory, 0), 0.0)
+        V = np.maximum(V, floor)
+        w = adaptation[0] * w + adaptation[1] * spikes[n]
         after[n] = V
-    return spikes, after
+    return spikes, after, unreset

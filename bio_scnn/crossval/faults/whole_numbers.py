@@ -1,0 +1,143 @@
+"""Fault of a declared neuron in whole numbers, found by stepping it beside the layer."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bio_scnn.crossval.causes import Cause, cause, either
+from bio_scnn.crossval.faults.of_whole_numbers import Fault, whole_faults
+from bio_scnn.crossval.identify.differences import meant_neuron
+from bio_scnn.crossval.identify.formats import FixedPoint
+from bio_scnn.crossval.identify.stepped import SteppedNeuron
+from bio_scnn.crossval.identify.whole.drives import Answers, asked, lags, limits, rich
+from bio_scnn.crossval.identify.whole.identified import in_layers_units
+from bio_scnn.crossval.identify.whole.layer import WholeLayer
+from bio_scnn.crossval.identify.whole.rules import MOST_BITS, ROUNDED
+from bio_scnn.crossval.identify.whole.spikes import compared
+from bio_scnn.neuron.parameters import LIFParameters
+
+_SECONDS = 20.0
+_FEW = 32
+_CLOSE = 1e-9
+
+
+@dataclass(frozen=True)
+class WholeFault:
+    """Fault that reproduces a layer in whole numbers, bit for bit.
+
+    Attributes
+    ----------
+    cause : Cause
+    neuron : SteppedNeuron
+        The declared neuron with the fault, in the layer's own units.
+    spikes : int
+        Spikes that it was compared with.
+    """
+
+    cause: Cause
+    neuron: SteppedNeuron
+    spikes: int
+
+
+def declared_whole(
+    params: LIFParameters, dt_ms: float, layer: WholeLayer, *, above: bool
+) -> SteppedNeuron | None:
+    """Declared neuron in the whole units of a layer; None if its numbers are none.
+
+    Parameters
+    ----------
+    params : LIFParameters
+    dt_ms : float, ms
+    layer : WholeLayer
+    above : bool
+        It fires above the threshold only.
+
+    Returns
+    -------
+    SteppedNeuron or None
+        It fires at a threshold one higher in place of above it: in whole numbers both are the
+        same.
+    """
+    meant = meant_neuron(params, dt_ms)
+    for bits in range(MOST_BITS + 1):
+        decay = round(meant.decay * 2**bits) / 2**bits
+        if abs(decay - meant.decay) < _CLOSE:
+            break
+    else:
+        return None
+    unit = layer.V_unit or layer.unit
+    gain = meant.gain * layer.unit / unit
+    sizes = np.array([gain, *(v / unit for v in (meant.threshold, meant.reset_to, meant.bias))])
+    if np.abs(sizes - np.rint(sizes)).max() > 1e-6 * max(1.0, np.abs(sizes).max() / 1e6):
+        return None
+    gain, threshold, to, bias = (float(v) for v in np.rint(sizes))
+    return replace(
+        meant,
+        decay=decay,
+        gain=gain,
+        bias=bias,
+        threshold=threshold + above,
+        reset_to=to,
+        start=0.0,
+        number_format=FixedPoint(),
+    )
+
+
+def whole_fault(layer: WholeLayer, base: SteppedNeuron) -> WholeFault | None:
+    """Fault of a declared neuron that gives a layer's answers, bit for bit.
+
+    Parameters
+    ----------
+    layer : WholeLayer
+    base : SteppedNeuron
+        As `declared_whole` gives it.
+
+    Returns
+    -------
+    WholeFault or None
+        None if no single fault does. Without any other fault its number format is told.
+    """
+    moved = lags(layer)
+    if moved is None:
+        return None
+    drives = [rich(layer, seed) for seed in (1, 2)]
+    ends = limits(layer, drives[0])
+    data, proof = (replace(asked(layer, x, *moved), limits=ends) for x in drives)
+    total = int(data.spikes.sum() + proof.spikes.sum())
+    until = time.monotonic() + _SECONDS
+    rounded = [(r, _rounded(base, r)) for r in ROUNDED]
+    for rounding, neuron in rounded:
+        why = cause("format.fixed-point", unit=layer.V_unit or layer.unit, rounding=rounding)
+        if _matching(data, proof, [(why, neuron)]):
+            return WholeFault(why, in_layers_units(neuron, layer), total)
+    for _, neuron in rounded:
+        if time.monotonic() > until:
+            break
+        found = _matching(data, proof, whole_faults(neuron, data))
+        if found:
+            alike = list({c.code: c for c, _ in found}.values())
+            return WholeFault(either(alike[:3]), in_layers_units(found[0][1], layer), total)
+    return None
+
+
+def _rounded(base: SteppedNeuron, rounding: str) -> SteppedNeuron:
+    form = base.number_format
+    assert isinstance(form, FixedPoint)
+    return replace(base, number_format=replace(form, rounding=rounding))
+
+
+def _matching(data: Answers, proof: Answers, faults: Iterable[Fault]) -> list[Fault]:
+    """Faults that reproduce all answers, those of the kind that stands first in the catalogue."""
+    found = []
+    for why, neuron in faults:
+        if not math.isfinite(neuron.threshold) or neuron.threshold <= 0:
+            continue
+        steps = (_FEW, None)
+        if all(compared(data, neuron, n).exact for n in steps) and compared(proof, neuron).exact:
+            found.append((why, neuron))
+    return found

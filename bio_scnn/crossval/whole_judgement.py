@@ -1,0 +1,77 @@
+"""Judgement of a layer in whole numbers: the declared neuron but for one fault, or another one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bio_scnn.crossval.faults.whole_numbers import declared_whole, whole_fault
+from bio_scnn.crossval.identify.identification import Identification
+from bio_scnn.crossval.identify.readings import code_sentence, physics_sentence
+from bio_scnn.crossval.identify.whole.identified import identify_whole
+from bio_scnn.crossval.identify.whole.layer import whole_layer
+from bio_scnn.crossval.identity import Departure, Identity
+from bio_scnn.crossval.judgement import departures, identity, subject_runner
+from bio_scnn.crossval.remedies import remedy
+from bio_scnn.crossval.report import portrait
+from bio_scnn.crossval.subject import Subject
+from bio_scnn.neuron.parameters import LIFParameters
+
+
+def in_whole_numbers(subject: Subject) -> Identity | None:
+    """Identity of a layer in whole numbers that is the declared neuron but for one fault.
+
+    Returns
+    -------
+    Identity or None
+        None if fractions matter to it, no declared number is a fraction of V's unit, or no fault
+        reproduces it bit for bit.
+    """
+    claims = subject.claims
+    if claims.precise or not isinstance(subject.params, LIFParameters):
+        return None
+    shown, above = claims.membrane != "none", not claims.fires_at_threshold
+    run = subject_runner(subject)
+    try:
+        layer = whole_layer(run, has_V=shown)
+        if layer is None:
+            return None
+        base = declared_whole(subject.params, subject.dt_ms, layer, above=above)
+        if base is None:
+            return None
+        fault = whole_fault(layer, base)
+        found = None if fault else identify_whole(run, dt_ms=subject.dt_ms, has_V=shown)
+    except (Exception, SystemExit):  # the checks have reported it
+        return None
+    compared = "what is declared, in whole numbers"
+    if fault is None:
+        apart = () if found is None else _whole_departures(found, subject, layer.V_unit or 1.0)
+        return identity(found, compared, apart, own=False) if found and apart else None
+    why = Departure(
+        fault.cause.text, fault.cause.code, portrait.effect(subject), remedy(fault.cause.code)
+    )
+    return Identity(
+        code=code_sentence(fault.neuron),
+        physics=physics_sentence(fault.neuron, subject.dt_ms),
+        spikes=fault.spikes,
+        spikes_explained=1.0,
+        V_explained=1.0 if shown else None,
+        compared_with=compared,
+        departures=(why,),
+    )
+
+
+def _whole_departures(
+    found: Identification, subject: Subject, unit: float
+) -> tuple[Departure, ...]:
+    """Differences of a neuron in whole numbers from the declared one, which is in them too."""
+    neuron, params = found.neuron, subject.params
+    assert neuron is not None
+    assert isinstance(params, LIFParameters)
+    above = not subject.claims.fires_at_threshold
+    # V >= n + 1 and V > n are the same
+    fires_from = neuron.threshold + (0 if neuron.fires_at_threshold else unit)
+    if fires_from == params.V_th + above * unit:
+        neuron = replace(neuron, threshold=params.V_th, fires_at_threshold=True)
+    apart = departures(replace(found, neuron=neuron), params, subject.dt_ms, subject.claims)
+    others = tuple(d for d in apart if d.cause_code != "format.fixed-point")
+    return others or apart
