@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bio_scnn.crossval.faults.whole_numbers import declared_whole, whole_fault
+from bio_scnn.crossval.identify.differences import meant_neuron
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.readings import code_sentence, physics_sentence
 from bio_scnn.crossval.identify.whole.identified import identify_whole
@@ -72,6 +73,10 @@ def _whole_departures(
     fires_from = neuron.threshold + (0 if neuron.fires_at_threshold else unit)
     if fires_from == params.V_th + above * unit:
         neuron = replace(neuron, threshold=params.V_th, fires_at_threshold=True)
+    # Decay and gain are numbers of their own in whole numbers: R follows from neither.
+    meant = meant_neuron(params, subject.dt_ms)
+    if neuron.synapse is None and abs(neuron.gain - meant.gain) < 1e-6 * abs(meant.gain):
+        neuron = replace(neuron, gain=params.R * (1 - neuron.decay))
     apart = departures(replace(found, neuron=neuron), params, subject.dt_ms, subject.claims)
     others = tuple(d for d in apart if d.cause_code != "format.fixed-point")
     return others or apart

@@ -93,7 +93,7 @@ def _moments(base: SteppedNeuron, data: Answers) -> Iterator[Fault]:
         for code, mode in modes:
             yield cause(code), replace(base, while_refractory=mode)
     for off in (-1, 1, -2, 2, -3, 3, 4, 5):
-        if base.refractory + off >= 0:
+        if base.refractory + off > 0:
             wrong = replace(base, refractory=base.refractory + off)
             yield cause("refractory.steps-off", steps=off), wrong
     for steps in (1, 2, 3, 4, 5, 8):
@@ -136,8 +136,8 @@ def _leaks(base: SteppedNeuron, data: Answers) -> Iterator[Fault]:
 
 
 def _inputs(base: SteppedNeuron, data: Answers) -> Iterator[Fault]:
-    low, high = data.limits
-    for a, b in dict.fromkeys([(low, high), (-np.inf, high), (low, np.inf)]):
+    low, high = data.limits[0] + 0.0, data.limits[1]
+    for a, b in dict.fromkeys([(low, np.inf), (-np.inf, high), (low, high)]):
         if a > -np.inf or b < np.inf:
             yield _cut(a, b), replace(base, input_low=a, input_high=b)
     for times in _POWERS:

@@ -120,7 +120,7 @@ def whole_fault(layer: WholeLayer, base: SteppedNeuron) -> WholeFault | None:
             break
         found = _matching(data, proof, whole_faults(neuron, data))
         if found:
-            alike = list({c.code: c for c, _ in found}.values())
+            alike = list({c.code: c for c, _ in reversed(found)}.values())[::-1]
             return WholeFault(either(alike[:3]), in_layers_units(found[0][1], layer), total)
     return None
 

@@ -23,7 +23,7 @@ def plain(x: float) -> str:
 
 
 def decayed_words(neuron: SteppedNeuron) -> str:
-    """What is left of V by shifts, as ``V - (V >> 4)``; empty if it is a plain product."""
+    """Leak of V in shifts, as ``V - (V >> 4)``; empty if it is a plain product."""
     form = neuron.number_format
     if not isinstance(form, FixedPoint) or not form.shifts:
         return ""

@@ -85,7 +85,7 @@ def _safe(data: Answers) -> Iterator[NDArray[np.bool_]]:
 
 
 def _rough_gain(data: Answers, rows: NDArray[np.bool_]) -> float:
-    """What a unit of the input adds to V at rest, roughly."""
+    """Gain of the input, roughly: V right after a small input at rest."""
     at_rest = rows & (data.old == 0) & (data.x != 0) & (data.state != 0)
     if at_rest.any():
         at_rest &= np.abs(data.x) <= np.quantile(np.abs(data.x[at_rest]), 0.3)

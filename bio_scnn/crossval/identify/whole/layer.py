@@ -102,7 +102,8 @@ def whole_layer(run: Run, has_V: bool | None = None) -> WholeLayer | None:
             return None
     if not refuses:
         taken = _taken(run, x, np.asarray(spikes), V, level * sign)
-        if taken is None:
+        again = _mixed(rng, level * sign, largest)
+        if taken is None or not _same_rounded(run, again, *taken):
             return None
         unit, rounding = taken
     scale = max(int(np.ceil(level / unit - 1e-9)), 1)
@@ -169,7 +170,7 @@ def _taken(
     run: Run, x: Array, spikes: NDArray, V: Array | None, level: float
 ) -> tuple[float, str] | None:
     """Unit and rounding of the input without which nothing would change."""
-    most = 2.0**22 if V is not None else 2.0**12
+    most = 2.0**22 if V is not None else 2.0**10
     units = [2.0**-k for k in range(25) if 2.0**-k <= 8 * abs(level) <= 8 * most * 2.0**-k]
 
     def alike(other: Array) -> bool:
@@ -187,6 +188,12 @@ def _taken(
         if alike(ROUNDINGS[rounding](x / unit) * unit):
             return (unit if V is not None else _finer(run, unit, level), rounding)
     return None
+
+
+def _same_rounded(run: Run, x: Array, unit: float, rounding: str) -> bool:
+    """True if a layer has the same spikes when its input is rounded before."""
+    one, two = run(x)[0], run(ROUNDINGS[rounding](x / unit) * unit)[0]
+    return np.array_equal(np.asarray(one), np.asarray(two))
 
 
 def _finer(run: Run, unit: float, level: float) -> float:
