@@ -417,3 +417,21 @@ def test_a_V_in_whole_numbers_is_not_taken_for_spikes(first):
     assert np.array_equal(response.spikes, right[0])
     assert np.array_equal(response.V, right[1])
     assert response.spikes.sum() > 10
+
+
+@pytest.mark.parametrize("V_first", [False, True])
+def test_v_in_whole_numbers_that_is_0_and_1_at_small_inputs_is_not_the_spikes(V_first):
+    def layer(x):
+        V, spikes, shown = np.zeros(x.shape[1], int), [], []
+        for row in x:
+            V = np.trunc(15 * V / 16).astype(int) + np.trunc(row).astype(int)
+            spikes.append((V >= 400).astype(int))
+            V = V - 400 * spikes[-1]
+            shown.append(V)
+        answer = np.array(spikes), np.array(shown)
+        return answer[::-1] if V_first else answer
+
+    call = find_call(layer)
+    assert (call.spikes.path, call.V) == (("1", "0") if V_first else ("0", "1"))
+    response = call.run(np.full((200, 2), 60.0))
+    assert 5 < response.spikes.sum() < 200

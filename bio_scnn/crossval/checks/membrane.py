@@ -203,4 +203,8 @@ class _Fit:
         found_tau, gain = -self.dt / np.log(a), (g + d) / (1 - a)
         if max(abs(found_tau / tau - 1), abs(gain - 1)) <= 1e-4:
             return None
+        if abs(found_tau / tau - 1) <= 1e-4:
+            return cause("constant.gain", times=gain)
+        if abs(gain - 1) <= 1e-4:
+            return cause("constant.tau", times=found_tau / tau)
         return cause("membrane.relaxes-otherwise", tau_ms=found_tau, right_ms=tau, gain=gain)

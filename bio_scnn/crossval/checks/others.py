@@ -150,12 +150,13 @@ def threshold_equality(subject: Subject) -> Finding:
     below, at, above = first.tolist()
     if not above < below or at not in (below, above):
         raise Skip("V could not be put on the threshold exactly")
-    ok = at == above
+    fires, due = at == above, claims.fires_at_threshold
+    why = cause("threshold.exceeded/measured" if due else "threshold.reached/measured")
     return Finding(
-        ok,
-        "fires at V == V_th" if ok else "does not fire at V == V_th",
-        "fires",
-        None if ok else cause("threshold.exceeded/measured"),
+        fires == due,
+        "fires at V == V_th" if fires else "does not fire at V == V_th",
+        "fires" if due else "does not fire, as declared",
+        None if fires == due else why,
     )
 
 

@@ -105,7 +105,17 @@ def drive(
     """Input that makes a layer fire in some steps: powers of two of both signs are tried."""
     base = np.random.default_rng(20).uniform(0.2, 1.8, (steps, neurons))
     base = base if manner.layout.together else base[:, :1]
-    found = _scan(original, manner, base, _binary_share, deadline)
+    # V in whole numbers is 0 and 1 as well, but not under large inputs.
+    large = [_binary(_answered(original, manner, size * base)) for size in (64.0, 4096.0)]
+    always = set.intersection(*map(set, large))
+
+    def binary_share(rows: Rows) -> float:
+        """Share of the steps with a spike, of what is 0 and 1 so far; of all if nothing is."""
+        binary = _binary(rows)
+        kept = {path: y for path, y in binary.items() if path in always}
+        return _share(kept or binary or _own(rows))
+
+    found = _scan(original, manner, base, binary_share, deadline)
     # Where nothing becomes 0 and 1 at any amplitude, other numbers may be spikes.
     return found if found.fired else _scan(original, manner, base, _share, deadline)
 
@@ -150,11 +160,22 @@ def _scan(
     return first
 
 
-def _binary_share(rows: Rows) -> float:
-    """Share of the steps with a spike, of what is 0 and 1 so far; of all if nothing is."""
-    own = {path: y for path, y in rows.items() if not path.startswith(KEPT)}
-    binary = {path: y for path, y in own.items() if kind_of(y)[0] in ("plain", "boolean")}
-    return _share(binary or own)
+def _answered(original: Original, manner: Manner, x: NDArray[np.float64]) -> Rows:
+    """Answer to an input; none if the layer raises."""
+    try:
+        return Session(original, manner).run(x)
+    except Exception:  # an input that is too large
+        return {}
+
+
+def _own(rows: Rows) -> Rows:
+    """Arrays that were handed out, not those found inside."""
+    return {path: y for path, y in rows.items() if not path.startswith(KEPT)}
+
+
+def _binary(rows: Rows) -> Rows:
+    """Arrays that were handed out and are 0 and 1."""
+    return {p: y for p, y in _own(rows).items() if kind_of(y)[0] in ("plain", "boolean")}
 
 
 def _share(rows: Rows) -> float:

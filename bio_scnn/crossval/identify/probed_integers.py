@@ -32,7 +32,7 @@ class _Lattice:
 def fixed_point(data: Probed) -> list[SteppedNeuron]:
     """Fixed-point neurons that agree with a layer's critical inputs; none if it has no unit."""
     lattice = _lattice(data)
-    if lattice is None:
+    if lattice is None or lattice.threshold < 2:  # no V between 0 and the threshold
         return []
     found = []
     for base in _bases(data, lattice):

@@ -211,9 +211,12 @@ def _biases(seen: Read) -> list[float]:
     return [float(b) for b in np.unique(np.rint(drift * np.linspace(0.95, 2.2, 26)))]
 
 
+_MOST_TRIED = 2.0**20  # values of V after a reset
+
+
 def values_after(layer: WholeLayer, flows: list[SteppedNeuron], latency: int) -> tuple[float, ...]:
     """Values that a reset may set V to, by the least inputs that fire again."""
-    if not flows or flows[0].synapse is not None:
+    if not flows or flows[0].synapse is not None or flows[0].threshold > _MOST_TRIED:
         return ()
     flow = flows[0]
     form = flow.number_format

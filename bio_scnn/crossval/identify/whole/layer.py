@@ -18,6 +18,9 @@ Run = Callable[[Array], tuple[NDArray, NDArray | None]]
 MOST_LEVELS = 2.0**34
 """Whole multiples of a unit in V, up to which V is taken for quantised."""
 
+_MOST_SCALE = 2**20
+"""Least input that fires, in units of the input: more are digits of a floating-point number."""
+
 _STEPS = (64, 600)
 _TAKEN = ("nearest-even", "truncate", "floor", "nearest")
 
@@ -107,6 +110,8 @@ def whole_layer(run: Run, has_V: bool | None = None) -> WholeLayer | None:
             return None
         unit, rounding = taken
     scale = max(int(np.ceil(level / unit - 1e-9)), 1)
+    if scale > _MOST_SCALE:
+        return None
     most = int(min(largest / unit, 4096 * scale, 2.0**31))
     return WholeLayer(run, unit, rounding, scale, sign, most, -most * negative, V_unit)
 
