@@ -18,7 +18,6 @@ from bio_scnn.crossval.identify.candidates import (
 from bio_scnn.crossval.identify.display import complexity, likeliest_unit, rearranged, tidy
 from bio_scnn.crossval.identify.hypotheses import Probed, probed
 from bio_scnn.crossval.identify.identification import Identification
-from bio_scnn.crossval.identify.probed_integers import fixed_point, simplest_threshold
 from bio_scnn.crossval.identify.probed_spike import neurons
 from bio_scnn.crossval.identify.probing import Layer, Run, prepared
 from bio_scnn.crossval.identify.readings import code_sentence
@@ -93,24 +92,19 @@ def _identified(run: Run, dt_ms: float | None, has_V: bool | None) -> Identifica
             "no impulse makes it fire, only a held input: is its input clipped, or its V bounded?",
         )
     data = probed(layer)
-    whole = fixed_point(data)
-    found = [(0.0, n) for n in whole] or neurons(data)
+    found = neurons(data)
     if not found:
         return _nothing(dt_ms, "its answers to impulses fit no neuron that is known here")
     x = validation_drive(layer, _tau(found[0][1]), data.blocked)
     spikes, V = layer.both(x)
     trial = Trial(data, x, spikes, None if has_V is False else V)
-    candidates = _candidates(trial, found, more=not whole)
-    if whole:
-        best, sure = candidates[0], True
-        best = replace(best, neuron=simplest_threshold(best.neuron))
-    else:
-        best, sure = finished(trial, candidates[0])
+    candidates = _candidates(trial, found)
+    best, sure = finished(trial, candidates[0])
     named = _identification(trial, best, dt_ms, sure)
     if named.neuron is None or named.excluded:
         return named
     resolution = _resolution(data, candidates[0].neuron, best.neuron)
-    others = _alternatives(trial, candidates, best, whole=bool(whole))
+    others = _alternatives(trial, candidates, best)
     return replace(named, alternatives=others, resolution=resolution)
 
 
@@ -129,9 +123,7 @@ def _silent(run: Run, dt_ms: float | None, has_V: bool | None) -> Identification
     )
 
 
-def _candidates(
-    trial: Trial, found: list[tuple[float, SteppedNeuron]], *, more: bool
-) -> list[Candidate]:
+def _candidates(trial: Trial, found: list[tuple[float, SteppedNeuron]]) -> list[Candidate]:
     """Candidates, the best first; unusual neurons too, if no plain one has every spike."""
     if len(found) > 10:
         found = sorted(found, key=lambda pair: _soon_wrong(trial, pair[1]))[:20]
@@ -140,7 +132,7 @@ def _candidates(
     candidates = [judged(trial, n) for n in _variants(found, trial.V is not None)]
     candidates.sort(key=lambda c: rank(trial, c))
     off = candidates[0].wrong or rank(trial, candidates[0])[1] > 1
-    if off and more and not _at_ties(trial, candidates[0]):
+    if off and not _at_ties(trial, candidates[0]):
         likely = sorted(unusual(trial.data), key=lambda n: _soon_wrong(trial, n))[:6]
         candidates += [judged(trial, n) for n in likely]
         candidates.sort(key=lambda c: rank(trial, c))
@@ -169,7 +161,7 @@ def _soon_wrong(trial: Trial, neuron: SteppedNeuron) -> int:
 
 
 def _alternatives(
-    trial: Trial, candidates: list[Candidate], best: Candidate, *, whole: bool
+    trial: Trial, candidates: list[Candidate], best: Candidate
 ) -> tuple[SteppedNeuron, ...]:
     """Other neurons that explain a layer as well as the best candidate does."""
     first, error = candidates[0], 30 * trial.error
@@ -179,10 +171,8 @@ def _alternatives(
     for c in candidates[1:]:
         if rank(trial, c)[0] != level or c.V_error > most or c.late != first.late:
             continue
-        other = c.neuron
-        if not whole:
-            other = likeliest_unit(other, error) if trial.V is None else tidy(other, error)
-            other = replace(other, fires_at_threshold=at, number_format=form)
+        other = (likeliest_unit if trial.V is None else tidy)(c.neuron, error)
+        other = replace(other, fires_at_threshold=at, number_format=form)
         sentence = code_sentence(other)
         if sentence not in told and not _waits_alike(best.neuron, other):
             kept.append(other)
