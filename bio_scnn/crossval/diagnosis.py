@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.causes import Cause, either
+from bio_scnn.crossval.causes import Cause, cause, either
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import membrane_tolerance
 from bio_scnn.crossval.oracles.dialects import REFRACTORY, UPDATE_OF, UPDATES, GridNeuron
@@ -222,9 +222,17 @@ def answers(subject: Subject) -> list[Answer]:
 
 
 def _explain(subject: Subject) -> Explanation | None:
-    return search(
-        answers(subject), claimed_neuron(subject.claims), error=_MEMBRANE_ERROR[subject.dtype]
-    )
+    asked, claimed = answers(subject), claimed_neuron(subject.claims)
+    error = _MEMBRANE_ERROR[subject.dtype]
+    found = search(asked, claimed, error=error)
+    if found is None or found.cause is None or not fits_all(asked, claimed):
+        return found
+    # Of a V that is held after a spike, a late reset and the other side of it look alike.
+    other = [replace(a, before_reset=not a.before_reset) for a in asked]
+    if max(a.membrane_error(claimed) for a in other) >= error:
+        return found
+    shown = "after-reset/seen" if subject.claims.membrane == "before reset" else "before-reset"
+    return Explanation(claimed, cause(f"membrane.shown-{shown}"))
 
 
 def _ask(subject: Subject) -> list[Answer]:
