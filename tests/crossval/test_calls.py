@@ -435,3 +435,16 @@ def test_v_in_whole_numbers_that_is_0_and_1_at_small_inputs_is_not_the_spikes(V_
     assert (call.spikes.path, call.V) == (("1", "0") if V_first else ("0", "1"))
     response = call.run(np.full((200, 2), 60.0))
     assert 5 < response.spikes.sum() < 200
+
+
+def test_a_layer_that_never_fires_hands_out_zeros_and_its_v_is_no_spikes():
+    def layer(x):
+        V, shown = np.zeros(x.shape[1], int), []
+        for row in x:
+            V = np.minimum(np.trunc(15 * V / 16) + np.trunc(row), 1023).astype(int)
+            shown.append(V)
+        return np.zeros(x.shape, int), np.array(shown)
+
+    call = find_call(layer)
+    assert call.spikes.path == "0"
+    assert call.run(np.full((50, 2), 1e4)).spikes.sum() == 0

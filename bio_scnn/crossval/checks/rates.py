@@ -151,6 +151,7 @@ def _jitter_cause(subject: Subject, intervals: NDArray) -> Cause | None:
 
 def _periodic(intervals: NDArray, dt: float) -> bool:
     """True if a few intervals follow each other in the same order again and again."""
+    intervals = intervals[:300]
     periods = range(2, len(intervals) // 3 + 1)
     return any(np.abs(intervals[k:] - intervals[:-k]).max() < 0.5 * dt for k in periods)
 

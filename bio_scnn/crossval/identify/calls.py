@@ -215,7 +215,7 @@ def find_call(
 
 
 def _call(original: Original, found: Found, remarks: list[Remark]) -> Call:
-    spikes = find_spikes(found.drive.rows)
+    spikes = find_spikes(found.drive.rows, fired=found.drive.fired)
     if spikes is None:
         raise InputError(f"{original.name} gives nothing of the shape of its input")
     V = find_V(found.drive.rows, spikes)

@@ -116,8 +116,8 @@ def drive(
         return _share(kept or binary or _own(rows))
 
     found = _scan(original, manner, base, binary_share, deadline)
-    # Where nothing becomes 0 and 1 at any amplitude, other numbers may be spikes.
-    return found if found.fired else _scan(original, manner, base, _share, deadline)
+    # Where nothing is 0 and 1 at every amplitude, other numbers may be spikes.
+    return found if found.fired or always else _scan(original, manner, base, _share, deadline)
 
 
 def _scan(

@@ -102,8 +102,15 @@ def share_fired(values: NDArray) -> float:
     )
 
 
-def find_spikes(rows: Rows) -> Spikes | None:
-    """Array with the spikes: the first that looks like it, those first that are named so."""
+def find_spikes(rows: Rows, *, fired: bool = True) -> Spikes | None:
+    """Array with the spikes: the first that looks like it, those first that are named so.
+
+    Parameters
+    ----------
+    rows : mapping of str to array
+    fired : bool
+        The layer fired; if not, an array of zeros may hold its spikes, whatever others hold.
+    """
     own = [path for path in rows if not path.startswith(KEPT)]
     if not own:
         return None
@@ -111,11 +118,11 @@ def find_spikes(rows: Rows) -> Spikes | None:
     order = sorted(own, key=lambda path: _rank(path, _SPIKES))
     # V in whole numbers looks like several spikes: it gives way to what is 0 and 1.
     tiers = (("plain", "boolean"), ("several", "scaled", "signed"), ("negative", "graded"))
-    for silent in (False, True):
-        for tier in tiers:
-            for path in order:
-                if kinds[path][0] in tier and (silent or (rows[path] != 0).any()):
-                    return Spikes(path, *kinds[path])
+    tries = [(tier, silent) for silent in (False, True) for tier in tiers]
+    for tier, silent in tries if fired else [(tiers[0], True), *tries]:
+        for path in order:
+            if kinds[path][0] in tier and (silent or (rows[path] != 0).any()):
+                return Spikes(path, *kinds[path])
     return Spikes(own[0], *kinds[own[0]])
 
 
