@@ -12,7 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bio_scnn.commands.options import add_scheduler_option, run
-from bio_scnn.crossval.declared import KEYS, from_pyproject
+from bio_scnn.crossval.declared import KEYS, from_pyproject, overridden
 from bio_scnn.crossval.identify.command import (
     add_recording_options,
     explain_recording,
@@ -178,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.nir,
         args.python,
         everything=args.all,
-        declare=from_pyproject(Path.cwd()) | said,
+        declare=overridden(from_pyproject(Path.cwd()), said),
     )
     if args.list or not (targets or args.check_vectors):
         if not args.list and (args.report or args.junit or args.json):

@@ -17,13 +17,18 @@ KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "R": ((int, float), "resistance"),
     "gain": ((int, float), "weight of the input in a step, in place of R (with decay: 1)"),
     "threshold": ((int, float), "V_th"),
-    "reset-to": ((int, float), "V_reset"),
+    "rest": ((int, float), "V_rest, where V goes without input"),
+    "reset-to": ((int, float), "V_reset; V_rest if only that is declared"),
     "t-ref": ((int, float), "refractory period, ms"),
     "reset": (str, "value or subtract"),
     "integrator": (str, "exact, forward Euler, backward Euler or Crank-Nicolson"),
     "above": (bool, "fires above the threshold only"),
 }
 """Names of what can be declared, with their types and meanings."""
+
+
+_RIVALS = (("tau", "decay"), ("R", "gain"))
+"""Pairs of which only one can be declared."""
 
 
 def from_pyproject(folder: Path) -> dict[str, Any]:
@@ -51,6 +56,12 @@ def from_pyproject(folder: Path) -> dict[str, Any]:
     return dict(found)
 
 
+def overridden(table: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """What the file declares, but for what the command line says otherwise."""
+    rivals = {other for pair in _RIVALS for key in pair if key in said for other in pair}
+    return {key: value for key, value in table.items() if key not in rivals} | dict(said)
+
+
 def declared(table: Mapping[str, Any], dt_ms: float) -> tuple[LIFParameters, Capabilities]:
     """Neuron and claims of a layer from what is declared of it; the rest is Table 1's.
 
@@ -65,13 +76,14 @@ def declared(table: Mapping[str, Any], dt_ms: float) -> tuple[LIFParameters, Cap
     InputError
         If two keys contradict one another, or a value cannot be used.
     """
-    for one, other in (("tau", "decay"), ("R", "gain")):
+    for one, other in _RIVALS:
         if one in table and other in table:
             raise InputError(f"{one} and {other} say the same: declare one of them")
     reset = table.get("reset", "value")
     values: dict[str, Any] = {
         "V_th": table.get("threshold", TABLE_1.V_th),
-        "V_reset": table.get("reset-to", TABLE_1.V_reset),
+        "V_rest": table.get("rest", TABLE_1.V_rest),
+        "V_reset": table.get("reset-to", table.get("rest", TABLE_1.V_reset)),
         "t_ref_ms": table.get("t-ref", 0.0 if "decay" in table else TABLE_1.t_ref_ms),
         "reset": reset,
     }
