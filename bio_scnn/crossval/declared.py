@@ -57,7 +57,7 @@ def from_pyproject(folder: Path) -> dict[str, Any]:
 
 
 def overridden(table: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    """What the file declares, but for what the command line says otherwise."""
+    """Declaration of the file, but for what the command line says otherwise."""
     rivals = {other for pair in _RIVALS for key in pair if key in said for other in pair}
     return {key: value for key, value in table.items() if key not in rivals} | dict(said)
 

@@ -25,6 +25,7 @@ from bio_scnn.crossval.identify.readings import as_parameters, code_sentence, ph
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.identity import Departure, Identity
 from bio_scnn.crossval.oracles.dialects import UPDATES
+from bio_scnn.crossval.oracles.family import grid_oracle
 from bio_scnn.crossval.oracles.grid import raster_of
 from bio_scnn.crossval.oracles.start import starts_at_rest
 from bio_scnn.crossval.protocol import Adapter, Capabilities
@@ -32,6 +33,7 @@ from bio_scnn.crossval.remedies import remedy
 from bio_scnn.crossval.report import portrait
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.errors import InputError
+from bio_scnn.neuron.models import NeuronParameters
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 
 ENOUGH = 0.999
@@ -148,7 +150,7 @@ def explained(subject: Subject) -> Identity | None:
         None if it cannot be probed: its spikes are dated inside steps, it is no LIF neuron of
         eq. 1, or it raises.
     """
-    if subject.claims.precise or not isinstance(subject.params, LIFParameters):
+    if subject.claims.precise or not hasattr(subject.params, "V_th"):
         return None
     try:
         found = identify(subject_runner(subject), dt_ms=subject.dt_ms)
@@ -163,12 +165,15 @@ def explained(subject: Subject) -> Identity | None:
 
 
 def departures(
-    found: Identification, params: LIFParameters, dt_ms: float, claims: Capabilities
+    found: Identification, params: NeuronParameters, dt_ms: float, claims: Capabilities
 ) -> tuple[Departure, ...]:
     """Undeclared differences of an identified neuron from the one meant, the gravest first."""
     assert found.neuron is not None
-    seen = found.V_shown != "none"
-    listed = differences(found.neuron, params, dt_ms, V_seen=seen, resolution=found.resolution)
+    how: dict[str, Any] = {"V_seen": found.V_shown != "none", "resolution": found.resolution}
+    if not isinstance(params, LIFParameters):
+        impulses = claims.drive == "impulses"
+        how["right"] = grid_oracle(params, dt_ms, integrator=claims.integrator, impulses=impulses)
+    listed = differences(found.neuron, params, dt_ms, **how)
     declared = _declared_codes(claims)
     if not _on_threshold(found.neuron):
         declared.add("threshold.exceeded")

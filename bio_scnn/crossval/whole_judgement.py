@@ -8,10 +8,13 @@ from bio_scnn.crossval.faults.whole_numbers import declared_whole, whole_fault
 from bio_scnn.crossval.identify.differences import meant_neuron
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.readings import code_sentence, physics_sentence
+from bio_scnn.crossval.identify.second_differences import steady_gain
+from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.identify.whole.identified import identify_whole
 from bio_scnn.crossval.identify.whole.layer import whole_layer
 from bio_scnn.crossval.identity import Departure, Identity
 from bio_scnn.crossval.judgement import departures, identity, subject_runner
+from bio_scnn.crossval.oracles.family import grid_oracle
 from bio_scnn.crossval.remedies import remedy
 from bio_scnn.crossval.report import portrait
 from bio_scnn.crossval.subject import Subject
@@ -27,8 +30,8 @@ def in_whole_numbers(subject: Subject) -> Identity | None:
         None if fractions matter to it, no declared number is a fraction of V's unit, or no fault
         reproduces it bit for bit.
     """
-    claims = subject.claims
-    if claims.precise or not isinstance(subject.params, LIFParameters):
+    claims, params = subject.claims, subject.params
+    if claims.precise or not hasattr(params, "V_th"):
         return None
     shown, above = claims.membrane != "none", not claims.fires_at_threshold
     run = subject_runner(subject)
@@ -36,10 +39,12 @@ def in_whole_numbers(subject: Subject) -> Identity | None:
         layer = whole_layer(run, has_V=shown)
         if layer is None:
             return None
-        base = declared_whole(subject.params, subject.dt_ms, layer, above=above)
-        if base is None:
-            return None
-        fault = whole_fault(layer, base)
+        fault = None
+        if isinstance(params, LIFParameters):
+            base = declared_whole(params, subject.dt_ms, layer, above=above)
+            if base is None:
+                return None
+            fault = whole_fault(layer, base)
         found = None if fault else identify_whole(run, dt_ms=subject.dt_ms, has_V=shown)
     except (Exception, SystemExit):  # the checks have reported it
         return None
@@ -61,22 +66,29 @@ def in_whole_numbers(subject: Subject) -> Identity | None:
     )
 
 
+def _meant(subject: Subject) -> SteppedNeuron:
+    """Declared neuron as it is stepped."""
+    if isinstance(subject.params, LIFParameters):
+        return meant_neuron(subject.params, subject.dt_ms)
+    return grid_oracle(subject.params, subject.dt_ms)
+
+
 def _whole_departures(
     found: Identification, subject: Subject, unit: float
 ) -> tuple[Departure, ...]:
     """Differences of a neuron in whole numbers from the declared one, which is in them too."""
     neuron, params = found.neuron, subject.params
     assert neuron is not None
-    assert isinstance(params, LIFParameters)
     above = not subject.claims.fires_at_threshold
     # V >= n + 1 and V > n are the same
     fires_from = neuron.threshold + (0 if neuron.fires_at_threshold else unit)
     if fires_from == params.V_th + above * unit:
         neuron = replace(neuron, threshold=params.V_th, fires_at_threshold=True)
-    # Decay and gain are numbers of their own in whole numbers: R follows from neither.
-    meant = meant_neuron(params, subject.dt_ms)
-    if neuron.synapse is None and abs(neuron.gain - meant.gain) < 1e-6 * abs(meant.gain):
-        neuron = replace(neuron, gain=params.R * (1 - neuron.decay))
+    # Decays and gain are numbers of their own in whole numbers: R follows from neither.
+    meant = _meant(subject)
+    gain, right = (n.gain * steady_gain(n) for n in (neuron, meant))
+    if abs(gain - right) < 1e-6 * abs(right):
+        neuron = replace(neuron, gain=params.R * (1 - neuron.decay) / steady_gain(neuron))
     apart = departures(replace(found, neuron=neuron), params, subject.dt_ms, subject.claims)
     others = tuple(d for d in apart if d.cause_code != "format.fixed-point")
     return others or apart

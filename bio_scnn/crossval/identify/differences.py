@@ -11,9 +11,11 @@ from bio_scnn.crossval.causes import Cause, cause
 from bio_scnn.crossval.identify.display import affine
 from bio_scnn.crossval.identify.effects import effect_on_rate
 from bio_scnn.crossval.identify.formats import FixedPoint
+from bio_scnn.crossval.identify.second_differences import second_differences, steady_gain
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.oracles.dialects import REFRACTORY, UPDATES
 from bio_scnn.crossval.remedies import remedy
+from bio_scnn.neuron.models import NeuronParameters
 from bio_scnn.neuron.parameters import LIFParameters
 
 _CLOSE = 1e-5  # relative difference of two numbers that are the same, in float32 too
@@ -74,28 +76,29 @@ def meant_neuron(params: LIFParameters, dt_ms: float, update: str = "exact") -> 
     )
 
 
-def in_units_of(neuron: SteppedNeuron, params: LIFParameters) -> SteppedNeuron:
+def in_units_of(neuron: SteppedNeuron, params: NeuronParameters) -> SteppedNeuron:
     """The same neuron with V scaled and shifted so that its threshold is the one meant.
 
     Spikes alone do not tell the unit of V. Without a resting potential V is only scaled.
     """
     V_th, rest = neuron.threshold, 0.0
-    if not 0 < V_th < math.inf or _same(V_th, params.V_th):
+    meant, V_rest = getattr(params, "V_th", math.inf), getattr(params, "V_rest", 0.0)
+    if not 0 < V_th < math.inf or not meant < math.inf or _same(V_th, meant):
         return neuron
-    if params.V_rest and neuron.decay < 1:
+    if V_rest and neuron.decay < 1:
         rest = neuron.bias / (1 - neuron.decay)
-    scale = (params.V_th - params.V_rest) / (V_th - rest)
+    scale = (meant - V_rest) / (V_th - rest)
     if scale <= 0 or isinstance(neuron.number_format, FixedPoint):
         return neuron
-    shift = params.V_rest - scale * rest
-    return replace(affine(neuron, scale, shift), threshold=params.V_th)
+    return replace(affine(neuron, scale, V_rest - scale * rest), threshold=meant)
 
 
 def differences(
     neuron: SteppedNeuron,
-    params: LIFParameters,
+    params: NeuronParameters,
     dt_ms: float | None,
     *,
+    right: SteppedNeuron | None = None,
     V_seen: bool = False,
     resolution: float = 0.0,
 ) -> list[Difference]:
@@ -105,10 +108,12 @@ def differences(
     ----------
     neuron : SteppedNeuron
         The neuron that was found.
-    params : LIFParameters
+    params : LIFParameters or those of another family
         The neuron that was meant.
     dt_ms : float or None, ms
         Time step; None takes a step for 1 ms.
+    right : SteppedNeuron, optional
+        The same as it is stepped; needed for any but eq. 1, exact.
     V_seen : bool
         The unit of V is known, since V was seen: the threshold itself is compared too.
     resolution : float
@@ -120,7 +125,9 @@ def differences(
         Empty if the neuron steps eq. 1 exactly.
     """
     dt = 1.0 if dt_ms is None else dt_ms
-    right = meant_neuron(params, dt)
+    if right is None:
+        assert isinstance(params, LIFParameters)
+        right = meant_neuron(params, dt)
     found = neuron if V_seen else in_units_of(neuron, params)
     pair = _Pair(found, right, params, dt, max(_CLOSE, 2 * resolution))
     return [
@@ -136,7 +143,7 @@ class _Pair:
 
     found: SteppedNeuron
     right: SteppedNeuron
-    params: LIFParameters
+    params: Any
     dt: float
     close: float
 
@@ -151,7 +158,7 @@ def _same(a: float, b: float, scale: float = 0.0, close: float = _CLOSE) -> bool
 
 def _update(pair: _Pair) -> Iterator[_Change]:
     found, right = pair.found, pair.right
-    gain = found.gain * (1 if found.synapse is None else _steady_gain(found))
+    gain = found.gain * steady_gain(found) / steady_gain(right)
     changes: dict[str, Any] = {"decay": found.decay, "gain": gain}
     if found.leak:
         yield cause("leak.linear", leak=found.leak), {"leak": found.leak, "decay": found.decay}
@@ -168,17 +175,10 @@ def _update(pair: _Pair) -> Iterator[_Change]:
         yield cause("bias.added", bias=bias), {"bias": found.bias}
 
 
-def _steady_gain(found: SteppedNeuron) -> float:
-    """Gain of a synapse for a constant input; for a pulse, if it has no leak."""
-    assert found.synapse is not None
-    away = 1 - found.synapse.decay
-    return found.synapse.gain / away if away > 0 else found.synapse.gain
-
-
 def _update_cause(decay: float, gain: float, pair: _Pair) -> Cause:
     """Cause of an update that is not the exact one: one of the catalogue, or constants."""
     right, params, dt = pair.right, pair.params, pair.dt
-    for name, update in UPDATES.items():
+    for name, update in UPDATES.items() if isinstance(params, LIFParameters) else ():
         a, weight = update(dt, params)
         if pair.same(a, decay, 1e-3) and pair.same(weight * params.R, gain) and name != "exact":
             return cause(f"update.{name}")
@@ -255,17 +255,7 @@ def _input(pair: _Pair) -> Iterator[_Change]:
         yield cause("input.delayed/steps", steps=found.input_delay), changes
     if found.input_shape != "as-given":
         yield cause(f"input.{found.input_shape}"), {"input_shape": found.input_shape}
-    if (synapse := found.synapse) is not None:
-        gain = right.gain / _steady_gain(found)
-        yield (
-            cause("synapse.before-membrane", decay=synapse.decay),
-            {"synapse": synapse, "gain": gain},
-        )
-    if (adapts := found.adaptation) is not None:
-        yield (
-            cause(f"adaptation.{adapts.on}", jump=adapts.jump, decay=adapts.decay),
-            {"adaptation": adapts},
-        )
+    yield from second_differences(found, right, pair.same)
 
 
 def _state(pair: _Pair) -> Iterator[_Change]:

@@ -1,0 +1,81 @@
+"""Differences in the second variable of a neuron: its synapse, or its adaptation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bio_scnn.crossval.causes import Cause, cause
+from bio_scnn.crossval.identify.stepped import SteppedNeuron
+
+Same = Callable[[float, float], bool]
+
+
+def steady_gain(neuron: SteppedNeuron) -> float:
+    """Gain of a synapse for a constant input, 1 without one; for a pulse if it has no leak."""
+    if neuron.synapse is None:
+        return 1.0
+    away = 1 - neuron.synapse.decay
+    return neuron.synapse.gain / away if away > 0 else neuron.synapse.gain
+
+
+def second_differences(
+    found: SteppedNeuron, right: SteppedNeuron, same: Same
+) -> Iterator[tuple[Cause, dict[str, Any]]]:
+    """Causes, and what each changes in the right neuron.
+
+    Parameters
+    ----------
+    found, right : SteppedNeuron
+    same : callable
+        True for two numbers that differ by no more than is known of them.
+    """
+    yield from _synapse(found, right, same)
+    yield from _adaptation(found, right, same)
+
+
+def _synapse(
+    found: SteppedNeuron, right: SteppedNeuron, same: Same
+) -> Iterator[tuple[Cause, dict[str, Any]]]:
+    synapse, meant = found.synapse, right.synapse
+    if synapse is None and meant is None:
+        return
+    gain = right.gain * steady_gain(right) / steady_gain(found)
+    changes = {"synapse": synapse, "gain": gain}
+    if meant is None:
+        assert synapse is not None
+        yield cause("synapse.before-membrane", decay=synapse.decay), changes
+    elif synapse is None:
+        yield cause("synapse.missing"), changes
+    elif not same(1 - synapse.decay, 1 - meant.decay):
+        times = _times(synapse.decay, meant.decay)
+        yield cause("constant.tau/syn", times=times), changes
+
+
+def _adaptation(
+    found: SteppedNeuron, right: SteppedNeuron, same: Same
+) -> Iterator[tuple[Cause, dict[str, Any]]]:
+    adapts, meant = found.adaptation, right.adaptation
+    changes = {"adaptation": adapts}
+    if adapts is None:
+        if meant is not None:
+            yield cause("adaptation.missing"), changes
+        return
+    if meant is None:
+        code = f"adaptation.{adapts.on}"
+        yield cause(code, jump=adapts.jump, decay=adapts.decay), changes
+        return
+    if adapts.on != meant.on:
+        yield cause("adaptation.threshold/instead"), changes
+    if not same(1 - adapts.decay, 1 - meant.decay):
+        yield cause("constant.tau/w", times=_times(adapts.decay, meant.decay)), changes
+    elif not (same(adapts.jump, meant.jump) or same(adapts.jump, meant.jump / meant.decay)):
+        yield cause("adaptation.strength", times=adapts.jump / meant.jump), changes
+
+
+def _times(decay: float, right: float) -> float:
+    """Factor between two time constants, from their decays in a step."""
+    if not (0 < decay < 1 and 0 < right < 1):
+        return math.nan
+    return math.log(right) / math.log(decay)
