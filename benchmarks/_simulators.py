@@ -190,6 +190,13 @@ def smallest(target: str, calls: int) -> list[float]:
     return _bench.in_turns({target: call}, calls, warm=3)[target].tolist()
 
 
+def rates_of_entrant(name: str, neurons: int) -> list[float]:
+    """Firing rates, Hz, of the neurons of an entrant with one readout."""
+    (entrant,) = (e for e in ENTRANTS if e.name == name)
+    (rates,) = entrant.rates(currents(neurons))
+    return [float(rate) for rate in rates]
+
+
 def cost(target: str, neurons: int, least_s: float = 2.0) -> dict[str, Any]:
     """Seconds of a simulation, and bytes that it takes at its peak (None elsewhere than Linux).
 
