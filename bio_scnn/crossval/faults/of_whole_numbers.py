@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 
 from bio_scnn.crossval.causes import Cause, cause
-from bio_scnn.crossval.identify.formats import FixedPoint
+from bio_scnn.crossval.identify.formats import FixedPoint, Overflow
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, WhileRefractory
 from bio_scnn.crossval.identify.whole.drives import Answers
 
@@ -167,8 +168,8 @@ def _bounds(base: SteppedNeuron, data: Answers) -> Iterator[Fault]:
     for ceiling in (base.threshold - 1, base.threshold):
         yield cause("bounds.ceiling", ceiling=ceiling), replace(base, ceiling=ceiling)
     for word, signed in itertools.product(range(3, 25), (True, False)):
-        for overflow in ("saturate", "wrap"):
-            wide = replace(form, word=word, overflow=overflow, signed=signed)  # type: ignore[arg-type]
+        for overflow in get_args(Overflow):
+            wide = replace(form, word=word, overflow=overflow, signed=signed)
             if wide.bounds[1] >= base.threshold / 2:
                 code = "format.saturates" if overflow == "saturate" else "format.wraps"
                 yield cause(code, word=word), replace(base, number_format=wide)

@@ -15,9 +15,19 @@ from bio_scnn.crossval.identify.hypotheses import (
     refined_spike,
 )
 from bio_scnn.crossval.identify.probing import Readings, read
-from bio_scnn.crossval.identify.stepped import Adaptation, SteppedNeuron
+from bio_scnn.crossval.identify.stepped import (
+    Adaptation,
+    AdaptsOn,
+    ResetMoment,
+    SteppedNeuron,
+    Subtracted,
+    WhileRefractory,
+)
 
 Found = list[tuple[float, SteppedNeuron]]
+
+_MOMENTS: tuple[ResetMoment, ...] = ("same-step", "after-update")
+_WAYS: tuple[WhileRefractory, ...] = ("held", "leaks", "integrates")
 
 
 def with_counts(data: Probed, base: SteppedNeuron) -> SteppedNeuron:
@@ -33,9 +43,9 @@ def bounded(data: Probed, base: SteppedNeuron) -> Found:
     """Flows with a ceiling above the threshold, which a reset by subtraction shows."""
     theta, found = base.threshold, list[tuple[float, SteppedNeuron]]()
     lone = data.spiking.only(data.spiking.drive == 0)
-    for when in ("same-step", "after-update"):
+    for when in _MOMENTS:
         n = replace(base, reset_keep=1.0, reset_to=-theta, refractory=data.blocked)
-        n = replace(with_counts(data, n), reset_when=when)  # type: ignore[arg-type]
+        n = replace(with_counts(data, n), reset_when=when)
         if np.abs(distances(data.layer, lone, n)).max() > data.limit:
             continue  # not even where V is just above the threshold
         tried = [replace(n, ceiling=c * theta) for c in (1.2, 1.6, 2.5, 3.5, 6.0, 10.0)]
@@ -77,15 +87,14 @@ def adapting(data: Probed, base: SteppedNeuron) -> Found:
     """Flows with an adaptation, whose decay is what is left when V's own is taken off."""
     found: Found = []
     lone = _after_one_spike(data, base)
-    for keep, when in product((0.0, 1.0), ("same-step", "after-update")):
+    for keep, when in product((0.0, 1.0), _MOMENTS):
         r = data.blocked - (keep == 0 and when == "after-update")
         if r < 0:
             continue
         to = -keep * base.threshold
         n = replace(with_counts(data, base), refractory=r, reset_keep=keep, reset_to=to)
-        n = replace(n, reset_when=when)  # type: ignore[arg-type]
-        ways = ("held", "leaks", "integrates") if r else ("held",)
-        variants = [replace(n, while_refractory=way) for way in ways]  # type: ignore[arg-type]
+        n = replace(n, reset_when=when)
+        variants = [replace(n, while_refractory=way) for way in (_WAYS if r else _WAYS[:1])]
         for variant in variants:
             found += [(data.error(v), v) for v in _adaptations(data, variant, lone)]
     found.sort(key=by_error)
@@ -132,12 +141,13 @@ def _adaptations(data: Probed, n: SteppedNeuron, lone: Readings) -> list[Stepped
     plain = off(n)
     F = data.layer.first
     decays = _second_decay(plain, n.decay)
-    kinds = [("current", "no"), ("threshold", "no")]
-    kinds += [("threshold", "tested"), ("threshold", "raised")] * (n.reset_keep == 1)
+    kinds: list[tuple[AdaptsOn, Subtracted]] = [("current", "no"), ("threshold", "no")]
+    if n.reset_keep == 1:
+        kinds += [("threshold", "tested"), ("threshold", "raised")]
     found, small = [], 0.01 * F
     lower = off(replace(n, reset_to=n.reset_to - small)) - plain
     for e, (on, subtracted) in product(decays, kinds):
-        w = Adaptation(e, small, on, subtracted)  # type: ignore[arg-type]
+        w = Adaptation(e, small, on, subtracted)
         raised = off(replace(n, adaptation=w)) - plain
         free = [False, True] if subtracted == "no" else [False]
         for both in free:

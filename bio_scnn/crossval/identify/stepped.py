@@ -19,6 +19,9 @@ from bio_scnn.crossval.identify.reset import fired, reset
 from bio_scnn.crossval.identify.within_step import run_within_steps
 
 WhileRefractory = Literal["held", "leaks", "integrates"]
+ResetMoment = Literal["same-step", "next-step", "after-update"]
+AdaptsOn = Literal["current", "threshold"]
+Subtracted = Literal["no", "tested", "raised"]
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,8 @@ class Adaptation:
 
     decay: float
     jump: float
-    on: Literal["current", "threshold"] = "current"
-    subtracted: Literal["no", "tested", "raised"] = "no"
+    on: AdaptsOn = "current"
+    subtracted: Subtracted = "no"
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class SteppedNeuron:
     fires_at_threshold: bool = True
     reset_keep: float = 0.0
     reset_to: float = 0.0
-    reset_when: Literal["same-step", "next-step", "after-update"] = "same-step"
+    reset_when: ResetMoment = "same-step"
     tested: Literal["new", "old", "reduced"] = "new"
     crossing: Literal["grid", "within-step"] = "grid"
     refractory: float = 0

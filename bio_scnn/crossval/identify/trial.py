@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bio_scnn.crossval.identify.display import complexity
 from bio_scnn.crossval.identify.flow import Recorded, current
-from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint
+from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint, FloatName
 from bio_scnn.crossval.identify.identification import VShown
 from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, shifted, step
@@ -120,16 +120,16 @@ def polished(data: Recorded, trial: Trial) -> Trial:
     if best.explained < 1 and data.rounding > CLOSE * data.scale:
         trial = _refitted(data, best)
         best = min(best, trial, key=lambda t: t.rank(data.scale))
-    names = ["float64"]
+    names: list[FloatName] = ["float64"]
     assert data.V is not None
     if np.array_equal(data.V, data.V.astype(np.float32)):
         names += ["float32", "bfloat16"]
     for close in (3e-3, 3e-4, 3e-5, 3e-6, 3e-7, 3e-8):
         rounder = _rounder(trial.neuron, close)
         for name in names:
-            rounded = replace(rounder, number_format=FloatingPoint(name))  # type: ignore[arg-type]
+            rounded = replace(rounder, number_format=FloatingPoint(name))
             now = compared(data, rounded, trial.where)
-            gain = 0.5 if name != best.neuron.number_format.name else 1.0  # type: ignore[union-attr]
+            gain = 0.5 if FloatingPoint(name) != best.neuron.number_format else 1.0
             near = now.error <= gain * best.error + 1e-12 * data.scale
             if now.wrong <= best.wrong and (near or now.error <= data.rounding):
                 best = now
