@@ -1,4 +1,4 @@
-"""Live layers of which nothing can be claimed, and the reason: noise, state left over, coupling."""
+"""Live layers of which nothing can be claimed, and why: noise, state left over, coupling."""
 
 import numpy as np
 import pytest
