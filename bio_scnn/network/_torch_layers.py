@@ -124,7 +124,8 @@ class TorchHybrid(nn.Module):
         clip_slope: float = 0.0,
     ):
         super().__init__()
-        model.unit.require_lif("to_torch")
+        if spiking is not None:
+            model.unit.require_lif("a spiking layer")
         self.architecture, self.lif, self.clip_slope = model.architecture, model.lif, clip_slope
         self.spiking = ClosedFormRates(model.lif) if spiking is None else spiking
         a = model.architecture
@@ -134,15 +135,33 @@ class TorchHybrid(nn.Module):
                 name, _conv(layer, model.params[f"{name}.weight"], model.params[f"{name}.bias"])
             )
 
-    def currents(self, x: Tensor) -> Tensor:
-        """Input currents of the neurons, dimensionless, ``(N, C, h, w)``."""
-        z = _same(cast(nn.Conv2d, self.snn), x)
+    def features(self, x: Tensor) -> Tensor:
+        """Features, ``(N, C, h, w)``: the convolution in front of the neurons."""
+        return _same(cast(nn.Conv2d, self.snn), x)
+
+    def currents(self, z: Tensor) -> Tensor:
+        """Input currents of LIF neurons, dimensionless, from their features."""
+        low, high = LIFUnit(self.lif).band
+        return low + (high - low) * self._band(z)
+
+    def rates(self, z: Tensor) -> Tensor:
+        """Normalised rates of the architecture's units, from their features."""
+        kind = self.architecture.neurons
+        if kind == "relu":
+            return torch.relu(z)
+        if kind == "one-step":  # the value of a binary spike, the derivative of the band
+            band = self._band(z)
+            return band + ((z >= 0.5).to(z.dtype) - band).detach()
+        span = self.lif.rate_max_hz - self.lif.rate_min_hz
+        return (self.spiking(self.currents(z)) - self.lif.rate_min_hz) / span
+
+    def _band(self, z: Tensor) -> Tensor:
+        """Features clipped to [0, 1], with a slope left outside."""
         band = z.clamp(0, 1)
         if self.clip_slope:
             outside = z - band
             band = band + self.clip_slope * (outside - outside.detach())
-        low, high = LIFUnit(self.lif).band
-        return low + (high - low) * band
+        return band
 
     def cnn(self, rates: Tensor) -> Tensor:
         """Output of the layers behind the neurons, from their normalised rates."""
@@ -153,11 +172,13 @@ class TorchHybrid(nn.Module):
             x = _apply(layer, cast(nn.Conv2d, self.get_submodule(name)), x, rates)
         return x
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The restored image ``(N, 3, H, W)`` from the folded fill and mask."""
-        rate_hz = self.spiking(self.currents(x))
-        band = self.lif.rate_max_hz - self.lif.rate_min_hz
-        output = self.cnn((rate_hz - self.lif.rate_min_hz) / band)
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        """The restored image ``(N, 3, H, W)`` from the folded fill and mask.
+
+        `noise` is added to the features, as in training.
+        """
+        z = self.features(x)
+        output = self.cnn(self.rates(z if noise is None else z + noise))
         if not self.architecture.residual:
             return output
         planes = unfold(x, self.architecture.fold)

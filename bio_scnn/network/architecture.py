@@ -141,6 +141,13 @@ class Architecture:
             restored += (1 / len(self.fills) + output[..., number, np.newaxis]) * (other - first)
         return restored
 
+    def untrained(self, fill: NDArray) -> NDArray:
+        """What an untrained network restores: the mean of the fills, or zero without residual."""
+        if not self.residual:
+            return 0 * fill[..., :IMAGE_CHANNELS]
+        first, *others = _split(fill)
+        return sum(others, start=first) / len(self.fills)
+
     def compose_backward(self, fill: NDArray, drestored: NDArray) -> NDArray:
         """Carry a cotangent of the restored image back to the network's output."""
         if not self.residual:
@@ -148,6 +155,10 @@ class Architecture:
         first, *others = _split(fill)
         weights = [((other - first) * drestored).sum(axis=-1, keepdims=True) for other in others]
         return np.concatenate([RESIDUAL_UNIT * drestored, *weights], axis=-1)
+
+    def feature_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """Shape of the features of an image of this size."""
+        return height // self.fold, width // self.fold, self.channels
 
     @property
     def multiple(self) -> int:
@@ -168,7 +179,8 @@ class Architecture:
 
 def _split(fill: NDArray) -> list[NDArray]:
     """One array ``(..., 3)`` for each of the fills ``(..., 3 n)``."""
-    return np.split(fill, fill.shape[-1] // IMAGE_CHANNELS, axis=-1)
+    ends = range(IMAGE_CHANNELS, fill.shape[-1] + 1, IMAGE_CHANNELS)
+    return [fill[..., end - IMAGE_CHANNELS : end] for end in ends]
 
 
 def network_input(architecture: Architecture, fill: NDArray, mask: NDArray) -> NDArray:

@@ -48,7 +48,7 @@ def to_torch(
     Raises
     ------
     InputError
-        If PyTorch is not installed, or the network's neurons are others than LIF.
+        If PyTorch is not installed, or a spiking layer is given for units that are no neurons.
 
     Examples
     --------

@@ -22,7 +22,7 @@ from bio_scnn.runtime.cluster import Cluster
 from bio_scnn.training.batches import Batch
 from bio_scnn.training.gradients import feature_noise, loss_and_grads
 from bio_scnn.training.settings import TrainingSettings
-from bio_scnn.training.state import TrainingState, descend
+from bio_scnn.training.state import TrainingState, clipped, descend
 
 
 def shard_gradients(
@@ -33,8 +33,7 @@ def shard_gradients(
 ) -> tuple[float, Params]:
     """Loss and gradients of one shard of a step's batch, which is given with its number."""
     part, shard = numbered
-    rng = np.random.default_rng([settings.seed, 2, step, part])
-    noise = feature_noise(model, settings, shard, rng)
+    noise = feature_noise(model, settings, shard, step, part)
     return loss_and_grads(model, shard, clip_slope=settings.clip_slope, feature_noise=noise)
 
 
@@ -95,6 +94,6 @@ def fit(
             total = gradients[0]
             for more in gradients[1:]:
                 total = {name: value + more[name] for name, value in total.items()}
-            state = descend(state, total, settings, pool)
+            state = descend(state, clipped(total, settings), settings, pool)
             on_step(state, loss)
     return state

@@ -1,4 +1,4 @@
-"""Steps of gradient descent on one array: Adam, and Muon for kernels."""
+"""Steps of gradient descent on one array or tensor: Adam, and Muon for kernels."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def adam(
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g * g
     correction = math.sqrt(1 - beta2**t) / (1 - beta1**t)
-    return correction * m / (np.sqrt(v) + 1e-8), m, v
+    return correction * m / (v**0.5 + 1e-8), m, v
 
 
 def muon(g: Array, m: Array, beta: float) -> tuple[Array, Array]:
@@ -86,7 +86,7 @@ def orthogonalise(matrix: Array) -> Array:
     wide = matrix.shape[0] < matrix.shape[1]
     x = matrix.T if wide else matrix
     # The Frobenius norm bounds the largest singular value.
-    x = x / x.dtype.type(np.linalg.norm(x) + _VANISHING)
+    x = x / ((x * x).sum() ** 0.5 + _VANISHING)
     for _ in range(_ITERATIONS):
         gram = x.T @ x
         x = a * x + x @ (b * gram + c * (gram @ gram))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bio_scnn.data.datasets import DataSettings, embedded_images, find_images, split
 from bio_scnn.data.sampler import PatchSampler
@@ -15,13 +16,17 @@ from bio_scnn.network.checkpoint import save_model
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.runtime.cluster import Cluster
 from bio_scnn.runtime.places import Here, Place
-from bio_scnn.training.batches import batches, make_batch, prepare
+from bio_scnn.training.ahead import batches, groups
+from bio_scnn.training.batches import Prepared, make_batch, prepare
 from bio_scnn.training.loop import fit
 from bio_scnn.training.progress import Progress
-from bio_scnn.training.run_files import Log, RunFiles, keep_config, load_state
+from bio_scnn.training.run_files import Log, RunFiles, Snapshot, keep_config, load_state
 from bio_scnn.training.settings import Config
 from bio_scnn.training.state import TrainingState, initial_state
 from bio_scnn.training.validation import ValidationSet, validation_set
+
+if TYPE_CHECKING:
+    from bio_scnn.training.on_torch import Device
 
 
 def train(
@@ -32,6 +37,8 @@ def train(
     quiet: bool,
     command: str,
     where: Place | None = None,
+    workers: int = 1,
+    device: Device | None = None,
 ) -> None:
     """Run a training from its first, or its last saved, step to the end.
 
@@ -47,6 +54,10 @@ def train(
         What started the run, kept in the model file.
     where : Here or Cluster, optional
         Where the shards of a batch are worked on; here by default, all of them side by side.
+    workers : int
+        Processes that prepare patches; the weights do not depend on it.
+    device : Device, optional
+        Train in PyTorch, there; in NumPy by default.
 
     Raises
     ------
@@ -62,24 +73,49 @@ def train(
     data = sampler.description() | {"skipped": skipped}
     digest = str(data["names_sha256"])
     if resume:
-        state, log = load_state(files.state, config, digest)
+        begun = load_state(files.state, config, digest)
     else:
-        state, log = _begin(config, sampler), []
+        begun = Snapshot(_begin(config, sampler), (), [])
         keep_config(files.config, config)
-    architecture, lif, settings = config.architecture, config.lif, config.training
-    progress = Progress(config, files, validation, digest, log, state.step, quiet)
-    source = batches(sampler, architecture, settings, state.step)
-    threads = where.jobs if isinstance(where, Here) else None
-    cluster = where if isinstance(where, Cluster) else None
+    architecture, settings = config.architecture, config.training
+    progress = Progress(config, files, validation, digest, begun, quiet)
+    source = groups(sampler, architecture, settings, begun.state.step, workers)
     try:
         with progress.bar:
-            state = fit(state, source, architecture, lif, settings, progress, threads, cluster)
+            state = _fit(begun.state, source, config, progress, where, device)
     except FloatingPointError as error:
         raise InputError(f"training diverged: {error}; try a lower learning_rate") from error
-    model = HybridSCNN(architecture, state.ema, lif)
+    except KeyboardInterrupt:
+        progress.interrupted()
+        raise
+    finally:
+        source.close()
+    model = HybridSCNN(architecture, state.ema, config.lif)
+    log = progress.last.log
     save_model(files.model, model, _about(config, files.name, command, data, log))
     if not quiet:
         print(f"model: {files.model}\nlog: {files.log}, {files.curves}")
+        print(validation.gains(log[-1]))
+
+
+def _fit(
+    state: TrainingState,
+    source: Iterator[Prepared],
+    config: Config,
+    progress: Progress,
+    where: Place | None,
+    device: Device | None,
+) -> TrainingState:
+    """Train to the last step, in NumPy or in PyTorch."""
+    architecture, lif, settings = config.architecture, config.lif, config.training
+    if device is not None:
+        from bio_scnn.training.on_torch import fit_on_torch
+
+        return fit_on_torch(state, source, architecture, lif, settings, progress, device)
+    threads = where.jobs if isinstance(where, Here) else None
+    cluster = where if isinstance(where, Cluster) else None
+    shown = batches(source, architecture, settings, state.step)
+    return fit(state, shown, architecture, lif, settings, progress, threads, cluster)
 
 
 def find_data(settings: DataSettings) -> tuple[list[Path], list[Path]]:

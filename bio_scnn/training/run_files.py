@@ -8,6 +8,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import tomli_w
 
@@ -56,13 +57,20 @@ LOG_COLUMNS = ("step", "loss", "learning_rate", *(f"psnr_{kind}" for kind in MAS
 Log = list[dict[str, float]]
 
 
-def save_state(
-    path: Path, state: TrainingState, config: Config, log: Log, photographs: str
-) -> None:
+class Snapshot(NamedTuple):
+    """A run after a step: all that it goes on from."""
+
+    state: TrainingState
+    losses: tuple[float, ...]  # of the steps since the last row of the log
+    log: Log
+
+
+def save_state(path: Path, run: Snapshot, config: Config, photographs: str) -> None:
     """Store a run, so that `load_state` goes on exactly where it was.
 
     `photographs` is the digest of their names, by which other data are noticed.
     """
+    state = run.state.as_arrays()
     tensors = {
         f"{part}/{name}": value
         for part in ("params", "m", "v", "ema")
@@ -72,13 +80,14 @@ def save_state(
         "format": STATE_FORMAT,
         "step": str(state.step),
         "config": json.dumps(config.portable()),
-        "log": json.dumps(log),
+        "log": json.dumps(run.log),
+        "losses": json.dumps(run.losses),
         "photographs": photographs,
     }
     save_tensors(path, tensors, metadata)
 
 
-def load_state(path: Path, config: Config, photographs: str) -> tuple[TrainingState, Log]:
+def load_state(path: Path, config: Config, photographs: str) -> Snapshot:
     """Load a run; configuration and data must be those it was started with."""
     if not path.exists():
         raise InputError(f"nothing has been saved in {path} yet; leave out --resume")
@@ -99,7 +108,9 @@ def load_state(path: Path, config: Config, photographs: str) -> tuple[TrainingSt
     for key, value in tensors.items():
         part, _, name = key.partition("/")
         parts[part][name] = value
-    return TrainingState(int(metadata["step"]), **parts), json.loads(metadata["log"])
+    losses = tuple(json.loads(metadata.get("losses", "[]")))
+    state = TrainingState(int(metadata["step"]), **parts)
+    return Snapshot(state, losses, json.loads(metadata["log"]))
 
 
 def write_log(path: Path, log: Log) -> None:

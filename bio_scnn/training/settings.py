@@ -14,6 +14,9 @@ from bio_scnn.network.architecture import Architecture
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.runtime.config import to_table
 
+Precision = Literal["float64", "float32", "tf32", "bfloat16"]
+PRECISIONS: tuple[Precision, ...] = ("float64", "float32", "tf32", "bfloat16")
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -29,7 +32,9 @@ class TrainingSettings:
         plain MSE over all pixels.
     reuse : int
         Times that a patch with its mask is shown, turned and recoloured in different ways, within
-        a few steps: finding the fills costs more than anything else about a patch.
+        ``pool * reuse`` steps: finding the fills costs more than anything else about a patch.
+    pool : int
+        Batches whose patches are prepared together, and shown in a new order every time.
     varied_masks : float
         Fraction of the masks that are unlike those of the evaluation, see
         `bio_scnn.data.masks.random_training_mask`.
@@ -59,6 +64,7 @@ class TrainingSettings:
     batch: int = 6
     patch: int = 128
     reuse: int = 4
+    pool: int = 8
     varied_masks: float = 0.4
     loss: Literal["hole", "image"] = "hole"
     learning_rate: float = 1e-3
@@ -77,7 +83,7 @@ class TrainingSettings:
     validate_every: int = 1000
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "patch", "reuse", "shards", "log_every", "validate_every"):
+        for name in ("steps", "batch", "patch", "reuse", "pool", "shards", "log_every", "validate_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if self.seed < 0:
@@ -106,6 +112,12 @@ class TrainingSettings:
         for name in ("beta1", "beta2", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be in [0, 1)")
+
+
+    @property
+    def group_steps(self) -> int:
+        """Steps that show the patches of one group."""
+        return self.pool * self.reuse
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +24,8 @@ from bio_scnn.training.settings import TrainingSettings
 class TrainingState:
     """Everything a run needs to go on: it is replaced, never changed, by a step.
 
+    Arrays are NumPy's, or, in between, tensors of the same layout.
+
     Attributes
     ----------
     step : int
@@ -36,6 +40,17 @@ class TrainingState:
     v: Params
     ema: Params
 
+    def mapped(self, change: Callable[[Any], Any]) -> TrainingState:
+        """This state with a function applied to every array."""
+        parts = (self.params, self.m, self.v, self.ema)
+        return TrainingState(
+            self.step, *({name: change(value) for name, value in part.items()} for part in parts)
+        )
+
+    def as_arrays(self) -> TrainingState:
+        """This state with tensors, wherever they are, copied to NumPy arrays."""
+        return self.mapped(lambda value: value.cpu().numpy() if hasattr(value, "cpu") else value)
+
 
 def initial_state(
     architecture: Architecture, settings: TrainingSettings, batch: Batch
@@ -49,35 +64,50 @@ def initial_state(
     return TrainingState(0, params, zeros, zeros, params)
 
 
+def clipped(grads: Params, settings: TrainingSettings) -> Params:
+    """Gradients whose norm, all together, is at most ``settings.clip_norm``."""
+    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in grads.values()))
+    if not settings.clip_norm or norm <= settings.clip_norm:
+        return grads
+    scale = settings.clip_norm / norm
+    return {name: scale * g for name, g in grads.items()}
+
+
 def descend(
     state: TrainingState,
     grads: Params,
     settings: TrainingSettings,
     pool: Executor | None = None,
 ) -> TrainingState:
-    """One step of the optimizer, after limiting the gradient's norm.
+    """One step of the optimizer, for arrays or tensors.
 
     A pool's threads share the arrays; the result does not depend on them.
+
+    Parameters
+    ----------
+    state : TrainingState
+    grads : dict of arrays
+        Gradients, clipped.
+    settings : TrainingSettings
+    pool : concurrent.futures.Executor, optional
     """
     s = settings
-    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in grads.values()))
-    scale = min(1.0, s.clip_norm / norm) if s.clip_norm and norm else 1.0
     t = state.step + 1
     rate = learning_rate(s, state.step)
     # The average starts as the plain mean of the first steps, so that it holds no random weights.
     decay = min(s.ema, state.step / t)
 
     def move(name: str) -> tuple[Array, Array, Array, Array]:
-        p, g, m, v = state.params[name], scale * grads[name], state.m[name], state.v[name]
+        p, g, m, v = state.params[name], grads[name], state.m[name], state.v[name]
         if s.optimizer == "muon" and p.ndim == 4:
             step, m = muon(g, m, s.beta1)
         else:
             step, m, v = adam(g, m, v, t, s.beta1, s.beta2)
-        p = p - (rate * step).astype(p.dtype)
+        p = p - rate * step
         return p, m, v, decay * state.ema[name] + (1 - decay) * p if s.ema else p
 
     # The largest first, so that no thread is left with it while others have nothing to do.
-    names = sorted(state.params, key=lambda name: -state.params[name].size)
+    names = sorted(state.params, key=lambda name: -math.prod(state.params[name].shape))
     moved = dict(zip(names, (pool.map if pool else map)(move, names), strict=True))
     parts = zip(*(moved[name] for name in state.params), strict=True)
     return TrainingState(t, *(dict(zip(state.params, part, strict=True)) for part in parts))

@@ -12,6 +12,7 @@ import numpy as np
 from bio_scnn.data.datasets import embedded_images, validation_crops
 from bio_scnn.data.masks import MASK_KINDS, make_mask
 from bio_scnn.errors import InputError
+from bio_scnn.network.fills import FILLS, Holes
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.restoration.metrics import hole_psnr, mse
 from bio_scnn.training.batches import fill_holes
@@ -57,6 +58,28 @@ class ValidationSet:
                 errors.append(mse(restored, truth))
             means[f"psnr_{kind}"] = float(np.mean(psnr))
         return means | {"mse": float(np.mean(errors))}
+
+    def gains(self, scores: dict[str, float]) -> str:
+        """A line with the mean hole PSNR by kind of mask, and the gains over two classical fills.
+
+        Parameters
+        ----------
+        scores : dict
+            From `scores`.
+        """
+        parts = []
+        for kind, masks in self.masks.items():
+            found = scores[f"psnr_{kind}"]
+            over = []
+            for name in ("harmonic", "biharmonic"):
+                psnr = []
+                for truth, mask in zip(self.truth.astype(float), masks, strict=True):
+                    filled = truth.copy()
+                    filled[mask] = FILLS[name](Holes(truth, mask))
+                    psnr.append(hole_psnr(np.clip(filled, 0, 1), truth, mask))
+                over.append(f"{found - np.mean(psnr):+.2f} over {name}")
+            parts.append(f"{kind} {found:.2f} ({', '.join(over)})")
+        return f"hole PSNR (dB): {'; '.join(parts)}"
 
 
 def validation_set(

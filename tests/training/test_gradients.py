@@ -71,9 +71,15 @@ def test_every_patch_has_one_of_the_noise_levels():
     truth, mask = np.zeros((64, 32, 32, 3)), np.zeros((64, 32, 32), bool)
     mask[:, 4:9, 4:9] = True
     batch = batch_of(truth, mask, SMALL, "hole")
-    noise = feature_noise(random_model(), settings, batch, RNG(0))
+    noise = feature_noise(random_model(), settings, batch, 0, 0)
     std = noise.std(axis=(1, 2, 3))
     silent = std == 0
     assert 0.25 < silent.mean() < 0.75
     np.testing.assert_allclose(std[~silent], 0.1, rtol=0.1)
-    assert feature_noise(random_model(), TrainingSettings(), batch, RNG(0)) is None
+    assert feature_noise(random_model(), TrainingSettings(), batch, 0, 0) is None
+    # Of every step, shard and seed it is another, and of the same ones the same.
+    again = feature_noise(random_model(), settings, batch, 0, 0)
+    np.testing.assert_array_equal(again, noise)
+    for step, part, seed in ((1, 0, 0), (0, 1, 0), (0, 0, 1)):
+        others = dataclasses.replace(settings, seed=seed)
+        assert not np.array_equal(feature_noise(random_model(), others, batch, step, part), noise)

@@ -14,7 +14,7 @@ from bio_scnn.network.checkpoint import load_tensors, save_tensors
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.runtime.config import from_table, read_toml
 from bio_scnn.train import main
-from bio_scnn.training.run_files import STATE_FORMAT, RunFiles, load_state, save_state
+from bio_scnn.training.run_files import RunFiles, STATE_FORMAT, Snapshot, load_state, save_state
 from bio_scnn.training.settings import Config
 from bio_scnn.training.state import TrainingState
 
@@ -37,13 +37,14 @@ def test_a_state_that_lacks_a_setting_was_run_with_its_default(config, tmp_path)
     files = RunFiles(tmp_path, "tiny")
     loaded = from_table(Config, read_toml(config), "tiny")
     zero = {"w": np.zeros(2, np.float32)}
-    save_state(files.state, TrainingState(3, zero, zero, zero, zero), loaded, [{"step": 3}], "x")
+    run = Snapshot(TrainingState(3, zero, zero, zero, zero), (0.5, 0.25), [{"step": 3}])
+    save_state(files.state, run, loaded, "x")
     tensors, metadata = load_tensors(files.state, STATE_FORMAT)
     table = json.loads(metadata["config"])
     del table["lif"]["t_ref_ms"], table["training"]["clip_slope"]
     save_tensors(files.state, tensors, metadata | {"config": json.dumps(table)})
-    state, log = load_state(files.state, loaded, "x")
-    assert (state.step, log) == (3, [{"step": 3}])
+    found = load_state(files.state, loaded, "x")
+    assert (found.state.step, found.losses, found.log) == (3, run.losses, run.log)
     other = dataclasses.replace(loaded, lif=LIFParameters(t_ref_ms=2.0))
     with pytest.raises(InputError, match=r"lif\.t_ref_ms = 1\.0, not 2\.0"):
         load_state(files.state, other, "x")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bio_scnn.training.settings import TrainingSettings
-from bio_scnn.training.state import TrainingState, descend
+from bio_scnn.training.state import TrainingState, clipped, descend
 
 
 def scalar_state(value):
@@ -24,7 +24,8 @@ def test_clipping_limits_the_norm():
     settings = TrainingSettings(clip_norm=1.0)
     grads = {"w": np.array([3.0, 4.0])}
     zeros = {"w": np.zeros(2)}
-    state = descend(TrainingState(0, zeros, zeros, zeros, zeros), grads, settings)
+    state = TrainingState(0, zeros, zeros, zeros, zeros)
+    state = descend(state, clipped(grads, settings), settings)
     np.testing.assert_allclose(state.m["w"], (1 - settings.beta1) * np.array([0.6, 0.8]))
 
 

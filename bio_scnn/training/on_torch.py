@@ -1,0 +1,240 @@
+"""Training in PyTorch: the same network, batches and update as in NumPy, on a CPU or a GPU.
+
+Importing this module needs PyTorch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bio_scnn.errors import InputError
+from bio_scnn.network.architecture import IMAGE_CHANNELS, RESIDUAL_UNIT, Architecture
+from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.network.torch_model import to_torch
+from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.training.batches import Batch, Prepared, Showing, pixel_weights, showing
+from bio_scnn.training.gradients import draw_noise, noise_table
+from bio_scnn.training.settings import Precision, TrainingSettings
+from bio_scnn.training.state import TrainingState, descend
+
+
+class Device(NamedTuple):
+    """Where tensors are, and how exactly convolutions and matrix products are worked out.
+
+    Weights, their update and everything else are in float64 or, for the other three, float32.
+    """
+
+    name: str = "cpu"
+    precision: Precision = "float32"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.float64 if self.precision == "float64" else torch.float32
+
+    def checked(self) -> Device:
+        """This device, if PyTorch can use it.
+
+        Raises
+        ------
+        InputError
+        """
+        kind = self.name.partition(":")[0]
+        try:
+            torch.empty(1, device=self.name)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise InputError(f"PyTorch cannot use --device {self.name}: {reason}") from None
+        if self.precision == "tf32" and kind != "cuda":
+            raise InputError(f"--precision tf32 is for CUDA devices; --device is {self.name}")
+        return self
+
+    def tensor(self, array: Any) -> Tensor:
+        """A copy of an array on the device; numbers with a fraction in its precision."""
+        tensor = torch.as_tensor(np.ascontiguousarray(array))
+        dtype = self.dtype if tensor.is_floating_point() else None
+        return tensor.to(self.name, dtype=dtype, copy=True)
+
+    def arithmetic(self) -> AbstractContextManager[Any]:
+        """The context that a forward pass runs in."""
+        tf32 = self.precision == "tf32"
+        torch.backends.cuda.matmul.allow_tf32 = tf32
+        torch.backends.cudnn.allow_tf32 = tf32
+        if self.precision == "bfloat16":
+            return torch.autocast(self.name.partition(":")[0], torch.bfloat16)
+        return nullcontext()
+
+
+def fit_on_torch(
+    state: TrainingState,
+    source: Iterator[Prepared],
+    architecture: Architecture,
+    lif: LIFParameters,
+    settings: TrainingSettings,
+    on_step: Callable[[TrainingState, float], None],
+    device: Device,
+) -> TrainingState:
+    """Train to the last step, as `bio_scnn.training.loop.fit` does.
+
+    Parameters
+    ----------
+    state : TrainingState
+        From `initial_state`, or from a checkpoint, of NumPy arrays.
+    source : iterator of Prepared
+        The groups of patches from that of ``state.step`` on.
+    architecture, lif, settings
+    on_step : callable
+        Told the new state, of tensors, and the step's loss.
+    device : Device
+
+    Returns
+    -------
+    TrainingState
+        Of NumPy arrays.
+
+    Raises
+    ------
+    FloatingPointError
+        If the loss is no longer finite.
+    """
+    network = to_torch(
+        HybridSCNN(architecture, state.params, lif), clip_slope=settings.clip_slope
+    ).to(device.name, device.dtype, memory_format=torch.channels_last)
+    weights = dict(network.named_parameters())
+    on_device = state.mapped(device.tensor)
+    features = int(np.prod(architecture.feature_shape(settings.patch, settings.patch)))
+    table = torch.from_numpy(noise_table(settings.seed, features)).to(device.name)
+    unit = HybridSCNN(architecture, {}, lif).unit
+    first = state.step
+    for step in range(first, settings.steps):
+        if step == first or step % settings.group_steps == 0:
+            prepared = Prepared(*map(device.tensor, next(source)))
+        batch = torch_batch(prepared, architecture, settings, step)
+        noise = _noise(architecture, unit, settings, step, table, features)
+        with device.arithmetic():
+            x = _channels_first(torch_input(architecture, batch.fill, batch.mask))
+            restored = network(x, noise).permute(0, 2, 3, 1)
+        error = restored.to(device.dtype) - batch.truth
+        loss = (batch.weight[..., None] * error**2).sum()
+        grads = torch.autograd.grad(loss, list(weights.values()))
+        with torch.no_grad():
+            named = dict(zip(weights, map(_ours, grads), strict=True))
+            on_device = descend(on_device, _clipped(named, settings), settings)
+            for name, weight in weights.items():
+                weight.copy_(_theirs(on_device.params[name]))
+        value = loss.item()
+        if not np.isfinite(value):
+            raise FloatingPointError(f"the loss is {value} at step {step}")
+        on_step(on_device, value)
+    return on_device.as_arrays()
+
+
+def torch_batch(
+    prepared: Prepared, architecture: Architecture, settings: TrainingSettings, step: int
+) -> Batch:
+    """The batch of a step as tensors, from the tensors of its group; see `make_batch`."""
+    shown = _show(prepared, showing(settings, step))
+    weight = pixel_weights(shown, architecture, settings.loss)
+    return Batch(*shown, weight.to(shown.truth.dtype))
+
+
+def torch_input(architecture: Architecture, fill: Tensor, mask: Tensor) -> Tensor:
+    """Input of the network, ``(N, h, w, C)``, as `bio_scnn.network.network_input` makes it."""
+    first, *others = fill.split(IMAGE_CHANNELS, dim=-1)
+    planes = [first - 0.5, mask[..., None].to(fill.dtype)]
+    planes += [(other - first) * (1 / RESIDUAL_UNIT) for other in others]
+    stacked = torch.cat(planes, dim=-1)
+    n, height, width, channels = stacked.shape
+    k = architecture.fold
+    folded = stacked.reshape(n, height // k, k, width // k, k, channels)
+    return folded.permute(0, 1, 3, 2, 4, 5).reshape(n, height // k, width // k, -1)
+
+
+def _show(prepared: Prepared, looks: Showing) -> Prepared:
+    """The patches of a batch, each in its look, all of them at once."""
+    truth, fill, mask = prepared
+    side, device = truth.shape[1], truth.device
+
+    def moved(values: NDArray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(device)
+
+    chosen = moved(looks.chosen)
+    pixels = _orientations(side, device)[moved(4 * looks.flip + looks.turns)][..., None]
+    gain, shift = (moved(v).to(truth.dtype)[:, None, None] for v in (looks.gain, looks.shift))
+
+    def oriented(images: Tensor) -> Tensor:
+        flat = images[chosen].reshape(len(chosen), side * side, -1)
+        return flat.gather(1, pixels.expand(-1, -1, flat.shape[-1]))
+
+    def recoloured(flat: Tensor) -> Tensor:
+        count = flat.shape[-1]
+        first = np.arange(0, count, IMAGE_CHANNELS)[None, :, None]  # channel of each fill
+        sources = moved((first + looks.channels[:, None]).reshape(-1, 1, count))
+        flat = flat.gather(2, sources.expand(-1, side * side, -1))
+        return (flat * gain + shift).reshape(-1, side, side, count)
+
+    shown = oriented(mask[..., None]).reshape(-1, side, side)
+    return Prepared(recoloured(oriented(truth)), recoloured(oriented(fill)), shown)
+
+
+@lru_cache(maxsize=2)
+def _orientations(side: int, device: torch.device) -> Tensor:
+    """Source of every pixel of a square ``(8, side^2)``: turned 0 to 3 times, then flipped too."""
+    upright = np.arange(side * side).reshape(side, side)
+    turned = np.stack([np.rot90(upright, turns) for turns in range(4)])
+    places = np.stack([turned, turned[:, :, ::-1]]).reshape(8, -1)
+    return torch.from_numpy(places).to(device)
+
+
+def _noise(
+    architecture: Architecture,
+    unit: Any,
+    settings: TrainingSettings,
+    step: int,
+    table: Tensor,
+    features: int,
+) -> Tensor | None:
+    """The noise on a batch's features that its shards would be given."""
+    images = settings.batch
+    parts = min(settings.shards, images)
+    std, start = np.zeros(images), np.zeros(images, int)
+    for part in range(parts):
+        own = slice(part, None, parts)
+        draw = draw_noise(unit, settings, step, part, len(std[own]), features)
+        if draw is None:
+            return None
+        std[own], start[own] = draw
+    shape = architecture.feature_shape(settings.patch, settings.patch)
+    noise = torch.stack([table[first : first + features] for first in start.tolist()])
+    scale = torch.from_numpy(std.astype(np.float32)).to(table.device)
+    return _channels_first((noise * scale[:, None]).reshape(images, *shape))
+
+
+def _clipped(grads: dict[str, Tensor], settings: TrainingSettings) -> dict[str, Tensor]:
+    """Gradients of limited norm, as `bio_scnn.training.state.clipped`, without waiting for it."""
+    if not settings.clip_norm:
+        return grads
+    norm = torch.stack([(g * g).sum() for g in grads.values()]).sum().sqrt()
+    scale = settings.clip_norm / norm.clamp_min(settings.clip_norm)
+    return {name: scale * g for name, g in grads.items()}
+
+
+def _channels_first(images: Tensor) -> Tensor:
+    return images.permute(0, 3, 1, 2)
+
+
+def _ours(weight: Tensor) -> Tensor:
+    """A kernel of PyTorch's layout in ours, ``(k, k, C_in, C_out)``; a bias as it is."""
+    return weight.permute(2, 3, 1, 0) if weight.ndim == 4 else weight
+
+
+def _theirs(weight: Tensor) -> Tensor:
+    """A kernel of our layout in PyTorch's, ``(C_out, C_in, k, k)``; a bias as it is."""
+    return weight.permute(3, 2, 0, 1) if weight.ndim == 4 else weight
