@@ -17,7 +17,7 @@ from bio_scnn.runtime.config import from_table, read_toml
 from bio_scnn.runtime.memory import keep_freed_memory
 from bio_scnn.runtime.places import open_place
 from bio_scnn.runtime.processes import threads
-from bio_scnn.training.run import train
+from bio_scnn.training.run import Execution, train
 from bio_scnn.training.run_files import RunFiles
 from bio_scnn.training.settings import PRECISIONS, Config
 
@@ -84,6 +84,10 @@ def parser() -> argparse.ArgumentParser:
         help="processes that prepare patches (default: 1; 8 on a GPU, if there are cores)",
     )  # fmt: skip
     p.add_argument(
+        "--keep-patches", type=Path, metavar="DIR",
+        help="keep prepared patches there, some 0.6 MB each, for other trainings on the same ones",
+    )  # fmt: skip
+    p.add_argument(
         "--backend", choices=("numpy", "torch"), default="numpy",
         help="what computes; both are given the same batches and the same update (default: numpy)",
     )  # fmt: skip
@@ -135,9 +139,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             resume=args.resume,
             quiet=args.quiet,
             command=command,
-            where=where,
-            workers=workers,
-            device=device,
+            execution=Execution(where, workers, args.keep_patches, device),
         )
 
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 import math
 import os
 import uuid
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from bio_scnn.errors import InputError
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes | Callable[[BinaryIO], None]) -> None:
     """Write beside `path` and rename into place; folders on the way are created.
+
+    Parameters
+    ----------
+    path : Path
+    data : bytes, or callable
+        What is written, or a function that writes it to an open file.
 
     Raises
     ------
@@ -23,7 +30,11 @@ def write_whole(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            beside.write_bytes(data)
+            with open(beside, "xb") as file:
+                if callable(data):
+                    data(file)
+                else:
+                    file.write(data)
             os.replace(beside, path)
         finally:
             beside.unlink(missing_ok=True)

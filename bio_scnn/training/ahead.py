@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import multiprocessing
 import queue
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bio_scnn.data.sampler import PatchSampler
 from bio_scnn.network.architecture import Architecture
+from bio_scnn.runtime.config import to_table
+from bio_scnn.runtime.files import write_whole
 from bio_scnn.runtime.processes import begin, interrupts_held
 from bio_scnn.training.batches import Batch, Prepared, make_batch, prepare
 from bio_scnn.training.settings import TrainingSettings
@@ -32,7 +39,8 @@ def groups(
     settings: TrainingSettings,
     first: int,
     workers: int = 1,
-) -> Iterator[Prepared]:
+    folder: Path | None = None,
+) -> Generator[Prepared, None, None]:
     """The groups of patches from that of step `first` to the last, prepared ahead of time.
 
     Parameters
@@ -42,6 +50,8 @@ def groups(
         Step.
     workers : int
         Processes that prepare them, in turn; the groups do not depend on it.
+    folder : Path, optional
+        Where groups are kept, and taken from by trainings that need the same ones.
     """
     last = (settings.steps - 1) // settings.group_steps
     numbers = range(first // settings.group_steps, last + 1)
@@ -50,7 +60,7 @@ def groups(
     try:
         for number in range(min(workers, len(numbers))):
             ready = context.Queue(maxsize=1)  # and one more is in the making
-            args = (ready, sampler, architecture, settings, numbers[number::workers])
+            args = (ready, sampler, architecture, settings, numbers[number::workers], folder)
             team.append(_Worker(context.Process(target=_produce, args=args, daemon=True), ready))
             with interrupts_held():
                 team[-1].process.start()
@@ -77,7 +87,24 @@ def _next_of(worker: _Worker) -> Prepared:
                 ) from None
     if isinstance(item, BaseException):
         raise item
+    if isinstance(item, Path):
+        with np.load(item) as arrays:
+            return Prepared(*(arrays[name] for name in Prepared._fields))
     return item
+
+
+def kept_name(
+    sampler: PatchSampler, architecture: Architecture, settings: TrainingSettings, group: int
+) -> str:
+    """Name of a kept group: the same for all trainings that it is the same for."""
+    data = {k: v for k, v in to_table(sampler.settings).items() if "folder" not in k}
+    of_training = (settings.seed, settings.patch, settings.pool * settings.batch)
+    key = [
+        data, sampler.description()["names_sha256"], architecture.fills,
+        *of_training, settings.varied_masks,
+    ]  # fmt: skip
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    return f"patches-{digest[:12]}-{group:05d}.npz"
 
 
 def _produce(
@@ -86,6 +113,7 @@ def _produce(
     architecture: Architecture,
     settings: TrainingSettings,
     numbers: range,
+    folder: Path | None,
 ) -> None:
     """Fill a queue with the groups of these numbers, until nobody is left to take them."""
     begin(1)
@@ -93,9 +121,16 @@ def _produce(
         with threadpool_limits(1):
             told = len(sampler.skipped)
             for number in numbers:
-                prepared = prepare(sampler, architecture, settings, number)
-                for path, reason in sampler.skipped[told:]:
-                    print(f"skipped {path}: {reason}", file=sys.stderr, flush=True)
+                path = folder and folder / kept_name(sampler, architecture, settings, number)
+                if path is None:
+                    prepared: Prepared | Path = prepare(sampler, architecture, settings, number)
+                else:
+                    prepared = path
+                    if not path.exists():
+                        group = prepare(sampler, architecture, settings, number)
+                        write_whole(path, partial(np.savez, **group._asdict()))
+                for bad, reason in sampler.skipped[told:]:
+                    print(f"skipped {bad}: {reason}", file=sys.stderr, flush=True)
                 told = len(sampler.skipped)
                 ready.put(prepared)
     except Exception as error:

@@ -141,7 +141,7 @@ def torch_batch(
 ) -> Batch:
     """The batch of a step as tensors, from the tensors of its group; see `make_batch`."""
     shown = _show(prepared, showing(settings, step))
-    weight = pixel_weights(shown, architecture, settings.loss)
+    weight: Any = pixel_weights(shown, architecture, settings.loss)
     return Batch(*shown, weight.to(shown.truth.dtype))
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from bio_scnn.network.conv2d import Array
 from bio_scnn.training.settings import TrainingSettings
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +20,7 @@ from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.runtime.cluster import Cluster
 from bio_scnn.runtime.places import Here, Place
 from bio_scnn.training.ahead import batches, groups
-from bio_scnn.training.batches import Prepared, make_batch, prepare
+from bio_scnn.training.batches import Prepared, make_batch
 from bio_scnn.training.loop import fit
 from bio_scnn.training.progress import Progress
 from bio_scnn.training.run_files import Log, RunFiles, Snapshot, keep_config, load_state
@@ -29,6 +32,28 @@ if TYPE_CHECKING:
     from bio_scnn.training.on_torch import Device
 
 
+@dataclass(frozen=True)
+class Execution:
+    """Where and by what a training is run. But for rounding, its weights do not depend on it.
+
+    Attributes
+    ----------
+    where : Here or Cluster, optional
+        Where the shards of a batch are worked on; here by default, all of them side by side.
+    workers : int
+        Processes that prepare patches.
+    patches : Path, optional
+        Folder in which prepared patches are kept, for other trainings that need the same ones.
+    device : Device, optional
+        Train in PyTorch, there; in NumPy by default.
+    """
+
+    where: Place | None = None
+    workers: int = 1
+    patches: Path | None = None
+    device: Device | None = None
+
+
 def train(
     config: Config,
     files: RunFiles,
@@ -36,9 +61,7 @@ def train(
     resume: bool,
     quiet: bool,
     command: str,
-    where: Place | None = None,
-    workers: int = 1,
-    device: Device | None = None,
+    execution: Execution | None = None,
 ) -> None:
     """Run a training from its first, or its last saved, step to the end.
 
@@ -52,12 +75,8 @@ def train(
         Print errors only.
     command : str
         What started the run, kept in the model file.
-    where : Here or Cluster, optional
-        Where the shards of a batch are worked on; here by default, all of them side by side.
-    workers : int
-        Processes that prepare patches; the weights do not depend on it.
-    device : Device, optional
-        Train in PyTorch, there; in NumPy by default.
+    execution : Execution, optional
+        Where and by what it is run.
 
     Raises
     ------
@@ -69,27 +88,27 @@ def train(
         raise InputError(
             f"{files.state} holds an unfinished or finished run; add --resume, or remove it"
         )
+    how = execution or Execution()
+    architecture, settings = config.architecture, config.training
     sampler, validation, skipped = _data(config, progress=not quiet)
     data = sampler.description() | {"skipped": skipped}
     digest = str(data["names_sha256"])
-    if resume:
-        begun = load_state(files.state, config, digest)
-    else:
-        begun = Snapshot(_begin(config, sampler), (), [])
-        keep_config(files.config, config)
-    architecture, settings = config.architecture, config.training
-    progress = Progress(config, files, validation, digest, begun, quiet)
-    source = groups(sampler, architecture, settings, begun.state.step, workers)
-    try:
-        with progress.bar:
-            state = _fit(begun.state, source, config, progress, where, device)
-    except FloatingPointError as error:
-        raise InputError(f"training diverged: {error}; try a lower learning_rate") from error
-    except KeyboardInterrupt:
-        progress.interrupted()
-        raise
-    finally:
-        source.close()
+    stored = load_state(files.state, config, digest) if resume else None
+    first = stored.state.step if stored else 0
+    with closing(groups(sampler, architecture, settings, first, how.workers, how.patches)) as made:
+        patches: Iterator[Prepared] = made
+        if stored is None:
+            keep_config(files.config, config)
+            stored, patches = _begin(config, made)
+        progress = Progress(config, files, validation, digest, stored, quiet)
+        try:
+            with progress.bar:
+                state = _fit(stored.state, patches, config, progress, how)
+        except FloatingPointError as error:
+            raise InputError(f"training diverged: {error}; try a lower learning_rate") from error
+        except KeyboardInterrupt:
+            progress.interrupted()
+            raise
     model = HybridSCNN(architecture, state.ema, config.lif)
     log = progress.last.log
     save_model(files.model, model, _about(config, files.name, command, data, log))
@@ -98,22 +117,29 @@ def train(
         print(validation.gains(log[-1]))
 
 
+def _begin(config: Config, source: Iterator[Prepared]) -> tuple[Snapshot, Iterator[Prepared]]:
+    """A run before its first step, scaled on its batch, and all its patches."""
+    first = next(source)
+    batch = make_batch(first, config.architecture, config.training, 0)
+    state = initial_state(config.architecture, config.training, batch)
+    return Snapshot(state, (), []), chain([first], source)
+
+
 def _fit(
     state: TrainingState,
     source: Iterator[Prepared],
     config: Config,
     progress: Progress,
-    where: Place | None,
-    device: Device | None,
+    how: Execution,
 ) -> TrainingState:
     """Train to the last step, in NumPy or in PyTorch."""
     architecture, lif, settings = config.architecture, config.lif, config.training
-    if device is not None:
+    if how.device is not None:
         from bio_scnn.training.on_torch import fit_on_torch
 
-        return fit_on_torch(state, source, architecture, lif, settings, progress, device)
-    threads = where.jobs if isinstance(where, Here) else None
-    cluster = where if isinstance(where, Cluster) else None
+        return fit_on_torch(state, source, architecture, lif, settings, progress, how.device)
+    threads = how.where.jobs if isinstance(how.where, Here) else None
+    cluster = how.where if isinstance(how.where, Cluster) else None
     shown = batches(source, architecture, settings, state.step)
     return fit(state, shown, architecture, lif, settings, progress, threads, cluster)
 
@@ -141,13 +167,6 @@ def _data(config: Config, *, progress: bool) -> tuple[PatchSampler, ValidationSe
         named = "" if path.name in reason else f"{path}: "
         print(f"  {named}{' '.join(reason.split())}", file=sys.stderr)
     return sampler, validation, len(skipped)
-
-
-def _begin(config: Config, sampler: PatchSampler) -> TrainingState:
-    """The state before the first step, scaled on its batch."""
-    prepared = prepare(sampler, config.architecture, config.training, 0)
-    first = make_batch(prepared, config.architecture, config.training, 0)
-    return initial_state(config.architecture, config.training, first)
 
 
 def _about(

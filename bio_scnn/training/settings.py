@@ -83,7 +83,16 @@ class TrainingSettings:
     validate_every: int = 1000
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "patch", "reuse", "pool", "shards", "log_every", "validate_every"):
+        for name in (
+            "steps",
+            "batch",
+            "patch",
+            "reuse",
+            "pool",
+            "shards",
+            "log_every",
+            "validate_every",
+        ):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if self.seed < 0:
@@ -112,7 +121,6 @@ class TrainingSettings:
         for name in ("beta1", "beta2", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be in [0, 1)")
-
 
     @property
     def group_steps(self) -> int:

@@ -14,7 +14,7 @@ from bio_scnn.network.checkpoint import load_tensors, save_tensors
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.runtime.config import from_table, read_toml
 from bio_scnn.train import main
-from bio_scnn.training.run_files import RunFiles, STATE_FORMAT, Snapshot, load_state, save_state
+from bio_scnn.training.run_files import STATE_FORMAT, RunFiles, Snapshot, load_state, save_state
 from bio_scnn.training.settings import Config
 from bio_scnn.training.state import TrainingState
 
