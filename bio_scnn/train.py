@@ -8,21 +8,18 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bio_scnn.commands.options import add_scheduler_option, run
+from bio_scnn.commands.training import add_execution_options, execution_of
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import config_path
 from bio_scnn.runtime.config import from_table, read_toml
 from bio_scnn.runtime.memory import keep_freed_memory
 from bio_scnn.runtime.places import open_place
-from bio_scnn.runtime.processes import threads
-from bio_scnn.training.run import Execution, train
+from bio_scnn.training.run import train
 from bio_scnn.training.run_files import RunFiles
-from bio_scnn.training.settings import PRECISIONS, Config
-
-if TYPE_CHECKING:
-    from bio_scnn.training.on_torch import Device
+from bio_scnn.training.settings import Config
 
 EPILOG = """\
 examples:
@@ -79,23 +76,7 @@ def parser() -> argparse.ArgumentParser:
         help="shards worked on at a time, each by a thread of its own (default: all of a batch); "
         "the weights do not depend on it",
     )  # fmt: skip
-    p.add_argument(
-        "--workers", type=int, metavar="N",
-        help="processes that prepare patches (default: 1; 8 on a GPU, if there are cores)",
-    )  # fmt: skip
-    p.add_argument(
-        "--keep-patches", type=Path, metavar="DIR",
-        help="keep prepared patches there, some 0.6 MB each, for other trainings on the same ones",
-    )  # fmt: skip
-    p.add_argument(
-        "--backend", choices=("numpy", "torch"), default="numpy",
-        help="what computes; both are given the same batches and the same update (default: numpy)",
-    )  # fmt: skip
-    p.add_argument("--device", default="cpu", help="of PyTorch: cpu, cuda, ... (default: cpu)")
-    p.add_argument(
-        "--precision", choices=PRECISIONS, default="float32",
-        help="of PyTorch's convolutions and matrix products (default: float32)",
-    )  # fmt: skip
+    add_execution_options(p)
     add_scheduler_option(p)
     p.add_argument("--quiet", action="store_true", help="print errors only")
     return p
@@ -105,11 +86,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Parse the command line and train."""
     keep_freed_memory()
     args = parser().parse_args(argv)
-    for name in ("jobs", "workers"):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            raise InputError(f"--{name} is {getattr(args, name)}; it must be at least 1")
-    device = _device(args)
-    workers = args.workers or (min(8, threads()) if device and device.name != "cpu" else 1)
+    if args.jobs is not None and args.jobs < 1:
+        raise InputError(f"--jobs is {args.jobs}; it must be at least 1")
+    execution = execution_of(args)
+    if execution.device is not None and args.scheduler:
+        raise InputError("--backend torch does not work on a cluster; leave out --scheduler")
     path = config_path(args.config)
     config = from_table(Config, read_toml(path), str(path))
     overrides = {name: getattr(args, name) for name in ("steps", "batch", "shards", "seed")}
@@ -139,26 +120,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             resume=args.resume,
             quiet=args.quiet,
             command=command,
-            execution=Execution(where, workers, args.keep_patches, device),
+            execution=dataclasses.replace(execution, where=where),
         )
-
-
-def _device(args: argparse.Namespace) -> Device | None:
-    """The device of PyTorch that is asked for, or None for NumPy."""
-    if args.backend == "numpy":
-        for name in ("device", "precision"):
-            if getattr(args, name) != parser().get_default(name):
-                raise InputError(f"--{name} is for --backend torch")
-        return None
-    if args.scheduler:
-        raise InputError("--backend torch does not work on a cluster; leave out --scheduler")
-    try:
-        from bio_scnn.training.on_torch import Device
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise InputError("--backend torch needs PyTorch: pip install torch") from None
-    return Device(args.device, args.precision).checked()
 
 
 if __name__ == "__main__":

@@ -21,8 +21,10 @@ import numpy as np
 from tqdm import tqdm
 
 from bio_scnn.commands.options import run
+from bio_scnn.commands.training import add_execution_options, execution_of
 from bio_scnn.data.datasets import find_images
 from bio_scnn.data.masks import MASK_KINDS
+from bio_scnn.network.architecture import Architecture
 from bio_scnn.network.checkpoint import config_path, load_model
 from bio_scnn.network.cnn import ConvLayer
 from bio_scnn.network.fills import biharmonic_fill, harmonic_fill
@@ -31,17 +33,53 @@ from bio_scnn.network.options import SpikingOptions
 from bio_scnn.restoration.metrics import hole_psnr
 from bio_scnn.runtime.config import from_table, read_toml, to_table
 from bio_scnn.runtime.files import write_whole
-from bio_scnn.training.run import find_data, train
+from bio_scnn.training.run import Execution, find_data, train
 from bio_scnn.training.run_files import RunFiles
 from bio_scnn.training.settings import Config
 from bio_scnn.training.validation import ValidationSet, validation_set
 from tools.docs import DOCS
 
 Change = dict[str, dict[str, Any]]
+# Patches that are prepared together, whatever the batch.
+PATCHES = 384
 ONE_FILL = ConvLayer(12, upsample=2, relu=False, see_rates=True)
+
+
+def batch_of(size: int) -> Change:
+    """Another batch, of the very same patches in all."""
+    return {"training": {"batch": size, "pool": PATCHES // size}}
+
+
+def width_of(channels: int) -> Change:
+    """Another number of channels in the three layers in the middle."""
+    first, second, third, *rest = Architecture().layers
+    layers = [dataclasses.replace(layer, channels=channels) for layer in (first, second, third)]
+    return {"architecture": {"layers": tuple(map(to_table, (*layers, *rest)))}}
+
+
+def depth_of(*dilations: int) -> Change:
+    """Other dilated layers between the strided and the last two."""
+    first, dilated, _, *rest = Architecture().layers
+    between = [dataclasses.replace(dilated, dilation=dilation) for dilation in dilations]
+    return {"architecture": {"layers": tuple(map(to_table, (first, *between, *rest)))}}
+
+
 VARIANTS: dict[str, Change] = {
     "as configured": {},
-    "another seed": {"training": {"seed": 1}},
+    "seed 1": {"training": {"seed": 1}},
+    "seed 2": {"training": {"seed": 2}},
+    "batch 6": batch_of(6),
+    "batch 12": batch_of(12),
+    "batch 48": batch_of(48),
+    "half the learning rate": {"training": {"learning_rate": 1e-3}},
+    "twice the learning rate": {"training": {"learning_rate": 4e-3}},
+    "momentum 0.95": {"training": {"beta1": 0.95}},
+    "Adam": {"training": {"optimizer": "adam", "learning_rate": 1e-3}},
+    "average of weights 0.998": {"training": {"ema": 0.998}},
+    "average of weights 0.9995": {"training": {"ema": 0.9995}},
+    "patches shown 4 times": {"training": {"reuse": 4}},
+    "patches shown 64 times": {"training": {"reuse": 64}},
+    "patches mixed four times as widely": {"training": {"pool": 4 * PATCHES // 24}},
     "harmonic fill only": {"architecture": {"fills": ("harmonic",)}},
     "biharmonic fill only": {"architecture": {"fills": ("biharmonic",)}},
     "no dead leaves": {"data": {"dead_leaves_fraction": 0.0}},
@@ -50,13 +88,17 @@ VARIANTS: dict[str, Change] = {
     "masks of the three test kinds only": {"training": {"varied_masks": 0.0}},
     "flat patches rejected": {"data": {"keep_flat": 0.0}},
     "no full-size patches": {"data": {"downscaling": (1.4, 2.0, 2.8, 4.0, 6.0)}},
-    "every patch shown once": {"training": {"reuse": 1}},
-    "Adam": {"training": {"optimizer": "adam"}},
-    "half the learning rate": {"training": {"learning_rate": 1e-3}},
     "no noise in training": {"training": {"feature_noise": (0.0,)}},
     "MSE over the image": {"training": {"loss": "image"}},
     "ReLU in place of spikes": {"architecture": {"neurons": "relu"}},
-    "one-step spikes": {"architecture": {"neurons": "one-step"}},
+    "one-step spikes": {
+        "architecture": {"neurons": "one-step"},
+        "training": {"learning_rate": 1e-3},
+    },
+    "48 channels in the middle": width_of(48),
+    "192 channels in the middle": width_of(192),
+    "one dilated layer": depth_of(2),
+    "four dilated layers": depth_of(2, 4, 8, 4),
 }
 NOISE = 0.1
 # Measured by hand, as the rows of the table are, where nothing else is said.
@@ -99,7 +141,9 @@ def changed(config: Config, change: Change, steps: int) -> Config:
     if len(tables["architecture"]["fills"]) == 1:  # no weight between fills to be learnt
         others = tables["architecture"]["layers"][:-1]
         tables["architecture"]["layers"] = (*others, to_table(ONE_FILL))
-    warmup = min(config.training.warmup, steps // 4)
+    # As many patches are shown as in the reference.
+    steps = steps * config.training.batch // tables["training"]["batch"]
+    warmup = min(config.training.warmup, steps // 8)
     tables["training"] |= {"steps": steps, "validate_every": steps, "warmup": warmup}
     return from_table(Config, tables, "ablation")
 
@@ -210,8 +254,11 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(description="Train the default model with one thing changed.")
     p.add_argument("--data", type=Path, required=True, metavar="DIR", help="photographs")
-    p.add_argument("--steps", type=int, default=2000, help="of every variant (default: 2000)")
-    p.add_argument("--only", nargs="+", choices=list(VARIANTS), help="some of the variants")
+    p.add_argument("--steps", type=int, default=4000, help="of every variant (default: 4000)")
+    p.add_argument(
+        "--only", nargs="+", choices=list(VARIANTS), metavar="VARIANT",
+        help="train and measure some of the variants, and write no page: " + ", ".join(VARIANTS),
+    )  # fmt: skip
     p.add_argument(
         "--runs", type=Path, default=Path("runs/ablation"), metavar="DIR", help="what is trained"
     )
@@ -219,6 +266,7 @@ def parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, default=DOCS / "ablation", metavar="DIR",
         help="folder of the scores; the page goes beside it (default: docs/ablation)",
     )  # fmt: skip
+    add_execution_options(p)
     return p
 
 
@@ -231,27 +279,42 @@ def main(argv: Sequence[str] | None = None) -> None:
     config = dataclasses.replace(config, data=data)
     photographs, held_out = find_data(config.data)
     validation, _ = validation_set(config, photographs, held_out)
+    execution = execution_of(args)
     results = {}
-    names = list(VARIANTS)
-    if args.only:
-        names = ["as configured", *(name for name in args.only if name != "as configured")]
-    for name in names:
+    for name in args.only or VARIANTS:
         variant = changed(config, VARIANTS[name], args.steps)
+        folder = args.runs / name.replace(" ", "-")
         if name == "a quarter of the photographs":
-            folder = fewer(args.runs / "photographs", args.data, held_out)
-            variant = dataclasses.replace(
-                variant, data=dataclasses.replace(variant.data, folder=str(folder))
-            )
-        files = RunFiles(args.runs / name.replace(" ", "-"), "model")
-        if not files.model.exists():
-            print(f"{name}: {args.steps} steps", flush=True)
-            train(variant, files, resume=files.state.exists(), quiet=False, command="ablation")
-        results[name] = scores(load_model(files.model)[0], validation, config.architecture.fills)
+            few = fewer(args.runs / "photographs", args.data, held_out)
+            data = dataclasses.replace(variant.data, folder=str(few))
+            variant = dataclasses.replace(variant, data=data)
+        results[name] = measured(variant, folder, validation, config, execution)
+    if args.only:
+        return
     write_whole(args.output / "scores.json", (json.dumps(results, indent=1) + "\n").encode())
     text = table(results, fills(validation))
     pictures = len(validation.truth)
     write_whole(args.output.with_suffix(".md"), page(text, args.steps, pictures).encode())
     print(text)
+
+
+def measured(
+    variant: Config,
+    folder: Path,
+    validation: ValidationSet,
+    reference: Config,
+    execution: Execution,
+) -> dict[str, float]:
+    """Scores of a variant, trained and measured if that is not done."""
+    files, known = RunFiles(folder, "model"), folder / "scores.json"
+    if not files.model.exists():
+        print(f"{folder.name}: {variant.training.steps} steps", flush=True)
+        resume = files.state.exists()
+        train(variant, files, resume=resume, quiet=False, command="ablation", execution=execution)
+    if not known.exists():
+        found = scores(load_model(files.model)[0], validation, reference.architecture.fills)
+        write_whole(known, json.dumps(found).encode())
+    return json.loads(known.read_text("utf-8"))
 
 
 if __name__ == "__main__":

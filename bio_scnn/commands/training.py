@@ -1,0 +1,65 @@
+"""Options of command lines that train: by what, on which device, and with whose patches."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bio_scnn.errors import InputError
+from bio_scnn.runtime.processes import threads
+from bio_scnn.training.run import Execution
+from bio_scnn.training.settings import PRECISIONS
+
+_GPU_WORKERS = 8
+_DEFAULTS = {"device": "cpu", "precision": "float32"}
+
+
+def add_execution_options(p: argparse.ArgumentParser) -> None:
+    """Add the options that `execution_of` reads."""
+    p.add_argument(
+        "--workers", type=int, metavar="N",
+        help="processes that prepare patches (default: 1; 8 on a GPU, if there are cores)",
+    )  # fmt: skip
+    p.add_argument(
+        "--keep-patches", type=Path, metavar="DIR",
+        help="keep prepared patches there, some 0.6 MB each, for other trainings on the same ones",
+    )  # fmt: skip
+    p.add_argument(
+        "--backend", choices=("numpy", "torch"), default="numpy",
+        help="what computes; both are given the same batches and the same update (default: numpy)",
+    )  # fmt: skip
+    p.add_argument(
+        "--device",
+        default=_DEFAULTS["device"],
+        help="of PyTorch: cpu, cuda, ... (default: %(default)s)",
+    )
+    p.add_argument(
+        "--precision", choices=PRECISIONS, default=_DEFAULTS["precision"],
+        help="of PyTorch's convolutions and matrix products (default: %(default)s)",
+    )  # fmt: skip
+
+
+def execution_of(args: argparse.Namespace) -> Execution:
+    """What the options ask for.
+
+    Raises
+    ------
+    InputError
+        If they do not go together, or PyTorch or the device is not there.
+    """
+    if args.workers is not None and args.workers < 1:
+        raise InputError(f"--workers is {args.workers}; it must be at least 1")
+    if args.backend == "numpy":
+        for name, default in _DEFAULTS.items():
+            if getattr(args, name) != default:
+                raise InputError(f"--{name} is for --backend torch")
+        return Execution(workers=args.workers or 1, patches=args.keep_patches)
+    try:
+        from bio_scnn.training.on_torch import Device
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise InputError("--backend torch needs PyTorch: pip install torch") from None
+    device = Device(args.device, args.precision).checked()
+    workers = args.workers or (1 if args.device == "cpu" else min(_GPU_WORKERS, threads()))
+    return Execution(workers=workers, patches=args.keep_patches, device=device)
