@@ -7,21 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
-from typing import Any, NamedTuple
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from bio_scnn.errors import InputError
 from bio_scnn.network.architecture import IMAGE_CHANNELS, RESIDUAL_UNIT, Architecture
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.network.torch_model import to_torch
 from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.training._packing import PackedState, Packing
 from bio_scnn.training.batches import Batch, Prepared, Showing, pixel_weights, showing
 from bio_scnn.training.gradients import draw_noise, noise_table
+from bio_scnn.training.optimizers import muon_of_stack
 from bio_scnn.training.settings import Precision, TrainingSettings
 from bio_scnn.training.state import TrainingState, descend
 
@@ -107,14 +109,16 @@ def fit_on_torch(
     network = to_torch(
         HybridSCNN(architecture, state.params, lif), clip_slope=settings.clip_slope
     ).to(device.name, device.dtype, memory_format=torch.channels_last)
-    weights = dict(network.named_parameters())
-    on_device = state.mapped(device.tensor)
+    packing = Packing.of(state.params)
+    weights = [network.get_parameter(name) for name in packing.shapes]
+    packed = packing.pack(state, device.tensor)
+    sizes = device.tensor(np.array(packing.sizes)[:, None, None])
+    muon = partial(muon_of_stack, size=sizes)
     features = int(np.prod(architecture.feature_shape(settings.patch, settings.patch)))
     table = torch.from_numpy(noise_table(settings.seed, features)).to(device.name)
     unit = HybridSCNN(architecture, {}, lif).unit
-    first = state.step
-    for step in range(first, settings.steps):
-        if step == first or step % settings.group_steps == 0:
+    for step in range(state.step, settings.steps):
+        if step == state.step or step % settings.group_steps == 0:
             prepared = Prepared(*map(device.tensor, next(source)))
         batch = torch_batch(prepared, architecture, settings, step)
         noise = _noise(architecture, unit, settings, step, table, features)
@@ -123,17 +127,23 @@ def fit_on_torch(
             restored = network(x, noise).permute(0, 2, 3, 1)
         error = restored.to(device.dtype) - batch.truth
         loss = (batch.weight[..., None] * error**2).sum()
-        grads = torch.autograd.grad(loss, list(weights.values()))
         with torch.no_grad():
-            named = dict(zip(weights, map(_ours, grads), strict=True))
-            on_device = descend(on_device, _clipped(named, settings), settings)
-            for name, weight in weights.items():
-                weight.copy_(_theirs(on_device.params[name]))
+            grads = packing.join(dict(zip(packing.shapes, _gradients(loss, weights), strict=True)))
+            grads = _clipped(grads, settings)
+            packed = cast(PackedState, descend(packed, grads, settings, kernel_step=muon))
+            for weight, value in zip(weights, packing.split(packed.params).values(), strict=True):
+                weight.copy_(_theirs(value))
         value = loss.item()
         if not np.isfinite(value):
             raise FloatingPointError(f"the loss is {value} at step {step}")
-        on_step(on_device, value)
-    return on_device.as_arrays()
+        on_step(packed, value)
+    return packed.as_arrays()
+
+
+def _gradients(loss: Tensor, weights: list[nn.Parameter]) -> list[Tensor]:
+    """The loss's gradients, kernels in our layout."""
+    with torch.enable_grad():
+        return [_ours(g) for g in torch.autograd.grad(loss, weights)]
 
 
 def torch_batch(

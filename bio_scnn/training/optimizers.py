@@ -69,26 +69,52 @@ def muon(g: Array, m: Array, beta: float) -> tuple[Array, Array]:
     .. [1] K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024.
     .. [2] J. Liu et al., "Muon is scalable for LLM training", 2025.
     """
-    m = beta * m + (1 - beta) * g
-    ahead = beta * m + (1 - beta) * g
+    ahead, m = _momentum(g, m, beta)
     matrix = orthogonalise(ahead.reshape(-1, ahead.shape[-1]))
-    return _RMS * math.sqrt(max(matrix.shape)) * matrix.reshape(g.shape), m
+    return muon_size(matrix.shape) * matrix.reshape(g.shape), m
+
+
+def muon_of_stack(g: Array, m: Array, beta: float, size: Array) -> tuple[Array, Array]:
+    """One step of Muon for many matrices at once.
+
+    Parameters
+    ----------
+    g, m : array, shape (n, rows, columns)
+        Gradients and momenta; matrices of fewer rows or columns are padded with zeros, which
+        changes nothing. No matrix has more columns than rows.
+    beta : float
+    size : array, shape (n, 1, 1)
+        `muon_size` of each.
+    """
+    ahead, m = _momentum(g, m, beta)
+    return size * orthogonalise(ahead), m
+
+
+def muon_size(shape: tuple[int, ...]) -> float:
+    """Factor of a step of Muon for a matrix of this shape."""
+    return _RMS * math.sqrt(max(shape))
+
+
+def _momentum(g: Array, m: Array, beta: float) -> tuple[Array, Array]:
+    """Nesterov's momentum: the direction of the step, and the momentum kept."""
+    m = beta * m + (1 - beta) * g
+    return beta * m + (1 - beta) * g, m
 
 
 def orthogonalise(matrix: Array) -> Array:
-    """Bring all singular values near 1 by five Newton-Schulz iterations, ``(m, n)``.
+    """Bring all singular values near 1 by five Newton-Schulz iterations, ``(..., m, n)``.
 
     Of an ``m x n`` matrix ``U S V^T`` it returns nearly ``U V^T``.
     """
     a, b, c = _QUINTIC
-    wide = matrix.shape[0] < matrix.shape[1]
-    x = matrix.T if wide else matrix
+    wide = matrix.shape[-2] < matrix.shape[-1]
+    x = matrix.mT if wide else matrix
     # The Frobenius norm bounds the largest singular value.
-    x = x / ((x * x).sum() ** 0.5 + _VANISHING)
+    x = x / ((x * x).sum((-2, -1))[..., None, None] ** 0.5 + _VANISHING)
     for _ in range(_ITERATIONS):
-        gram = x.T @ x
+        gram = x.mT @ x
         x = a * x + x @ (b * gram + c * (gram @ gram))
-    return x.T if wide else x
+    return x.mT if wide else x
 
 
 def learning_rate(settings: TrainingSettings, step: int) -> float:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,12 +18,13 @@ from bio_scnn.training.gradients import scale_features
 from bio_scnn.training.optimizers import adam, learning_rate, muon
 from bio_scnn.training.settings import TrainingSettings
 
+KernelStep = Callable[[Array, Array, float], tuple[Array, Array]]
+
 
 @dataclass(frozen=True)
 class TrainingState:
     """Everything a run needs to go on: it is replaced, never changed, by a step.
 
-    Arrays are NumPy's, or, in between, tensors of the same layout.
 
     Attributes
     ----------
@@ -40,16 +40,9 @@ class TrainingState:
     v: Params
     ema: Params
 
-    def mapped(self, change: Callable[[Any], Any]) -> TrainingState:
-        """This state with a function applied to every array."""
-        parts = (self.params, self.m, self.v, self.ema)
-        return TrainingState(
-            self.step, *({name: change(value) for name, value in part.items()} for part in parts)
-        )
-
     def as_arrays(self) -> TrainingState:
-        """This state with tensors, wherever they are, copied to NumPy arrays."""
-        return self.mapped(lambda value: value.cpu().numpy() if hasattr(value, "cpu") else value)
+        """This state in NumPy arrays."""
+        return self
 
 
 def initial_state(
@@ -78,6 +71,7 @@ def descend(
     grads: Params,
     settings: TrainingSettings,
     pool: Executor | None = None,
+    kernel_step: KernelStep = muon,
 ) -> TrainingState:
     """One step of the optimizer, for arrays or tensors.
 
@@ -90,6 +84,8 @@ def descend(
         Gradients, clipped.
     settings : TrainingSettings
     pool : concurrent.futures.Executor, optional
+    kernel_step : callable
+        The step of Muon for whatever has more than one axis.
     """
     s = settings
     t = state.step + 1
@@ -99,8 +95,8 @@ def descend(
 
     def move(name: str) -> tuple[Array, Array, Array, Array]:
         p, g, m, v = state.params[name], grads[name], state.m[name], state.v[name]
-        if s.optimizer == "muon" and p.ndim == 4:
-            step, m = muon(g, m, s.beta1)
+        if s.optimizer == "muon" and p.ndim > 1:
+            step, m = kernel_step(g, m, s.beta1)
         else:
             step, m, v = adam(g, m, v, t, s.beta1, s.beta2)
         p = p - rate * step
@@ -110,4 +106,5 @@ def descend(
     names = sorted(state.params, key=lambda name: -math.prod(state.params[name].shape))
     moved = dict(zip(names, (pool.map if pool else map)(move, names), strict=True))
     parts = zip(*(moved[name] for name in state.params), strict=True)
-    return TrainingState(t, *(dict(zip(state.params, part, strict=True)) for part in parts))
+    params, m, v, ema = (dict(zip(state.params, part, strict=True)) for part in parts)
+    return replace(state, step=t, params=params, m=m, v=v, ema=ema)
