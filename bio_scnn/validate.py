@@ -97,7 +97,8 @@ def parser() -> argparse.ArgumentParser:  # long, because there are as many opti
         const="",
         metavar="IMAGE",
         help="put the named ones into a network that restores the middle of a picture, and "
-        "compare it layer by layer with exact neurons, instead of running the checks",
+        "compare it layer by layer with exact neurons, instead of running the checks; torch:cpu, "
+        "torch:cuda:tf32, torch:cuda:bfloat16 name the whole network in PyTorch",
     )
     add_recording_options(p)
     add_declaration(p)

@@ -60,6 +60,6 @@ def execution_of(args: argparse.Namespace) -> Execution:
         if error.name != "torch":
             raise
         raise InputError("--backend torch needs PyTorch: pip install torch") from None
-    device = Device(args.device, args.precision).checked()
+    device = Device.named(args.device, args.precision)
     workers = args.workers or (1 if args.device == "cpu" else min(_GPU_WORKERS, threads()))
     return Execution(workers=workers, patches=args.keep_patches, device=device)

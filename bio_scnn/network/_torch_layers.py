@@ -163,13 +163,19 @@ class TorchHybrid(nn.Module):
             band = band + self.clip_slope * (outside - outside.detach())
         return band
 
-    def cnn(self, rates: Tensor) -> Tensor:
-        """Output of the layers behind the neurons, from their normalised rates."""
+    def cnn(self, rates: Tensor, outputs: dict[str, Tensor] | None = None) -> Tensor:
+        """Output of the layers behind the neurons, from their normalised rates.
+
+        `outputs` is given that of each layer, before it is unfolded into pixels.
+        """
         x = rates = rates - 0.5
         for name, layer in zip(
             layer_names(self.architecture.layers), self.architecture.layers, strict=True
         ):
-            x = _apply(layer, cast(nn.Conv2d, self.get_submodule(name)), x, rates)
+            y = _apply(layer, cast(nn.Conv2d, self.get_submodule(name)), x, rates)
+            if outputs is not None:
+                outputs[name] = y
+            x = unfold(y, layer.upsample) if layer.upsample > 1 else y
         return x
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
@@ -178,7 +184,10 @@ class TorchHybrid(nn.Module):
         `noise` is added to the features, as in training.
         """
         z = self.features(x)
-        output = self.cnn(self.rates(z if noise is None else z + noise))
+        return self.compose(x, self.cnn(self.rates(z if noise is None else z + noise)))
+
+    def compose(self, x: Tensor, output: Tensor) -> Tensor:
+        """The restored image, from the network's input and its last layer's output."""
         if not self.architecture.residual:
             return output
         planes = unfold(x, self.architecture.fold)
@@ -209,9 +218,7 @@ def _apply(layer: ConvLayer, conv: nn.Conv2d, x: Tensor, rates: Tensor) -> Tenso
     y = _same(conv, x)
     if layer.residual:
         y = y + x
-    if layer.relu:
-        y = torch.relu(y)
-    return unfold(y, layer.upsample) if layer.upsample > 1 else y
+    return torch.relu(y) if layer.relu else y
 
 
 def _conv(layer: ConvLayer, weight: np.ndarray, bias: np.ndarray) -> nn.Conv2d:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -76,8 +75,8 @@ class Packing:
         """A state as tensors, each array made one by a function."""
         parts = (state.params, state.m, state.v, state.ema)
         tensors = [{name: tensor(value) for name, value in part.items()} for part in parts]
-        joined: list[Any] = [self.join(part) for part in tensors]
-        return PackedState(state.step, *joined, packing=self)
+        params, m, v, ema = (cast(Any, self.join(part)) for part in tensors)
+        return PackedState(state.step, params, m, v, ema, self)
 
 
 @dataclass(frozen=True)
@@ -89,5 +88,5 @@ class PackedState(TrainingState):
     def as_arrays(self) -> TrainingState:
         parts: list[Any] = [self.params, self.m, self.v, self.ema]
         split = [self.packing.split(part) for part in parts]
-        arrays = [{name: np.array(v.cpu()) for name, v in part.items()} for part in split]
+        arrays = [{name: v.cpu().numpy().copy() for name, v in part.items()} for part in split]
         return TrainingState(self.step, *arrays)

@@ -24,7 +24,7 @@ from bio_scnn.training._packing import PackedState, Packing
 from bio_scnn.training.batches import Batch, Prepared, Showing, pixel_weights, showing
 from bio_scnn.training.gradients import draw_noise, noise_table
 from bio_scnn.training.optimizers import muon_of_stack
-from bio_scnn.training.settings import Precision, TrainingSettings
+from bio_scnn.training.settings import PRECISIONS, Precision, TrainingSettings
 from bio_scnn.training.state import TrainingState, descend
 
 
@@ -41,22 +41,27 @@ class Device(NamedTuple):
     def dtype(self) -> torch.dtype:
         return torch.float64 if self.precision == "float64" else torch.float32
 
-    def checked(self) -> Device:
-        """This device, if PyTorch can use it.
+    @classmethod
+    def named(cls, name: str, precision: str) -> Device:
+        """A device, if PyTorch can use it.
 
         Raises
         ------
         InputError
         """
-        kind = self.name.partition(":")[0]
         try:
-            torch.empty(1, device=self.name)
+            torch.empty(1, device=name)
         except (RuntimeError, AssertionError) as error:
             reason = str(error).strip().splitlines()[0]
-            raise InputError(f"PyTorch cannot use --device {self.name}: {reason}") from None
-        if self.precision == "tf32" and kind != "cuda":
-            raise InputError(f"--precision tf32 is for CUDA devices; --device is {self.name}")
-        return self
+            raise InputError(f"PyTorch cannot use device {name!r}: {reason}") from None
+        for known in PRECISIONS:
+            if known == precision:
+                break
+        else:
+            raise InputError(f"precision {precision!r} is unknown; choose from {PRECISIONS}")
+        if precision == "tf32" and not name.startswith("cuda"):
+            raise InputError(f"precision tf32 is for CUDA devices; the device is {name!r}")
+        return cls(name, known)
 
     def tensor(self, array: Any) -> Tensor:
         """A copy of an array on the device; numbers with a fraction in its precision."""

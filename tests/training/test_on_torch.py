@@ -155,7 +155,7 @@ def test_command_trains_resumes_and_changes_backends(config, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--backend", "torch", "--device", "nonsense"], "--device nonsense"),
+        (["--backend", "torch", "--device", "nonsense"], "device 'nonsense'"),
         (["--backend", "torch", "--precision", "tf32"], "tf32 is for CUDA"),
         (["--device", "cuda"], "--device is for --backend torch"),
     ],

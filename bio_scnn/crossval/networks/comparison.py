@@ -204,23 +204,38 @@ def compare_network(
         raise InputError(f"{bad} of {z.size} rates are NaN or infinite; a silent neuron's is 0")
     rate_hz = rate_hz.reshape(z.shape)
     layers, restored = _behind(model, exact.fill, neuron.normalise(rate_hz))
-    off = rate_hz - exact.rate_hz
+    return measure(exact, Run(z, rate_hz, layers, restored, seconds), name)
+
+
+class Run(NamedTuple):
+    """What another network computes on the picture of an `ExactRun`."""
+
+    z: NDArray
+    rate_hz: NDArray
+    layers: dict[str, NDArray]
+    restored: NDArray
+    seconds: float
+
+
+def measure(exact: ExactRun, run: Run, name: str) -> NetworkComparison:
+    """Differences of a network's run to the exact one."""
+    off = run.rate_hz - exact.rate_hz
     return NetworkComparison(
         name=name,
-        neurons=z.size,
-        silent=int(np.count_nonzero(rate_hz == 0)),
-        features_rms=_relative_rms(z, exact.z),
+        neurons=run.z.size,
+        silent=int(np.count_nonzero(run.rate_hz == 0)),
+        features_rms=_relative_rms(run.z, exact.z),
         rate_max_hz=float(np.abs(off).max()),
         rate_rms_hz=float(np.sqrt(np.mean(off**2))),
         rate_mean_hz=float(off.mean()),
         channel_max_hz=tuple(np.abs(off).max(axis=(0, 1)).tolist()),
         channel_rms_hz=tuple(np.sqrt(np.mean(off**2, axis=(0, 1))).tolist()),
-        layers={key: _relative_rms(layers[key], exact.layers[key]) for key in layers},
-        hole_psnr=hole_psnr(restored, exact.truth, exact.mask),
+        layers={key: _relative_rms(run.layers[key], exact.layers[key]) for key in run.layers},
+        hole_psnr=hole_psnr(run.restored, exact.truth, exact.mask),
         exact_hole_psnr=hole_psnr(exact.restored, exact.truth, exact.mask),
-        psnr_to_exact=hole_psnr(restored, exact.restored, exact.mask),
-        seconds=seconds,
-        rate_hz=rate_hz,
+        psnr_to_exact=hole_psnr(run.restored, exact.restored, exact.mask),
+        seconds=run.seconds,
+        rate_hz=run.rate_hz,
         exact_rate_hz=exact.rate_hz,
     )
 

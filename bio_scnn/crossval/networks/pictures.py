@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,10 @@ from bio_scnn.crossval.networks.comparison import (
     NetworkComparison,
     compare_network,
     exact_run,
+    measure,
 )
 from bio_scnn.crossval.networks.readout import adapter_rates, with_refractory
+from bio_scnn.crossval.networks.torch_network import PREFIX, device_of, run_on_device
 from bio_scnn.crossval.protocol import Adapter
 from bio_scnn.crossval.resolve import resolve
 from bio_scnn.data.datasets import embedded_images
@@ -26,8 +28,14 @@ from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import HybridSCNN
 
+if TYPE_CHECKING:
+    from bio_scnn.training.on_torch import Device
+
 Progress = Callable[[str, float], None]
 """Told what is run, in words, and the fraction of its neurons done."""
+
+Candidate: TypeAlias = "Adapter | Device"
+"""Neurons in place of the network's, or the whole network in PyTorch on a device."""
 
 MODEL = "inpaint"
 MASK_KIND = "strokes"
@@ -101,13 +109,16 @@ def compare_by_name(
     if not names:
         raise InputError("name the implementations that shall take the neurons' place")
     model, _ = load_model(model_path(MODEL))
-    adapters = {name: resolve(name, dt_ms=dt_ms) for name in names}
+    adapters: dict[str, Candidate] = {
+        name: device_of(name) if name.startswith(PREFIX) else resolve(name, dt_ms=dt_ms)
+        for name in names
+    }
     images = images or [Path(path) for path in embedded_images()[:1]]
     return compare_on_pictures(adapters, images, model, dt_ms=dt_ms, progress=progress)
 
 
 def compare_on_pictures(
-    adapters: Mapping[str, Adapter],
+    adapters: Mapping[str, Candidate],
     images: Sequence[Path],
     model: HybridSCNN,
     *,
@@ -120,8 +131,8 @@ def compare_on_pictures(
 
     Parameters
     ----------
-    adapters : mapping of str to Adapter
-        Implementations by name.
+    adapters : mapping of str to Adapter or Device
+        Implementations by name: of neurons, or of the whole network in PyTorch on a device.
     images : sequence of Path
         Pictures of which the middle is restored.
     model : HybridSCNN
@@ -164,9 +175,11 @@ def compare_on_pictures(
 
 
 def _compare(
-    name: str, adapter: Adapter, exact: ExactRun, dt_ms: float, tell: Callable[[float], None]
+    name: str, adapter: Candidate, exact: ExactRun, dt_ms: float, tell: Callable[[float], None]
 ) -> list[NetworkComparison]:
     """One implementation; if it lacks the refractory period, also as a user would correct it."""
+    if not isinstance(adapter, Adapter):
+        return [measure(exact, run_on_device(exact, adapter), name)]
     lif = exact.model.lif
     rates_of = adapter_rates(adapter, lif, dt_ms=dt_ms, progress=tell)
     first = compare_network(rates_of, exact, name=name)
