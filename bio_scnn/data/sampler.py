@@ -5,6 +5,9 @@ contains never depends on when it is loaded: a batch is a function of the genera
 that training can stop and go on bit for bit.
 """
 
+from __future__ import annotations
+
+import copy
 import hashlib
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
@@ -79,6 +82,17 @@ class PatchSampler:
         for patch in batch:
             _augment(self._interesting_patch(rng, size), rng, out=patch)
         return batch
+
+    def without_images(self) -> PatchSampler:
+        """The same sampler with no decoded image, small enough to be sent to many processes."""
+        other = copy.copy(self)
+        other._cache, other._decoded = _Cache(self._cache.max_bytes), None
+        return other
+
+    def decode(self) -> None:
+        """Decode what fits in memory, if nothing is."""
+        if not self._cache.n_bytes and self.settings.dead_leaves_fraction < 1.0:
+            self._decode_in_advance(progress=False)
 
     def description(self) -> dict[str, object]:
         """Describe the data for a model card; no absolute path is told."""

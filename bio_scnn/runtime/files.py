@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,6 +41,23 @@ def write_whole(path: Path, data: bytes | Callable[[BinaryIO], None]) -> None:
             beside.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """A block that one process at a time is in, of all that name the same file.
+
+    Others wait; a process that dies leaves it. Where files cannot be locked nobody waits.
+    """
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # as on Windows
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def finite(value: Any) -> Any:

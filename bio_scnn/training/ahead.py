@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from bio_scnn.data.sampler import PatchSampler
 from bio_scnn.network.architecture import Architecture
 from bio_scnn.runtime.config import to_table
-from bio_scnn.runtime.files import write_whole
+from bio_scnn.runtime.files import alone, write_whole
 from bio_scnn.runtime.processes import begin, interrupts_held
 from bio_scnn.training.batches import Batch, Prepared, make_batch, prepare
 from bio_scnn.training.settings import TrainingSettings
@@ -57,10 +57,12 @@ def groups(
     numbers = range(first // settings.group_steps, last + 1)
     context = multiprocessing.get_context("spawn")
     team: list[_Worker] = []
+    workers = min(workers, len(numbers))
+    sent = sampler if workers == 1 else sampler.without_images()
     try:
-        for number in range(min(workers, len(numbers))):
+        for number in range(workers):
             ready = context.Queue(maxsize=1)  # and one more is in the making
-            args = (ready, sampler, architecture, settings, numbers[number::workers], folder)
+            args = (ready, sent, architecture, settings, numbers[number::workers], folder)
             team.append(_Worker(context.Process(target=_produce, args=args, daemon=True), ready))
             with interrupts_held():
                 team[-1].process.start()
@@ -120,15 +122,18 @@ def _produce(
     try:
         with threadpool_limits(1):
             told = len(sampler.skipped)
+            sampler.decode()
             for number in numbers:
                 path = folder and folder / kept_name(sampler, architecture, settings, number)
                 if path is None:
                     prepared: Prepared | Path = prepare(sampler, architecture, settings, number)
                 else:
                     prepared = path
-                    if not path.exists():
-                        group = prepare(sampler, architecture, settings, number)
-                        write_whole(path, partial(np.savez, **group._asdict()))
+                    # Trainings that run at the same time share the work.
+                    with alone(path.with_suffix(".lock")):
+                        if not path.exists():
+                            group = prepare(sampler, architecture, settings, number)
+                            write_whole(path, partial(np.savez, **group._asdict()))
                 for bad, reason in sampler.skipped[told:]:
                     print(f"skipped {bad}: {reason}", file=sys.stderr, flush=True)
                 told = len(sampler.skipped)

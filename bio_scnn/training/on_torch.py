@@ -151,6 +151,35 @@ def _gradients(loss: Tensor, weights: list[nn.Parameter]) -> list[Tensor]:
         return [_ours(g) for g in torch.autograd.grad(loss, weights)]
 
 
+class TorchForward:
+    """A network on a device, with the forward pass that `ValidationSet.scores` asks for.
+
+    Parameters
+    ----------
+    model : HybridSCNN
+        Its weights are copied.
+    device : Device
+    """
+
+    def __init__(self, model: HybridSCNN, device: Device):
+        network = to_torch(model).to(device.name, device.dtype)
+        self._network = network.to(memory_format=torch.channels_last)
+        self._device, self._noise_std = device, model.unit.noise_std(0.0)
+
+    def forward(self, fill: NDArray, mask: NDArray, *, rng: np.random.Generator) -> NDArray:
+        """Restored images ``(N, H, W, 3)``, as `HybridSCNN.forward` gives them."""
+        network, tensor = self._network, self._device.tensor
+        with torch.no_grad(), self._device.arithmetic():
+            x = torch_input(network.architecture, tensor(fill), tensor(mask))
+            x = _channels_first(x)
+            noise = None
+            if self._noise_std:
+                n, height, width, _ = fill.shape
+                shape = (n, *network.architecture.feature_shape(height, width))
+                noise = _channels_first(tensor(self._noise_std * rng.standard_normal(shape)))
+            return network(x, noise).permute(0, 2, 3, 1).double().cpu().numpy()
+
+
 def torch_batch(
     prepared: Prepared, architecture: Architecture, settings: TrainingSettings, step: int
 ) -> Batch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +16,7 @@ from bio_scnn.training.optimizers import learning_rate
 from bio_scnn.training.run_files import RunFiles, Snapshot, draw_curves, save_state, write_log
 from bio_scnn.training.settings import Config
 from bio_scnn.training.state import TrainingState
-from bio_scnn.training.validation import ValidationSet
+from bio_scnn.training.validation import Network, ValidationSet
 
 # The first checkpoint comes within a minute, so that little is lost of a run that is just begun.
 _FIRST_SAVE_S, _SAVE_EVERY_S = 45.0, 300.0
@@ -37,6 +38,8 @@ class Progress:
         Replaced as a whole after every step, so that a run can be interrupted anywhere.
     quiet : bool
         Print nothing.
+    network_of : callable
+        The network to validate, from its weights; in NumPy by default.
     bar : tqdm
     """
 
@@ -46,6 +49,7 @@ class Progress:
     photographs: str
     last: Snapshot
     quiet: bool
+    network_of: Callable[[HybridSCNN], Network] = lambda model: model
     bar: tqdm = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,7 +75,7 @@ class Progress:
                 model = HybridSCNN(
                     self.config.architecture, state.as_arrays().ema, self.config.lif
                 )
-                row |= self.validation.scores(model, settings.seed)
+                row |= self.validation.scores(self.network_of(model), settings.seed)
             log, losses = [*log, row], ()
         self.last = Snapshot(state, losses, log)
         self.bar.update()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -135,8 +136,9 @@ def _fit(
     """Train to the last step, in NumPy or in PyTorch."""
     architecture, lif, settings = config.architecture, config.lif, config.training
     if how.device is not None:
-        from bio_scnn.training.on_torch import fit_on_torch
+        from bio_scnn.training.on_torch import TorchForward, fit_on_torch
 
+        progress.network_of = partial(TorchForward, device=how.device)
         return fit_on_torch(state, source, architecture, lif, settings, progress, how.device)
     threads = how.where.jobs if isinstance(how.where, Here) else None
     cluster = how.where if isinstance(how.where, Cluster) else None

@@ -6,17 +6,26 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bio_scnn.data.datasets import embedded_images, validation_crops
 from bio_scnn.data.masks import MASK_KINDS, make_mask
 from bio_scnn.errors import InputError
 from bio_scnn.network.fills import FILLS, Holes
-from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.restoration.metrics import hole_psnr, mse
 from bio_scnn.training.batches import fill_holes
 from bio_scnn.training.settings import Config
+
+
+class Network(Protocol):
+    """A network that restores batches: in NumPy, or on a device."""
+
+    def forward(
+        self, fill: NDArray, mask: NDArray[np.bool_], *, rng: np.random.Generator
+    ) -> NDArray: ...
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class ValidationSet:
             fills[kind] = fill_holes(truth, masks[kind], config.architecture).fill
         return cls(truth, masks, fills)
 
-    def scores(self, model: HybridSCNN, seed: int) -> dict[str, float]:
+    def scores(self, model: Network, seed: int) -> dict[str, float]:
         """Mean hole PSNR (dB) by kind of mask, and the MSE of the network's whole output.
 
         Noise that belongs to the units is drawn from the seed.

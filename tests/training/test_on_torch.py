@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from helpers import PLAIN, SMALL, hole, photograph
+from helpers import PLAIN, SMALL, hole, photograph, random_model
 from tiny_training import weights
 
 from bio_scnn import InputError
@@ -17,13 +17,20 @@ from bio_scnn.train import main
 from bio_scnn.training.ahead import batches
 from bio_scnn.training.batches import Prepared, fill_holes, make_batch, prepare
 from bio_scnn.training.loop import fit
-from bio_scnn.training.settings import TrainingSettings
+from bio_scnn.training.settings import Config, TrainingSettings
 from bio_scnn.training.state import initial_state
+from bio_scnn.training.validation import ValidationSet
 
 pytestmark = pytest.mark.peer
 torch = pytest.importorskip("torch")
 
-from bio_scnn.training.on_torch import Device, fit_on_torch, torch_batch, torch_input  # noqa: E402
+from bio_scnn.training.on_torch import (  # noqa: E402
+    Device,
+    TorchForward,
+    fit_on_torch,
+    torch_batch,
+    torch_input,
+)
 
 STEPS = 50
 SETTINGS = TrainingSettings(
@@ -163,3 +170,19 @@ def test_command_trains_resumes_and_changes_backends(config, tmp_path):
 def test_bad_devices_are_one_clear_line(config, tmp_path, words, message):
     with pytest.raises(InputError, match=message):
         main(["--config", str(config), "-o", str(tmp_path / "run"), *words])
+
+
+@pytest.mark.parametrize("neurons", UNITS)
+def test_validation_on_a_device_is_that_of_numpy(neurons):
+    architecture = dataclasses.replace(SMALL, neurons=neurons)
+    config = Config(
+        architecture=architecture, data=DataSettings(seed=1), training=TrainingSettings(patch=32)
+    )
+    validation = ValidationSet.make(embedded_images()[:2], config, [])
+    model = random_model(architecture)
+    expected = validation.scores(model, 0)
+    found = validation.scores(TorchForward(model, Device("cpu", "float64")), 0)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        # The fills are in single precision, and so are parts of the network in NumPy.
+        assert found[name] == pytest.approx(value, rel=1e-5), name
