@@ -13,7 +13,7 @@ from typing import Any
 from bio_scnn.commands.options import add_scheduler_option, run
 from bio_scnn.commands.training import add_execution_options, execution_of
 from bio_scnn.errors import InputError
-from bio_scnn.network.checkpoint import config_path
+from bio_scnn.network.checkpoint import config_path, model_path
 from bio_scnn.runtime.config import from_table, read_toml
 from bio_scnn.runtime.memory import keep_freed_memory
 from bio_scnn.runtime.places import open_place
@@ -27,6 +27,8 @@ examples:
       train the default configuration on every image below photos/
   python -m bio_scnn.train --data photos/ --output runs/first --resume
       go on after an interruption, to the same weights, bit for bit
+  python -m bio_scnn.train --data photos/ --start-from inpaint --steps 2000 --learning-rate 5e-4
+      go on from the shipped weights, on photographs of your own
   python -m bio_scnn.train --config models/paper.toml --data photos/
       train the paper's own setting
   python -m bio_scnn.train --data photos/ --scheduler tcp://host:8786 --batch 32 --shards 16
@@ -36,6 +38,9 @@ examples:
   python -m bio_scnn.train --steps 200 --output runs/try
       a short try without any data: scikit-image's photographs and generated images
 """
+
+# Settings that have an option each.
+SETTINGS = ("steps", "learning_rate", "batch", "shards", "seed")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -63,7 +68,13 @@ def parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, metavar="DIR", help="where to write (default: runs/NAME)"
     )
     p.add_argument("--resume", action="store_true", help="go on with the run in the output folder")
+    p.add_argument(
+        "--start-from", metavar="MODEL",
+        help="begin with the weights of a trained network of this architecture, whatever its "
+        "neurons: a file, or the name of a shipped model",
+    )  # fmt: skip
     p.add_argument("--steps", type=int, help="gradient steps, instead of the configuration's")
+    p.add_argument("--learning-rate", type=float, help="highest rate, likewise")
     p.add_argument("--batch", type=int, help="images per step, instead of the configuration's")
     p.add_argument(
         "--shards",
@@ -93,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise InputError("--backend torch does not work on a cluster; leave out --scheduler")
     path = config_path(args.config)
     config = from_table(Config, read_toml(path), str(path))
-    overrides = {name: getattr(args, name) for name in ("steps", "batch", "shards", "seed")}
+    overrides = {name: getattr(args, name) for name in SETTINGS}
     settings: dict[str, Any] = {
         name: value for name, value in overrides.items() if value is not None
     }
@@ -121,6 +132,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             quiet=args.quiet,
             command=command,
             execution=dataclasses.replace(execution, where=where),
+            start_from=model_path(args.start_from) if args.start_from else None,
         )
 
 

@@ -26,7 +26,7 @@ from bio_scnn.training.loop import fit
 from bio_scnn.training.progress import Progress
 from bio_scnn.training.run_files import Log, RunFiles, Snapshot, keep_config, load_state
 from bio_scnn.training.settings import Config
-from bio_scnn.training.state import TrainingState, initial_state
+from bio_scnn.training.state import TrainingState, initial_state, started
 from bio_scnn.training.validation import ValidationSet, validation_set
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def train(
     quiet: bool,
     command: str,
     execution: Execution | None = None,
+    start_from: Path | None = None,
 ) -> None:
     """Run a training from its first, or its last saved, step to the end.
 
@@ -78,6 +79,8 @@ def train(
         What started the run, kept in the model file.
     execution : Execution, optional
         Where and by what it is run.
+    start_from : Path, optional
+        A model file whose weights a new run begins with, in place of random ones.
 
     Raises
     ------
@@ -100,7 +103,7 @@ def train(
         patches: Iterator[Prepared] = made
         if stored is None:
             keep_config(files.config, config)
-            stored, patches = _begin(config, made)
+            stored, patches = _begin(config, made, start_from)
         progress = Progress(config, files, validation, digest, stored, quiet)
         try:
             with progress.bar:
@@ -118,11 +121,15 @@ def train(
         print(validation.gains(log[-1]))
 
 
-def _begin(config: Config, source: Iterator[Prepared]) -> tuple[Snapshot, Iterator[Prepared]]:
-    """A run before its first step, scaled on its batch, and all its patches."""
+def _begin(
+    config: Config, source: Iterator[Prepared], start_from: Path | None
+) -> tuple[Snapshot, Iterator[Prepared]]:
+    """A run before its first step, and all its patches; random weights are scaled on its batch."""
     first = next(source)
     batch = make_batch(first, config.architecture, config.training, 0)
     state = initial_state(config.architecture, config.training, batch)
+    if start_from is not None:
+        state = started(state, start_from)
     return Snapshot(state, (), []), chain([first], source)
 
 

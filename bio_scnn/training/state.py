@@ -6,10 +6,13 @@ import math
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
+from bio_scnn.errors import InputError
 from bio_scnn.network.architecture import Architecture, init_params
+from bio_scnn.network.checkpoint import load_model
 from bio_scnn.network.cnn import Params
 from bio_scnn.network.conv2d import Array
 from bio_scnn.network.hybrid import HybridSCNN
@@ -55,6 +58,26 @@ def initial_state(
     params = scale_features(model, batch).astype(batch.truth.dtype).params
     zeros = {name: np.zeros_like(value) for name, value in params.items()}
     return TrainingState(0, params, zeros, zeros, params)
+
+
+def started(state: TrainingState, path: Path) -> TrainingState:
+    """The initial state with the weights of a model file.
+
+    Raises
+    ------
+    InputError
+        If its arrays have other names or shapes.
+    """
+    model, _ = load_model(path)
+    shapes, theirs = ({k: v.shape for k, v in p.items()} for p in (state.params, model.params))
+    for name in sorted(shapes.keys() | theirs.keys()):
+        if shapes.get(name) != theirs.get(name):
+            raise InputError(
+                f"{path}: {name} has shape {theirs.get(name)}, and the network to be trained "
+                f"{shapes.get(name)}; start from a model of the same architecture"
+            )
+    params = {k: model.params[k].astype(v.dtype) for k, v in state.params.items()}
+    return replace(state, params=params, ema=params)
 
 
 def clipped(grads: Params, settings: TrainingSettings) -> Params:
