@@ -115,3 +115,22 @@ def test_bad_files_are_reported_and_counted(config, tmp_path, capsys):
     assert all(f"bad{number}.png" in printed for number in range(8))
     _, about = load_model(tmp_path / "run" / "tiny.safetensors")
     assert about["data"]["skipped"] == 8
+
+
+def test_a_run_starts_from_the_weights_of_a_model(config, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    main(["--config", str(config), "-o", str(first), "--quiet"])
+    model = str(first / "tiny.safetensors")
+    # Of a step of nearly no size the weights are those that it began with; neurons may differ.
+    config.write_text(
+        CONFIG.replace("steps = 12", "steps = 1")
+        .replace("channels = 6\n", 'channels = 6\nneurons = "relu"\n', 1)
+        .replace("warmup = 2", "warmup = 1000")
+    )
+    words = ["--config", str(config), "-o", str(second), "--quiet", "--start-from", model]
+    main([*words, "--learning-rate", "1e-9"])
+    for name, value in weights(first).items():
+        np.testing.assert_allclose(weights(second)[name], value, rtol=0, atol=1e-8)
+    assert load_model(second / "tiny.safetensors")[0].architecture.neurons == "relu"
+    with pytest.raises(InputError, match="start from a model of the same architecture"):
+        main(["--config", str(config), "-o", str(tmp_path / "x"), "--start-from", "inpaint"])
