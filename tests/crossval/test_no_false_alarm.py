@@ -107,6 +107,7 @@ def test_a_declared_integrator_is_held_to_its_own_steps():
         ),
         dt_ms=1.0,
         on_fail=None,
+        explain=False,
     )
     failed = {r.check for r in report.results if r.status == "failed"}
     assert {"step_currents", "frozen_noise", "coloured_noise", "as_declared"} <= failed
