@@ -45,7 +45,7 @@ bench: $(VENV)/.bench
 	$(RUN) -m tools.docs.performance
 	$(RUN) -m tools.docs.clusters_plan
 
-$(VENV)/.runtime: pyproject.toml
+$(VENV)/.python: pyproject.toml
 	@case " $(SUPPORTED) " in *" $(or $(VERSION),none) "*) ;; *) \
 	  echo 'error: bio_scnn needs Python 3.11 to 3.13, and $(PYTHON) is' \
 	    '$(or $(VERSION),not a working interpreter);' \
@@ -56,12 +56,15 @@ $(VENV)/.runtime: pyproject.toml
 	@echo 'Installing bio_scnn and what it needs in $(VENV); this takes a minute or two.'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(INSTALL) 'pip>=22.3'
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.python
 	$(INSTALL) --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.runtime
+$(VENV)/.dev: $(VENV)/.python
 	$(INSTALL) --editable '.[dev]'
-	@touch $@
+	@touch $(VENV)/.runtime $@
 
 $(VENV)/.figures: $(VENV)/.runtime
 	$(INSTALL) --editable '.[figures]'

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bio_scnn.crossval.adapters import ENTRIES
+from bio_scnn.crossval.checks import check_names
 from bio_scnn.crossval.protocol import CannotRepresent, Setup
 from bio_scnn.crossval.results import UNEXPECTED
 from bio_scnn.crossval.suite import check_lif
@@ -36,6 +37,7 @@ ON_GRID = {"nest-delta": 0, "nest-exp": 0, "brainpy": 0, "arbor": 0, "brian2-sto
 # Error of V before the first spike: rounding; CVODE's tolerance; weights in single precision;
 # backward Euler's own, dt/(2 tau) of what V moves, for 0.1 ms.
 MEMBRANE = {"neuron-cvode": 1e-7, "arbor": 3e-7, "neuron-backward-euler": 2e-3}
+DEAR = ("batch_invariance", "permutation", "step_currents", "frozen_noise", "coloured_noise")
 OTHER_NEURON = LIFParameters(V_th=2.0, V_reset=0.5, t_ref_ms=3, tau_ms=20, C_ms=30)
 
 
@@ -276,7 +278,11 @@ def test_settings_of_brainpy_and_jax_are_left_as_they_were():
 @pytest.mark.slow
 @pytest.mark.parametrize("dt_ms", [0.1, 1.0])
 def test_the_suite_finds_what_is_declared_and_nothing_else(adapter, dt_ms):
-    report = check_lif(adapter, dt_ms=dt_ms, on_fail=None)
+    # CVODE has no step, and needs a minute for what is left out here where currents change in
+    # steps of 1 ms; at 0.1 ms it is asked for all.
+    dear = DEAR if adapter.name == "neuron-cvode" and dt_ms == 1.0 else ()
+    names = [name for name in check_names() if name not in dear]
+    report = check_lif(adapter, dt_ms=dt_ms, checks=names, on_fail=None, explain=False)
     assert [result for result in report.results if result.status in UNEXPECTED] == []
     assert report.count("passed") > 5
     if dt_ms == 0.1:  # at 1 ms brainpy's rounding happens to go well

@@ -36,7 +36,7 @@ def long_refractory(t_ref_ms):
     return LIFParameters(t_ref_ms=t_ref_ms, rate_min_hz=1.0, rate_max_hz=500.0 / t_ref_ms)
 
 
-@pytest.mark.parametrize("t_ref_ms", [6.6, 6.7, 20.0, 300.0])
+@pytest.mark.parametrize("t_ref_ms", [6.6, 6.7, 20.0, 60.0])
 def test_the_target_rate_is_one_that_the_refractory_period_allows(t_ref_ms):
     params = long_refractory(t_ref_ms)
     report = check_lif(Grid(), dt_ms=0.1, params=params, checks=["silence"], on_fail=None)
@@ -84,7 +84,7 @@ def test_a_layer_that_writes_to_its_input_changes_nothing_else():
     checks = ["frozen_noise", "step_currents", "fi_curve", "as_declared"]
     assert check_lif(Careless(), checks=checks).count("passed") == 4
     with pytest.raises(ConformanceError):
-        check_lif(Careless(SHORT), checks=checks)
+        check_lif(Careless(SHORT), checks=checks, explain=False)
 
 
 class Unable(Grid):
@@ -255,7 +255,7 @@ def test_potentials_that_are_not_finite_are_left_out():
             V[3:] = np.inf
             return replace(trace, membrane=V)
 
-    report = check_lif(Diverges(), checks=["silence"], on_fail=None)
+    report = check_lif(Diverges(), checks=["silence"], on_fail=None, explain=False)
     assert report.portrait.membrane[2] > 0
     assert set(report.portrait.membrane[3:]) == {None}
     assert Report.from_json(json.loads(json.dumps(report.to_json()))) == report

@@ -152,6 +152,7 @@ def test_the_refractory_period_is_told_by_what_V_does(kind):
     assert n.reset_to == pytest.approx(-0.5, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_what_is_none_of_these_is_said_not_to_be_explained():
     def quadratic(x):
         V, spikes = np.zeros(x.shape[1]), np.zeros(x.shape, int)
@@ -164,6 +165,9 @@ def test_what_is_none_of_these_is_said_not_to_be_explained():
     found = identify(quadratic)
     assert found.spikes_explained < 0.99
     assert found.excluded
+
+
+def test_a_layer_that_never_fires_is_said_to():
     silent = identify(lambda x: (np.zeros(x.shape, int), None))
     assert silent.neuron is None
     assert "never fires" in str(silent)
@@ -212,7 +216,10 @@ def test_every_cause_has_a_remedy_in_one_line():
     assert remedy("reset.zero+update.no-leak").count("; ") == 1
 
 
-@pytest.mark.parametrize(("gain", "told"), [(0.5, set()), (0.505, {"constant.gain"})])
+@pytest.mark.parametrize(
+    ("gain", "told"),
+    [(0.5, set()), pytest.param(0.505, {"constant.gain"}, marks=pytest.mark.slow)],
+)
 def test_a_difference_that_rounding_hides_is_none(gain, told):
     decay = math.exp(-0.25 / 40)
 

@@ -1,4 +1,4 @@
-"""NIR files: read, refused where they are broken, and run by who can import them."""
+"""NIR files: read, and refused where they are broken."""
 
 from __future__ import annotations
 
@@ -8,48 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from nir_files import NODE, OTHERS, lif_file, other_file
 
-from bio_scnn import TABLE_1, InputError, current_for_rate, firing_rate
-from bio_scnn.crossval import check_lif
+from bio_scnn import TABLE_1, InputError
 from bio_scnn.crossval.nir_io import describe, import_nir, nir_adapters
-from bio_scnn.crossval.nir_io.importers import IMPORTERS
-from bio_scnn.crossval.protocol import CannotRepresent
-from bio_scnn.crossval.subject import Subject
-from bio_scnn.neuron.models import CubaLIFParameters, IFParameters, LIParameters
-from bio_scnn.neuron.trace import mean_rate_hz
-from bio_scnn.runtime.provenance import installed_version
 
 peer = pytest.mark.peer
-NODE = "node/nodes/lif"
-
-
-def lif_file(path, shape=(3,), metadata=None, **changes):
-    """A graph of an input, one LIF node, and an output."""
-    nir = pytest.importorskip("nir")
-    values = {"tau": 0.04, "r": 0.5, "v_leak": 0.0, "v_threshold": 1.0, "v_reset": 0.0} | changes
-    fields = {name: np.broadcast_to(value, shape).copy() for name, value in values.items()}
-    ends = {"input": nir.Input({"input": np.array(shape)})}
-    ends["lif"] = nir.LIF(**fields, metadata=metadata or {})
-    ends["output"] = nir.Output({"output": np.array(shape)})
-    nir.write(path, nir.NIRGraph(ends, [("input", "lif"), ("lif", "output")]))
-    return path
-
-
-def in_framework(path, framework):
-    """The adapter of a file's one LIF node in a framework."""
-    pytest.importorskip(framework)
-    (found,) = [a for a in nir_adapters(path) if a.framework == framework]
-    return found
-
-
-def rate_at(adapter, current, dt_ms=0.1, neurons=2):
-    trace = Subject(adapter, dt_ms).run(np.full((round(300 / dt_ms), neurons), current))
-    rates = mean_rate_hz(trace)
-    assert np.ptp(rates) == 0
-    return float(rates[0]), trace
-
-
-# Reading
 
 
 @peer
@@ -276,161 +240,6 @@ def test_without_nir_one_line_says_so(tmp_path, monkeypatch):
         import_nir(tmp_path / "a.nir")
 
 
-# Importing frameworks, each held to the file
-
-
-EXACT_WITHOUT_T_REF = 176.47  # Hz, of a neuron that t_ref = 1 ms would make fire at 150 Hz
-
-
-@peer
-def test_snntorch_is_close_where_it_can_be(tmp_path):
-    adapter = in_framework(lif_file(tmp_path / "a.nir"), "snntorch")
-    rate, trace = rate_at(adapter, current_for_rate(150.0))
-    assert abs(rate - EXACT_WITHOUT_T_REF) < 2
-    assert 0.9 < trace.membrane.max() < 1
-    # A millisecond per call is a tenth of one to it.
-    assert rate_at(adapter, current_for_rate(150.0), dt_ms=1.0)[0] == pytest.approx(17.5, abs=0.2)
-
-
-@peer
-def test_snntorch_loses_the_reset_potential(tmp_path):
-    adapter = in_framework(lif_file(tmp_path / "a.nir", v_reset=-0.3), "snntorch")
-    current = current_for_rate(150.0, adapter.params)
-    exact = firing_rate(current, adapter.params)
-    assert rate_at(adapter, current)[0] > 1.2 * exact
-
-
-@peer
-def test_norse_ignores_the_resistance(tmp_path):
-    adapter = in_framework(lif_file(tmp_path / "a.nir"), "norse")
-    assert rate_at(adapter, current_for_rate(150.0))[0] == pytest.approx(357, abs=2)
-    one = in_framework(lif_file(tmp_path / "b.nir", r=1.0), "norse")
-    rate, trace = rate_at(one, current_for_rate(150.0) / 2)
-    assert abs(rate - EXACT_WITHOUT_T_REF) < 2
-    assert 0.9 < trace.membrane.max() < 1
-    # It can be told the time step.
-    assert (
-        abs(rate_at(one, current_for_rate(150.0) / 2, dt_ms=0.01)[0] - EXACT_WITHOUT_T_REF) < 0.2
-    )
-
-
-@peer
-def test_spikingjelly_refuses_and_says_why(tmp_path):
-    adapter = in_framework(lif_file(tmp_path / "a.nir"), "spikingjelly")
-    with pytest.raises(ImportError, match=r"cannot import this LIF \(tau = 40 ms, r = 0.5\)"):
-        rate_at(adapter, 10.0)
-    one = in_framework(lif_file(tmp_path / "b.nir", r=1.0), "spikingjelly")
-    assert abs(rate_at(one, current_for_rate(150.0) / 2)[0] - EXACT_WITHOUT_T_REF) < 2
-
-
-@peer
-def test_rockpool_breaks_and_says_so(tmp_path):
-    adapter = in_framework(lif_file(tmp_path / "a.nir"), "rockpool")
-    with pytest.raises(ImportError, match="rockpool cannot import this LIF"):
-        rate_at(adapter, 10.0)
-
-
-@peer
-def test_spyx_fires_in_nearly_every_step(tmp_path):
-    adapter = in_framework(lif_file(tmp_path / "a.nir"), "spyx")
-    assert rate_at(adapter, current_for_rate(150.0))[0] > 5000
-
-
-@peer
-@pytest.mark.parametrize("framework", ["snntorch", "norse"])
-def test_runs_start_anew_and_other_neurons_are_refused(tmp_path, framework, capsys):
-    adapter = in_framework(lif_file(tmp_path / "a.nir", r=1.0), framework)
-    subject = Subject(adapter, 0.1)
-    current = np.full((300, 2), current_for_rate(150.0) / 2)
-    first = subject.run(current)
-    adapter.reset()
-    again = subject.trace(current)
-    assert len(first.spike_times_ms[0]) > 2
-    np.testing.assert_array_equal(first.spike_times_ms, again.spike_times_ms)
-    np.testing.assert_array_equal(first.membrane, again.membrane)
-    for params in (replace(subject.params, tau_ms=20.0), replace(subject.params, t_ref_ms=1.0)):
-        with pytest.raises(CannotRepresent, match="other parameters than the file's"):
-            subject.run(current, params=params)
-    assert capsys.readouterr().out == ""  # snntorch prints what it imports
-
-
-@peer
-def test_a_leak_potential_shifts_v(tmp_path):
-    path = lif_file(tmp_path / "a.nir", r=1.0, v_leak=0.5, v_threshold=1.5, v_reset=0.5)
-    adapter = in_framework(path, "norse")
-    assert adapter.params.V_th == 1
-    _, trace = rate_at(adapter, 0.8)  # below the rheobase: V tends to RI
-    assert trace.membrane[-1] == pytest.approx(0.8, abs=2e-3)
-
-
-@peer
-def test_the_checks_name_what_an_importer_ignores(tmp_path):
-    from bio_scnn.crossval.suite import check_lif
-
-    checks = ("fi_curve", "first_spike", "silence", "as_declared")
-    norse = in_framework(lif_file(tmp_path / "a.nir"), "norse")
-    report = check_lif(norse, checks=checks, on_fail=None)
-    assert not report.ok
-    assert {r.check for r in report.results if r.status == "failed"} == set(checks)
-    assert "resistance ignored" in report.behaves_like
-    one = in_framework(lif_file(tmp_path / "b.nir", r=1.0), "norse")
-    report = check_lif(one, checks=checks, on_fail=None)
-    assert report.ok
-    assert report.params == replace(TABLE_1, C_ms=40.0, t_ref_ms=0.0)
-    snntorch = in_framework(lif_file(tmp_path / "a.nir"), "snntorch")
-    assert check_lif(snntorch, checks=checks, on_fail=None).ok
-    assert not check_lif(snntorch, checks=checks, dt_ms=1.0, on_fail=None).ok
-
-
-@peer
-def test_installed_frameworks_only(tmp_path):
-    path = lif_file(tmp_path / "a.nir")
-    found = {adapter.framework for adapter in nir_adapters(path)}
-    assert found == {one.framework for one in IMPORTERS if installed_version(one.framework)}
-    assert nir_adapters(path, importers=()) == []
-    assert "pip install snntorch norse spikingjelly" in describe(path, importers=())
-    assert "pip install" not in describe(path, importers=IMPORTERS)
-
-
-# Other neurons
-
-
-def other_file(path, node, shape=(3,)):
-    """A graph of an input, one node, and an output, as files before v_reset have it."""
-    nir, h5py = pytest.importorskip("nir"), pytest.importorskip("h5py")
-    ends = {"input": nir.Input({"input": np.array(shape)}), "lif": node(nir, shape)}
-    ends["output"] = nir.Output({"output": np.array(shape)})
-    nir.write(path, nir.NIRGraph(ends, [("input", "lif"), ("lif", "output")]))
-    with h5py.File(path, "a") as file:
-        file[NODE].pop("v_reset", None)
-    return path
-
-
-OTHERS = {
-    "IF": (
-        lambda nir, shape: nir.IF(r=np.full(shape, 1e4), v_threshold=np.full(shape, 2.0)),
-        IFParameters(R=10.0, V_th=2.0),
-    ),
-    "LI": (
-        lambda nir, shape: nir.LI(
-            tau=np.full(shape, 0.02), r=np.full(shape, 3.0), v_leak=np.full(shape, -0.5)
-        ),
-        LIParameters(tau_ms=20.0, R=3.0, V_rest=-0.5),
-    ),
-    "CubaLIF": (
-        lambda nir, shape: nir.CubaLIF(
-            tau_mem=np.full(shape, 0.02),
-            tau_syn=np.full(shape, 0.005),
-            r=np.full(shape, 200.0),
-            v_leak=np.zeros(shape),
-            v_threshold=np.ones(shape),
-            w_in=np.full(shape, 50.0),
-        ),
-        CubaLIFParameters(tau_ms=20.0, tau_syn_ms=5.0, R=200.0, w=50.0),
-    ),
-}
-
-
 @peer
 @pytest.mark.parametrize("kind", OTHERS)
 def test_other_neurons_are_read_and_what_was_assumed_is_said(tmp_path, kind):
@@ -442,12 +251,3 @@ def test_other_neurons_are_read_and_what_was_assumed_is_said(tmp_path, kind):
     assert said.startswith(f"lif: 3 neurons, {kind}: ")
     assert ("v_reset = 0 is assumed" in said) == (kind != "LI")
     assert all(kind in adapter.kinds for adapter in nir_adapters(path))
-
-
-@peer
-@pytest.mark.parametrize("framework", ["snntorch", "norse", "spikingjelly"])
-def test_a_cuba_lif_is_the_same_in_the_frameworks_that_import_it(tmp_path, framework):
-    adapter = in_framework(other_file(tmp_path / "a.nir", OTHERS["CubaLIF"][0]), framework)
-    report = check_lif(adapter, checks=["first_spike", "frozen_noise", "as_declared"])
-    assert report.count("passed") == 3
-    assert report.behaves_like == "CubaLIF, the synapse, then the membrane, forward Euler"

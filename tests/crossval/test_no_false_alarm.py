@@ -37,7 +37,7 @@ QUICK = {
 }
 
 
-def checked(layer, *, explain=True):
+def checked(layer, *, checks=None, explain=True):
     adapter = as_adapter(
         lambda current: layer(current),
         name="a layer",
@@ -45,7 +45,7 @@ def checked(layer, *, explain=True):
         params=layer.params,
         capabilities=layer.claims,
     )
-    return check_lif(adapter, dt_ms=layer.dt_ms, on_fail=None, explain=explain)
+    return check_lif(adapter, dt_ms=layer.dt_ms, checks=checks, on_fail=None, explain=explain)
 
 
 def surprises(report):
@@ -61,24 +61,27 @@ def test_a_correct_layer_raises_no_alarm(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(25))
 def test_a_correct_layer_drawn_at_random_raises_no_alarm(seed):
     report = checked(drawn(seed))
     assert surprises(report) == []
     assert report.count("passed") >= 8
 
 
+# Checks of which one finds what is wrong.
+FINDS = {"stretch": ["as_declared", "frozen_noise"], "more": ["as_declared", "fi_curve"]}
 SHARP = [name for name, layer in QUICK.items() if layer.dtype in ("float64", "float32")]
 
 
 @pytest.mark.parametrize("name", SHARP)
 def test_a_time_constant_that_is_3_percent_off_is_found(name):
-    assert not checked(replace(QUICK[name], stretch=1.03), explain=False).ok
+    wrong = replace(QUICK[name], stretch=1.03)
+    assert not checked(wrong, checks=FINDS["stretch"], explain=False).ok
 
 
 @pytest.mark.parametrize("name", QUICK)
 def test_a_refractory_step_more_is_found(name):
-    assert not checked(replace(QUICK[name], more=1), explain=False).ok
+    assert not checked(replace(QUICK[name], more=1), checks=FINDS["more"], explain=False).ok
 
 
 @pytest.mark.slow
@@ -88,7 +91,8 @@ def test_wrong_layers_drawn_at_random_are_found(seed, wrong):
     layer = drawn(seed)
     if layer.dtype in ("bfloat16", "float16") and ("stretch" in wrong or layer.reset != "value"):
         pytest.skip("rounding hides it")
-    assert not checked(replace(layer, **wrong), explain=False).ok
+    (kind,) = wrong
+    assert not checked(replace(layer, **wrong), checks=FINDS[kind], explain=False).ok
 
 
 def test_a_declared_integrator_is_held_to_its_own_steps():
@@ -103,6 +107,7 @@ def test_a_declared_integrator_is_held_to_its_own_steps():
         ),
         dt_ms=1.0,
         on_fail=None,
+        explain=False,
     )
     failed = {r.check for r in report.results if r.status == "failed"}
     assert {"step_currents", "frozen_noise", "coloured_noise", "as_declared"} <= failed

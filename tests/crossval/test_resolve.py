@@ -2,11 +2,11 @@
 
 import subprocess
 import sys
-import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from grid_intervals import NO_REFRACTORY, PLAIN, assert_fires_as_on_grid, drive
 
 from bio_scnn.crossval.adapters import ENTRIES
 from bio_scnn.crossval.adapters.own import ClosedForm
@@ -14,29 +14,8 @@ from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, S
 from bio_scnn.crossval.resolve import as_adapter, resolve
 from bio_scnn.crossval.suite import ConformanceError, check_lif
 from bio_scnn.errors import InputError
-from bio_scnn.neuron.closed_form import current_for_rate, first_spike_ms
+from bio_scnn.neuron.closed_form import first_spike_ms
 from bio_scnn.neuron.parameters import TABLE_1
-
-NO_REFRACTORY = replace(TABLE_1, t_ref_ms=0.0)
-PLAIN = Capabilities(refractory="none", membrane="none")
-RATES_HZ = np.array([97.0, 123.0, 151.0, 187.0])  # off the ties with a grid of 0.1 or 1 ms
-
-
-def grid_isi_ms(current, dt_ms, params=NO_REFRACTORY):
-    """The interval of a perfect neuron without refractory period on a grid."""
-    return dt_ms * np.ceil(first_spike_ms(current, params) / dt_ms)
-
-
-def drive(dt_ms, duration_ms=100.0):
-    current = current_for_rate(RATES_HZ)
-    return current, np.tile(current, (round(duration_ms / dt_ms), 1))
-
-
-def assert_fires_as_on_grid(trace, current, dt_ms):
-    for train, isi in zip(trace.spike_times_ms, grid_isi_ms(current, dt_ms), strict=True):
-        assert len(train) == int(100.0 / isi + 1e-9) > 8
-        assert np.diff(train) == pytest.approx(isi, abs=1e-9)
-        assert train[0] == pytest.approx(isi, abs=1e-9)
 
 
 def lif(current, dt_ms=0.1):
@@ -156,9 +135,9 @@ def test_the_suite_gives_a_function_its_time_step_and_its_neuron():
     plain = {"dt_ms": 1.0, "params": NO_REFRACTORY, "checks": ["fi_curve"]}
     assert check_lif(coarse, **plain).count("passed") == 1
     with pytest.raises(ConformanceError):  # its refractory period is missing
-        check_lif(coarse, dt_ms=1.0, checks=["fi_curve"])
+        check_lif(coarse, dt_ms=1.0, checks=["fi_curve"], explain=False)
     with pytest.raises(ConformanceError):  # its time step is not 0.1 ms
-        check_lif(coarse, params=NO_REFRACTORY, checks=["fi_curve"])
+        check_lif(coarse, params=NO_REFRACTORY, checks=["fi_curve"], explain=False)
 
 
 def test_a_forgotten_time_step_is_told():
@@ -288,139 +267,3 @@ def test_no_framework_is_imported_before_it_is_needed():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-# --- with PyTorch -------------------------------------------------------------------------------
-
-
-def torch_layer(torch, *, dt_ms=0.1, dtype=None):
-    """A module with one buffer, and a state that outlives a call as careless ones do."""
-
-    class Layer(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            decay = torch.tensor(np.exp(-dt_ms / TABLE_1.tau_ms), dtype=dtype)
-            self.register_buffer("decay", decay)
-            self.V = torch.tensor(0.0)
-
-        def forward(self, current):
-            raster, membrane = [], []
-            for x in current:
-                self.V = self.decay * self.V + (1 - self.decay) * TABLE_1.R * x
-                raster.append((self.V >= TABLE_1.V_th).to(x.dtype))
-                self.V = self.V * (1 - raster[-1])
-                membrane.append(self.V)
-            return torch.stack(raster), torch.stack(membrane)
-
-    return Layer()
-
-
-@pytest.mark.peer
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_module_is_copied_for_each_build(dtype):
-    torch = pytest.importorskip("torch")
-    module = torch_layer(torch, dtype=getattr(torch, dtype))
-    adapter = as_adapter(module, capabilities=PLAIN)
-    assert (adapter.name, adapter.capabilities.dtypes) == ("Layer", (dtype,))
-    assert "torch" in adapter.versions()
-    current, held = drive(0.1)
-    for neurons in (4, 4):  # a state left over would shift the second train
-        adapter.build(Setup(NO_REFRACTORY, neurons, dtype=dtype))
-        assert_fires_as_on_grid(adapter.run(held), current, 0.1)
-    assert module.V.ndim == 0  # the user's own was never run
-    with pytest.raises(CannotRepresent, match="another time step"):
-        adapter.build(Setup(NO_REFRACTORY, 4, dt_ms=1.0, dtype=dtype))
-    with pytest.raises(CannotRepresent, match="float16"):
-        adapter.build(Setup(NO_REFRACTORY, 4, dtype="float16"))
-
-
-@pytest.mark.peer
-def test_a_module_resets_only_by_its_own_reset():
-    torch = pytest.importorskip("torch")
-    module = torch_layer(torch, dtype=torch.float64)
-    _, held = drive(0.1)
-    adapter = as_adapter(module, capabilities=Capabilities(refractory="none"))
-    adapter.build(Setup(NO_REFRACTORY, 4))
-    before = adapter.run(held)
-    assert before.membrane.shape == held.shape
-    with pytest.raises(CannotRepresent, match="no method `reset`"):
-        adapter.reset()
-
-    type(module).reset = lambda self: setattr(self, "V", torch.tensor(0.0))
-    adapter.reset()
-    after = adapter.run(held)
-    assert np.array_equal(before.membrane, after.membrane)
-    not_reset = adapter.run(held)
-    assert not np.array_equal(before.membrane, not_reset.membrane)
-
-
-@pytest.mark.peer
-def test_a_module_that_cannot_be_copied():
-    torch = pytest.importorskip("torch")
-    module = torch_layer(torch)
-    module.V = torch.ones(2, requires_grad=True) * 2  # as after a run with gradients
-    with pytest.raises(InputError, match="Layer cannot be copied"):
-        as_adapter(module)
-
-
-@pytest.mark.peer
-@pytest.mark.parametrize("dt_ms", [0.1, 1.0])
-def test_a_factory_makes_a_module_for_any_setup(dt_ms):
-    torch = pytest.importorskip("torch")
-
-    def make(setup):
-        assert isinstance(setup, Setup)
-        return torch_layer(torch, dt_ms=setup.dt_ms, dtype=getattr(torch, setup.dtype))
-
-    both = Capabilities(refractory="none", membrane="none", dtypes=("float64", "float32"))
-    adapter = as_adapter(make, capabilities=both)
-    current, held = drive(dt_ms)
-    for dtype in both.dtypes:
-        adapter.build(Setup(NO_REFRACTORY, 4, dt_ms, dtype))
-        assert_fires_as_on_grid(adapter.run(held), current, dt_ms)
-
-
-@pytest.mark.peer
-def test_what_a_factory_is():
-    torch = pytest.importorskip("torch")
-
-    def annotated(anything: Setup):
-        return torch_layer(torch)
-
-    class Layer(torch.nn.Module):
-        def __init__(self, setup):
-            super().__init__()
-
-    for factory in (annotated, Layer):
-        adapter = as_adapter(factory)
-        adapter.build(Setup(dtype="float32"))
-        adapter.build(Setup(TABLE_1, 1, 1.0, "float32"))
-    assert as_adapter(lambda: torch_layer(torch)).capabilities.dtypes == ("float64",)
-    with pytest.raises(InputError, match="Linear is a class that needs in_features"):
-        as_adapter(torch.nn.Linear)
-    wrong = as_adapter(lambda setup: 3.0)
-    with pytest.raises(InputError, match="gave a float"):
-        wrong.build(Setup(dtype="float32"))
-
-
-@pytest.mark.peer
-def test_the_type_of_a_module_is_that_of_its_parameters():
-    torch = pytest.importorskip("torch")
-    adapter = as_adapter(torch_layer(torch, dtype=torch.bfloat16))
-    assert adapter.capabilities.dtypes == ("bfloat16",)
-
-
-@pytest.mark.peer
-def test_spikes_of_half_precision():
-    torch = pytest.importorskip("torch")
-
-    class Half(torch.nn.Module):
-        def forward(self, current):
-            return (current > 1).to(torch.bfloat16)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        adapter = as_adapter(Half())
-        adapter.build(Setup(neurons=2, dtype="float32"))
-        first, second = adapter.run(np.array([[0.0, 2.0], [0.0, 2.0]])).spike_times_ms
-    assert (first.size, second.tolist()) == (0, [0.1, 0.2])

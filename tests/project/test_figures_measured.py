@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import re
 from argparse import Namespace
 from dataclasses import fields, replace
 from pathlib import Path
@@ -35,7 +34,6 @@ from figures import (
     table2,
 )
 from figures.__main__ import main as draw_all
-from tools.docs import _verdicts, claims
 from tools.scripts import names
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -374,117 +372,6 @@ def test_one_command_draws_all(monkeypatch, tmp_path, capsys):
         "two pdf",
     ]
     assert len(names("figures")) == 12
-
-
-# --- the page of claims ------------------------------------------------------------------------
-
-
-@pytest.fixture
-def numbers():
-    return claims.read(ROOT / "figures", ROOT / "docs" / "ablation" / "scores.json")
-
-
-def test_the_page_is_what_its_numbers_give(numbers):
-    page = (ROOT / "docs" / "claims.md").read_text("utf-8")
-    assert claims.page(numbers) == page
-    for link in re.findall(r"\]\((\.\./figures/[^)]+)\)", page):
-        assert (ROOT / "docs" / link).is_file(), link
-
-
-def verdict(numbers, title):
-    (found,) = re.findall(
-        rf"^\| {re.escape(title)} \| \*\*(.+)\*\* \|$", claims.page(numbers), re.M
-    )
-    return found
-
-
-@pytest.mark.parametrize(
-    ("gain", "says"),
-    [
-        ([0.3, 0.2, 0.4], "holds"),
-        ([-0.3, -0.4, -0.2], "does not hold"),
-        ([0, -1, 1], "cannot be told"),
-    ],
-)
-def test_verdicts_follow_the_numbers(numbers, gain, says):
-    title = "The hybrid restores better than a CNN alone"
-    numbers["table2"]["measured"]["bio_scnn"]["over"]["CNN-only twin"] = gain
-    numbers["claim_robustness"]["picture"]["over_twin"][0] = gain
-    assert verdict(numbers, title) == says
-    numbers["claim_robustness"]["picture"]["over_twin"][0] = [0, -1, 1]
-    assert verdict(numbers, title) == "cannot be told"
-
-
-@pytest.mark.parametrize(
-    ("found", "says"),
-    [
-        ([0.2, 0.01, 0.4], "holds"),
-        ([-0.2, -0.4, -0.01], "holds"),
-        ([0.2, -0.1, 0.5], "cannot be told"),
-        ([0.09, 0.01, 0.2], "cannot be told"),
-        ([0.05, 0.01, 0.09], "does not hold"),
-        ([0.0, 0.0, 0.0], "does not hold"),
-    ],
-)
-def test_an_effect_is_seen_excluded_or_left_open(found, says):
-    assert _verdicts.effect(found) == says
-
-
-def test_other_numbers_turn_verdicts(numbers):
-    title = "Event-driven: spikes answer to significant changes of the input only"
-    timed = numbers["claim_energy"]["ways"][-2]
-    assert verdict(numbers, title) == "does not hold"
-    timed["silent"] = 0.01
-    assert verdict(numbers, title) == "does not hold"
-    timed["silent"] = 0.9
-    assert verdict(numbers, title) == "holds"
-    title = "Low energy: LIF neurons of eq. 1"
-    for synapses, says in ((0.97, "does not hold"), (0.5, "holds")):
-        for energy in timed["energy"].values():
-            energy["synapses"] = synapses
-        assert verdict(numbers, title) == says
-    timed["over_exact"][0] = -0.2  # what restores worse does not count
-    assert verdict(numbers, title) == "does not hold"
-    for title, gain, says in (
-        ("More robust than a CNN to noise on known pixels", [0.2, 0.1, 0.3], "holds"),
-        ("More robust than a CNN to noise on known pixels", [-0.2, -0.3, -0.1], "does not hold"),
-    ):
-        numbers["claim_robustness"]["picture"]["over_twin"][1:] = 4 * [gain]
-        assert verdict(numbers, title) == says
-    for row in numbers["claim_constants"]["tau_ms"]:
-        row["over_table_1"] = [-0.3, -0.4, -0.2] if row["ms"] == 160 else [0, 0, 0]
-    assert verdict(numbers, "The membrane time constant matters") == "holds"
-    numbers["claim_losses"]["final"]["training"] = 0.02
-    assert verdict(numbers, "A training loss (MSE) of 0.015") == "cannot be told"
-
-
-def test_noise_in_training_is_left_open_without_an_ablation(numbers):
-    title = "Noise in training makes the network more robust"
-    numbers["ablation"] = {}
-    assert verdict(numbers, title) == "cannot be told"
-    row = {f"{kind}{way}": 20.0 for kind in MASK_KINDS for way in ("", " noise")}
-    worse = row | {f"{kind} noise": 19.8 for kind in MASK_KINDS}
-    numbers["ablation"] = {
-        "as configured": row,
-        "another seed": row,
-        "no noise in training": worse,
-    }
-    assert verdict(numbers, title) == "holds"
-
-
-def test_numbers_of_different_photographs_are_not_mixed(tmp_path):
-    for path in (ROOT / "figures").glob("*.json"):
-        content = json.loads(path.read_text("utf-8"))
-        if path.stem == "claim_energy":
-            content["photographs"] = ["mine"]
-        (tmp_path / path.name).write_text(json.dumps(content))
-    with pytest.raises(InputError, match=r"claim_energy\.json: measured on other photographs"):
-        claims.read(tmp_path, tmp_path / "none.json")
-
-
-def test_missing_numbers_are_named(tmp_path):
-    with pytest.raises(InputError, match=r"run python -m figures\.table2 first"):
-        claims.read(tmp_path, tmp_path / "none.json")
 
 
 def test_scripts_write_where_they_are_told(tmp_path):

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,13 +36,18 @@ FOLDERS = [
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
+@cache
 def nodes(folder):
-    """Every node of every module, with the module's path in the checkout."""
+    """Definitions, names of others, and modules themselves, each with its module's path."""
     paths = sorted((ROOT / folder).rglob("*.py"))
     assert paths
-    for path in paths:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            yield path.relative_to(ROOT).as_posix(), node
+    kept = (*FUNCTION, ast.ClassDef, ast.Module, ast.Nonlocal, ast.Global)
+    return [
+        (path.relative_to(ROOT).as_posix(), node)
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, kept)
+    ]
 
 
 def too_large(found):

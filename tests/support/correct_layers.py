@@ -71,9 +71,7 @@ class Layer:
         return decay, self.R * (h if self.drive == "impulses" else share)
 
     def __call__(self, current):
-        def rounded(value):
-            return FloatingPoint(self.dtype).product(np.asarray(value, dtype=float))
-
+        rounded = FloatingPoint(self.dtype).product
         decay, gain = map(rounded, self.constants())
         V_th, V_reset = rounded(self.V_th), rounded(self.V_reset)
         V = np.full(current.shape[1], 0.0 if self.starts_at == "0" else float(V_reset))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import mpmath as mp
 
@@ -320,6 +321,12 @@ def agree(
     return Agreement(len(times), False, True, max(late, default=0.0), worst_V, strain)
 
 
+@cache
+def _spikes(params, current: tuple, dt_ms: float, events: tuple) -> list[mp.mpf]:
+    """Spike times of one neuron, solved once for all targets that are compared with them."""
+    return solve(params, current, dt_ms, events=events).spikes
+
+
 def largest_time_error_ms(recording, current, params, increments=None) -> float:
     """Largest error of the recorded spike times, once each neuron's spikes were counted.
 
@@ -333,8 +340,8 @@ def largest_time_error_ms(recording, current, params, increments=None) -> float:
     worst, dt_ms = 0.0, recording.dt_ms
     for neuron, train in zip(recording.record, recording.spike_trains_ms, strict=True):
         column = [] if increments is None else increments[:, neuron]
-        events = [(n * dt_ms, float(size)) for n, size in enumerate(column) if size]
-        right = solve(params, current[:, neuron], dt_ms, events=events).spikes
+        events = tuple((n * dt_ms, float(size)) for n, size in enumerate(column) if size)
+        right = _spikes(params, tuple(current[:, neuron].tolist()), dt_ms, events)
         assert len(train) == recording.count[neuron] == len(right), (neuron, train, right)
         errors = (abs(mp.mpf(float(t)) - s) for t, s in zip(train, right, strict=True))
         worst = max(worst, float(max(errors, default=0)))

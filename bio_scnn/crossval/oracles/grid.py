@@ -92,32 +92,37 @@ def grid_trace(
     pending = np.zeros(V.shape, dtype=bool)  # reset due in this step
     raster = np.zeros(drive.shape, dtype=bool)
     membrane, before = np.empty(drive.shape), np.empty(drive.shape)
+    everyone = np.ones(V.shape, dtype=bool)
     for n, x in enumerate(drive):
         tested = V
-        free = left == 0
-        V = np.where(free | (not neuron.clamped), a * V + x, V)
+        some_held = left.any()
+        free = left == 0 if some_held else everyone
+        new = a * V + x
+        V = np.where(free, new, V) if some_held and neuron.clamped else new
         if neuron.bounded:
             V = np.maximum(V, 0.0)
         if neuron.late != "test":
-            if neuron.late == "reset":
+            if neuron.late == "reset" and pending.any():
                 V = np.where(pending, _reset(V, params, neuron), V)
             tested = V
         over = tested >= params.V_th if neuron.fires_at_threshold else tested > params.V_th
         fires = over & free
         before[n] = V
-        if neuron.late == "reset":
-            pending = fires
-        else:
-            V = np.where(fires, _reset(V, params, neuron), V)
-        left = np.where(fires, hold, np.maximum(left - 1, 0))
+        if some_held:
+            left = np.maximum(left - 1, 0)
+        pending = fires
+        if fires.any():
+            left = np.where(fires, hold, left)
+            if neuron.late != "reset":
+                V = np.where(fires, _reset(V, params, neuron), V)
         raster[n], membrane[n] = fires, V
     return GridTrace(raster, membrane, before)
 
 
-def _reset(V: NDArray, params: LIFParameters, neuron: GridNeuron) -> NDArray:
+def _reset(V: NDArray, params: LIFParameters, neuron: GridNeuron) -> NDArray | float:
     if neuron.reset == "subtract":
         return V - (params.V_th - params.V_reset)
-    return np.full_like(V, params.V_reset if neuron.reset == "value" else 0.0)
+    return params.V_reset if neuron.reset == "value" else 0.0
 
 
 def crossing_steps(trace: Trace, dt_ms: float, label: str) -> list[NDArray[np.int64]]:

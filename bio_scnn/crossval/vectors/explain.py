@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
 from bio_scnn.crossval.causes import Cause, cause
 from bio_scnn.crossval.diagnosis import Answer, Explanation, fits_all, search
 from bio_scnn.crossval.oracles import drives
-from bio_scnn.crossval.oracles.dialects import PERFECT, REFRACTORY
+from bio_scnn.crossval.oracles.dialects import PERFECT, REFRACTORY, GridNeuron
 from bio_scnn.crossval.oracles.grid import grid_trace
 from bio_scnn.crossval.results import CheckResult
 from bio_scnn.neuron.closed_form import current_for_rate
+from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.trace import Trace, mean_rate_hz
 
 
@@ -73,12 +75,16 @@ def _explained(result: CheckResult, answer: Answer, found: Explanation) -> Check
         held = REFRACTORY[neuron.refractory](dt, p) * dt
         words += f" ({held:g} ms instead of {p.t_ref_ms:g} ms)"
     wanted = (p.rate_min_hz + p.rate_max_hz) / 2
-    current = drives.held(np.atleast_1d(current_for_rate(wanted, p)), 3000)
-    rate, floor = (
-        mean_rate_hz(Trace.from_raster(grid_trace(current, dt, p, kind).raster, dt))[0]
-        for kind in (neuron, PERFECT)
-    )
+    rate, floor = (_rate_hz(wanted, p, dt, kind) for kind in (neuron, PERFECT))
     return replace(
         with_cause(result, replace(difference, text=words)),
         effect=f"a {wanted:.4g} Hz neuron fires at {rate:.4g} Hz (at best {floor:.4g} Hz)",
     )
+
+
+@lru_cache(maxsize=64)
+def _rate_hz(wanted: float, params: LIFParameters, dt_ms: float, neuron: GridNeuron) -> float:
+    """Rate of a grid neuron under the current for a rate; most cases ask for the same."""
+    current = drives.held(np.atleast_1d(current_for_rate(wanted, params)), 3000)
+    raster = grid_trace(current, dt_ms, params, neuron).raster
+    return float(mean_rate_hz(Trace.from_raster(raster, dt_ms))[0])
