@@ -23,7 +23,8 @@ from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.network.options import SpikingOptions
 from bio_scnn.network.units import LIFUnit
 from bio_scnn.neuron.simulation import Recording, simulate
-from bio_scnn.restoration.picture import UnitPicture, scale_of
+from bio_scnn.restoration.picture import UnitPicture
+from bio_scnn.restoration.scale import scale_of
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from bio_scnn.network.options import Quality, SpikingOptions
 from bio_scnn.restoration.inpainting import restore
 from bio_scnn.restoration.metrics import Evaluation, evaluate
 from bio_scnn.restoration.panel import draw_panel, shown_step
-from bio_scnn.restoration.picture import scale_of
 from bio_scnn.restoration.result import Restoration
+from bio_scnn.restoration.scale import scale_of
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ import pytest
 from helpers import hole, photograph
 
 from bio_scnn.restoration.orientation import orientations
-from bio_scnn.restoration.picture import UnitPicture, scale_of
+from bio_scnn.restoration.picture import UnitPicture
+from bio_scnn.restoration.scale import scale_of
 
 
 def test_scaled_where_looked_at():
@@ -30,6 +31,8 @@ def test_scaled_where_looked_at():
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "uint16", "uint32", "float32", "float64"])
 def test_values_come_back_from_the_unit_range(dtype):
     image = (photograph(20, 30) > 99) if dtype == "bool" else photograph(20, 30).astype(dtype)
+    if dtype.startswith("uint"):
+        image *= np.iinfo(dtype).max // 255
     scale = scale_of(image, hole(20, 30))
     unit = scale.to_unit(image)
     assert unit.dtype == (dtype if dtype.startswith("float") else "float64")
