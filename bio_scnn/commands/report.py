@@ -46,6 +46,8 @@ def report_json(done: Done, quality: str, engine: str) -> str:
         "engine": engine,
         "stages": {stage: round(spent, 3) for stage, spent in result.seconds.items()},
         "output": str(job.restored),
+        "mask": job.how or job.holes,
+        "warnings": list(job.warnings),
     }
     return json.dumps(row)
 
@@ -55,6 +57,8 @@ def report_text(done: Done, request: Request) -> str:
     job, result = done.job, done.result
     height, width = job.mask.shape
     lines = [f"{job.name}: {height} x {width}, {job.holes}, {100 * job.mask.mean():.1f} % missing"]
+    if job.how:
+        lines.append(f"  missing {job.how}")
     if done.measured is not None:
         lines += _table({**baselines(job), "bio_scnn": done.measured})
         if np.count_nonzero(job.mask) > BIHARMONIC_LIMIT:
@@ -80,11 +84,15 @@ def baselines(job: Job) -> dict[str, Evaluation]:
     fills = dict(CLASSICAL)
     if np.count_nonzero(job.mask) > BIHARMONIC_LIMIT:
         del fills[REFERENCE]
-    holes = holes_of(job.image, job.mask)
-    return {
-        name: measure(job, filled(job.image, job.mask, values(holes)))
-        for name, values in fills.items()
-    }
+    unknown = job.unknown
+    holes = holes_of(job.image, unknown)
+    found = {}
+    for name, values in fills.items():
+        whole = filled(job.image, unknown, values(holes))
+        if job.nodata is not None:
+            whole[job.nodata] = job.image[job.nodata]
+        found[name] = measure(job, whole)
+    return found
 
 
 def _table(rows: dict[str, Evaluation]) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from bio_scnn.data.codecs import dump_pixels, load_pixels
+from bio_scnn.data.mask_reading import mask_of
 from bio_scnn.errors import InputError
 from bio_scnn.runtime.files import write_whole
 from bio_scnn.runtime.memory import give_back_freed_memory
@@ -55,10 +56,14 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         If there is no such file, or it is not a readable image of one of these shapes.
     """
     path = Path(path)
+    if path.is_symlink() and not path.exists():
+        raise InputError(f"{path}: is a link that leads to no file; give the path of an image")
     if not path.exists():
         raise InputError(f"{path}: no such file; give the path of an image")
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the path of one image")
+    if not path.is_file():  # of a pipe or a device, reading might never end
+        raise InputError(f"{path}: is not a regular file; give the path of an image file")
     try:
         image = load_pixels(path)
     except InputError:
@@ -223,11 +228,7 @@ def read_rgb(path: str | os.PathLike) -> np.ndarray:
 
 
 def read_mask(path: str | os.PathLike) -> np.ndarray:
-    """Read a mask: a pixel is missing where any colour channel is not zero.
-
-    Alpha says nothing, since most programs write an opaque one unasked, unless it is all there is:
-    where the colour is the same everywhere and alpha varies, non-zero alpha means missing. Prefer
-    lossless formats: JPEG's ringing around edges is not zero and so counts as missing.
+    """Read a mask by itself, as `bio_scnn.data.mask_reading.mask_of` does without a picture.
 
     Parameters
     ----------
@@ -238,13 +239,13 @@ def read_mask(path: str | os.PathLike) -> np.ndarray:
     -------
     mask : ndarray of bool, shape (H, W)
         True = missing.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is no mask.
     """
-    image = read_image(path)
-    if image.ndim == 2:
-        return image != 0
-    if image.shape[2] == 3:
-        return (image != 0).any(axis=2)
-    colour, alpha = image[..., :-1], image[..., -1]
-    if (colour == colour[0, 0]).all() and (alpha != alpha[0, 0]).any():
-        return alpha != 0
-    return (colour != 0).any(axis=2)
+    try:
+        return mask_of(read_image(path)).mask
+    except InputError as error:
+        raise InputError(f"{'' if str(path) in str(error) else f'{path} '}{error}") from error

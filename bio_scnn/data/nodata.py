@@ -70,15 +70,15 @@ def no_data(
     return found if found.any() else None
 
 
-def _as_type(value: float, dtype: np.dtype) -> np.generic | None:
+def _as_type(value: float, dtype: np.dtype) -> NDArray | None:
     """A value as a type holds it; None if it does not."""
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
-            return np.array(value).astype(dtype)[()]
+            return np.array(value).astype(dtype)
     limits = np.iinfo(dtype) if dtype.kind in "iu" else None
     if limits is None or value != int(value) or not limits.min <= value <= limits.max:
         return None
-    return np.array(int(value)).astype(dtype)[()]
+    return np.array(int(value)).astype(dtype)
 
 
 def _codes(channels: NDArray, unused: NDArray[np.bool_]) -> list[float]:

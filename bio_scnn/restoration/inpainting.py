@@ -101,8 +101,9 @@ def inpaint(
             raise InputError(f"channel_axis {channel_axis} is not an axis of shape {image.shape}")
         image = np.moveaxis(image, channel_axis, -1)
     options = spiking_options(quality, engine, readout=readout)
-    given = {"model": model, "options": options, "quality": quality, "seed": seed}
-    result = restore(image, mask, nodata=nodata, **given).image
+    result = restore(
+        image, mask, model=model, options=options, quality=quality, seed=seed, nodata=nodata
+    ).image
     return result if channel_axis is None else np.moveaxis(result, -1, channel_axis)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -11,16 +11,24 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.data.images import image_file, output_path_for, read_image, read_mask
+from bio_scnn.data.images import image_file, read_image
+from bio_scnn.data.mask_files import MOST_MISSING, finished, read_mask_for
+from bio_scnn.data.mask_reading import Reading
 from bio_scnn.data.masks import MASK_KINDS, make_mask
+from bio_scnn.data.nodata import no_data, stored_nodata
 from bio_scnn.errors import InputError
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.network.options import Quality, SpikingOptions
 from bio_scnn.restoration.inpainting import restore
 from bio_scnn.restoration.metrics import Evaluation, evaluate
+from bio_scnn.restoration.outputs import Outputs, outputs_of
 from bio_scnn.restoration.panel import draw_panel, shown_step
 from bio_scnn.restoration.result import Restoration
 from bio_scnn.restoration.scale import scale_of
+from bio_scnn.runtime.files import encodable
+
+PROPOSED, NO_DATA = Path("auto"), Path("nodata")
+"""Words for a mask that is no file: proposed by the program, or the pixels without data."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +37,17 @@ class Request:
 
     Attributes
     ----------
-    mask : Path, optional
-        Image of the missing pixels; without it, holes are made.
+    mask : Path or sequence of Path, optional
+        Image of the missing pixels, one for each page, or `PROPOSED` or `NO_DATA`; without it,
+        holes are made.
+    mask_invert : bool
+        The other pixels of the mask are missing.
+    mask_grow : int
+        Pixels by which the mask is grown.
+    max_missing : float
+        Fraction of missing pixels above which a mask is refused.
+    nodata : float, optional
+        Value that means no data; by default the one that the picture's file names.
     truth : Path, optional
         The undamaged image of the mask's, to measure against.
     mask_kind : str
@@ -44,14 +61,22 @@ class Request:
     options : SpikingOptions
     quality : {'fast', 'default', 'best'}
     output : Path
-        Folder of the results.
+        Folder of the results, or the result itself.
+    one_file : bool
+        Whether it is the result itself.
+    overwrite : bool
+        Replace earlier results; otherwise they are kept under another name.
     panel : bool
         Also draw what was done.
     report : {'text', 'json', 'none'}
         What is said of a restored picture.
     """
 
-    mask: Path | None = None
+    mask: Path | Sequence[Path] | None = None
+    mask_invert: bool = False
+    mask_grow: int = 0
+    max_missing: float = MOST_MISSING
+    nodata: float | None = None
     truth: Path | None = None
     mask_kind: str = MASK_KINDS[0]
     coverage: float | None = None
@@ -60,8 +85,27 @@ class Request:
     options: SpikingOptions = field(default_factory=SpikingOptions)
     quality: Quality = "default"
     output: Path = Path("restored")
+    one_file: bool = False
+    overwrite: bool = False
     panel: bool = True
     report: Literal["text", "json", "none"] = "text"
+
+    @property
+    def masks(self) -> tuple[Path, ...]:
+        """Masks that were given, none if holes are to be made."""
+        if self.mask is None:
+            return ()
+        return (self.mask,) if isinstance(self.mask, Path) else tuple(self.mask)
+
+    def files_of(self, path: Path) -> dict[str, Path]:
+        """Files that are written of a picture, by what they are."""
+        names = outputs_of(path, self.output, self.one_file)
+        files = {"result": names.restored}
+        if self.panel:
+            files["panel"] = names.panel
+        if PROPOSED in self.masks:
+            files |= {"proposed mask": names.mask, "preview": names.preview}
+        return files
 
 
 class Job(NamedTuple):
@@ -72,8 +116,26 @@ class Job(NamedTuple):
     mask: NDArray[np.bool_]
     truth: NDArray | None
     holes: str  # what the mask is, for people
-    restored: Path
-    panel: Path
+    outputs: Outputs
+    how: str = ""  # the rule by which the mask was read
+    warnings: tuple[str, ...] = ()
+    nodata: NDArray[np.bool_] | None = None  # pixels that nothing is restored from
+    nodata_value: float | None = None
+
+    @property
+    def restored(self) -> Path:
+        """File of the result."""
+        return self.outputs.restored
+
+    @property
+    def panel(self) -> Path:
+        """File of the panel."""
+        return self.outputs.panel
+
+    @property
+    def unknown(self) -> NDArray[np.bool_]:
+        """Pixels that are missing or hold no data."""
+        return self.mask if self.nodata is None else self.mask | self.nodata
 
 
 class Done(NamedTuple):
@@ -95,24 +157,59 @@ def prepare(path: Path, request: Request) -> Job:
         If a file cannot be read, or they do not go together.
     """
     image = read_image(path)
-    truth = None
-    if request.mask is not None:
-        mask, holes = read_mask(request.mask), request.mask.name
-        if mask.shape != image.shape[:2]:
-            raise InputError(
-                f"{request.mask} has {mask.shape[0]} x {mask.shape[1]} pixels, {path} "
-                f"{image.shape[0]} x {image.shape[1]}; they must be of the same size"
-            )
+    if (value := request.nodata) is None:
+        value = stored_nodata(path)
+    empty, truth, how = no_data(image, value), None, ""
+    warnings: tuple[str, ...] = ()
+    if request.masks:
+        reading = _mask(path, image, empty, request)
+        mask, how, warnings = reading
+        holes = request.masks[0].name
         if request.truth is not None:
             truth = _read_truth(request.truth, path, image)
     else:
         holes = request.mask_kind
         rng = np.random.default_rng(request.seed)
         mask = make_mask(holes, image.shape[:2], rng, request.coverage)
+        if empty is not None:
+            mask &= ~empty
         truth = image
-    panel = request.output / f"{path.stem}_panel.png"
-    restored = output_path_for(path, request.output)
-    return Job(path.name, image, mask, truth, holes, restored, panel)
+    if empty is not None and (empty & ~mask).any():
+        empty = empty & ~mask
+        warnings += (
+            f"{path.name}: {np.count_nonzero(empty):,} pixels hold no data; they stay as they "
+            "are, and nothing is restored from them (--mask nodata restores them)",
+        )
+    else:
+        empty = None
+    names = outputs_of(path, request.output, request.one_file)
+    return Job(path.name, image, mask, truth, holes, names, how, warnings, empty, value)
+
+
+def _mask(
+    path: Path, image: NDArray, empty: NDArray[np.bool_] | None, request: Request
+) -> Reading:
+    """Mask of a picture as it was given, or those of its pixels that hold no data."""
+    if len(request.masks) > 1:
+        raise InputError(
+            f"{path} is one picture, and {len(request.masks)} masks are given; give one, or one "
+            "for each page"
+        )
+    (mask,) = request.masks
+    if mask == NO_DATA:
+        if empty is None:
+            raise InputError(
+                f"{path} has no pixel without data: no NaN, infinity or value of its nodata tag; "
+                "name the value by --nodata"
+            )
+        return Reading(empty, "where it holds no data")
+    return finished(
+        read_mask_for(path, mask, image),
+        mask,
+        invert=request.mask_invert,
+        grow=request.mask_grow,
+        most=request.max_missing,
+    )
 
 
 def _read_truth(truth_path: Path, path: Path, image: NDArray) -> NDArray:
@@ -144,6 +241,7 @@ def perform(
         seed=request.seed,
         progress=progress,
         rates_every=step,
+        nodata=job.nodata_value,
         # What follows looks at missing pixels of the truth only.
         overwrite=job.truth is not job.image,
     )
@@ -163,21 +261,28 @@ def measure(job: Job, restored: NDArray) -> Evaluation:
     assert job.truth is not None
     if restored.dtype.kind == "u":  # is scaled there, a part at a time
         return evaluate(restored, job.truth, job.mask)
-    scale = scale_of(job.image, job.mask)
-    return evaluate(scale.to_unit(restored), scale.to_unit(job.truth), job.mask)
+    scale = scale_of(job.image, job.unknown)
+    # What holds no data is alike in both.
+    return evaluate(
+        np.nan_to_num(scale.to_unit(restored)), np.nan_to_num(scale.to_unit(job.truth)), job.mask
+    )
 
 
 def panel_of(job: Job, result: Restoration, measured: Evaluation | None, step: int) -> bytes:
     """Panel of a restored job, of every `step`-th row and column."""
-    title = f"{job.name}: {job.holes}, {100 * job.mask.mean():.1f} % missing"
+    title = f"{encodable(job.name)}: {encodable(job.holes)}, {100 * job.mask.mean():.1f} % missing"
     if measured is not None:
         title += f"; hole PSNR {measured.hole_psnr:.2f} dB"
-    scale, seen = scale_of(job.image, job.mask), (slice(None, None, step),) * 2
+    scale, seen = scale_of(job.image, job.unknown), (slice(None, None, step),) * 2
+
+    def shown(image: NDArray) -> NDArray:
+        return np.nan_to_num(scale.to_unit(image[seen]))
+
     return draw_panel(
-        scale.to_unit(job.image[seen]),
+        shown(job.image),
         job.mask[seen],
-        scale.to_unit(result.image[seen]),
+        shown(result.image),
         result.rate_maps,
-        None if job.truth is None else scale.to_unit(job.truth[seen]),
+        None if job.truth is None else shown(job.truth),
         title,
     )

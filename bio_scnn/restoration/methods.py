@@ -34,7 +34,7 @@ def holes_of(image: NDArray, mask: NDArray[np.bool_]) -> Holes:
 
 
 def filled(image: NDArray, mask: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray:
-    """Copy of an image with values in [0, 1], (missing pixels, C), put into its holes."""
+    """Copy of an image with scaled values, (missing pixels, C), put into its holes."""
     whole, scale = image.copy(), scale_of(image, mask)
     inside = np.clip(values, *unit_limits(image, mask, scale))
     scaled = scale.from_unit(inside, image.dtype)
