@@ -26,7 +26,7 @@ from bio_scnn.explorer.page import explore_page
 from bio_scnn.explorer.window import View
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.options import SpikingOptions
-from bio_scnn.restoration.job import Request, prepare
+from bio_scnn.restoration.job import PROPOSED, Request, prepare
 from bio_scnn.runtime.files import encodable, place_of, write_whole
 
 EPILOG = """\
@@ -34,7 +34,7 @@ examples:
   python -m bio_scnn.explore
       a photograph that comes with scikit-image: restored/astronaut_neurons.html
   python -m bio_scnn.explore photo.jpg --mask scratches.png -o page.html
-      the pixels of photo.jpg where scratches.png is not black are restored
+      the pixels of photo.jpg where scratches.png is white are restored
   python -m bio_scnn.explore photo.jpg --mask-kind boxes --seed 7 --at 120 200
       make holes, and look at the neurons around row 120, column 200
   python -m bio_scnn.explore --noise 0.5 --duration 50 --window 24
@@ -93,6 +93,8 @@ def paths_of(args: argparse.Namespace) -> tuple[Path, Path]:
     """Paths of the image and of the page; what cannot be meant is refused."""
     check_holes(args, given=args.image is not None)
     check_least(args, seed=0, window=1, maps=1)
+    if PROPOSED in (args.mask or ()):
+        raise InputError("--mask auto needs run_inpaint, which writes a proposal to look at")
     image = args.image or embedded_images()[0]
     page = args.output or Path("restored", f"{image.stem}_neurons.html")
     if page.is_dir():

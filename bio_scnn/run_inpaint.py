@@ -29,7 +29,7 @@ from bio_scnn.commands.options import (
 )
 from bio_scnn.data.masks import MASK_KINDS
 from bio_scnn.errors import InputError
-from bio_scnn.restoration.job import Request
+from bio_scnn.restoration.job import PROPOSED, Request
 from bio_scnn.restoration.outputs import names_a_file
 from bio_scnn.runtime.files import encodable
 from bio_scnn.runtime.places import open_place
@@ -39,7 +39,14 @@ examples:
   python -m bio_scnn.run_inpaint
       restore a photograph that comes with scikit-image
   python -m bio_scnn.run_inpaint photo.jpg --mask scratches.png
-      restore the pixels of photo.jpg where scratches.png is not black
+      restore the pixels of photo.jpg where scratches.png is white, or where it is a copy of
+      photo.jpg and painted over; --mask-invert if it is black, --mask-grow 2 for soft edges
+  python -m bio_scnn.run_inpaint photo.jpg --mask auto
+      propose a mask for scratches and dust, to look at; nothing is restored without --yes
+  python -m bio_scnn.run_inpaint photos/ --mask masks/
+      each picture with the mask of its name
+  python -m bio_scnn.run_inpaint heights.tif --mask nodata --nodata -9999 -o filled.tif
+      fill what holds no data, and save it under that name
   python -m bio_scnn.run_inpaint *.jpg --mask-kind boxes --coverage 0.1 --seed 7
       make holes in pictures, restore them, and measure how well
   python -m bio_scnn.run_inpaint photos/ --mask-kind strokes --jobs 2 --skip-done
@@ -73,6 +80,10 @@ def parser() -> argparse.ArgumentParser:
     )
     holes = p.add_argument_group("holes")
     add_hole_options(holes)
+    holes.add_argument(
+        "--yes", action="store_true",
+        help="with --mask auto: restore by the mask that is proposed, unseen",
+    )  # fmt: skip
     holes.add_argument(
         "--truth", type=Path, metavar="IMAGE", help="the undamaged image, to measure against"
     )
@@ -113,6 +124,7 @@ def request_of(args: argparse.Namespace) -> Request:
     """The request that a command line makes."""
     return Request(
         mask=args.mask,
+        confirmed=args.yes,
         mask_invert=args.mask_invert,
         mask_grow=args.mask_grow,
         max_missing=args.max_missing,
@@ -138,6 +150,8 @@ def check(args: argparse.Namespace, images: Sequence[Path]) -> None:
         raise InputError("--truth needs --mask; with --mask-kind the image itself is the truth")
     if args.truth is not None and len(images) != 1:
         raise InputError("--truth goes with exactly one image")
+    if args.yes and PROPOSED not in (args.mask or ()):
+        raise InputError("--yes goes with --mask auto: it accepts a mask that is proposed")
     check_holes(args, given=bool(args.images))
     check_least(args, seed=0, jobs=1)
     check_results(images, request_of(args))

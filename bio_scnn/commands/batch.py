@@ -17,14 +17,15 @@ from tqdm import tqdm
 
 from bio_scnn.commands.fingerprint import fingerprint, with_fingerprint
 from bio_scnn.commands.options import picture_bar
-from bio_scnn.commands.report import report_on
+from bio_scnn.commands.report import report_on, report_proposal
 from bio_scnn.data.datasets import embedded_images, find_images
 from bio_scnn.data.mask_files import is_mask_beside, masks_for
+from bio_scnn.data.stamps import same_but_stamp
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.neuron._brian2 import load_brian2_meanwhile
-from bio_scnn.restoration.job import NO_DATA, PROPOSED, Request, perform, prepare
+from bio_scnn.restoration.job import NO_DATA, PROPOSED, Request, perform, prepare, propose
 from bio_scnn.restoration.outputs import check_names, check_output
 from bio_scnn.runtime.cluster import Cluster
 from bio_scnn.runtime.files import place_of, same_name, write_keeping, write_whole
@@ -171,6 +172,8 @@ def restored(path: Path, request: Request, network: HybridSCNN, quiet: bool) -> 
     """Restore one image and measure; what is wrong with it is part of the outcome."""
     try:
         job = prepare(path, request)
+        if request.only_proposes:
+            return Outcome(path, report_proposal(job, request), propose(job), "", job.warnings)
         if request.options.engine == "brian2" and network.unit.simulated:
             load_brian2_meanwhile()
         with picture_bar(job.name, quiet=quiet or request.report != "text") as bar:
@@ -187,7 +190,7 @@ def saved(outcome: Outcome, request: Request) -> Outcome:
         for path, data in with_fingerprint(outcome.files, outcome.settings).items():
             if request.overwrite:
                 write_whole(path, data)
-            elif (kept := write_keeping(path, data)) is not None:
+            elif (kept := write_keeping(path, data, same_but_stamp)) is not None:
                 warnings += (f"{path}: what was there before is kept as {kept.name}",)
     except InputError as error:
         return Outcome(outcome.path, error=str(error))

@@ -30,6 +30,22 @@ def report_on(done: Done, request: Request, network: HybridSCNN) -> str:
     return report_text(done, request) if request.report == "text" else ""
 
 
+def report_proposal(job: Job, request: Request) -> str:
+    """Report on a mask that was proposed, of the kind requested; empty for none."""
+    share, mask = float(job.mask.mean()), job.outputs.mask
+    if request.report == "json":
+        files = {"proposed_mask": str(mask), "preview": str(job.outputs.preview)}
+        return json.dumps({"name": job.name, "coverage": share, **files, "output": None})
+    if request.report == "none":
+        return ""
+    return (
+        f"{job.name}: {100 * share:.2f} % look like scratches or dust; nothing is restored yet\n"
+        f"  look at {job.outputs.preview}\n"
+        f"  correct {mask} where it is wrong (white is missing), and give --mask {mask};\n"
+        "  or restore by it as it is: --mask auto --yes"
+    )
+
+
 def report_json(done: Done, quality: str, engine: str) -> str:
     """Report on one image as a line of JSON; what cannot be measured is null."""
     job, result = done.job, done.result

@@ -41,6 +41,16 @@ def stamped(data: bytes, settings: str) -> bytes:
 
 def settings_of(data: bytes) -> str | None:
     """Settings that the stamp of an image file states; None if it has none or is not complete."""
+    return _read(data)[0]
+
+
+def same_but_stamp(one: bytes, other: bytes) -> bool:
+    """Answer if two image files are equal without their stamps."""
+    return one == other or _read(one)[1] == _read(other)[1]
+
+
+def _read(data: bytes) -> tuple[str | None, bytes]:
+    """Settings of a stamp, and the file without it; None and the whole file without one."""
     for found in _FOUND.finditer(data):
         text = found[0]
         if data.startswith(_PNG):
@@ -57,8 +67,8 @@ def settings_of(data: bytes) -> str | None:
         rest = data[:start] + data[start + len(whole) :]
         rest = _riff(rest) if data[:4] == b"RIFF" else rest
         if hashlib.sha256(rest).hexdigest().encode() == found[2]:
-            return found[1].decode()
-    return None
+            return found[1].decode(), rest
+    return None, data
 
 
 def _png_chunk(text: bytes) -> bytes:

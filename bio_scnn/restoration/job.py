@@ -23,6 +23,7 @@ from bio_scnn.restoration.inpainting import restore
 from bio_scnn.restoration.metrics import Evaluation, evaluate
 from bio_scnn.restoration.outputs import Outputs, outputs_of
 from bio_scnn.restoration.panel import draw_panel, shown_step
+from bio_scnn.restoration.proposal import proposal_files, proposed
 from bio_scnn.restoration.result import Restoration
 from bio_scnn.restoration.scale import scale_of
 from bio_scnn.runtime.files import encodable
@@ -40,6 +41,8 @@ class Request:
     mask : Path or sequence of Path, optional
         Image of the missing pixels, one for each page, or `PROPOSED` or `NO_DATA`; without it,
         holes are made.
+    confirmed : bool
+        Restore by a proposed mask, too.
     mask_invert : bool
         The other pixels of the mask are missing.
     mask_grow : int
@@ -73,6 +76,7 @@ class Request:
     """
 
     mask: Path | Sequence[Path] | None = None
+    confirmed: bool = False
     mask_invert: bool = False
     mask_grow: int = 0
     max_missing: float = MOST_MISSING
@@ -100,12 +104,19 @@ class Request:
     def files_of(self, path: Path) -> dict[str, Path]:
         """Files that are written of a picture, by what they are."""
         names = outputs_of(path, self.output, self.one_file)
-        files = {"result": names.restored}
-        if self.panel:
-            files["panel"] = names.panel
+        files: dict[str, Path] = {}
         if PROPOSED in self.masks:
             files |= {"proposed mask": names.mask, "preview": names.preview}
-        return files
+        if self.only_proposes:
+            return files
+        if self.panel:
+            files["panel"] = names.panel
+        return files | {"result": names.restored}
+
+    @property
+    def only_proposes(self) -> bool:
+        """Whether a mask is proposed and nothing restored yet."""
+        return PROPOSED in self.masks and not self.confirmed
 
 
 class Job(NamedTuple):
@@ -203,8 +214,11 @@ def _mask(
                 "name the value by --nodata"
             )
         return Reading(empty, "where it holds no data")
+    reading = (
+        proposed(path, image, empty) if mask == PROPOSED else read_mask_for(path, mask, image)
+    )
     return finished(
-        read_mask_for(path, mask, image),
+        reading,
         mask,
         invert=request.mask_invert,
         grow=request.mask_grow,
@@ -223,6 +237,11 @@ def _read_truth(truth_path: Path, path: Path, image: NDArray) -> NDArray:
     return truth
 
 
+def propose(job: Job) -> dict[Path, bytes]:
+    """Files of a proposed mask."""
+    return proposal_files(job.image, job.mask, job.unknown, job.outputs)
+
+
 def perform(
     job: Job,
     request: Request,
@@ -231,6 +250,7 @@ def perform(
 ) -> Done:
     """Restore a job and measure it, and make the files to be saved."""
     start = time.perf_counter()
+    files = propose(job) if PROPOSED in request.masks else {}  # of the picture as it was
     step = shown_step(job.mask.shape)
     result = restore(
         job.image,
@@ -249,7 +269,6 @@ def perform(
     measured = None
     if job.truth is not None and (request.panel or request.report != "none"):  # told by these
         measured = measure(job, result.image)
-    files = {}
     if request.panel:
         files[job.panel] = panel_of(job, result, measured, step)
     files[job.restored] = image_file(job.restored, result.image)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 import os
 import unicodedata
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,17 @@ def write_whole(path: Path, data: bytes) -> None:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def write_keeping(path: Path, data: bytes) -> Path | None:
+def write_keeping(
+    path: Path, data: bytes, same: Callable[[bytes, bytes], bool] = operator.eq
+) -> Path | None:
     """Write as `write_whole` does, and keep another content of that name under a new one.
+
+    Parameters
+    ----------
+    path : Path
+    data : bytes
+    same : callable
+        Tells of what is there and of what is written if the first can go.
 
     Returns
     -------
@@ -48,7 +59,7 @@ def write_keeping(path: Path, data: bytes) -> Path | None:
     """
     kept = None
     try:
-        if path.is_file() and path.read_bytes() != data:
+        if path.is_file() and not same(path.read_bytes(), data):
             kept = _kept(path)
     except OSError as error:
         raise InputError(
