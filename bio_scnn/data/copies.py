@@ -1,7 +1,8 @@
 """Copies of a picture that were painted over: recognised, and where they differ.
 
 A copy may have been saved with loss, so that every pixel is a little off. It is told from any
-other image by the picture's own detail: pixels unlike its most frequent value agree with it.
+other image by the picture's own detail: most pixels agree with it, and most of those that are
+unlike its most frequent value.
 """
 
 from __future__ import annotations
@@ -55,12 +56,13 @@ def is_copy(colour: NDArray, picture: NDArray, opaque: NDArray[np.bool_] | None 
     grey = _eight(picture[every]).mean(axis=2)
     if opaque is not None:
         away, grey = away[opaque[every]], grey[opaque[every]]
-    if away.size == 0:
+    if away.size == 0 or not (_comparable(colour) and _comparable(picture)):
         return False
     usual = np.bincount(np.rint(grey).astype(int).ravel()).argmax()
     for agreement, detail in zip((_EXACT, _NEAR), _DETAIL, strict=True):
         chosen = away[np.abs(grey - usual) > detail]
-        if chosen.size >= _ENOUGH and np.mean(chosen <= agreement) >= _AGREE:
+        agree = [np.mean(values <= agreement) for values in (away, chosen) if values.size]
+        if chosen.size >= _ENOUGH and min(agree) >= _AGREE:
             return True
     return False
 
@@ -84,13 +86,25 @@ def difference(colour: NDArray, picture: NDArray) -> Difference:
     # A brush touches few pixels, and those much; a lossy format nearly all, and those little.
     little = np.count_nonzero(unlike & (away <= exact + _LITTLE))
     if noise <= exact and 2 * little <= np.count_nonzero(unlike):
-        return Difference(unlike, False, exact)
+        return Difference(_closed(unlike), False, exact)
     edge, paint = (max(least, int(times * noise)) for least, times in ((_EDGE, 4), (_PAINT, 8)))
     labels, count = ndimage.label(away > edge, np.ones((3, 3), bool))
     strongest = ndimage.maximum(away, labels, np.arange(count + 1))
     kept = (strongest > min(paint, 254)) & (np.bincount(labels.ravel()) >= _SPECK)
     kept[0] = False
-    return Difference(kept[labels], True, edge)
+    return Difference(_closed(kept[labels]), True, edge)
+
+
+def _comparable(image: NDArray) -> bool:
+    """True of integers, and of floats in [0, 1]."""
+    return image.dtype.kind != "f" or bool(image.min() >= 0 and image.max() <= 1)
+
+
+def _closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A mask with the pixels between that happened to have the paint's colour."""
+    from scipy import ndimage
+
+    return mask | ndimage.binary_closing(mask, np.ones((3, 3), bool))
 
 
 def _levels(one: NDArray, other: NDArray) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bio_scnn.data.copies import Difference, difference, is_copy
 from bio_scnn.errors import InputError
 
-_BETWEEN = (0.05, 0.3)  # of the picture, and of what is missing: more than that is told
+_BETWEEN = (0.05, 0.5)  # of the picture, and of what is missing: more than that is told
 _NO_MASK = 0.5  # of the picture: more between the two values than that is no mask
 _DARK = 0.1  # of white: nothing that is not brighter was painted
 _FLAT = 0.1  # of white: colours that differ less are one

@@ -109,9 +109,7 @@ class Request:
             files |= {"proposed mask": names.mask, "preview": names.preview}
         if self.only_proposes:
             return files
-        if self.panel:
-            files["panel"] = names.panel
-        return files | {"result": names.restored}
+        return files | {"result": names.restored} | ({"panel": names.panel} if self.panel else {})
 
     @property
     def only_proposes(self) -> bool:

@@ -53,9 +53,10 @@ def damaged(
     mask : bool array, shape (H, W)
     """
     picture = photograph.astype(np.float64)
-    mask = np.zeros(photograph.shape[:2], bool)
+    height, width, _ = photograph.shape
+    mask = np.zeros((height, width), bool)
     for draw in [_scratch] * SCRATCHES + [_speck] * DUST:
-        opacity = draw(mask.shape, rng)
+        opacity = draw((height, width), rng)
         colour = 255.0 if rng.random() < 0.7 else 0.0
         picture += opacity[..., np.newaxis] * (colour - picture)
         mask |= opacity > _SEEN
@@ -70,9 +71,12 @@ def judged(
     def near(of: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return ndimage.binary_dilation(of, np.ones((3, 3), bool))
 
+    def share(part: NDArray[np.bool_], of: NDArray[np.bool_]) -> float:
+        return int(np.count_nonzero(part)) / max(int(np.count_nonzero(of)), 1)
+
     return Found(
-        np.count_nonzero(proposal & near(mask)) / max(np.count_nonzero(proposal), 1),
-        np.count_nonzero(mask & near(proposal)) / max(np.count_nonzero(mask), 1),
+        share(proposal & near(mask), proposal),
+        share(mask & near(proposal), mask),
         float(mask.mean()),
         float(undamaged.mean()),
     )

@@ -50,8 +50,8 @@ photograph as it was, where all is wrong.
 {rows}
 
 Fine, strong texture (foliage, grass, fences, grain) hides scratches and looks like them: there the
-proposal is poor, and has to be looked at. Faint scratches, wide ones (over some 6 pixels) and stains
-are not proposed. Written by `python -m tools.docs.scratches --data PHOTOGRAPHS`.
+proposal is poor, and has to be looked at. Faint scratches, wide ones (over some 6 pixels) and
+stains are not proposed. Written by `python -m tools.docs.scratches --data PHOTOGRAPHS`.
 """
 
 
