@@ -7,6 +7,7 @@ value.
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -145,9 +146,10 @@ def _layer(opaque: NDArray[np.bool_]) -> Reading:
 
 def _bright(colour: NDArray) -> Reading:
     """Mask of what is coloured, or else bright."""
-    value = colour.max(axis=2)
-    if colour.shape[2] > 1:
-        chroma = value - colour.min(axis=2)
+    channels = [colour[..., c] for c in range(colour.shape[2])]
+    value = functools.reduce(np.maximum, channels)
+    chroma = value - functools.reduce(np.minimum, channels)
+    if chroma.any():
         strong = chroma > max(0.5 * float(chroma.max()), 0.125 * float(value.max()))
         rest = value[~strong]
         # On black, whatever is bright is meant, coloured or not.
