@@ -26,7 +26,8 @@ from bio_scnn.explorer.page import explore_page
 from bio_scnn.explorer.window import View
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.options import SpikingOptions
-from bio_scnn.restoration.job import PROPOSED, Request, prepare
+from bio_scnn.restoration.job import prepare
+from bio_scnn.restoration.request import PROPOSED, Request
 from bio_scnn.runtime.files import encodable, place_of, write_whole
 
 EPILOG = """\

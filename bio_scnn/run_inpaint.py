@@ -29,8 +29,8 @@ from bio_scnn.commands.options import (
 )
 from bio_scnn.data.masks import MASK_KINDS
 from bio_scnn.errors import InputError
-from bio_scnn.restoration.job import PROPOSED, Request
 from bio_scnn.restoration.outputs import names_a_file
+from bio_scnn.restoration.request import PROPOSED, Request
 from bio_scnn.runtime.files import encodable
 from bio_scnn.runtime.places import open_place
 

@@ -25,8 +25,9 @@ from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.neuron._brian2 import load_brian2_meanwhile
-from bio_scnn.restoration.job import NO_DATA, PROPOSED, Request, perform, prepare, propose
+from bio_scnn.restoration.job import perform, prepare, propose
 from bio_scnn.restoration.outputs import check_names, check_output
+from bio_scnn.restoration.request import NO_DATA, PROPOSED, Request
 from bio_scnn.runtime.cluster import Cluster
 from bio_scnn.runtime.files import place_of, same_name, write_keeping, write_whole
 from bio_scnn.runtime.places import Here, Place

@@ -11,7 +11,7 @@ from pathlib import Path
 from bio_scnn._version import __version__
 from bio_scnn.data.stamps import settings_of, stamped
 from bio_scnn.network.checkpoint import model_path
-from bio_scnn.restoration.job import Request
+from bio_scnn.restoration.request import Request
 
 
 def fingerprint(path: Path, request: Request) -> str:

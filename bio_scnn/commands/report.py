@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from bio_scnn.network.hybrid import HybridSCNN
-from bio_scnn.restoration.job import Done, Job, Request, measure
+from bio_scnn.restoration.job import Done, Job, measure
 from bio_scnn.restoration.methods import CLASSICAL, REFERENCE, filled, holes_of
 from bio_scnn.restoration.metrics import Evaluation
+from bio_scnn.restoration.request import Request
 
 # The sparse solve of the biharmonic equation takes ten seconds for these, and 2 GB if they are one
 # hole.

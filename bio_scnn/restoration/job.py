@@ -3,118 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.data.images import image_file, read_image
-from bio_scnn.data.mask_files import MOST_MISSING, finished, read_mask_for
+from bio_scnn.data.mask_files import finished, read_mask_for
 from bio_scnn.data.mask_reading import Reading
-from bio_scnn.data.masks import MASK_KINDS, make_mask
+from bio_scnn.data.masks import make_mask
 from bio_scnn.data.nodata import no_data, stored_nodata
 from bio_scnn.errors import InputError
 from bio_scnn.network.hybrid import HybridSCNN
-from bio_scnn.network.options import Quality, SpikingOptions
 from bio_scnn.restoration.inpainting import restore
 from bio_scnn.restoration.metrics import Evaluation, evaluate
 from bio_scnn.restoration.outputs import Outputs, outputs_of
 from bio_scnn.restoration.panel import draw_panel, shown_step
 from bio_scnn.restoration.proposal import proposal_files, proposed
+from bio_scnn.restoration.request import NO_DATA, PROPOSED, Request
 from bio_scnn.restoration.result import Restoration
 from bio_scnn.restoration.scale import scale_of
 from bio_scnn.runtime.files import encodable
-
-PROPOSED, NO_DATA = Path("auto"), Path("nodata")
-"""Words for a mask that is no file: proposed by the program, or the pixels without data."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """Request for restored pictures, apart from any command line; it can be sent elsewhere.
-
-    Attributes
-    ----------
-    mask : Path or sequence of Path, optional
-        Image of the missing pixels, one for each page, or `PROPOSED` or `NO_DATA`; without it,
-        holes are made.
-    confirmed : bool
-        Restore by a proposed mask, too.
-    mask_invert : bool
-        The other pixels of the mask are missing.
-    mask_grow : int
-        Pixels by which the mask is grown.
-    max_missing : float
-        Fraction of missing pixels above which a mask is refused.
-    nodata : float, optional
-        Value that means no data; by default the one that the picture's file names.
-    truth : Path, optional
-        The undamaged image of the mask's, to measure against.
-    mask_kind : str
-        One of `MASK_KINDS`: the holes to make.
-    coverage : float, optional
-        Fraction of missing pixels of such holes; by default the kind's.
-    seed : int
-        Of holes and noise.
-    model : str
-        A shipped model's name, or a file.
-    options : SpikingOptions
-    quality : {'fast', 'default', 'best'}
-    output : Path
-        Folder of the results, or the result itself.
-    one_file : bool
-        Whether it is the result itself.
-    overwrite : bool
-        Replace earlier results; otherwise they are kept under another name.
-    panel : bool
-        Also draw what was done.
-    report : {'text', 'json', 'none'}
-        What is said of a restored picture.
-    """
-
-    mask: Path | Sequence[Path] | None = None
-    confirmed: bool = False
-    mask_invert: bool = False
-    mask_grow: int = 0
-    max_missing: float = MOST_MISSING
-    nodata: float | None = None
-    truth: Path | None = None
-    mask_kind: str = MASK_KINDS[0]
-    coverage: float | None = None
-    seed: int = 0
-    model: str = "inpaint"
-    options: SpikingOptions = field(default_factory=SpikingOptions)
-    quality: Quality = "default"
-    output: Path = Path("restored")
-    one_file: bool = False
-    overwrite: bool = False
-    panel: bool = True
-    report: Literal["text", "json", "none"] = "text"
-
-    @property
-    def masks(self) -> tuple[Path, ...]:
-        """Masks that were given, none if holes are to be made."""
-        if self.mask is None:
-            return ()
-        return (self.mask,) if isinstance(self.mask, Path) else tuple(self.mask)
-
-    def files_of(self, path: Path) -> dict[str, Path]:
-        """Files that are written of a picture, by what they are."""
-        names = outputs_of(path, self.output, self.one_file)
-        files: dict[str, Path] = {}
-        if PROPOSED in self.masks:
-            files |= {"proposed mask": names.mask, "preview": names.preview}
-        if self.only_proposes:
-            return files
-        return files | {"result": names.restored} | ({"panel": names.panel} if self.panel else {})
-
-    @property
-    def only_proposes(self) -> bool:
-        """Whether a mask is proposed and nothing restored yet."""
-        return PROPOSED in self.masks and not self.confirmed
 
 
 class Job(NamedTuple):
