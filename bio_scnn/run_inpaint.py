@@ -14,6 +14,7 @@ from bio_scnn.commands.options import (
     add_hole_options,
     add_model_option,
     add_neuron_options,
+    add_reading_options,
     add_scheduler_option,
     check_holes,
     check_least,
@@ -63,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="IMAGE",
         help="images to restore, or folders of them",
     )
+    add_reading_options(p.add_argument_group("reading"))
     holes = p.add_argument_group("holes")
     add_hole_options(holes)
     holes.add_argument(
@@ -109,6 +111,8 @@ def request_of(args: argparse.Namespace) -> Request:
         output=args.output,
         panel=args.panel,
         report="json" if args.json else "none" if args.quiet else "text",
+        page=args.page,
+        max_pixels=args.max_pixels,
     )
 
 
@@ -119,7 +123,7 @@ def check(args: argparse.Namespace, images: Sequence[Path]) -> None:
     if args.truth is not None and len(images) != 1:
         raise InputError("--truth goes with exactly one image")
     check_holes(args, given=bool(args.images))
-    check_least(args, seed=0, jobs=1)
+    check_least(args, seed=0, jobs=1, page=1, max_pixels=1)
     check_results(images, args.output, [args.mask, args.truth])
 
 

@@ -24,7 +24,7 @@ from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.neuron._brian2 import load_brian2_meanwhile
-from bio_scnn.restoration.job import Request, perform, prepare
+from bio_scnn.restoration.job import Request, perform_all
 from bio_scnn.runtime.cluster import Cluster
 from bio_scnn.runtime.files import write_whole
 from bio_scnn.runtime.places import Here, Place
@@ -128,14 +128,15 @@ def restore_sent(sent: Sent, request: Request, network: HybridSCNN) -> Outcome:
 def restored(path: Path, request: Request, network: HybridSCNN, quiet: bool) -> Outcome:
     """Restore one image and measure; what is wrong with it is part of the outcome."""
     try:
-        job = prepare(path, request)
         if request.options.engine == "brian2" and network.unit.simulated:
             load_brian2_meanwhile()
-        with picture_bar(job.name, quiet=quiet or request.report != "text") as bar:
-            done = perform(job, request, network, lambda fraction: bar.update(fraction - bar.n))
+        with picture_bar(path.name, quiet=quiet or request.report != "text") as bar:
+            done = perform_all(path, request, network, lambda part: bar.update(part - bar.n))
     except InputError as error:
         return Outcome(path, error=_line(path, str(error)))
-    return Outcome(path, report_on(done, request, network), done.files)
+    reports = [report_on(one, request, network) for one in done]
+    files = {file: data for one in done for file, data in one.files.items()}
+    return Outcome(path, "\n".join(filter(None, reports)), files)
 
 
 def saved(outcome: Outcome) -> Outcome:

@@ -19,6 +19,7 @@ from bio_scnn.restoration.orientation import orientations
 from bio_scnn.restoration.picture import UnitPicture, check_picture, colour_groups, scale_of
 from bio_scnn.restoration.result import SHOWN_MAPS, RateMaps, Restoration
 from bio_scnn.restoration.tiling import DEFAULT_TILING, Tiling
+from bio_scnn.restoration.transparency import seen_channels
 
 
 def inpaint(
@@ -41,7 +42,8 @@ def inpaint(
     mask : bool array, shape (H, W)
         True (non-zero) where a pixel is missing.
     channel_axis : int, optional
-        Which axis of the image holds the channels; None for a grey image.
+        Which axis of the image holds the channels; None for a grey image. Of two or four the last
+        is taken for alpha: colours where it is zero are not looked at either.
     model : str, path or HybridSCNN
         A shipped model's name, a file, or a network already loaded.
     engine : {'brian2', 'closed-form'}, optional
@@ -109,7 +111,8 @@ def restore(
     rates_every: int = 1,
     overwrite: bool = False,
     tiling: Tiling = DEFAULT_TILING,
-) -> Restoration:  # of ten arguments, as all that can be chosen is chosen here
+    alpha: bool = True,
+) -> Restoration:  # of eleven arguments, as all that can be chosen is chosen here
     """Restore missing pixels, and report what was simulated.
 
     Parameters
@@ -129,6 +132,9 @@ def restore(
         Put the result into the image's own memory, if that can be written to.
     tiling : Tiling
         How a large picture is divided.
+    alpha : bool
+        Whether the last of two or four channels is alpha. Colours where it is zero cannot be seen,
+        and what is restored does not depend on them.
 
     Returns
     -------
@@ -145,6 +151,8 @@ def restore(
     check_quality(quality, options.engine)
     network = model if isinstance(model, HybridSCNN) else load_model(model_path(str(model)))[0]
     channels = image[..., np.newaxis] if image.ndim == 2 else image
+    if alpha and channels.shape[-1] in (2, IMAGE_CHANNELS + 1):
+        channels = seen_channels(channels, mask)
     scale = scale_of(channels, mask)
     own = overwrite and image.flags.writeable
     rows, columns = (-(-side // (network.architecture.fold * rates_every)) for side in mask.shape)

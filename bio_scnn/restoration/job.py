@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.data.images import image_file, output_path_for, read_image, read_mask
+from bio_scnn.data.codecs import Stored
+from bio_scnn.data.forms import settle
+from bio_scnn.data.images import output_path_for, read_mask
+from bio_scnn.data.limits import MAX_PIXELS
 from bio_scnn.data.masks import MASK_KINDS, make_mask
+from bio_scnn.data.pictures import picture_file, read_picture
 from bio_scnn.errors import InputError
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.network.options import Quality, SpikingOptions
 from bio_scnn.restoration.inpainting import restore
 from bio_scnn.restoration.metrics import Evaluation, evaluate
 from bio_scnn.restoration.panel import draw_panel, shown_step
-from bio_scnn.restoration.picture import scale_of
+from bio_scnn.restoration.picture import scale_of, type_scale
 from bio_scnn.restoration.result import Restoration
 
 
@@ -49,6 +53,10 @@ class Request:
         Also draw what was done.
     report : {'text', 'json', 'none'}
         What is said of a restored picture.
+    page : int, optional
+        The only page or frame to restore, from 1; by default all of them.
+    max_pixels : int
+        No picture or mask that declares more is read.
     """
 
     mask: Path | None = None
@@ -62,49 +70,65 @@ class Request:
     output: Path = Path("restored")
     panel: bool = True
     report: Literal["text", "json", "none"] = "text"
+    page: int | None = None
+    max_pixels: int = MAX_PIXELS
 
 
 class Job(NamedTuple):
-    """An image to restore, with its mask and, where it is known, the truth."""
+    """An image to restore, one page of a file, with its mask and, where it is known, the truth."""
 
     name: str
-    image: NDArray
+    source: Stored
     mask: NDArray[np.bool_]
     truth: NDArray | None
     holes: str  # what the mask is, for people
     restored: Path
     panel: Path
+    page: int = 0  # from 0; of a file of one page that one
+
+    @property
+    def image(self) -> NDArray:
+        """Pixels to work on."""
+        return self.source.pixels
 
 
 class Done(NamedTuple):
-    """A restored job; nothing is written yet."""
+    """A restored job; nothing is written yet, and of several pages the last has the file."""
 
     job: Job
     result: Restoration
     measured: Evaluation | None
     seconds: float
     files: dict[Path, bytes]  # the result itself last, so that it tells of both
+    lost: list[str]  # names of what of the picture's file is not in the result's
 
 
-def prepare(path: Path, request: Request) -> Job:
+def prepare(path: Path, request: Request, page: int = 0) -> Job:
     """Read an image and its mask, or make holes as requested.
+
+    Parameters
+    ----------
+    path : Path
+    request : Request
+    page : int
+        Of the file, from 0.
 
     Raises
     ------
     InputError
         If a file cannot be read, or they do not go together.
     """
-    image = read_image(path)
-    truth = None
+    source = read_picture(path, page, request.max_pixels)
+    image, truth = source.pixels, None
     if request.mask is not None:
-        mask, holes = read_mask(request.mask), request.mask.name
+        mask, holes = read_mask(request.mask, request.max_pixels), request.mask.name
         if mask.shape != image.shape[:2]:
             raise InputError(
                 f"{request.mask} has {mask.shape[0]} x {mask.shape[1]} pixels, {path} "
                 f"{image.shape[0]} x {image.shape[1]}; they must be of the same size"
             )
         if request.truth is not None:
-            truth = _read_truth(request.truth, path, image)
+            truth = _read_truth(request, path, source, page)
     else:
         holes = request.mask_kind
         rng = np.random.default_rng(request.seed)
@@ -112,18 +136,56 @@ def prepare(path: Path, request: Request) -> Job:
         truth = image
     panel = request.output / f"{path.stem}_panel.png"
     restored = output_path_for(path, request.output)
-    return Job(path.name, image, mask, truth, holes, restored, panel)
+    several = source.pages > 1
+    name = f"{path.name}, page {page + 1} of {source.pages}" if several else path.name
+    return Job(name, source, mask, truth, holes, restored, panel, page)
 
 
-def _read_truth(truth_path: Path, path: Path, image: NDArray) -> NDArray:
-    truth = read_image(truth_path)
+def _read_truth(request: Request, path: Path, source: Stored, page: int) -> NDArray:
+    truth_path, image = request.truth, source.pixels
+    assert truth_path is not None
+    read = read_picture(truth_path, page, request.max_pixels)
+    truth = read.pixels
     if truth.shape != image.shape:
         raise InputError(
             f"{truth_path} has shape {truth.shape}, {path} {image.shape}; they must agree"
         )
+    if "inks" in (read.form.kind, source.form.kind) and read.form.kind != source.form.kind:
+        raise InputError(f"{truth_path} and {path}: only one of them holds inks; they must agree")
     if not np.isfinite(truth).all():
         raise InputError(f"{truth_path} holds NaN or infinity; a truth must be finite")
     return truth
+
+
+def perform_all(
+    path: Path,
+    request: Request,
+    network: HybridSCNN,
+    progress: Callable[[float], None] | None = None,
+) -> list[Done]:
+    """Restore a picture file, all its pages or the one requested, and make the files to be saved.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or they do not go together.
+    """
+    job = prepare(path, request, 0 if request.page is None else request.page - 1)
+    pages = job.source.pages if request.page is None else 1
+    if pages == 1:
+        return [perform(job, request, network, progress)]
+    done = []
+    for number in range(pages):
+
+        def report(fraction: float, number: int = number) -> None:
+            if progress is not None:
+                progress((number + fraction) / pages)
+
+        if number > 0:
+            request = replace(request, panel=False)  # the first one's is enough
+            job = prepare(path, request, number)
+        done.append(_restored(job, request, network, report))
+    return _with_file(done)
 
 
 def perform(
@@ -133,6 +195,27 @@ def perform(
     progress: Callable[[float], None] | None = None,
 ) -> Done:
     """Restore a job and measure it, and make the files to be saved."""
+    return _with_file([_restored(job, request, network, progress)])[0]
+
+
+def _with_file(done: list[Done]) -> list[Done]:
+    """Restored pages of one picture, the last of them with its file."""
+    job = done[-1].job
+    whole = [(one.job.source, one.result.image, one.job.mask) for one in done]
+    data, lost = picture_file(job.restored, whole)
+    if other := job.source.pages - len(done):
+        lost = [f"its other {other} page(s), as --page says", *lost]
+    files = {**done[-1].files, job.restored: data}
+    return [*done[:-1], done[-1]._replace(files=files, lost=lost)]
+
+
+def _restored(
+    job: Job,
+    request: Request,
+    network: HybridSCNN,
+    progress: Callable[[float], None] | None,
+) -> Done:
+    """A job restored and measured; the only file made is the panel."""
     start = time.perf_counter()
     step = shown_step(job.mask.shape)
     result = restore(
@@ -146,7 +229,9 @@ def perform(
         rates_every=step,
         # What follows looks at missing pixels of the truth only.
         overwrite=job.truth is not job.image,
+        alpha=job.source.form.has_alpha,
     )
+    settle(job.source.form, result.image, job.mask)
     seconds = time.perf_counter() - start
     measured = None
     if job.truth is not None and (request.panel or request.report != "none"):  # told by these
@@ -154,16 +239,15 @@ def perform(
     files = {}
     if request.panel:
         files[job.panel] = panel_of(job, result, measured, step)
-    files[job.restored] = image_file(job.restored, result.image)
-    return Done(job, result, measured, seconds, files)
+    return Done(job, result, measured, seconds, files, [])
 
 
 def measure(job: Job, restored: NDArray) -> Evaluation:
     """Errors of a restored image against the truth, which must be known."""
     assert job.truth is not None
-    if restored.dtype.kind == "u":  # is scaled there, a part at a time
-        return evaluate(restored, job.truth, job.mask)
     scale = scale_of(job.image, job.mask)
+    if restored.dtype.kind == "u" and scale == type_scale(restored.dtype):
+        return evaluate(restored, job.truth, job.mask)  # is scaled there, a part at a time
     return evaluate(scale.to_unit(restored), scale.to_unit(job.truth), job.mask)
 
 

@@ -12,6 +12,8 @@ from bio_scnn.errors import InputError
 from bio_scnn.network.architecture import IMAGE_CHANNELS
 from bio_scnn.restoration.orientation import Orientation
 
+_ROWS = 2**20  # pixels whose values are looked at at a time
+
 
 class Scale(NamedTuple):
     """Linear map of a picture's values to [0, 1]: of `low` to 0 and of ``low + span`` to 1."""
@@ -39,7 +41,10 @@ def type_scale(dtype: np.dtype) -> Scale:
 
 
 def scale_of(image: NDArray, mask: NDArray[np.bool_]) -> Scale:
-    """`Scale` of an image: its type's, or the range of its known floats if they leave [0, 1].
+    """`Scale` of an image: of its depth, or the range of its known floats if they leave [0, 1].
+
+    Integers of more than 8 bits may hold fewer, such as 8 or 12, as scanners and cameras store
+    them: the scale is that of the fewest bits that hold all known values, and of 8 at least.
 
     Parameters
     ----------
@@ -53,7 +58,21 @@ def scale_of(image: NDArray, mask: NDArray[np.bool_]) -> Scale:
         high = float(np.max(image, where=known, initial=-np.inf))
         if low < 0 or high > 1:
             return Scale(low, high - low or 1.0)
+    if image.dtype.kind == "u" and image.dtype.itemsize > 1:
+        return Scale(0.0, 2.0 ** _bits_used(image, mask) - 1)
     return type_scale(image.dtype)
+
+
+def _bits_used(image: NDArray, mask: NDArray[np.bool_]) -> int:
+    """Bits that the known values need, 8 at least; looked for some rows at a time."""
+    bits, all_bits = 8, 8 * image.dtype.itemsize
+    rows = max(_ROWS // mask.shape[1], 1)
+    for top in range(0, mask.shape[0], rows):
+        known = image[top : top + rows][~mask[top : top + rows]]
+        bits = max(bits, int(known.max(initial=0)).bit_length())
+        if bits == all_bits:
+            break
+    return bits
 
 
 @dataclass(frozen=True)
