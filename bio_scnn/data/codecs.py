@@ -197,7 +197,7 @@ def _tiff_by_pillow(path: Path, page: tiff.TiffPage, strip: int, limit: int) -> 
     """Page of a TIFF file that is compressed in a way that Pillow knows."""
     photometric, extra = page.form.photometric or 0, page.form.extrasamples or ()
     with path.open("rb") as file, open_image(file, path, limit) as image:
-        image.seek(page.index)
+        image.seek(page.directory)
         check_size(path, image.size, limit)
         mode, depth = image.mode, 1 if page.dtype is None else page.dtype.itemsize
         if depth > 1 and mode in ("RGB", "RGBA"):

@@ -22,7 +22,7 @@ _ROWS = 2**20  # pixels converted at a time
 
 @dataclass(frozen=True)
 class Form:
-    """How a file holds a picture, where that is another thing than the pixels to work on.
+    """Form of a picture in its file, where that is another thing than the pixels to work on.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Form:
 
     @property
     def has_alpha(self) -> bool:
-        """Whether the last of two or four channels is transparency."""
+        """True if the last of two or four channels is transparency."""
         if self.kind in ("inks", "lab"):
             return False
         return self.extrasamples is None or self.extrasamples in ((1,), (2,))

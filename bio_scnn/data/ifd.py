@@ -22,7 +22,7 @@ _MOST_BYTES = 2**26  # of one value: profiles of devices have a few megabytes
 
 
 class Entry(NamedTuple):
-    """One tag of a directory: its code, TIFF type and number of values, and those as the file has them."""
+    """One tag of a directory: code, TIFF type, number of values, and those as the file has them."""
 
     code: int
     dtype: int
@@ -107,7 +107,8 @@ def read_block(block: bytes) -> tuple[str, dict[int, list[Entry]]]:
     def read(start: int, size: int) -> bytes:
         return block[start : start + size]
 
-    main = read_directory(read, *struct.unpack_from(f"{order}I", block, 4), order)
+    (first,) = struct.unpack_from(f"{order}I", block, 4)
+    main = read_directory(read, first, order)
     directories = {0: [entry for entry in main if entry.code not in (EXIF, GPS)]}
     for entry in main:
         if entry.code in (EXIF, GPS) and len(entry.value) == 4:

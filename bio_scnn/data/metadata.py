@@ -105,7 +105,7 @@ def of_pillow(
         lost.append("a damaged EXIF block")
     packet = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     packet = packet.encode() if isinstance(packet, str) else bytes(packet)
-    iptc, coding = b"", {}
+    iptc, coding = b"", dict[str, Any]()
     if isinstance(opened, JpegImagePlugin.JpegImageFile):
         blocks = [data for kind, data in getattr(opened, "applist", []) if kind == "APP13"]
         iptc = blocks[0] if blocks else b""

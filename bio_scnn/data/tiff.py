@@ -40,12 +40,12 @@ class TiffPage(NamedTuple):
     form: Form
     metadata: Metadata
     pages: int  # of the file
-    index: int  # among its directories
+    directory: int  # its number among all
     dtype: np.dtype | None
 
 
 def has_codecs() -> bool:
-    """Whether the package imagecodecs is installed."""
+    """True if the package imagecodecs is installed."""
     return find_spec("imagecodecs") is not None
 
 
@@ -139,7 +139,7 @@ def _metadata(
     entries = []
     for tag in page.tags:
         code, dtype, count, value, _ = tag.astuple()
-        entries.append(Entry(code, int(dtype), int(count or 0), bytes(value)))
+        entries.append(Entry(int(code), int(dtype), int(count or 0), bytes(value)))
     values = {entry.code: entry.value for entry in entries}
     main, lost = kept_tags(entries, orientation)
     directories = {0: main}

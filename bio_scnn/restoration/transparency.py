@@ -37,7 +37,7 @@ def seen_channels(channels: NDArray, mask: NDArray[np.bool_]) -> NDArray:
     for slab in slabs:
         visible = (channels[slab][..., -1] > 0) & ~mask[slab]
         total += channels[slab][..., :-1].sum(axis=(0, 1), where=visible[..., np.newaxis])
-        number += np.count_nonzero(visible)
+        number += int(np.count_nonzero(visible))
     mean = total / max(number, 1)
     mean = (np.rint(mean) if channels.dtype.kind in "ub" else mean).astype(channels.dtype)
     for top in range(0, mask.shape[0], _BLOCK):

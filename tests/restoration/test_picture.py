@@ -45,7 +45,8 @@ def test_values_come_back_from_the_unit_range(dtype):
     ("dtype", "largest", "bits"),
     [
         ("uint8", 3, 8), ("uint16", 3, 8), ("uint16", 255, 8), ("uint16", 256, 9),
-        ("uint16", 4095, 12), ("uint16", 65535, 16), ("uint32", 65536, 17), ("uint32", 2**32 - 1, 32),
+        ("uint16", 4095, 12), ("uint16", 65535, 16), ("uint32", 65536, 17),
+        ("uint32", 2**32 - 1, 32),
     ],
 )  # fmt: skip
 def test_integers_are_scaled_by_the_bits_that_they_use(dtype, largest, bits):
