@@ -126,7 +126,9 @@ def _by_pillow(path: Path, opened: Image.Image, number: int, strip: int) -> Stor
     several = opened.format not in ("MPO", "ICO", "PSD")  # else previews, sizes or layers
     pages = getattr(opened, "n_frames", 1) if several else 1
     _check_number(path, number, pages)
-    orientation = orientation_of(opened.getexif().get(ORIENTATION, 1))
+    orientation = 1
+    with contextlib.suppress(Exception):  # of nearly any type, if the block is broken
+        orientation = orientation_of(opened.getexif().get(ORIENTATION, 1))
     chunks: tuple[png.Chunk, ...] = ()
     bits, colour_type = 8, -1
     if opened.format == "PNG":
@@ -152,14 +154,14 @@ def _by_pillow(path: Path, opened: Image.Image, number: int, strip: int) -> Stor
         if opened.format == "PNG" and bits < 8:
             key = key * (255 // (2**bits - 1))
         return Stored(upright(png.with_key(pixels, key), orientation), Form(), metadata, pages)
-    ImageOps.exif_transpose(image, in_place=True)
     pixels, form = _of_mode(image, strip)
     # Frames share no palette; the decoder has put together what each of them shows.
-    return Stored(pixels, Form() if pages > 1 else form, metadata, pages)
+    form = Form() if pages > 1 else form
+    return Stored(upright(pixels, orientation), form, metadata, pages)
 
 
 def _of_mode(image: Image.Image, strip: int) -> tuple[NDArray, Form]:
-    """Pixels to work on, and form, of an image that is upright."""
+    """Pixels to work on, and form, of an image as it is stored."""
     mode = image.mode
     if mode == "1":
         return _pixels(image.convert("L"), strip), Form("bilevel")

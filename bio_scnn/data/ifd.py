@@ -22,7 +22,7 @@ _MOST_BYTES = 2**26  # of one value: profiles of devices have a few megabytes
 
 
 class Entry(NamedTuple):
-    """One tag of a directory: code, TIFF type, number of values, and those as the file has them."""
+    """One tag of a directory: code, TIFF type, number of values, and those in the file's order."""
 
     code: int
     dtype: int

@@ -122,7 +122,7 @@ def of_pillow(
         exif=block,
         xmp=upright_xmp(packet),
         iptc=iptc,
-        resolution=_resolution(info, sideways=orientation >= 5),
+        resolution=_resolution(info, orientation >= 5) or resolution_of(block),
         comment=comment.encode() if isinstance(comment, str) else bytes(comment),
         chunks=chunks,
         coding=coding,
@@ -140,7 +140,22 @@ def _resolution(info: Mapping[Any, Any], sideways: bool) -> tuple[float, float, 
         return None
     if not (0 < x < 1e9 and 0 < y < 1e9):
         return None
+    # Per metre, as PNG has it, 300 pixels per inch are 299.9994.
+    x, y = (round(value) if abs(value - round(value)) < 0.013 else value for value in (x, y))
     return (y, x, unit) if sideways else (x, y, unit)
+
+
+def resolution_of(block: bytes) -> tuple[float, float, int] | None:
+    """Resolution that an EXIF block tells, if any."""
+    try:
+        order, directories = read_block(block)
+        values = {entry.code: entry.value for entry in directories[0]}
+        pairs = [struct.unpack(f"{order}2I", values[code]) for code in _RESOLUTION[:2]]
+        (unit,) = struct.unpack(f"{order}H", values.get(296, struct.pack(f"{order}H", 2)))
+        x, y = (numerator / denominator for numerator, denominator in pairs)
+    except (struct.error, KeyError, ZeroDivisionError):
+        return None
+    return (x, y, unit) if 0 < x < 1e9 and 0 < y < 1e9 and unit in (1, 2, 3) else None
 
 
 def kept_tags(entries: list[Entry], orientation: int) -> tuple[list[Entry], list[str]]:

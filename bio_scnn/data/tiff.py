@@ -152,7 +152,10 @@ def _metadata(
     for code in (EXIF, GPS):
         if code in page.tags:
             try:
-                (start,) = struct.unpack(order + "I", values[code][:4])
+                place = page.tags[code].offset + (12 if big else 8)
+                (start,) = struct.unpack(
+                    order + "Q" if big else order + "I", read(place, 8 if big else 4)
+                )
                 below = read_directory(read, start, order, big)
                 directories[code] = kept_tags(below, orientation)[0]
             except struct.error:
