@@ -18,6 +18,14 @@ from bio_scnn.errors import InputError
 Kind = Literal["plain", "bilevel", "palette", "inks", "lab"]
 COLOURS = 256  # of a palette
 _ROWS = 2**20  # pixels converted at a time
+# Bradford's adaptation of the white of print, D50, to that of screens, D65.
+_TO_D65 = np.array(
+    [
+        [0.9555766, -0.0230393, 0.0631636],
+        [-0.0282895, 1.0099416, 0.0210077],
+        [0.0122982, -0.0204830, 1.3299098],
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -220,7 +228,7 @@ def _inks_to_rgb(values: NDArray) -> NDArray:
 
 def _lab_to_rgb(values: NDArray, icc: bool) -> NDArray:
     """sRGB in [0, 1] of CIE L*a*b* (D50) as TIFF files hold it."""
-    from skimage.color import lab2rgb
+    from skimage.color import lab2xyz, xyz2rgb
 
     deep = values.dtype == np.uint16
     lightness = values[..., :1] * (100.0 / ((65280 if icc else 65535) if deep else 255))
@@ -229,17 +237,18 @@ def _lab_to_rgb(values: NDArray, icc: bool) -> NDArray:
     opponents = (values[..., 1:3] if icc else values[..., 1:3] ^ middle).astype(np.float64)
     opponents = (opponents - middle) / (256 if deep else 1)
     lab = np.concatenate([lightness, opponents], axis=-1)
-    return lab2rgb(lab, illuminant="D50").astype(np.float32)
+    return xyz2rgb(lab2xyz(lab, illuminant="D50") @ _TO_D65.T).astype(np.float32)
 
 
 def _rgb_to_lab(colours: NDArray, form: Form) -> NDArray:
     """Undo `_lab_to_rgb`."""
-    from skimage.color import rgb2lab
+    from skimage.color import rgb2xyz, xyz2lab
 
     assert form.kept is not None
     dtype, icc = form.kept.dtype, form.photometric == 9
     deep, bits = dtype == np.uint16, 8 * dtype.itemsize
-    lab = rgb2lab(colours[np.newaxis].astype(np.float64), illuminant="D50")[0]
+    xyz = rgb2xyz(colours[np.newaxis].astype(np.float64)) @ np.linalg.inv(_TO_D65).T
+    lab = xyz2lab(xyz, illuminant="D50")[0]
     lightness = np.rint(lab[:, :1] / 100 * ((65280 if icc else 65535) if deep else 255))
     middle = 1 << (bits - 1)
     opponents = np.rint(lab[:, 1:] * (256 if deep else 1)) + middle
