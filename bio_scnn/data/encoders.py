@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
 from bio_scnn.data import png
 from bio_scnn.data.codecs import Stored, quiet
@@ -64,6 +64,8 @@ def to_write(
 
 def _by_profile(inks: NDArray[np.uint8], icc: bytes) -> NDArray[np.uint8] | None:
     """sRGB of C, M, Y and K by their own profile; None if that is of no use."""
+    from PIL import ImageCms
+
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         target = ImageCms.createProfile("sRGB")
