@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bio_scnn.data import png, tiff
 from bio_scnn.data.forms import Form, form_of_tiff, plain
@@ -198,7 +198,11 @@ def _pixels(image: Image.Image, strip: int) -> NDArray:
 def _tiff_by_pillow(path: Path, page: tiff.TiffPage, strip: int, limit: int) -> Stored:
     """Page of a TIFF file that is compressed in a way that Pillow knows."""
     photometric, extra = page.form.photometric or 0, page.form.extrasamples or ()
-    with path.open("rb") as file, open_image(file, path, limit) as image:
+    with path.open("rb") as file:
+        try:
+            image = open_image(file, path, limit)
+        except UnidentifiedImageError as error:
+            raise InputError(f"{path}: {_UNSUPPORTED}") from error
         image.seek(page.directory)
         check_size(path, image.size, limit)
         mode, depth = image.mode, 1 if page.dtype is None else page.dtype.itemsize

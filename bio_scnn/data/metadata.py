@@ -77,6 +77,16 @@ class Metadata:
         factor = 1.0 if self.resolution[2] == 2 else 2.54
         return self.resolution[0] * factor, self.resolution[1] * factor
 
+    def of_one_page(self) -> Metadata:
+        """The same without a description of all pages, as tifffile, ImageJ and OME write it."""
+        stacks = (b'{"shape"', b"ImageJ=", b"<?xml")
+        main = [
+            entry
+            for entry in self.directories.get(0, [])
+            if not (entry.code == 270 and entry.value.startswith(stacks))
+        ]
+        return replace(self, directories={**self.directories, 0: main})
+
     def without_profile(self) -> Metadata:
         """The same for pixels that were converted to sRGB, as which they are read without any."""
         return replace(self, icc=b"")

@@ -75,6 +75,8 @@ def picture_file(
     path = Path(path)
     suffix, written, lost = path.suffix.lower(), [], []
     for page, pixels, mask in pages:
+        if page.pages > len(pages):
+            page = replace(page, metadata=page.metadata.of_one_page())
         try:
             one, without = to_write(page, pixels, mask, suffix)
         except InputError as error:

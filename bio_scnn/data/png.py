@@ -61,7 +61,7 @@ def kept_chunks(file: BinaryIO) -> tuple[Chunk, ...]:
         (kind, data)
         for kind, data in chunks(file)
         if data
-        and (kind in _KEPT or kind[3:4].islower())
+        and (kind in _KEPT or (kind.isalpha() and kind[:1].islower() and kind[3:].islower()))
         and kind not in _REBUILT
         and not data.startswith(_TEXTS_REBUILT)
     )

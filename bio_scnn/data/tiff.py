@@ -22,7 +22,7 @@ from bio_scnn.data.upright import orientation_of, upright, upright_xmp
 from bio_scnn.errors import InputError
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_MOST_SAMPLES = 64
+_MOST_SAMPLES, _MOST_PAGES = 64, 10_000
 # Without imagecodecs tifffile decodes: none, two codes of zlib, PackBits, LZMA. With it, also LZW,
 # Zstandard, and others that lose nothing.
 _PLAIN = (1, 8, 32946, 32773, 34925)
@@ -66,6 +66,8 @@ def read_tiff(path: Path, number: int, limit: int) -> TiffPage:
         If there is no such page, or it declares to be too large.
     """
     with tifffile.TiffFile(path) as file:
+        if len(file.pages) > _MOST_PAGES:
+            raise InputError(f"{path}: has {len(file.pages)} pages; no more than {_MOST_PAGES}")
         found = [(n, page) for n, page in enumerate(_pages(file)) if not page.subfiletype & 5]
         if number >= len(found):
             raise InputError(f"{path}: has {len(found)} page(s); there is no page {number + 1}")
@@ -94,6 +96,8 @@ def _pages(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
 
 
 def _decoded(path: Path, page: tifffile.TiffPage) -> NDArray | None:
+    if page.photometric in (32803, 34892):
+        raise InputError(f"{path}: is a raw photograph; develop it first")
     known = _PLAIN + (_WITH_CODECS if has_codecs() else ())
     if page.compression not in known or page.photometric in (6, 32844, 32845):
         return None
@@ -160,10 +164,11 @@ def _metadata(
                 directories[code] = kept_tags(below, orientation)[0]
             except struct.error:
                 lost.append("a damaged EXIF directory")
-    if left:
+    if left or 330 in values:
         lost.append("reduced copies and masks of pages")
     if file.is_imagej and (file.imagej_metadata or {}).get("images", 1) > len(file.pages):
         lost.append("ImageJ's further frames")
+        directories[0] = [entry for entry in main if entry.code not in (270, 50838, 50839)]
     coding: dict[str, Any] = {"compression": int(page.compression), "byteorder": order}
     if page.is_tiled:
         coding["tile"] = (page.tilelength, page.tilewidth)

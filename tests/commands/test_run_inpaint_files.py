@@ -25,8 +25,9 @@ def run(tmp_path, capsys):
 
     def command(name, *words, mask=True, panel=False):
         holes = ["--mask", str(tmp_path / "mask.png")] if mask else ["--mask-kind", "boxes"]
+        words = [*words] if panel else [*words, "--no-panel"]
         main(
-            [str(tmp_path / name), *holes, "--quality", "fast", *["--no-panel"] * (not panel), "-o", str(tmp_path / "out"),
+            [str(tmp_path / name), *holes, "--quality", "fast", "-o", str(tmp_path / "out"),
              "--model", str(tmp_path / "model.safetensors"), *words]
         )  # fmt: skip
         return capsys.readouterr()
@@ -74,6 +75,8 @@ def test_all_pages_are_restored(run, tmp_path):
         run("a.tif", "--page", "4")
     with pytest.raises(InputError, match="--page is 0; it must be at least 1"):
         run("a.tif", "--page", "0")
+    with pytest.raises(InputError, match=r"its 3 pages .* with --page, .*--max-pixels 23040"):
+        run("a.tif", "--max-pixels", "23039")
 
 
 def test_pages_with_holes_made_for_them_are_measured(run, tmp_path):

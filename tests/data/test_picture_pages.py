@@ -117,3 +117,32 @@ def test_previews_of_cameras_are_no_pages(tmp_path):
     page = read_picture(tmp_path / "a.jpg")
     assert page.pages == 1
     assert written_again(tmp_path / "a.jpg", tmp_path / "b.png") == ["MPO's further pictures"]
+
+
+def test_one_page_of_a_stack_is_not_described_as_all(tmp_path):
+    for name, options in (("shaped", {}), ("imagej", {"imagej": True}), ("ome", {"ome": True})):
+        path = tmp_path / f"{name}.tif"
+        stack = np.stack([frame[..., 0] for frame in FRAMES])
+        tifffile.imwrite(path, stack, photometric="minisblack", **options)
+        first = read_picture(path)
+        if name == "imagej":  # of one directory for all of them
+            assert first.metadata.lost == ("ImageJ's further frames",) or first.pages == 3
+        data, _ = picture_file(tmp_path / "b.tif", [(first, first.pixels, hole())])
+        (tmp_path / "b.tif").write_bytes(data)
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / "b.tif"), stack[0])
+        if first.pages == 3:
+            written_again(path, tmp_path / "b.tif")
+            again = tifffile.imread(tmp_path / "b.tif")
+            np.testing.assert_array_equal(again[:, KNOWN], stack[:, KNOWN])
+
+
+def test_raw_photographs_and_endless_chains_are_refused(tmp_path, monkeypatch):
+    from bio_scnn.data import tiff
+
+    tifffile.imwrite(tmp_path / "a.tif", FRAMES[0][..., 0], photometric="cfa")
+    with pytest.raises(InputError, match="raw photograph"):
+        read_picture(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "a.tif", np.stack(FRAMES), photometric="rgb")
+    monkeypatch.setattr(tiff, "_MOST_PAGES", 2)
+    with pytest.raises(InputError, match="has 3 pages; no more than 2"):
+        read_picture(tmp_path / "a.tif")
