@@ -151,8 +151,8 @@ def _by_pillow(path: Path, opened: Image.Image, number: int, strip: int) -> Stor
     if image.mode in ("1", "L", "RGB") and "transparency" in image.info:
         pixels = _pixels(image.convert("L") if image.mode == "1" else image, strip)
         key = np.atleast_1d(np.asarray(image.info["transparency"], np.int64))
-        if opened.format == "PNG" and 1 < bits < 8:  # of one bit, Pillow does it
-            key = key * (255 // (2**bits - 1))
+        if opened.format == "PNG" and bits < 8:
+            key = np.minimum(key, 2**bits - 1) * (255 // (2**bits - 1))
         return Stored(upright(png.with_key(pixels, key), orientation), Form(), metadata, pages)
     pixels, form = _of_mode(image, strip)
     # Frames share no palette; the decoder has put together what each of them shows.

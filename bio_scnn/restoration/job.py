@@ -177,8 +177,8 @@ def perform_all(
     if (pixels := pages * job.mask.size) > request.max_pixels:
         raise InputError(
             f"{path}: its {pages} pages have about {pixels / 1e6:,.0f} million pixels together; "
-            f"no more than {request.max_pixels / 1e6:,.0f} million are held at a time; restore one "
-            f"with --page, or lift the limit with --max-pixels {pixels}"
+            f"no more than {request.max_pixels / 1e6:,.0f} million are held at a time; restore "
+            f"one with --page, or lift the limit with --max-pixels {pixels}"
         )
     done = []
     for number in range(pages):

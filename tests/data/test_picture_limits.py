@@ -11,6 +11,7 @@ from peak_memory import peak_bytes
 from PIL import Image
 
 from bio_scnn import InputError
+from bio_scnn.data.codecs import load_pixels
 from bio_scnn.data.datasets import find_images
 from bio_scnn.data.images import read_image, read_mask
 from bio_scnn.data.limits import MAX_PIXELS
@@ -98,7 +99,7 @@ def test_the_limit_is_what_it_says(tmp_path, name):
 def test_pillows_own_limit_is_neither_in_the_way_nor_changed(tmp_path, monkeypatch):
     Image.fromarray(photograph()).save(tmp_path / "a.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    assert read_image(tmp_path / "a.png").shape == (96, 80, 3)
+    assert load_pixels(tmp_path / "a.png", strip=80).shape == (96, 80, 3)
     assert Image.MAX_IMAGE_PIXELS == 100
     assert MAX_PIXELS > 200e6  # a photograph of 200 megapixels is read
 
@@ -110,6 +111,8 @@ def test_names_of_all_formats_are_found_in_folders(tmp_path):
         "f.tga": "TGA", "g.pnm": "PPM", "h.pbm": "PPM", "i.pcx": "PCX", "j.dib": "DIB",
         "k.j2k": "JPEG2000", "l.apng": "PNG",
     }  # fmt: skip
+    Image.init()
+    formats = {name: kind for name, kind in formats.items() if kind in Image.SAVE}  # no old AVIF
     for name, kind in formats.items():
         (image.convert("1") if name == "h.pbm" else image).save(tmp_path / name, kind)
     (tmp_path / "notes.txt").write_text("no picture")
