@@ -136,8 +136,10 @@ def _by_pillow(path: Path, opened: Image.Image, number: int, strip: int) -> Stor
             bits, colour_type = file.read(26)[24:26]
             chunks = png.kept_chunks(file)
     metadata = of_pillow(opened, orientation, chunks)
+    if bits in (2, 4) and colour_type == 0:
+        metadata = metadata.without(f"its {bits} bits a pixel, written as 8")
     if not several and getattr(opened, "n_frames", 1) > 1:
-        metadata = replace(metadata, lost=(*metadata.lost, f"{opened.format}'s further pictures"))
+        metadata = metadata.without(f"{opened.format}'s further pictures")
     opened.seek(number)
     if bits == 16 and (colour_type != 0 or "transparency" in opened.info):
         if pages > 1:
@@ -148,9 +150,11 @@ def _by_pillow(path: Path, opened: Image.Image, number: int, strip: int) -> Stor
         timing = {"duration": opened.info.get("duration", 0), "loop": opened.info.get("loop")}
         metadata = replace(metadata, animation=timing)
     image: Image.Image = opened
-    if image.mode in ("1", "L", "RGB") and "transparency" in image.info:
-        pixels = _pixels(image.convert("L") if image.mode == "1" else image, strip)
+    key = np.zeros(0, int)
+    if image.mode in ("1", "L", "RGB") and isinstance(image.info.get("transparency"), int | tuple):
         key = np.atleast_1d(np.asarray(image.info["transparency"], np.int64))
+    if len(key) == len(image.getbands()):
+        pixels = _pixels(image.convert("L") if image.mode == "1" else image, strip)
         if opened.format == "PNG" and bits < 8:
             key = np.minimum(key, 2**bits - 1) * (255 // (2**bits - 1))
         return Stored(upright(png.with_key(pixels, key), orientation), Form(), metadata, pages)
@@ -223,6 +227,7 @@ def _tiff_by_pillow(path: Path, page: tiff.TiffPage, strip: int, limit: int) -> 
                 photometric = 1  # Pillow has turned it over, or nobody would
             if native.dtype.itemsize == page.dtype.itemsize:
                 native = native.astype(native.dtype.newbyteorder("=")).view(page.dtype)
+    native = tiff.widened(native, page.bits)
     if page.dtype is None or native.dtype != page.dtype:
         raise InputError(f"{path}: {_UNSUPPORTED}")
     return Stored(*form_of_tiff(native, photometric, extra), page.metadata, page.pages)

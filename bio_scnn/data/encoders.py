@@ -48,8 +48,8 @@ def to_write(
     if form.kind == "palette" and suffix == ".png":
         return Written(pixels, form, metadata), lost
     if form.kind not in ("inks", "lab"):
-        if form.kind == "palette":
-            lost.append("the palette")
+        if form.kind in ("palette", "bilevel"):
+            lost.append("the palette" if form.kind == "palette" else "its one bit a pixel")
         return Written(plain(form, pixels), Form(), metadata), lost
     rgb = None
     if form.kind == "inks" and pixels.dtype == np.uint8 and metadata.icc:

@@ -23,6 +23,9 @@ _OF_PIXELS = frozenset(
 )
 
 
+_LONGEST = 65500  # bytes of EXIF or XMP that a JPEG file holds
+
+
 @dataclass(frozen=True)
 class Metadata:
     """All that a file says besides its pixels, upright.
@@ -76,6 +79,10 @@ class Metadata:
             return None
         factor = 1.0 if self.resolution[2] == 2 else 2.54
         return self.resolution[0] * factor, self.resolution[1] * factor
+
+    def without(self, name: str) -> Metadata:
+        """The same with one more thing that was left out in reading."""
+        return replace(self, lost=(*self.lost, name))
 
     def of_one_page(self) -> Metadata:
         """The same without a description of all pages, as tifffile, ImageJ and OME write it."""
@@ -212,9 +219,10 @@ def pillow_options(metadata: Metadata, kind: str) -> dict[str, Any]:
         return options
     if metadata.icc:
         options["icc_profile"] = metadata.icc
-    if block := metadata.block:
+    block, longest = metadata.block, _LONGEST if kind == "JPEG" else 2**31
+    if 0 < len(block) < longest:
         options["exif"] = b"Exif\0\0" + block
-    if metadata.xmp and not (kind == "JPEG" and len(metadata.xmp) > 65504):
+    if 0 < len(metadata.xmp) < longest:
         options["xmp"] = metadata.xmp
     if kind == "JPEG":
         options |= metadata.coding if "qtables" in metadata.coding else {}
@@ -248,6 +256,6 @@ def left_out(metadata: Metadata, suffix: str) -> list[str]:
     ):  # fmt: skip
         if value and not rich:
             lost.append(name)
-    if jpeg and len(metadata.xmp) > 65504:
-        lost.append("XMP, which is too long")
+        elif name != "the colour profile" and jpeg and len(value) >= _LONGEST:
+            lost.append(f"{name}, which is too long for a JPEG file")
     return lost

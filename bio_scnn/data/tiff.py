@@ -42,6 +42,7 @@ class TiffPage(NamedTuple):
     pages: int  # of the file
     directory: int  # its number among all
     dtype: np.dtype | None
+    bits: int = 8  # of a sample
 
 
 def has_codecs() -> bool:
@@ -84,7 +85,8 @@ def read_tiff(path: Path, number: int, limit: int) -> TiffPage:
         if native is None:
             extra = tuple(map(int, page.extrasamples))
             form = Form(photometric=int(page.photometric), extrasamples=extra)
-            return TiffPage(None, form, metadata, len(found), index, page.dtype)
+            bits = page.bitspersample
+            return TiffPage(None, form, metadata, len(found), index, page.dtype, bits)
         native = upright(native, orientation)
         native = np.ascontiguousarray(native, native.dtype.newbyteorder("="))
         pixels, form = _formed(path, native, page)
@@ -127,13 +129,18 @@ def _formed(path: Path, native: NDArray, page: tifffile.TiffPage) -> tuple[NDArr
                 f"{path}: has a palette of {native.dtype}; expected one of 256 colours"
             )
         return of_palette(native, (page.colormap.T >> 8).astype(np.uint8))
-    if native.dtype.kind in "ui" and page.bitspersample not in (1, 8, 16, 32, 64):
-        most = np.iinfo(native.dtype).max  # such as 12 bits: white is white
-        native = np.rint(native * (most / (2**page.bitspersample - 1))).astype(native.dtype)
+    native = widened(native, page.bitspersample)
     try:
         return form_of_tiff(native, photometric, tuple(map(int, page.extrasamples)))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def widened(native: NDArray, bits: int) -> NDArray:
+    """Samples of an odd number of bits, such as 12, so that white is white in whole bytes."""
+    if native.dtype.kind != "u" or bits in (1, 8, 16, 32, 64) or native.dtype == np.uint8:
+        return native  # Pillow has done it for 2 and 4 bits
+    return np.rint(native * (np.iinfo(native.dtype).max / (2**bits - 1))).astype(native.dtype)
 
 
 def _metadata(
@@ -169,6 +176,9 @@ def _metadata(
     if file.is_imagej and (file.imagej_metadata or {}).get("images", 1) > len(file.pages):
         lost.append("ImageJ's further frames")
         directories[0] = [entry for entry in main if entry.code not in (270, 50838, 50839)]
+    bits = page.bitspersample
+    if bits not in (1, 8, 16, 32, 64) and page.photometric != 3 and page.dtype is not None:
+        lost.append(f"its {bits} bits a sample, written as {8 * page.dtype.itemsize}")
     coding: dict[str, Any] = {"compression": int(page.compression), "byteorder": order}
     if page.is_tiled:
         coding["tile"] = (page.tilelength, page.tilewidth)

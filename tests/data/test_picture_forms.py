@@ -340,3 +340,57 @@ def test_orientations_that_do_not_exist_turn_nothing(tmp_path, orientation, dtyp
     tag = (274, "H", 1, orientation, True)
     tifffile.imwrite(tmp_path / "a.tif", image, photometric="rgb", extratags=[tag])
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), image)
+
+
+def test_greys_of_few_bits(tmp_path):
+    values = photograph()[..., 0] >> 4
+    png_of_bits(tmp_path / "a.png", values, 4)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), values * 17)
+    target, lost = written(tmp_path / "a.png")
+    assert lost == ["its 4 bits a pixel, written as 8"]
+    np.testing.assert_array_equal(read_image(target)[KNOWN], values[KNOWN] * 17)
+
+
+def twelve_bits(path, values):
+    """An uncompressed TIFF file of 12 bits a sample, made by hand."""
+    pairs = values.reshape(len(values), -1, 2).astype(np.uint32)
+    both = (pairs[..., 0] << 12) | pairs[..., 1]
+    data = np.stack([both >> 16, both >> 8 & 255, both & 255], axis=-1).astype(np.uint8).tobytes()
+    height, width = values.shape
+    tags = [
+        (256, 4, width), (257, 4, height), (258, 3, 12), (259, 3, 1), (262, 3, 1), (273, 4, 200),
+        (277, 3, 1), (278, 4, height), (279, 4, len(data)),
+    ]  # fmt: skip
+    entries = b"".join(
+        struct.pack("<HHI", code, kind, 1) + struct.pack("<I", value) for code, kind, value in tags
+    )
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+    path.write_bytes(head.ljust(200, b"\0") + data)
+
+
+def test_twelve_bits_are_white_where_they_were(tmp_path):
+    values = photograph()[..., 0].astype(np.uint16) * 16 + 15
+    twelve_bits(tmp_path / "a.tif", values)
+    expected = np.rint(values / 4095 * 65535)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), expected)
+    target, lost = written(tmp_path / "a.tif")
+    assert lost == ["its 12 bits a sample, written as 16"]
+    np.testing.assert_array_equal(read_image(target)[KNOWN], expected[KNOWN])
+
+
+def test_transparent_frames_of_a_gif(tmp_path):
+    disc = np.hypot(*np.ogrid[-48:48, -40:40]) < 30
+    frames = []
+    for shade in (90, 200):
+        index = np.where(disc, 1, 0).astype(np.uint8)
+        frame = Image.frombytes("P", (80, 96), index.tobytes())
+        frame.putpalette([0, 0, 0, shade, 50, 60])
+        frames.append(frame)
+    frames[0].save(
+        tmp_path / "a.gif", save_all=True, append_images=frames[1:], transparency=0, disposal=2,
+        duration=50,
+    )  # fmt: skip
+    for number, shade in enumerate((90, 200)):
+        page = read_picture(tmp_path / "a.gif", number)
+        np.testing.assert_array_equal(page.pixels[..., 3] == 255, disc)
+        assert (page.pixels[disc] == (shade, 50, 60, 255)).all()

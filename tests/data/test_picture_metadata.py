@@ -322,3 +322,12 @@ def test_formats_without_metadata_say_what_they_lose(tmp_path):
     save(tmp_path / "a.png")
     lost = written_again(tmp_path / "a.png", tmp_path / "b.ppm")
     assert set(lost) == {"the colour profile", "EXIF", "XMP", "the resolution"}
+
+
+def test_exif_that_is_too_long_for_a_jpeg_file(tmp_path):
+    exif = Image.Exif()
+    exif[0x8298], exif[270] = "me", "x" * 70_000
+    Image.fromarray(photograph()).save(tmp_path / "a.png", exif=exif)
+    assert written_again(tmp_path / "a.png", tmp_path / "b.png") == []
+    lost = written_again(tmp_path / "a.png", tmp_path / "b.jpg")
+    assert lost == ["EXIF, which is too long for a JPEG file"]
