@@ -21,6 +21,7 @@ from bio_scnn.commands.options import (
     add_hole_options,
     add_model_option,
     add_neuron_options,
+    add_reading_options,
     add_scheduler_option,
     check_holes,
     check_least,
@@ -78,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="IMAGE",
         help="images to restore, or folders of them",
     )
+    add_reading_options(p.add_argument_group("reading"))
     holes = p.add_argument_group("holes")
     add_hole_options(holes)
     holes.add_argument(
@@ -141,6 +143,8 @@ def request_of(args: argparse.Namespace) -> Request:
         overwrite=args.overwrite,
         panel=args.panel,
         report="json" if args.json else "none" if args.quiet else "text",
+        page=args.page,
+        max_pixels=args.max_pixels,
     )
 
 
@@ -153,7 +157,7 @@ def check(args: argparse.Namespace, images: Sequence[Path]) -> None:
     if args.yes and PROPOSED not in (args.mask or ()):
         raise InputError("--yes goes with --mask auto: it accepts a mask that is proposed")
     check_holes(args, given=bool(args.images))
-    check_least(args, seed=0, jobs=1)
+    check_least(args, seed=0, jobs=1, page=1, max_pixels=1)
     check_results(images, request_of(args))
 
 

@@ -25,7 +25,7 @@ from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.neuron._brian2 import load_brian2_meanwhile
-from bio_scnn.restoration.job import perform, prepare, propose
+from bio_scnn.restoration.job import perform_all, prepare, propose
 from bio_scnn.restoration.outputs import check_names, check_output
 from bio_scnn.restoration.request import NO_DATA, PROPOSED, Request
 from bio_scnn.runtime.cluster import Cluster
@@ -172,16 +172,19 @@ def restore_sent(sent: Sent, request: Request, network: HybridSCNN) -> Outcome:
 def restored(path: Path, request: Request, network: HybridSCNN, quiet: bool) -> Outcome:
     """Restore one image and measure; what is wrong with it is part of the outcome."""
     try:
-        job = prepare(path, request)
         if request.only_proposes:
+            job = prepare(path, request, (request.page or 1) - 1)
             return Outcome(path, report_proposal(job, request), propose(job), "", job.warnings)
         if request.options.engine == "brian2" and network.unit.simulated:
             load_brian2_meanwhile()
-        with picture_bar(job.name, quiet=quiet or request.report != "text") as bar:
-            done = perform(job, request, network, lambda fraction: bar.update(fraction - bar.n))
+        with picture_bar(path.name, quiet=quiet or request.report != "text") as bar:
+            done = perform_all(path, request, network, lambda part: bar.update(part - bar.n))
     except InputError as error:
         return Outcome(path, error=_line(path, str(error)))
-    return Outcome(path, report_on(done, request, network), done.files, warnings=job.warnings)
+    reports = [report_on(one, request, network) for one in done]
+    files = {file: data for one in done for file, data in one.files.items()}
+    warnings = tuple(dict.fromkeys(line for one in done for line in one.job.warnings))
+    return Outcome(path, "\n".join(filter(None, reports)), files, warnings=warnings)
 
 
 def saved(outcome: Outcome, request: Request) -> Outcome:

@@ -40,6 +40,7 @@ def fingerprint(path: Path, request: Request) -> str:
         "model": _model_digest(request.model),
         "options": asdict(request.options),
         "quality": request.quality,
+        "page": request.page,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
+from bio_scnn.data.limits import MAX_PIXELS
 from bio_scnn.data.mask_files import HOW_TO, MOST_MISSING, MUCH_MISSING
 from bio_scnn.data.masks import DEFAULT_COVERAGE, MASK_KINDS
 from bio_scnn.errors import InputError
@@ -67,6 +68,19 @@ def add_coverage_option(group: argparse._ActionsContainer) -> None:
     )
 
 
+def add_reading_options(group: argparse._ActionsContainer) -> None:
+    """Add the options that say what is read of a picture file."""
+    group.add_argument(
+        "--page", type=int, metavar="N",
+        help="restore this page or frame only, counted from 1 (default: all of them)",
+    )  # fmt: skip
+    group.add_argument(
+        "--max-pixels", type=int, default=MAX_PIXELS, metavar="N",
+        help="refuse pictures that declare more pixels, as decompression bombs do "
+        f"(default: {MAX_PIXELS:,})",
+    )  # fmt: skip
+
+
 def add_model_option(group: argparse._ActionsContainer) -> None:
     """Add the option that names one model."""
     group.add_argument(
@@ -90,9 +104,10 @@ def check_holes(args: argparse.Namespace, *, given: bool) -> None:
 def check_least(args: argparse.Namespace, **least: int) -> None:
     """Refuse numbers that are too small."""
     for name, smallest in least.items():
-        if getattr(args, name) < smallest:
-            option = f"--{name.replace('_', '-')}"
-            raise InputError(f"{option} is {getattr(args, name)}; it must be at least {smallest}")
+        given = getattr(args, name)
+        if given is not None and given < smallest:
+            option = name.replace("_", "-")
+            raise InputError(f"--{option} is {given}; it must be at least {smallest}")
 
 
 def picture_bar(name: str, *, quiet: bool) -> tqdm:

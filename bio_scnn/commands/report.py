@@ -66,6 +66,10 @@ def report_json(done: Done, quality: str, engine: str) -> str:
         "mask": job.how or job.holes,
         "warnings": list(job.warnings),
     }
+    if job.source.pages > 1:
+        row |= {"page": job.page + 1, "pages": job.source.pages}
+    if done.lost:
+        row["not_kept"] = done.lost
     return json.dumps(row)
 
 
@@ -91,8 +95,12 @@ def report_text(done: Done, request: Request) -> str:
         lines.append(f"  nothing simulated: {result.engine}")
     stages = ", ".join(f"{stage} {spent:.2f}" for stage, spent in result.seconds.items())
     lines.append(f"  {done.seconds:.2f} s: {stages}")
-    also = f" and {job.panel.name}" if request.panel else ""
-    lines.append(f"  saved {job.restored}{also}")
+    if done.lost:
+        lines.append(f"  not kept: {'; '.join(done.lost)}")
+    if done.files:
+        names = [f"{job.restored}"] * (job.restored in done.files)
+        names += [job.panel.name] * (job.panel in done.files)
+        lines.append(f"  saved {' and '.join(names)}")
     return "\n".join(lines)
 
 

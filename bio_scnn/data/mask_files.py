@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.data.datasets import find_images
+from bio_scnn.data.forms import plain
 from bio_scnn.data.images import read_image
+from bio_scnn.data.limits import MAX_PIXELS
 from bio_scnn.data.mask_reading import Reading, mask_of
-from bio_scnn.data.orientation import stored_orientation, turned_back, upright
+from bio_scnn.data.orientation import stored_orientation, turned_back
+from bio_scnn.data.pictures import read_picture
+from bio_scnn.data.upright import upright
 from bio_scnn.errors import InputError
 from bio_scnn.runtime.files import same_name
 
@@ -91,7 +95,9 @@ def is_mask_beside(path: Path, names: set[str]) -> bool:
     return any(rest in names for rest in rests)
 
 
-def read_mask_for(path: Path, mask: Path, image: NDArray) -> Reading:
+def read_mask_for(
+    path: Path, mask: Path, image: NDArray, page: int = 0, max_pixels: int = MAX_PIXELS
+) -> Reading:
     """Read the mask of a picture, turned as that is.
 
     A mask of the size that the picture is stored in, before its EXIF orientation is applied, is
@@ -104,6 +110,10 @@ def read_mask_for(path: Path, mask: Path, image: NDArray) -> Reading:
         Files of the picture and of the mask.
     image : array, shape (H, W) or (H, W, C)
         The picture, upright.
+    page : int
+        Of the picture, from 0; of a mask file with several pages the one of that number.
+    max_pixels : int
+        No mask that declares more is read.
 
     Returns
     -------
@@ -119,7 +129,7 @@ def read_mask_for(path: Path, mask: Path, image: NDArray) -> Reading:
         raise InputError(
             f"{mask} is given as picture and as mask; give a mask of its own: {HOW_TO}"
         )
-    pixels, turned = _turned(path, mask, image, read_image(mask))
+    pixels, turned = _turned(path, mask, image, _pixels(mask, page, max_pixels))
     if pixels.shape[:2] != image.shape[:2]:
         raise InputError(
             f"{mask} has {pixels.shape[0]} x {pixels.shape[1]} pixels, {path} "
@@ -131,6 +141,16 @@ def read_mask_for(path: Path, mask: Path, image: NDArray) -> Reading:
         raise InputError(f"{mask} {error}") from error
     warnings = [f"{mask} {line}" for line in reading.warnings]
     return reading._replace(warnings=(*turned, *warnings))
+
+
+def _pixels(mask: Path, page: int, max_pixels: int) -> NDArray:
+    """Pixels of a mask's page; of a file with one page those of that."""
+    if page > 0 and (found := read_picture(mask, 0, max_pixels)).pages > 1:
+        if page >= found.pages:
+            raise InputError(f"{mask} has {found.pages} pages, and none for page {page + 1}")
+        found = read_picture(mask, page, max_pixels)
+        return plain(found.form, found.pixels)
+    return read_image(mask, max_pixels)
 
 
 def _turned(

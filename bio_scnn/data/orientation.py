@@ -6,6 +6,8 @@ from pathlib import Path
 
 from numpy.typing import NDArray
 
+from bio_scnn.data.upright import upright
+
 _TAG = 274  # the EXIF and TIFF tag
 
 
@@ -21,17 +23,6 @@ def stored_orientation(path: Path) -> int:
     except Exception:  # whoever reads the picture says what is wrong with the file
         return 1
     return found if found in range(1, 9) else 1
-
-
-def upright(image: NDArray, orientation: int) -> NDArray:
-    """Undo one of the eight EXIF orientations: from the array stored to the picture meant."""
-    if orientation >= 5:
-        image = image.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        image = image[::-1]
-    if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    return image
 
 
 def turned_back(image: NDArray, orientation: int) -> NDArray:

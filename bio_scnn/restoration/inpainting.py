@@ -21,6 +21,7 @@ from bio_scnn.restoration.picture import UnitPicture, check_picture, colour_grou
 from bio_scnn.restoration.result import SHOWN_MAPS, RateMaps, Restoration
 from bio_scnn.restoration.scale import scale_of, unit_limits
 from bio_scnn.restoration.tiling import DEFAULT_TILING, Tiling
+from bio_scnn.restoration.transparency import seen_channels
 
 
 def inpaint(
@@ -45,7 +46,8 @@ def inpaint(
     mask : bool array, shape (H, W)
         True (non-zero) where a pixel is missing.
     channel_axis : int, optional
-        Which axis of the image holds the channels; None for a grey image.
+        Which axis of the image holds the channels; None for a grey image. Of two or four the last
+        is taken for alpha: colours where it is zero are not looked at either.
     model : str, path or HybridSCNN
         A shipped model's name, a file, or a network already loaded.
     engine : {'brian2', 'closed-form'}, optional
@@ -120,6 +122,7 @@ def restore(
     overwrite: bool = False,
     nodata: float | None = None,
     tiling: Tiling = DEFAULT_TILING,
+    alpha: bool = True,
 ) -> Restoration:  # of eleven arguments, as all that can be chosen is chosen here
     """Restore missing pixels, and report what was simulated.
 
@@ -140,6 +143,9 @@ def restore(
         Put the result into the image's own memory, if that can be written to.
     tiling : Tiling
         How a large picture is divided.
+    alpha : bool
+        Whether the last of two or four channels is alpha. Colours where it is zero cannot be seen,
+        and what is restored does not depend on them.
 
     Returns
     -------
@@ -157,6 +163,8 @@ def restore(
     network = model if isinstance(model, HybridSCNN) else load_model(model_path(str(model)))[0]
     channels = image[..., np.newaxis] if image.ndim == 2 else image
     unknown = _unknown(image, mask, nodata)
+    if alpha and channels.shape[-1] in (2, IMAGE_CHANNELS + 1):
+        channels = seen_channels(channels, unknown)
     scale = scale_of(channels, unknown)
     limits = unit_limits(channels, unknown, scale)
     own = overwrite and image.flags.writeable

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from bio_scnn.data.limits import MAX_PIXELS
 from bio_scnn.data.mask_files import MOST_MISSING
 from bio_scnn.data.masks import MASK_KINDS
 from bio_scnn.network.options import Quality, SpikingOptions
@@ -57,6 +58,10 @@ class Request:
         Also draw what was done.
     report : {'text', 'json', 'none'}
         What is said of a restored picture.
+    page : int, optional
+        The only page or frame to restore, from 1; by default all of them.
+    max_pixels : int
+        No picture or mask that declares more is read.
     """
 
     mask: Path | Sequence[Path] | None = None
@@ -77,6 +82,8 @@ class Request:
     overwrite: bool = False
     panel: bool = True
     report: Literal["text", "json", "none"] = "text"
+    page: int | None = None
+    max_pixels: int = MAX_PIXELS
 
     @property
     def masks(self) -> tuple[Path, ...]:

@@ -51,10 +51,10 @@ def type_scale(dtype: np.dtype) -> Scale:
 def scale_of(image: NDArray, mask: NDArray[np.bool_]) -> Scale:
     """`Scale` of an image: its type's, or its own where it uses little of that or leaves it.
 
-    The type's range is the whole one of unsigned integers and [0, 1] of floats. An image that uses
-    less than an eighth of it (8-bit values in a 16-bit file, floats up to 0.001), and floats that
-    leave it, are scaled by the range of their known values. If half a percent of them stretches
-    that range more than eightfold, they are left out of it; of 8-bit images they are not.
+    The type's range is [0, 1] of floats and, of unsigned integers, that of the fewest bits that
+    hold all known values, 8 at least: 16-bit files may hold 8 or 12. Floats that use less than an
+    eighth of it, or leave it, are scaled by the range of their known values. If half a percent of
+    them stretches a range more than eightfold, they are left out; of 8-bit images they are not.
 
     Parameters
     ----------
@@ -68,17 +68,16 @@ def scale_of(image: NDArray, mask: NDArray[np.bool_]) -> Scale:
         If the range of the known values overflows.
     """
     whole = type_scale(image.dtype)
-    if image.dtype.kind == "b":
+    if image.dtype.kind == "b" or image.dtype == np.uint8:
         return whole
     usual_low, usual_high = _usual(image, mask)
-    wide = usual_high - usual_low >= _OWN * whole.span
-    if wide and image.dtype.kind == "u":
-        return whole
     low, high = known_range(image, mask)
     with np.errstate(over="ignore"):
         outliers = 0 < _FAR * (usual_high - usual_low) < high - low
-    if outliers and image.dtype.itemsize > 1:
+    if outliers:
         low, high = usual_low, usual_high
+    if image.dtype.kind == "u":
+        return Scale(0.0, 2.0 ** max(int(high).bit_length(), 8) - 1)
     inside = whole.low <= low and high <= whole.low + whole.span
     if inside and (high - low >= _OWN * whole.span or high == low):
         return whole

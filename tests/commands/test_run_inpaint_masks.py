@@ -101,8 +101,29 @@ def test_a_folder_of_masks(run):
     write_image("photos/c.png", photograph())
     with pytest.raises(InputError, match="1 of 3 images"):
         run("photos", "--mask", "masks", "-o", "out")
-    with pytest.raises(InputError, match="is one picture, and 2 masks are given"):
+    with pytest.raises(InputError, match=r"has 1 page\(s\), and 2 masks are given"):
         run("photos/a.png", "--mask", "masks/a.png", "--mask", "masks/b_mask.png")
+
+
+def test_a_mask_for_each_page(run):
+    pages = [photograph(), photograph()[::-1].copy()]
+    tifffile.imwrite("two.tif", np.stack(pages), photometric="rgb")
+    other = np.roll(WHITE, 7, axis=1)
+    write_image("a.png", WHITE)
+    write_image("b.png", other)
+    tifffile.imwrite("both.tif", np.stack([WHITE, other]), photometric="minisblack")
+    for words in (("--mask", "a.png", "--mask", "b.png"), ("--mask", "both.tif")):
+        rows, _ = run("two.tif", *words, "-o", words[-1][:-4])
+        assert [row["page"] for row in rows] == [1, 2]
+        result = tifffile.imread(f"{words[-1][:-4]}/two_restored.tif")
+        for page, before, mask in zip(result, pages, (WHITE, other), strict=True):
+            changed = (page != before).any(axis=-1)
+            assert not (changed & (mask == 0)).any()
+            assert changed.sum() > 0.9 * (mask > 0).sum()
+    with pytest.raises(InputError, match=r"has 2 page\(s\), and 3 masks are given"):
+        run("two.tif", *["--mask", "a.png"] * 3)
+    with pytest.raises(InputError, match="--mask auto needs --page"):
+        run("two.tif", "--mask", "auto", "--yes")
 
 
 def test_masks_beside_the_pictures_are_not_restored(run):

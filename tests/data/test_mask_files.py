@@ -9,7 +9,8 @@ from bio_scnn import InputError
 from bio_scnn.data.images import read_image, write_image
 from bio_scnn.data.mask_files import finished, grown, is_mask_beside, masks_for, read_mask_for
 from bio_scnn.data.mask_reading import Reading
-from bio_scnn.data.orientation import stored_orientation, turned_back, upright
+from bio_scnn.data.orientation import stored_orientation, turned_back
+from bio_scnn.data.upright import upright
 
 WHITE = hole().astype(np.uint8) * 255
 
