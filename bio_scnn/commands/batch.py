@@ -24,7 +24,7 @@ from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.neuron._brian2 import load_brian2_meanwhile
-from bio_scnn.restoration.job import Request, perform_all
+from bio_scnn.restoration.job import Request, perform_all, prepare
 from bio_scnn.runtime.cluster import Cluster
 from bio_scnn.runtime.files import write_whole
 from bio_scnn.runtime.places import Here, Place
@@ -128,10 +128,11 @@ def restore_sent(sent: Sent, request: Request, network: HybridSCNN) -> Outcome:
 def restored(path: Path, request: Request, network: HybridSCNN, quiet: bool) -> Outcome:
     """Restore one image and measure; what is wrong with it is part of the outcome."""
     try:
+        job = prepare(path, request, (request.page or 1) - 1)
         if request.options.engine == "brian2" and network.unit.simulated:
             load_brian2_meanwhile()
         with picture_bar(path.name, quiet=quiet or request.report != "text") as bar:
-            done = perform_all(path, request, network, lambda part: bar.update(part - bar.n))
+            done = perform_all(job, path, request, network, lambda part: bar.update(part - bar.n))
     except InputError as error:
         return Outcome(path, error=_line(path, str(error)))
     reports = [report_on(one, request, network) for one in done]
