@@ -172,13 +172,13 @@ def restore_sent(sent: Sent, request: Request, network: HybridSCNN) -> Outcome:
 def restored(path: Path, request: Request, network: HybridSCNN, quiet: bool) -> Outcome:
     """Restore one image and measure; what is wrong with it is part of the outcome."""
     try:
+        job = prepare(path, request, (request.page or 1) - 1)
         if request.only_proposes:
-            job = prepare(path, request, (request.page or 1) - 1)
             return Outcome(path, report_proposal(job, request), propose(job), "", job.warnings)
         if request.options.engine == "brian2" and network.unit.simulated:
             load_brian2_meanwhile()
         with picture_bar(path.name, quiet=quiet or request.report != "text") as bar:
-            done = perform_all(path, request, network, lambda part: bar.update(part - bar.n))
+            done = perform_all(job, path, request, network, lambda part: bar.update(part - bar.n))
     except InputError as error:
         return Outcome(path, error=_line(path, str(error)))
     reports = [report_on(one, request, network) for one in done]

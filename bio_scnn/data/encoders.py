@@ -14,7 +14,7 @@ from bio_scnn.data import png
 from bio_scnn.data.codecs import Stored, quiet
 from bio_scnn.data.forms import Form, indexed, plain, stored
 from bio_scnn.data.metadata import Metadata, left_out, pillow_options
-from bio_scnn.data.tiff import Written, dump_tiff, other_compression
+from bio_scnn.data.tiff_writing import Written, dump_tiff, other_compression
 
 TIFF = (".tif", ".tiff")
 JPEG = (".jpg", ".jpeg")

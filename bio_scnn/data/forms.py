@@ -6,7 +6,7 @@ exact: a pixel that was not restored has the very values of its file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -270,17 +270,28 @@ def indexed(pixels: NDArray, palette: NDArray[np.uint8]) -> tuple[NDArray, NDArr
     width = palette.shape[1]
 
     def codes(colours: NDArray) -> NDArray[np.uint32]:
-        flat = colours.reshape(-1, width).astype(np.uint32)
-        return (flat << (8 * np.arange(width, dtype=np.uint32))).sum(axis=1, dtype=np.uint32)
+        flat = colours.reshape(-1, width)
+        packed = flat[:, 0].astype(np.uint32)
+        for channel in range(1, width):
+            packed |= flat[:, channel].astype(np.uint32) << np.uint32(8 * channel)
+        return packed
 
-    known, result = codes(palette), np.empty(pixels.shape[:2], np.uint8)
+    every, result = codes(palette), np.empty(pixels.shape[:2], np.uint8)
     rows = max(_ROWS // pixels.shape[1], 1)
-    slabs: Sequence[slice] = [slice(top, top + rows) for top in range(0, len(pixels), rows)]
-    seen = np.unique(np.concatenate([np.unique(codes(pixels[slab])) for slab in slabs]))
-    every = np.concatenate([known, seen[~np.isin(seen, known)]])
-    order = np.argsort(every, kind="stable")
-    for slab in slabs:
-        found = np.searchsorted(every[order], codes(pixels[slab]))
-        result[slab] = order[found].reshape(result[slab].shape)
+    for top in range(0, len(pixels), rows):
+        wanted = codes(pixels[top : top + rows])
+        found, known = _places(every, wanted)
+        if not known.all():
+            every = np.concatenate([every, np.unique(wanted[~known])])
+            found, _ = _places(every, wanted)
+        result[top : top + rows] = found.reshape(-1, pixels.shape[1])
     colours = every[:, np.newaxis] >> (8 * np.arange(width, dtype=np.uint32))
     return result, (colours & 255).astype(np.uint8)
+
+
+def _places(every: NDArray, wanted: NDArray) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Places of numbers among others that are in no order, and whether they are there."""
+    order = np.argsort(every, kind="stable")
+    near = np.searchsorted(every[order], wanted).clip(max=len(every) - 1)
+    found = order[near]
+    return found, every[found] == wanted

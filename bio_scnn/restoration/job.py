@@ -144,6 +144,7 @@ def propose(job: Job) -> dict[Path, bytes]:
 
 
 def perform_all(
+    job: Job,
     path: Path,
     request: Request,
     network: HybridSCNN,
@@ -151,12 +152,18 @@ def perform_all(
 ) -> list[Done]:
     """Restore a picture file, all its pages or the one requested, and make the files to be saved.
 
+    Parameters
+    ----------
+    job : Job
+        Prepared of its first page, or of the one requested.
+    path, request, network, progress
+        As for `prepare` and `perform`.
+
     Raises
     ------
     InputError
         If a file cannot be read, or they do not go together.
     """
-    job = prepare(path, request, 0 if request.page is None else request.page - 1)
     pages = job.source.pages if request.page is None else 1
     if pages == 1:
         return [perform(job, request, network, progress)]

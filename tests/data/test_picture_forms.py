@@ -394,3 +394,21 @@ def test_transparent_frames_of_a_gif(tmp_path):
         page = read_picture(tmp_path / "a.gif", number)
         np.testing.assert_array_equal(page.pixels[..., 3] == 255, disc)
         assert (page.pixels[disc] == (shade, 50, 60, 255)).all()
+
+
+def test_inks_with_a_profile_that_is_of_no_use(tmp_path):
+    inks = np.asarray(Image.fromarray(photograph()).convert("CMYK"))
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for profile in (b"no profile at all", srgb):  # that of other colours
+        tifffile.imwrite(
+            tmp_path / "a.tif", np.ascontiguousarray(inks), photometric="separated",
+            iccprofile=profile,
+        )  # fmt: skip
+        target, lost = written(tmp_path / "a.tif", ".png")
+        assert lost == ["the inks, converted to sRGB"]
+        with Image.open(target) as back:
+            assert "icc_profile" not in back.info
+        target, lost = written(tmp_path / "a.tif")
+        assert lost == []
+        with Image.open(target) as back:
+            assert back.info["icc_profile"] == profile
