@@ -19,7 +19,7 @@ from bio_scnn import restore
 from bio_scnn.commands.batch import outcomes
 from bio_scnn.data.images import image_file, write_image
 from bio_scnn.data.masks import make_mask
-from bio_scnn.restoration.job import Request
+from bio_scnn.restoration.request import Request
 from bio_scnn.runtime.cluster import Cluster
 from bio_scnn.runtime.processes import begin
 from bio_scnn.runtime.tasks import Task, attempt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from bio_scnn.commands.options import (
     run,
 )
 from bio_scnn.data.datasets import embedded_images
+from bio_scnn.data.mask_files import masks_for
 from bio_scnn.data.masks import MASK_KINDS
 from bio_scnn.errors import InputError
 from bio_scnn.explorer.exploration import check_size, explore, summary
@@ -24,15 +26,16 @@ from bio_scnn.explorer.page import explore_page
 from bio_scnn.explorer.window import View
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.options import SpikingOptions
-from bio_scnn.restoration.job import Request, prepare
-from bio_scnn.runtime.files import write_whole
+from bio_scnn.restoration.job import prepare
+from bio_scnn.restoration.request import PROPOSED, Request
+from bio_scnn.runtime.files import encodable, place_of, write_whole
 
 EPILOG = """\
 examples:
   python -m bio_scnn.explore
       a photograph that comes with scikit-image: restored/astronaut_neurons.html
   python -m bio_scnn.explore photo.jpg --mask scratches.png -o page.html
-      the pixels of photo.jpg where scratches.png is not black are restored
+      the pixels of photo.jpg where scratches.png is white are restored
   python -m bio_scnn.explore photo.jpg --mask-kind boxes --seed 7 --at 120 200
       make holes, and look at the neurons around row 120, column 200
   python -m bio_scnn.explore --noise 0.5 --duration 50 --window 24
@@ -91,11 +94,14 @@ def paths_of(args: argparse.Namespace) -> tuple[Path, Path]:
     """Paths of the image and of the page; what cannot be meant is refused."""
     check_holes(args, given=args.image is not None)
     check_least(args, seed=0, window=1, maps=1)
+    if PROPOSED in (args.mask or ()):
+        raise InputError("--mask auto needs run_inpaint, which writes a proposal to look at")
     image = args.image or embedded_images()[0]
     page = args.output or Path("restored", f"{image.stem}_neurons.html")
     if page.is_dir():
         raise InputError(f"--output {page} is a folder; name a file, such as {page / 'page.html'}")
-    if page.resolve() in {path.resolve() for path in (image, args.mask) if path is not None}:
+    inputs = (image, Path(args.model), *(args.mask or ()))
+    if place_of(page) in {place_of(path) for path in inputs}:
         raise InputError(f"--output {page} would replace an input; name another file")
     return image, page
 
@@ -108,6 +114,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = SpikingOptions(duration_ms=args.duration, dt_ms=args.dt, current_noise=args.noise)
     request = Request(
         mask=args.mask,
+        mask_invert=args.mask_invert,
+        mask_grow=args.mask_grow,
+        max_missing=args.max_missing,
+        nodata=args.nodata,
         mask_kind=args.mask_kind or MASK_KINDS[0],
         coverage=args.coverage,
         seed=args.seed,
@@ -116,7 +126,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     view = View(args.window, args.maps, None if args.at is None else tuple(args.at))
     network, _ = load_model(model_path(args.model))
     network.unit.require_lif("a page of neurons")
+    if request.masks:
+        request = replace(request, mask=masks_for(path, request.masks))
     job = prepare(path, request)
+    for line in job.warnings:
+        print(f"warning: {encodable(line)}", file=sys.stderr)
+    job = job._replace(mask=job.unknown)  # the page shows all that is not known as missing
     check_size(view, job.mask.shape, network, args.duration, args.dt)
     with picture_bar(job.name, quiet=args.quiet) as bar:
         picture, window = explore(

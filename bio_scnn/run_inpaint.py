@@ -9,21 +9,30 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bio_scnn.commands.batch import check_results, find_pictures, model_of, outcomes
+from bio_scnn.commands.batch import (
+    check_results,
+    find_pictures,
+    model_of,
+    of_picture,
+    outcomes,
+)
+from bio_scnn.commands.fingerprint import is_done
 from bio_scnn.commands.options import (
     add_hole_options,
     add_model_option,
     add_neuron_options,
+    add_reading_options,
     add_scheduler_option,
     check_holes,
     check_least,
     neuron_options,
     run,
 )
-from bio_scnn.data.images import output_path_for
 from bio_scnn.data.masks import MASK_KINDS
 from bio_scnn.errors import InputError
-from bio_scnn.restoration.job import Request
+from bio_scnn.restoration.outputs import names_a_file
+from bio_scnn.restoration.request import PROPOSED, Request
+from bio_scnn.runtime.files import encodable
 from bio_scnn.runtime.places import open_place
 
 EPILOG = """\
@@ -31,7 +40,14 @@ examples:
   python -m bio_scnn.run_inpaint
       restore a photograph that comes with scikit-image
   python -m bio_scnn.run_inpaint photo.jpg --mask scratches.png
-      restore the pixels of photo.jpg where scratches.png is not black
+      restore the pixels of photo.jpg where scratches.png is white, or where it is a copy of
+      photo.jpg and painted over; --mask-invert if it is black, --mask-grow 2 for soft edges
+  python -m bio_scnn.run_inpaint photo.jpg --mask auto
+      propose a mask for scratches and dust, to look at; nothing is restored without --yes
+  python -m bio_scnn.run_inpaint photos/ --mask masks/
+      each picture with the mask of its name
+  python -m bio_scnn.run_inpaint heights.tif --mask nodata --nodata -9999 -o filled.tif
+      fill what holds no data, and save it under that name
   python -m bio_scnn.run_inpaint *.jpg --mask-kind boxes --coverage 0.1 --seed 7
       make holes in pictures, restore them, and measure how well
   python -m bio_scnn.run_inpaint photos/ --mask-kind strokes --jobs 2 --skip-done
@@ -63,8 +79,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="IMAGE",
         help="images to restore, or folders of them",
     )
+    add_reading_options(p.add_argument_group("reading"))
     holes = p.add_argument_group("holes")
     add_hole_options(holes)
+    holes.add_argument(
+        "--yes", action="store_true",
+        help="with --mask auto: restore by the mask that is proposed, unseen",
+    )  # fmt: skip
     holes.add_argument(
         "--truth", type=Path, metavar="IMAGE", help="the undamaged image, to measure against"
     )
@@ -73,8 +94,9 @@ def parser() -> argparse.ArgumentParser:
     add_neuron_options(net)
     out = p.add_argument_group("output")
     out.add_argument(
-        "-o", "--output", type=Path, default=Path("restored"), metavar="DIR",
-        help="folder of the results (default: restored)",
+        "-o", "--output", type=Path, default=Path("restored"), metavar="PATH",
+        help="folder of the results, or for one picture the file of its result, such as "
+        "result.jpg (default: restored)",
     )  # fmt: skip
     out.add_argument(
         "-j", "--jobs", type=int, default=1, metavar="N",
@@ -83,7 +105,12 @@ def parser() -> argparse.ArgumentParser:
     add_scheduler_option(out)
     out.add_argument(
         "--skip-done", action="store_true",
-        help="leave out images whose result is there: go on where an earlier run was stopped",
+        help="leave out images whose result is there, complete and of these settings: go on where "
+        "an earlier run was stopped",
+    )  # fmt: skip
+    out.add_argument(
+        "--overwrite", action="store_true",
+        help="replace an earlier result of the same name; otherwise it is kept as NAME-1",
     )  # fmt: skip
     out.add_argument(
         "--panel", action=argparse.BooleanOptionalAction, default=True,
@@ -99,6 +126,11 @@ def request_of(args: argparse.Namespace) -> Request:
     """The request that a command line makes."""
     return Request(
         mask=args.mask,
+        confirmed=args.yes,
+        mask_invert=args.mask_invert,
+        mask_grow=args.mask_grow,
+        max_missing=args.max_missing,
+        nodata=args.nodata,
         truth=args.truth,
         mask_kind=args.mask_kind or MASK_KINDS[0],
         coverage=args.coverage,
@@ -107,8 +139,12 @@ def request_of(args: argparse.Namespace) -> Request:
         options=neuron_options(args),
         quality=args.quality,
         output=args.output,
+        one_file=names_a_file(args.output),
+        overwrite=args.overwrite,
         panel=args.panel,
         report="json" if args.json else "none" if args.quiet else "text",
+        page=args.page,
+        max_pixels=args.max_pixels,
     )
 
 
@@ -118,36 +154,52 @@ def check(args: argparse.Namespace, images: Sequence[Path]) -> None:
         raise InputError("--truth needs --mask; with --mask-kind the image itself is the truth")
     if args.truth is not None and len(images) != 1:
         raise InputError("--truth goes with exactly one image")
+    if args.yes and PROPOSED not in (args.mask or ()):
+        raise InputError("--yes goes with --mask auto: it accepts a mask that is proposed")
     check_holes(args, given=bool(args.images))
-    check_least(args, seed=0, jobs=1)
-    check_results(images, args.output, [args.mask, args.truth])
+    check_least(args, seed=0, jobs=1, page=1, max_pixels=1)
+    check_results(images, request_of(args))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse the command line and restore every image; errors of one do not stop the others."""
     args = parser().parse_args(argv)
-    images = find_pictures(args.images, args.mask)
+    images = find_pictures(args.images, args.mask or ())
     check(args, images)
     request = request_of(args)
     model_of(request.model)  # what is wrong with it is wrong for all images
-    todo = images
-    if args.skip_done:
-        todo = [path for path in images if not output_path_for(path, args.output).is_file()]
-        if not args.quiet and len(todo) < len(images):
-            print(f"{len(images) - len(todo)} of {len(images)} are done", file=sys.stderr)
+    todo = left_to_do(images, request) if args.skip_done else images
+    if len(todo) < len(images) and not args.quiet:
+        print(f"{len(images) - len(todo)} of {len(images)} are done", file=sys.stderr)
     failed = 0
     with open_place(args.jobs, args.scheduler) as where:
-        for outcome in outcomes(todo, request, where):
+        for outcome in outcomes(todo, request, where, only=len(images) == 1):
+            if not args.quiet:
+                for line in outcome.warnings:
+                    tqdm.write(f"warning: {encodable(line)}", file=sys.stderr)
             if outcome.error:
                 if len(images) == 1:
                     raise InputError(outcome.error)
                 failed += 1
-                tqdm.write(f"error: {outcome.error}", file=sys.stderr)
+                tqdm.write(f"error: {encodable(outcome.error)}", file=sys.stderr)
             elif request.report != "none":
-                tqdm.write(outcome.report)
+                tqdm.write(encodable(outcome.report))
                 sys.stdout.flush()
     if failed:
         raise InputError(f"{failed} of {len(images)} images could not be restored")
+
+
+def left_to_do(images: Sequence[Path], request: Request) -> list[Path]:
+    """Images whose results are not there, not complete, or of other settings."""
+    left = []
+    for path in images:
+        try:
+            done = is_done(path, of_picture(path, request, only=len(images) == 1))
+        except InputError:  # is told where it is restored
+            done = False
+        if not done:
+            left.append(path)
+    return left
 
 
 if __name__ == "__main__":

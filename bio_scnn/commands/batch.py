@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,17 +15,21 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from bio_scnn.commands.fingerprint import fingerprint, with_fingerprint
 from bio_scnn.commands.options import picture_bar
-from bio_scnn.commands.report import report_on
+from bio_scnn.commands.report import report_on, report_proposal
 from bio_scnn.data.datasets import embedded_images, find_images
-from bio_scnn.data.images import output_path_for
+from bio_scnn.data.mask_files import is_mask_beside, masks_for
+from bio_scnn.data.stamps import same_but_stamp
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.neuron._brian2 import load_brian2_meanwhile
-from bio_scnn.restoration.job import Request, perform, prepare
+from bio_scnn.restoration.job import perform_all, prepare, propose
+from bio_scnn.restoration.outputs import check_names, check_output
+from bio_scnn.restoration.request import NO_DATA, PROPOSED, Request
 from bio_scnn.runtime.cluster import Cluster
-from bio_scnn.runtime.files import write_whole
+from bio_scnn.runtime.files import place_of, same_name, write_keeping, write_whole
 from bio_scnn.runtime.places import Here, Place
 from bio_scnn.runtime.tasks import Failure
 
@@ -41,6 +44,8 @@ class Outcome(NamedTuple):
     report: str = ""
     files: dict[Path, bytes] = {}  # noqa: RUF012 # is never changed
     error: str = ""
+    warnings: tuple[str, ...] = ()
+    settings: str = ""  # fingerprint of what the files depend on
 
 
 class Sent(NamedTuple):
@@ -48,104 +53,152 @@ class Sent(NamedTuple):
 
     paths: dict[str, Path]  # of the image and, where given, the mask and the truth
     contents: dict[str, bytes]  # of those that could be read
+    masks: tuple[str, ...] = ()  # roles of the masks, or the word that stands for one
+    error: str = ""
+    settings: str = ""
 
 
-def find_pictures(paths: Sequence[Path], mask: Path | None) -> list[Path]:
-    """Images to restore: files, those of folders but for the mask, or that of the demo."""
+def find_pictures(paths: Sequence[Path], masks: Sequence[Path] = ()) -> list[Path]:
+    """Images to restore: files, those of folders, or that of the demo; masks are left out.
+
+    Raises
+    ------
+    InputError
+        If a folder holds none, or nothing but masks is left.
+    """
     if not paths:
         return [embedded_images()[0]]
     found: list[Path] = []
     for path in paths:
         found += find_images(path) if path.is_dir() else [path]
-    return [path for path in found if mask is None or path.resolve() != mask.resolve()]
+    places = {place_of(mask) for mask in masks}
+    names = {same_name(path.stem) for path in found}
+    beside = {place_of(path.parent) for path in found} & places
+    left = [
+        path
+        for path in found
+        if place_of(path) not in places
+        and not (place_of(path.parent) in beside and is_mask_beside(path, names))
+    ]
+    # A picture that is its own mask is told of where the mask is read.
+    return left or found
 
 
-def check_results(images: Sequence[Path], output: Path, others: Sequence[Path | None]) -> None:
-    """Refuse an output folder in which a result would replace an input or another result.
+def check_results(images: Sequence[Path], request: Request) -> None:
+    """Refuse outputs that would replace an input or one another.
 
-    Parameters
-    ----------
-    images : sequence of Path
-    output : Path
-        Folder of the results.
-    others : sequence of Path or None
-        Further inputs.
+    Raises
+    ------
+    InputError
+        Names the files.
     """
-    inputs = {path.resolve() for path in (*images, *others) if path is not None}
-    for path in images:
-        if output_path_for(path, output).resolve() in inputs:
-            raise InputError(f"the result of {path} would replace an input; use another --output")
-    if output.exists() and not output.is_dir():
-        raise InputError(f"--output {output} is a file; it must be a folder")
-    names = Counter(path.stem for path in images)
-    if twice := [name for name, times in names.items() if times > 1]:
-        raise InputError(f"several images would be saved as {twice[0]}_restored")
+    check_output(request.output, images)
+    inputs: list[Path | None] = [*images, request.truth, Path(request.model)]
+    for mask in request.masks:
+        inputs += find_images(mask) if mask.is_dir() else [mask]
+    check_names(images, [request.files_of(path) for path in images], inputs)
 
 
-def outcomes(images: Sequence[Path], request: Request, where: Place) -> Iterator[Outcome]:
+def of_picture(path: Path, request: Request, only: bool) -> Request:
+    """Request for one of the pictures, with its own masks.
+
+    Raises
+    ------
+    InputError
+        If a folder of masks has none of its name.
+    """
+    return (
+        replace(request, mask=masks_for(path, request.masks, only)) if request.masks else request
+    )
+
+
+def outcomes(
+    images: Sequence[Path], request: Request, where: Place, only: bool = False
+) -> Iterator[Outcome]:
     """Outcomes of images, restored at a place, as they are done.
 
     Every image has generators of its own, seeded alike, so that nothing depends on where it is
-    restored or on the order.
+    restored or on the order. `only`: there is one image in all, also of those done before.
     """
     silent = request.report != "text" or len(images) == 1 or None
     if isinstance(where, Cluster):
-        files = (_send(path, request) for path in images)
+        files = (_send(path, request, only) for path in images)
         results = where.each(restore_sent, files, request, model_of(request.model))
     else:
         if isinstance(where, Here):
             where = Here(min(where.jobs, len(images)))
-        results = where.each(restore_here, images, request, len(images) > 1)
+        results = where.each(restore_here, images, request, only)
     for index, outcome in tqdm(
         results, total=len(images), unit="image", leave=False, disable=silent
     ):
         if isinstance(outcome, Failure):
             yield Outcome(images[index], error=_line(images[index], outcome.reason))
         else:
-            yield saved(outcome)
+            yield saved(outcome, request)
 
 
-def restore_here(path: Path, request: Request, quiet: bool) -> Outcome:
+def restore_here(path: Path, request: Request, only: bool) -> Outcome:
     """Restore one image, measure and save."""
-    return saved(restored(path, request, model_of(request.model), quiet))
+    try:
+        request = of_picture(path, request, only)
+    except InputError as error:
+        return Outcome(path, error=_line(path, str(error)))
+    settings = _settings(path, request)
+    outcome = restored(path, request, model_of(request.model), quiet=not only)
+    return saved(outcome._replace(settings=settings), request)
 
 
 def restore_sent(sent: Sent, request: Request, network: HybridSCNN) -> Outcome:
     """Restore one image on a machine that does not see our files; they are saved by ours."""
+    if sent.error:
+        return Outcome(sent.paths["image"], error=sent.error)
     with tempfile.TemporaryDirectory() as folder:
         # In folders of their own, for two of them may share a name.
         here = {role: Path(folder, role, path.name) for role, path in sent.paths.items()}
         for role, data in sent.contents.items():
             write_whole(here[role], data)
-        request = replace(request, mask=here.get("mask"), truth=here.get("truth"))
+        masks = tuple(here.get(mask, Path(mask)) for mask in sent.masks)
+        request = replace(request, mask=masks or None, truth=here.get("truth"))
         outcome = restored(here["image"], request, network, quiet=True)
-    error = outcome.error
+    error, warnings = outcome.error, outcome.warnings
     for role, path in here.items():
         error = error.replace(str(path), str(sent.paths[role]))
-    return outcome._replace(path=sent.paths["image"], error=error)
+        warnings = tuple(line.replace(str(path), str(sent.paths[role])) for line in warnings)
+    return outcome._replace(
+        path=sent.paths["image"], error=error, warnings=warnings, settings=sent.settings
+    )
 
 
 def restored(path: Path, request: Request, network: HybridSCNN, quiet: bool) -> Outcome:
     """Restore one image and measure; what is wrong with it is part of the outcome."""
     try:
-        job = prepare(path, request)
+        job = prepare(path, request, (request.page or 1) - 1)
+        if request.only_proposes:
+            return Outcome(path, report_proposal(job, request), propose(job), "", job.warnings)
         if request.options.engine == "brian2" and network.unit.simulated:
             load_brian2_meanwhile()
-        with picture_bar(job.name, quiet=quiet or request.report != "text") as bar:
-            done = perform(job, request, network, lambda fraction: bar.update(fraction - bar.n))
+        with picture_bar(path.name, quiet=quiet or request.report != "text") as bar:
+            done = perform_all(job, path, request, network, lambda part: bar.update(part - bar.n))
     except InputError as error:
         return Outcome(path, error=_line(path, str(error)))
-    return Outcome(path, report_on(done, request, network), done.files)
+    reports = [report_on(one, request, network) for one in done]
+    files = {file: data for one in done for file, data in one.files.items()}
+    warnings = tuple(dict.fromkeys(line for one in done for line in one.job.warnings))
+    return Outcome(path, "\n".join(filter(None, reports)), files, warnings=warnings)
 
 
-def saved(outcome: Outcome) -> Outcome:
+def saved(outcome: Outcome, request: Request) -> Outcome:
     """Write the files of an outcome, and let go of them."""
+    warnings = outcome.warnings
     try:
-        for path, data in outcome.files.items():
-            write_whole(path, data)
+        for path, data in with_fingerprint(outcome.files, outcome.settings).items():
+            if request.overwrite:
+                write_whole(path, data)
+            elif (kept := write_keeping(path, data, same_but_stamp)) is not None:
+                warnings += (f"{path}: what was there before is kept as {kept.name}",)
     except InputError as error:
         return Outcome(outcome.path, error=str(error))
-    return outcome._replace(files={})
+    return outcome._replace(files={}, warnings=warnings)
 
 
 @functools.cache
@@ -154,13 +207,32 @@ def model_of(name: str) -> HybridSCNN:
     return load_model(model_path(name))[0]
 
 
-def _send(path: Path, request: Request) -> Sent:
-    roles = {"image": path, "mask": request.mask, "truth": request.truth}
-    sent = Sent({role: file for role, file in roles.items() if file is not None}, {})
-    for role, file in sent.paths.items():
-        with contextlib.suppress(OSError):  # whoever wants to read it will say that it is missing
-            sent.contents[role] = file.read_bytes()
+def _send(path: Path, request: Request, only: bool) -> Sent:
+    try:
+        masks = of_picture(path, request, only).masks
+    except InputError as error:
+        return Sent({"image": path}, {}, error=_line(path, str(error)))
+    words = [mask for mask in masks if mask in (NO_DATA, PROPOSED)]
+    roles = {"image": path, "truth": request.truth}
+    roles |= {f"mask {n}": mask for n, mask in enumerate(masks) if mask not in words}
+    paths = {role: file for role, file in roles.items() if file is not None}
+    names = tuple(role for role in paths if role.startswith("mask "))
+    settings = _settings(path, replace(request, mask=masks or None))
+    sent = Sent(paths, {}, names or tuple(map(str, words)), settings=settings)
+    for role, file in paths.items():
+        # Whoever wants to read one that is no file will say so.
+        with contextlib.suppress(OSError):
+            if file.is_file():
+                sent.contents[role] = file.read_bytes()
     return sent
+
+
+def _settings(path: Path, request: Request) -> str:
+    """Fingerprint of a restoration, or none if a file cannot be read."""
+    try:
+        return fingerprint(path, request) if path.is_file() else ""
+    except OSError:
+        return ""
 
 
 def _line(path: Path, error: str) -> str:

@@ -12,6 +12,8 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
+from bio_scnn.data.limits import MAX_PIXELS
+from bio_scnn.data.mask_files import HOW_TO, MOST_MISSING, MUCH_MISSING
 from bio_scnn.data.masks import DEFAULT_COVERAGE, MASK_KINDS
 from bio_scnn.errors import InputError
 from bio_scnn.network.options import (
@@ -21,16 +23,39 @@ from bio_scnn.network.options import (
     SpikingOptions,
     spiking_options,
 )
+from bio_scnn.runtime.files import encodable
 
 
 def add_hole_options(group: argparse._ActionsContainer) -> None:
     """Add the options that say which pixels are missing."""
     group.add_argument(
-        "--mask", type=Path, metavar="MASK", help="an image: non-zero where a pixel is missing"
+        "--mask", type=Path, action="append", metavar="MASK",
+        help="what is missing: a copy of the picture, painted over in any colour or erased; or an "
+        "image that is white where a pixel is missing and black elsewhere; or a folder of these, "
+        "named as the pictures are (NAME.png, NAME_mask.png); given again, one for each page. "
+        "auto proposes one for scratches and dust; nodata stands for the pixels without data",
+    )  # fmt: skip
+    group.add_argument(
+        "--mask-invert", action="store_true", help="the other part of the mask is missing"
     )
     group.add_argument(
-        "--mask-kind", choices=MASK_KINDS, help="make holes of this kind instead of --mask"
-    )
+        "--mask-grow", type=int, default=0, metavar="N",
+        help="grow the mask by N pixels, such as 1 or 2 for soft edges (default: 0)",
+    )  # fmt: skip
+    group.add_argument(
+        "--max-missing", type=float, default=MOST_MISSING, metavar="FRACTION",
+        help="refuse a mask that leaves less than the rest; above "
+        f"{MUCH_MISSING:g} it draws a warning (default: {MOST_MISSING:g})",
+    )  # fmt: skip
+    group.add_argument(
+        "--nodata", type=float, metavar="VALUE",
+        help="pixels of this value hold no data: nothing is restored from them, and they stay as "
+        "they are (default: the value that a TIFF names itself; NaN and infinities always)",
+    )  # fmt: skip
+    group.add_argument(
+        "--mask-kind", choices=MASK_KINDS,
+        help="to try the program: draw holes of this kind into a whole picture, and measure",
+    )  # fmt: skip
     add_coverage_option(group)
     group.add_argument("--seed", type=int, default=0, help="of mask and noise (default: 0)")
 
@@ -41,6 +66,19 @@ def add_coverage_option(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--coverage", type=float, help=f"fraction of missing pixels (default: {usual})"
     )
+
+
+def add_reading_options(group: argparse._ActionsContainer) -> None:
+    """Add the options that say what is read of a picture file."""
+    group.add_argument(
+        "--page", type=int, metavar="N",
+        help="restore this page or frame only, counted from 1 (default: all of them)",
+    )  # fmt: skip
+    group.add_argument(
+        "--max-pixels", type=int, default=MAX_PIXELS, metavar="N",
+        help="refuse pictures that declare more pixels, as decompression bombs do "
+        f"(default: {MAX_PIXELS:,})",
+    )  # fmt: skip
 
 
 def add_model_option(group: argparse._ActionsContainer) -> None:
@@ -55,17 +93,21 @@ def check_holes(args: argparse.Namespace, *, given: bool) -> None:
     if args.mask is not None and (args.mask_kind is not None or args.coverage is not None):
         raise InputError("--mask says what is missing; leave out --mask-kind and --coverage")
     if given and args.mask is None and args.mask_kind is None:
-        raise InputError(
-            "say what is missing: --mask MASK, or --mask-kind "
-            f"{'|'.join(MASK_KINDS)} to make holes and measure"
-        )
+        raise InputError(HOW_TO)
+    if args.mask is None and (args.mask_invert or args.mask_grow):
+        raise InputError("--mask-invert and --mask-grow need --mask; drawn holes are as they are")
+    if not 0 < args.max_missing <= 1:
+        raise InputError(f"--max-missing is {args.max_missing:g}; give a fraction in (0, 1]")
+    check_least(args, mask_grow=0)
 
 
 def check_least(args: argparse.Namespace, **least: int) -> None:
     """Refuse numbers that are too small."""
     for name, smallest in least.items():
-        if getattr(args, name) < smallest:
-            raise InputError(f"--{name} is {getattr(args, name)}; it must be at least {smallest}")
+        given = getattr(args, name)
+        if given is not None and given < smallest:
+            option = name.replace("_", "-")
+            raise InputError(f"--{option} is {given}; it must be at least {smallest}")
 
 
 def picture_bar(name: str, *, quiet: bool) -> tqdm:
@@ -146,19 +188,39 @@ def neuron_options(args: argparse.Namespace) -> SpikingOptions:
     )
 
 
+def open_streams() -> None:
+    """Give closed standard streams a place to go, and let all of them take any letter.
+
+    A file that is opened while they are closed would get their numbers, and with them what
+    libraries print.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+        stream = getattr(sys, name)
+        if stream is None:
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+        elif number > 0 and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def run(main: Callable[[], None]) -> NoReturn:
     """Run a command line: bad input is one line and exit code 2, Ctrl-C exit code 130."""
+    open_streams()
     try:
         main()
     except InputError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {encodable(' '.join(str(error).split()))}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
         what = f"{error.filename}: " if error.filename else ""
-        print(f"error: {what}{error.strerror or error}", file=sys.stderr)
+        print(f"error: {encodable(f'{what}{error.strerror or error}')}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from bio_scnn.network.hybrid import HybridSCNN
-from bio_scnn.restoration.job import Done, Job, Request, measure
+from bio_scnn.restoration.job import Done, Job, measure
 from bio_scnn.restoration.methods import CLASSICAL, REFERENCE, filled, holes_of
 from bio_scnn.restoration.metrics import Evaluation
+from bio_scnn.restoration.request import Request
 
 # The sparse solve of the biharmonic equation takes ten seconds for these, and 2 GB if they are one
 # hole.
@@ -28,6 +29,22 @@ def report_on(done: Done, request: Request, network: HybridSCNN) -> str:
         return report_json(done, request.quality, engine)
     # Comparing with the classical fills takes a third as long as restoring.
     return report_text(done, request) if request.report == "text" else ""
+
+
+def report_proposal(job: Job, request: Request) -> str:
+    """Report on a mask that was proposed, of the kind requested; empty for none."""
+    share, mask = float(job.mask.mean()), job.outputs.mask
+    if request.report == "json":
+        files = {"proposed_mask": str(mask), "preview": str(job.outputs.preview)}
+        return json.dumps({"name": job.name, "coverage": share, **files, "output": None})
+    if request.report == "none":
+        return ""
+    return (
+        f"{job.name}: {100 * share:.2f} % look like scratches or dust; nothing is restored yet\n"
+        f"  look at {job.outputs.preview}\n"
+        f"  correct {mask} where it is wrong (white is missing), and give --mask {mask};\n"
+        "  or restore by it as it is: --mask auto --yes"
+    )
 
 
 def report_json(done: Done, quality: str, engine: str) -> str:
@@ -46,7 +63,13 @@ def report_json(done: Done, quality: str, engine: str) -> str:
         "engine": engine,
         "stages": {stage: round(spent, 3) for stage, spent in result.seconds.items()},
         "output": str(job.restored),
+        "mask": job.how or job.holes,
+        "warnings": list(job.warnings),
     }
+    if job.source.pages > 1:
+        row |= {"page": job.page + 1, "pages": job.source.pages}
+    if done.lost:
+        row["not_kept"] = done.lost
     return json.dumps(row)
 
 
@@ -55,6 +78,8 @@ def report_text(done: Done, request: Request) -> str:
     job, result = done.job, done.result
     height, width = job.mask.shape
     lines = [f"{job.name}: {height} x {width}, {job.holes}, {100 * job.mask.mean():.1f} % missing"]
+    if job.how:
+        lines.append(f"  missing {job.how}")
     if done.measured is not None:
         lines += _table({**baselines(job), "bio_scnn": done.measured})
         if np.count_nonzero(job.mask) > BIHARMONIC_LIMIT:
@@ -70,8 +95,12 @@ def report_text(done: Done, request: Request) -> str:
         lines.append(f"  nothing simulated: {result.engine}")
     stages = ", ".join(f"{stage} {spent:.2f}" for stage, spent in result.seconds.items())
     lines.append(f"  {done.seconds:.2f} s: {stages}")
-    also = f" and {job.panel.name}" if request.panel else ""
-    lines.append(f"  saved {job.restored}{also}")
+    if done.lost:
+        lines.append(f"  not kept: {'; '.join(done.lost)}")
+    if done.files:
+        names = [f"{job.restored}"] * (job.restored in done.files)
+        names += [job.panel.name] * (job.panel in done.files)
+        lines.append(f"  saved {' and '.join(names)}")
     return "\n".join(lines)
 
 
@@ -80,11 +109,15 @@ def baselines(job: Job) -> dict[str, Evaluation]:
     fills = dict(CLASSICAL)
     if np.count_nonzero(job.mask) > BIHARMONIC_LIMIT:
         del fills[REFERENCE]
-    holes = holes_of(job.image, job.mask)
-    return {
-        name: measure(job, filled(job.image, job.mask, values(holes)))
-        for name, values in fills.items()
-    }
+    unknown = job.unknown
+    holes = holes_of(job.image, unknown)
+    found = {}
+    for name, values in fills.items():
+        whole = filled(job.image, unknown, values(holes))
+        if job.nodata is not None:
+            whole[job.nodata] = job.image[job.nodata]
+        found[name] = measure(job, whole)
+    return found
 
 
 def _table(rows: dict[str, Evaluation]) -> list[str]:

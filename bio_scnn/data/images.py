@@ -1,22 +1,32 @@
 """Images and masks as the rest of the package sees them: read, written, scaled to [0, 1].
 
-`codecs` knows the file formats; what cannot be used is refused here, by name.
+`codecs` and `encoders` know the file formats; what cannot be used is refused here, by name.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from bio_scnn.data.codecs import dump_pixels, load_pixels
+from bio_scnn.data.codecs import load_pixels
+from bio_scnn.data.encoders import dump_pixels
+from bio_scnn.data.limits import MAX_PIXELS
+from bio_scnn.data.mask_reading import mask_of
 from bio_scnn.errors import InputError
 from bio_scnn.runtime.files import write_whole
 from bio_scnn.runtime.memory import give_back_freed_memory
 
-IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".ppm", ".pgm", ".gif"}
-)
+IMAGE_SUFFIXES = frozenset({
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".tif", ".tiff", ".bmp",
+    ".dib", ".webp", ".avif", ".gif", ".jp2", ".j2k", ".jpx", ".jpc", ".tga", ".icb",
+    ".vda", ".vst", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".pcx",
+})  # fmt: skip
+"""Names of files that are looked for in folders; of formats that Pillow or tifffile reads."""
+
+_Read = TypeVar("_Read")
 
 _EIGHT, _SIXTEEN = np.dtype(np.uint8), np.dtype(np.uint16)
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -34,20 +44,23 @@ _WRITABLE: dict[str, tuple[tuple[np.dtype, ...], tuple[int, ...]]] = {
 }
 
 
-def read_image(path: str | os.PathLike) -> np.ndarray:
+def read_image(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Read an image file in the depth it is stored in.
 
     Parameters
     ----------
     path : path-like
-        A PNG, JPEG, TIFF, BMP, WebP, PPM, PGM or GIF file. Of several frames the first is read.
+        A file of any format that Pillow or tifffile reads. Of several frames the first is read.
+    max_pixels : int
+        No image that declares more is decoded.
 
     Returns
     -------
     image : ndarray of uint8, uint16, float32 or float64
         (H, W) grey, (H, W, 2) grey and alpha, (H, W, 3) RGB or (H, W, 4) RGB and alpha.
-        Palettes and 1-bit images are expanded to 8 bits, CMYK and YCbCr are converted to RGB,
-        and the EXIF orientation is applied.
+        Palettes and 1-bit images are expanded to 8 bits, a transparent colour becomes an alpha
+        channel, colours multiplied by alpha are divided by it, CMYK, CIE Lab and YCbCr are
+        converted to RGB, and the EXIF orientation is applied.
 
     Raises
     ------
@@ -55,12 +68,29 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         If there is no such file, or it is not a readable image of one of these shapes.
     """
     path = Path(path)
+    image = checked(path, lambda: load_pixels(path, limit=max_pixels))
+    if image.size == 0 or image.ndim not in (2, 3):
+        raise InputError(f"{path}: has shape {image.shape}; expected (H, W) or (H, W, 1 to 4)")
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    if image.ndim == 3 and image.shape[2] > 4:
+        raise InputError(f"{path}: has {image.shape[2]} channels; expected 1 to 4")
+    give_back_freed_memory(image.nbytes)  # a decoder holds the picture once more
+    return np.ascontiguousarray(image)
+
+
+def checked(path: Path, read: Callable[[], _Read]) -> _Read:
+    """Result of reading a file; whatever goes wrong is an `InputError` of one line."""
+    if path.is_symlink() and not path.exists():
+        raise InputError(f"{path}: is a link that leads to no file; give the path of an image")
     if not path.exists():
         raise InputError(f"{path}: no such file; give the path of an image")
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the path of one image")
+    if not path.is_file():  # of a pipe or a device, reading might never end
+        raise InputError(f"{path}: is no regular file; give the path of an image")
     try:
-        image = load_pixels(path)
+        return read()
     except InputError:
         raise
     except Image.DecompressionBombError as error:
@@ -70,14 +100,6 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
     except Exception as error:  # decoders raise nearly anything at broken files
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: not a readable image ({reason})") from error
-    if image.size == 0 or image.ndim not in (2, 3):
-        raise InputError(f"{path}: has shape {image.shape}; expected (H, W) or (H, W, 1 to 4)")
-    if image.ndim == 3 and image.shape[2] == 1:
-        image = image[..., 0]
-    if image.ndim == 3 and image.shape[2] > 4:
-        raise InputError(f"{path}: has {image.shape[2]} channels; expected 1 to 4")
-    give_back_freed_memory(image.nbytes)  # a decoder holds the picture once more
-    return np.ascontiguousarray(image)
 
 
 def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
@@ -104,12 +126,22 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
 def image_file(path: str | os.PathLike, image: np.ndarray) -> bytes:
     """Bytes of the file that `write_image` writes, with its parameters and errors."""
     path, image = Path(path), np.asarray(image)
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    channels = check_held(path, image)
+    give_back_freed_memory(image.nbytes)  # an encoder, too
+    try:
+        return dump_pixels(np.ascontiguousarray(image), channels, path.suffix.lower())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be written ({error})") from error
+
+
+def check_held(path: Path, image: np.ndarray) -> int:
+    """Number of channels of an image that the format holds; others are refused."""
     suffix = path.suffix.lower()
     if suffix not in _WRITABLE:
         known = " ".join(sorted(_WRITABLE))
         raise InputError(f"{path}: cannot write files of type {suffix or 'none'!r}; use {known}")
-    if image.ndim == 3 and image.shape[2] == 1:
-        image = image[..., 0]
     if image.ndim not in (2, 3) or image.size == 0 or image.shape[2:] > (4,):
         raise InputError(
             f"{path}: cannot write shape {image.shape}; give (H, W) or (H, W, 1 to 4)"
@@ -122,11 +154,7 @@ def image_file(path: str | os.PathLike, image: np.ndarray) -> bytes:
             f"{path}: {suffix} does not hold {channels} channel(s) of {image.dtype}; use {better}"
             + ("" if image.dtype in _WRITABLE[".tif"][0] else " and uint8, uint16 or float32")
         )
-    give_back_freed_memory(image.nbytes)  # an encoder, too
-    try:
-        return dump_pixels(np.ascontiguousarray(image), channels, suffix)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be written ({error})") from error
+    return channels
 
 
 def output_path_for(source: str | os.PathLike, folder: str | os.PathLike | None = None) -> Path:
@@ -222,29 +250,27 @@ def read_rgb(path: str | os.PathLike) -> np.ndarray:
     return np.rint(np.clip(np.nan_to_num(image) * scale, 0, 255)).astype(np.uint8)
 
 
-def read_mask(path: str | os.PathLike) -> np.ndarray:
-    """Read a mask: a pixel is missing where any colour channel is not zero.
-
-    Alpha says nothing, since most programs write an opaque one unasked, unless it is all there is:
-    where the colour is the same everywhere and alpha varies, non-zero alpha means missing. Prefer
-    lossless formats: JPEG's ringing around edges is not zero and so counts as missing.
+def read_mask(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Read a mask by itself, as `bio_scnn.data.mask_reading.mask_of` does without a picture.
 
     Parameters
     ----------
     path : path-like
         Any file that `read_image` reads.
+    max_pixels : int
+        As for `read_image`.
 
     Returns
     -------
     mask : ndarray of bool, shape (H, W)
         True = missing.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is no mask.
     """
-    image = read_image(path)
-    if image.ndim == 2:
-        return image != 0
-    if image.shape[2] == 3:
-        return (image != 0).any(axis=2)
-    colour, alpha = image[..., :-1], image[..., -1]
-    if (colour == colour[0, 0]).all() and (alpha != alpha[0, 0]).any():
-        return alpha != 0
-    return (colour != 0).any(axis=2)
+    try:
+        return mask_of(read_image(path, max_pixels)).mask
+    except InputError as error:
+        raise InputError(f"{'' if str(path) in str(error) else f'{path} '}{error}") from error

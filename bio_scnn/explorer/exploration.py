@@ -10,8 +10,9 @@ from bio_scnn.explorer.page import Picture
 from bio_scnn.explorer.window import View, Window, record_window
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.restoration.inpainting import restore
-from bio_scnn.restoration.job import Job, Request, measure
-from bio_scnn.restoration.picture import scale_of
+from bio_scnn.restoration.job import Job, measure
+from bio_scnn.restoration.request import Request
+from bio_scnn.restoration.scale import scale_of
 
 LARGEST = 32e6  # bytes of traces in a page; a browser would take long over more
 

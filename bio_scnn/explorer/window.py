@@ -23,7 +23,9 @@ from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.network.options import SpikingOptions
 from bio_scnn.network.units import LIFUnit
 from bio_scnn.neuron.simulation import Recording, simulate
-from bio_scnn.restoration.picture import UnitPicture, scale_of
+from bio_scnn.restoration.picture import UnitPicture
+from bio_scnn.restoration.scale import scale_of
+from bio_scnn.restoration.transparency import seen_channels
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,8 @@ def choose_corner(
 def _unit_colour(image: NDArray, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The colour (H, W, 3) in [0, 1] that the network restores first, dark where missing."""
     channels = image[..., np.newaxis] if image.ndim == 2 else image
+    if channels.shape[-1] in (2, IMAGE_CHANNELS + 1):
+        channels = seen_channels(channels, mask)
     first = channels[..., : IMAGE_CHANNELS if channels.shape[-1] >= IMAGE_CHANNELS else 1]
     scaled = UnitPicture(first, mask, scale_of(channels, mask))[:]
     return np.broadcast_to(scaled, (*mask.shape, IMAGE_CHANNELS))

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.data.nodata import no_data
 from bio_scnn.errors import InputError
 from bio_scnn.network.architecture import IMAGE_CHANNELS
 from bio_scnn.network.checkpoint import load_model, model_path
@@ -16,9 +17,11 @@ from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.network.options import Quality, SpikingOptions, check_quality, spiking_options
 from bio_scnn.restoration.colour import ColourRestoration
 from bio_scnn.restoration.orientation import orientations
-from bio_scnn.restoration.picture import UnitPicture, check_picture, colour_groups, scale_of
+from bio_scnn.restoration.picture import UnitPicture, check_picture, colour_groups
 from bio_scnn.restoration.result import SHOWN_MAPS, RateMaps, Restoration
+from bio_scnn.restoration.scale import scale_of, unit_limits
 from bio_scnn.restoration.tiling import DEFAULT_TILING, Tiling
+from bio_scnn.restoration.transparency import seen_channels
 
 
 def inpaint(
@@ -31,17 +34,20 @@ def inpaint(
     readout: Literal["isi", "count"] = "isi",
     quality: Quality = "default",
     seed: int | None = None,
-) -> NDArray:
+    nodata: float | None = None,
+) -> NDArray:  # of nine arguments, as all that is often chosen is chosen here
     """Restore missing pixels; in its arguments like scikit-image's `inpaint_biharmonic`.
 
     Parameters
     ----------
     image : array, shape (H, W), or with one more axis for channels
-        Unsigned integers of up to 32 bits, or floats. Values at missing pixels are not looked at.
+        Unsigned integers of up to 32 bits, or floats of any range. Values at missing pixels are
+        not looked at.
     mask : bool array, shape (H, W)
         True (non-zero) where a pixel is missing.
     channel_axis : int, optional
-        Which axis of the image holds the channels; None for a grey image.
+        Which axis of the image holds the channels; None for a grey image. Of two or four the last
+        is taken for alpha: colours where it is zero are not looked at either.
     model : str, path or HybridSCNN
         A shipped model's name, a file, or a network already loaded.
     engine : {'brian2', 'closed-form'}, optional
@@ -55,6 +61,10 @@ def inpaint(
         each with neurons of its own, and returns their mean.
     seed : int, optional
         Only the noise that a model or option asks for depends on it.
+    nodata : float, optional
+        A value of known pixels that hold nothing. They stay as they are, and nothing is restored
+        from them; so it is with NaN, infinities, and the codes of
+        `bio_scnn.data.nodata.CODES` where they stand apart from all other values.
 
     Returns
     -------
@@ -93,7 +103,9 @@ def inpaint(
             raise InputError(f"channel_axis {channel_axis} is not an axis of shape {image.shape}")
         image = np.moveaxis(image, channel_axis, -1)
     options = spiking_options(quality, engine, readout=readout)
-    result = restore(image, mask, model=model, options=options, quality=quality, seed=seed).image
+    result = restore(
+        image, mask, model=model, options=options, quality=quality, seed=seed, nodata=nodata
+    ).image
     return result if channel_axis is None else np.moveaxis(result, -1, channel_axis)
 
 
@@ -108,14 +120,16 @@ def restore(
     progress: Callable[[float], None] | None = None,
     rates_every: int = 1,
     overwrite: bool = False,
+    nodata: float | None = None,
     tiling: Tiling = DEFAULT_TILING,
-) -> Restoration:  # of ten arguments, as all that can be chosen is chosen here
+    alpha: bool = True,
+) -> Restoration:  # of eleven arguments, as all that can be chosen is chosen here
     """Restore missing pixels, and report what was simulated.
 
     Parameters
     ----------
     image : array, shape (H, W) or (H, W, C)
-    mask, model, quality, seed
+    mask, model, quality, seed, nodata
         As for `inpaint`.
     options : SpikingOptions, optional
         How the neurons are run; by default those of `spiking_options` for the quality.
@@ -129,6 +143,9 @@ def restore(
         Put the result into the image's own memory, if that can be written to.
     tiling : Tiling
         How a large picture is divided.
+    alpha : bool
+        Whether the last of two or four channels is alpha. Colours where it is zero cannot be seen,
+        and what is restored does not depend on them.
 
     Returns
     -------
@@ -145,12 +162,16 @@ def restore(
     check_quality(quality, options.engine)
     network = model if isinstance(model, HybridSCNN) else load_model(model_path(str(model)))[0]
     channels = image[..., np.newaxis] if image.ndim == 2 else image
-    scale = scale_of(channels, mask)
+    unknown = _unknown(image, mask, nodata)
+    if alpha and channels.shape[-1] in (2, IMAGE_CHANNELS + 1):
+        channels = seen_channels(channels, unknown)
+    scale = scale_of(channels, unknown)
+    limits = unit_limits(channels, unknown, scale)
     own = overwrite and image.flags.writeable
     rows, columns = (-(-side // (network.architecture.fold * rates_every)) for side in mask.shape)
     rates = RateMaps((rows, columns, SHOWN_MAPS), rates_every)
     result = Restoration(image if own else image.copy(), rates=rates)
-    restored = np.empty((np.count_nonzero(mask), channels.shape[-1]))
+    restored = np.empty((np.count_nonzero(unknown), channels.shape[-1]))
     groups = colour_groups(channels.shape[-1])
     seeds = np.random.SeedSequence(seed).spawn(len(groups))
     for number, (group, group_seed) in enumerate(zip(groups, seeds, strict=True)):
@@ -160,14 +181,31 @@ def restore(
                 progress((number + fraction) / len(groups))
 
         colour = channels[..., group[0] : group[-1] + 1]
-        picture = UnitPicture(np.broadcast_to(colour, (*mask.shape, IMAGE_CHANNELS)), mask, scale)
+        picture = UnitPicture(
+            np.broadcast_to(colour, (*mask.shape, IMAGE_CHANNELS)), unknown, scale
+        )
         turns = orientations(quality)
         output = ColourRestoration(
             picture, network, options, turns, group_seed, result, number == 0, tiling
         ).run(report)
         if len(group) == 1:  # a single channel was shown three times
             output = output.mean(axis=-1, keepdims=True)
-        restored[:, group] = np.clip(output, 0, 1)
+        restored[:, group] = np.clip(output, *limits)
     view = result.image[..., np.newaxis] if image.ndim == 2 else result.image
-    view[mask] = scale.from_unit(restored, image.dtype)
+    wanted = restored if unknown is mask else restored[mask[unknown]]
+    view[mask] = scale.from_unit(wanted, image.dtype)
     return result
+
+
+def _unknown(image: NDArray, mask: NDArray[np.bool_], nodata: float | None) -> NDArray[np.bool_]:
+    """Pixels that nothing can be restored from: missing ones, and those that hold no data."""
+    empty = no_data(image, nodata, mask)
+    if empty is None:
+        return mask
+    if (mask | empty).all():
+        n = np.count_nonzero(empty)
+        raise InputError(
+            f"{n} known values of the image are NaN or infinite, or mean no data, and there are "
+            "no others; there is nothing to go by"
+        )
+    return mask | empty

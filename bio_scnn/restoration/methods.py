@@ -12,7 +12,8 @@ from bio_scnn.network.fills import Holes, Values, biharmonic_values, harmonic_va
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.network.options import Quality, SpikingOptions
 from bio_scnn.restoration.inpainting import restore
-from bio_scnn.restoration.picture import UnitPicture, scale_of
+from bio_scnn.restoration.picture import UnitPicture
+from bio_scnn.restoration.scale import scale_of, unit_limits
 
 Method = Callable[[NDArray, NDArray[np.bool_]], NDArray]
 """From an image and its mask, True where a pixel is missing, to the image with those filled."""
@@ -33,9 +34,10 @@ def holes_of(image: NDArray, mask: NDArray[np.bool_]) -> Holes:
 
 
 def filled(image: NDArray, mask: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray:
-    """Copy of an image with values in [0, 1], (missing pixels, C), put into its holes."""
-    whole = image.copy()
-    scaled = scale_of(image, mask).from_unit(np.clip(values, 0, 1), image.dtype)
+    """Copy of an image with scaled values, (missing pixels, C), put into its holes."""
+    whole, scale = image.copy(), scale_of(image, mask)
+    inside = np.clip(values, *unit_limits(image, mask, scale))
+    scaled = scale.from_unit(inside, image.dtype)
     whole.reshape(*mask.shape, -1)[mask] = scaled
     return whole
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bio_scnn.errors import InputError
-from bio_scnn.restoration.picture import type_scale
+from bio_scnn.restoration.scale import type_scale
 
 STRIP = 2**22  # values that are scaled to float64 at a time: a large picture's would take long
 

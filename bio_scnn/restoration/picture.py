@@ -1,9 +1,9 @@
-"""A picture scaled to [0, 1], its checks, and which channels are restored together."""
+"""A picture in the unit range, its checks, and which channels are restored together."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,49 +11,7 @@ from numpy.typing import NDArray
 from bio_scnn.errors import InputError
 from bio_scnn.network.architecture import IMAGE_CHANNELS
 from bio_scnn.restoration.orientation import Orientation
-
-
-class Scale(NamedTuple):
-    """Linear map of a picture's values to [0, 1]: of `low` to 0 and of ``low + span`` to 1."""
-
-    low: float = 0.0
-    span: float = 1.0
-
-    def to_unit(self, values: NDArray) -> NDArray:
-        """Values mapped to [0, 1]: float64 for integers, otherwise in their own precision."""
-        scaled = values - self.low
-        scaled /= self.span
-        return scaled
-
-    def from_unit(self, values: NDArray, dtype: np.typing.DTypeLike) -> NDArray:
-        """Values of [0, 1] mapped back to a type, rounded for integers."""
-        scaled = self.low + self.span * values
-        if np.dtype(dtype).kind in "ub":
-            scaled = np.rint(scaled)
-        return scaled.astype(dtype)
-
-
-def type_scale(dtype: np.dtype) -> Scale:
-    """`Scale` of a type: unsigned integers use their whole range, floats [0, 1]."""
-    return Scale(0.0, float(np.iinfo(dtype).max)) if dtype.kind == "u" else Scale()
-
-
-def scale_of(image: NDArray, mask: NDArray[np.bool_]) -> Scale:
-    """`Scale` of an image: its type's, or the range of its known floats if they leave [0, 1].
-
-    Parameters
-    ----------
-    image : array, shape (H, W) or (H, W, C)
-    mask : bool array, shape (H, W)
-        True where a pixel is missing.
-    """
-    if image.dtype.kind == "f":
-        known = ~mask.reshape(*mask.shape, *[1] * (image.ndim - mask.ndim))
-        low = float(np.min(image, where=known, initial=np.inf))
-        high = float(np.max(image, where=known, initial=-np.inf))
-        if low < 0 or high > 1:
-            return Scale(low, high - low or 1.0)
-    return type_scale(image.dtype)
+from bio_scnn.restoration.scale import Scale
 
 
 @dataclass(frozen=True)
@@ -96,7 +54,7 @@ def check_picture(image: NDArray, mask: NDArray[np.bool_]) -> None:
     Raises
     ------
     InputError
-        On a wrong shape or type, an empty or a full mask, or known values that are not finite.
+        On a wrong shape or type, or an empty or a full mask.
     """
     if image.ndim not in (2, 3) or 0 in image.shape:
         raise InputError(f"the image has shape {image.shape}; it must be (H, W) or (H, W, C)")
@@ -113,14 +71,6 @@ def check_picture(image: NDArray, mask: NDArray[np.bool_]) -> None:
         raise InputError("the mask is empty: no pixel is missing, there is nothing to restore")
     if mask.all():
         raise InputError("the mask is full: every pixel is missing, there is nothing to go by")
-    if image.dtype.kind == "f":
-        unusable = ~np.isfinite(image)
-        unusable[mask] = False
-        if unusable.any():
-            raise InputError(
-                f"{np.count_nonzero(unusable)} known values of the image are NaN or infinite; "
-                "mark those pixels as missing in the mask"
-            )
 
 
 def colour_groups(channels: int) -> list[list[int]]:

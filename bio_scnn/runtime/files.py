@@ -1,10 +1,13 @@
-"""Files that nobody ever sees half of, and numbers that may stand in JSON."""
+"""Files that nobody ever sees half of, nor loses, and numbers that may stand in JSON."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
+import operator
 import os
+import unicodedata
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,6 +61,80 @@ def alone(path: Path) -> Iterator[None]:
     with open(path, "ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def write_keeping(
+    path: Path, data: bytes, same: Callable[[bytes, bytes], bool] = operator.eq
+) -> Path | None:
+    """Write as `write_whole` does, and keep another content of that name under a new one.
+
+    Parameters
+    ----------
+    path : Path
+    data : bytes
+    same : callable
+        Tells of what is there and of what is written if the first can go.
+
+    Returns
+    -------
+    kept : Path or None
+        ``NAME-1.SUFFIX``, ``NAME-2.SUFFIX``, ..., if another content was there.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    kept = None
+    try:
+        if path.is_file() and not same(path.read_bytes(), data):
+            kept = _kept(path)
+    except OSError as error:
+        raise InputError(
+            f"{path}: an earlier file of that name cannot be kept ({error.strerror or error})"
+        ) from error
+    write_whole(path, data)
+    return kept
+
+
+def _kept(path: Path) -> Path:
+    """New name of a file, which nothing has; two processes never choose the same."""
+    for number in itertools.count(1):
+        aside = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        try:
+            os.link(path, aside)
+        except FileExistsError:
+            continue
+        except OSError:  # the file system knows no links
+            if aside.exists():
+                continue
+            os.rename(path, aside)
+        return aside
+    raise AssertionError("numbers do not end")
+
+
+def same_name(name: str) -> str:
+    """Name as file systems compare it that know no case: equal for names that may clash."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def place_of(path: Path) -> str:
+    """Place of a file, links followed, to compare: equal for paths that may be one file."""
+    return same_name(os.path.realpath(path))
+
+
+def encodable(text: str) -> str:
+    """Text that any encoding of Unicode holds and no terminal obeys.
+
+    File names may hold bytes that are no text, and escape sequences; both are written as
+    ``\\x1b``. Line breaks and tabs stay.
+    """
+    safe = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c in "\n\t" or c.isprintable() else _escaped(c) for c in safe)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode() if not character.isspace() else " "
 
 
 def finite(value: Any) -> Any:

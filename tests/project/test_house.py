@@ -22,6 +22,7 @@ REASONS: dict[str, str] = {
     "bio_scnn/neuron/linear.py": "one class: the flow of five neurons, and its crossings",
     "bio_scnn/neuron/simulation.py": "one public function and the check of its arguments",
     "bio_scnn/neuron/simulation.py:simulate": "each parameter is a choice of the user's own",
+    "bio_scnn/restoration/inpainting.py:inpaint": "each parameter is a choice of the user's own",
     "bio_scnn/restoration/inpainting.py:restore": "each parameter is a choice of the user's own",
     "bio_scnn/validate.py:parser": "one option after the other",
 }

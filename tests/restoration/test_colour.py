@@ -7,7 +7,8 @@ from bio_scnn import Restoration, restore
 from bio_scnn.network.options import SpikingOptions
 from bio_scnn.restoration.colour import ColourRestoration
 from bio_scnn.restoration.orientation import orientations
-from bio_scnn.restoration.picture import UnitPicture, scale_of
+from bio_scnn.restoration.picture import UnitPicture
+from bio_scnn.restoration.scale import scale_of
 from bio_scnn.restoration.tiling import Tiling
 
 CLOSED = SpikingOptions(engine="closed-form")

@@ -11,8 +11,9 @@ from bio_scnn import InputError
 from bio_scnn.data.images import write_image
 from bio_scnn.data.masks import make_mask
 from bio_scnn.network.options import SpikingOptions
-from bio_scnn.restoration.job import Request, perform, prepare
+from bio_scnn.restoration.job import perform, prepare
 from bio_scnn.restoration.metrics import hole_psnr
+from bio_scnn.restoration.request import Request
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import pytest
 from helpers import hole, photograph
 
 from bio_scnn.restoration.orientation import orientations
-from bio_scnn.restoration.picture import UnitPicture, scale_of
+from bio_scnn.restoration.picture import UnitPicture
+from bio_scnn.restoration.scale import scale_of
 
 
 def test_scaled_where_looked_at():
@@ -34,11 +35,26 @@ def test_values_come_back_from_the_unit_range(dtype):
     unit = scale.to_unit(image)
     assert unit.dtype == (dtype if dtype.startswith("float") else "float64")
     if not dtype.startswith("float"):
-        white = 1 if dtype == "bool" else np.iinfo(dtype).max
+        white = 1 if dtype == "bool" else 255  # the fewest bits that hold them, 8 at least
         np.testing.assert_array_equal(unit, image / np.float64(white))
     back = scale.from_unit(unit, dtype)
     assert back.dtype == dtype
     np.testing.assert_allclose(back, image, rtol=0, atol=1e-4 if dtype == "float32" else 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "largest", "bits"),
+    [
+        ("uint8", 3, 8), ("uint16", 3, 8), ("uint16", 255, 8), ("uint16", 256, 9),
+        ("uint16", 4095, 12), ("uint16", 65535, 16), ("uint32", 65536, 17),
+        ("uint32", 2**32 - 1, 32),
+    ],
+)  # fmt: skip
+def test_integers_are_scaled_by_the_bits_that_they_use(dtype, largest, bits):
+    image, mask = np.zeros((50, 40, 3), dtype), hole(50, 40)
+    image[7, 3, 1] = largest
+    image[mask] = np.iinfo(dtype).max  # is not looked at
+    assert scale_of(image, mask) == (0.0, 2.0**bits - 1)
 
 
 def test_floats_in_the_unit_range_are_left_as_they_are():
