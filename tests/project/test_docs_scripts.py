@@ -27,7 +27,8 @@ def test_every_variant_can_be_trained_and_differs():
     made = {
         name: ablation.changed(config, change, 100) for name, change in ablation.VARIANTS.items()
     }
-    assert all(variant.training.steps == 100 for variant in made.values())
+    shown = {variant.training.steps * variant.training.batch for variant in made.values()}
+    assert shown == {2400}
     base = made.pop("as configured")
     same = [name for name, variant in made.items() if variant == base]
     assert same == ["a quarter of the photographs"]  # which changes the folder instead
@@ -62,6 +63,10 @@ def test_the_ablations_page_gives_differences():
     assert "trained for 50 steps" in page
     assert "| as configured | 20.00 | 21.00 | 20.00 | 0.00 / 0.25 / 0.00 |" in page
     assert "| other | +0.00 | -1.00 | +0.00 | 0.00 / 0.00 / 0.00 |" in page
+    assert "seeds |" not in page
+    lower = base | {"boxes": 20.0}
+    seeds = ablation.table({"as configured": base, "seed 1": lower, "seed 2": base}, {})
+    assert "| standard deviation of the seeds | 0.00 | 0.58 | 0.00 | | |" in seeds
 
 
 @pytest.fixture
