@@ -93,15 +93,8 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Parse the command line and train."""
-    keep_freed_memory()
-    args = parser().parse_args(argv)
-    if args.jobs is not None and args.jobs < 1:
-        raise InputError(f"--jobs is {args.jobs}; it must be at least 1")
-    execution = execution_of(args)
-    if execution.device is not None and args.scheduler:
-        raise InputError("--backend torch does not work on a cluster; leave out --scheduler")
+def configured(args: argparse.Namespace) -> Config:
+    """The configuration that is named, with what the options change of it."""
     path = config_path(args.config)
     config = from_table(Config, read_toml(path), str(path))
     overrides = {name: getattr(args, name) for name in SETTINGS}
@@ -112,12 +105,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     places: dict[str, Any] = {
         name: str(value) for name, value in folders.items() if value is not None
     }
-    config = dataclasses.replace(
+    return dataclasses.replace(
         config,
         training=dataclasses.replace(config.training, **settings),
         data=dataclasses.replace(config.data, **places),
     )
-    files = RunFiles(args.output or Path("runs") / path.stem, path.stem)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse the command line and train."""
+    keep_freed_memory()
+    args = parser().parse_args(argv)
+    if args.jobs is not None and args.jobs < 1:
+        raise InputError(f"--jobs is {args.jobs}; it must be at least 1")
+    execution = execution_of(args)
+    if execution.device is not None and args.scheduler:
+        raise InputError("--backend torch does not work on a cluster; leave out --scheduler")
+    config, name = configured(args), config_path(args.config).stem
+    files = RunFiles(args.output or Path("runs") / name, name)
     # Where things lie on this machine is nobody's business: only the names go into the model.
     words = [
         Path(word).name if Path(word).is_absolute() else word

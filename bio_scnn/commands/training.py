@@ -40,7 +40,7 @@ def add_execution_options(p: argparse.ArgumentParser) -> None:
 
 
 def execution_of(args: argparse.Namespace) -> Execution:
-    """What the options ask for.
+    """Execution of a training that the options ask for.
 
     Raises
     ------

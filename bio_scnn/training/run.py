@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Execution:
-    """Where and by what a training is run. But for rounding, its weights do not depend on it.
+    """Place and means of a training. But for rounding, its weights do not depend on them.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """Model files: what comes back, and what is refused."""
 
 import json
-from pathlib import Path
+import os
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def test_interrupted_writing_keeps_the_old_file(stored, monkeypatch):
     def fail(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr(Path, "write_bytes", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(InputError, match="no space left"):
         save_model(path, model, {"name": "other"})
     monkeypatch.undo()

@@ -2,12 +2,15 @@
 
 import csv
 import json
+import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bio_scnn.network.checkpoint import config_path, load_model, model_path
 from bio_scnn.runtime.config import from_table, read_toml, to_table
+from bio_scnn.train import configured, parser
 from bio_scnn.training.settings import Config
 
 NAMES = ("cnn_twin", "inpaint", "one_step", "paper")
@@ -25,10 +28,16 @@ def test_they_are_all_there():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_was_trained_by_its_configuration(name):
-    path, config = model_path(name), config_of(name)
+def test_each_was_trained_by_its_configuration_and_the_command_it_names(name):
+    path = model_path(name)
     assert path.stat().st_size < 3_000_000
     model, about = load_model(path)
+    program, *words = shlex.split(about["command"])
+    assert [program, *words[:2]] == ["python", "-m", "bio_scnn.train"]
+    args = parser().parse_args(words[2:])
+    assert Path(args.config).stem == name
+    args.config = name
+    config = configured(args)
     assert model.architecture == config.architecture
     assert model.lif == config.lif
     asked = json.loads(json.dumps(to_table(config)))
@@ -36,7 +45,6 @@ def test_each_was_trained_by_its_configuration(name):
         stored = about["config"][table]
         assert stored
         assert {key: asked[table][key] for key in stored} == stored
-    assert f"--config {name}.toml" in about["command"]
     with path.with_name(f"{name}-log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     last = {key: float(value) for key, value in rows[-1].items()}
@@ -44,6 +52,10 @@ def test_each_was_trained_by_its_configuration(name):
     for key, value in about["validation"].items():
         assert last[key] == pytest.approx(value)
     assert about["sha256"] in path.with_suffix(".md").read_text("utf-8")
+    # What the command says beside the configuration, the card says as well.
+    for word in ("--start-from", "--steps", "--learning-rate", "--seed"):
+        if word in words:
+            assert f"{word} {words[words.index(word) + 1]}" in path.with_suffix(".md").read_text()
 
 
 def test_the_twin_differs_in_its_neurons_only():
