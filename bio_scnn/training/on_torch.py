@@ -58,7 +58,9 @@ class Device(NamedTuple):
             if known == precision:
                 break
         else:
-            raise InputError(f"precision {precision!r} is unknown; choose from {PRECISIONS}")
+            raise InputError(
+                f"precision {precision!r} is unknown; choose from {', '.join(PRECISIONS)}"
+            )
         if precision == "tf32" and not name.startswith("cuda"):
             raise InputError(f"precision tf32 is for CUDA devices; the device is {name!r}")
         return cls(name, known)
