@@ -76,8 +76,8 @@ ALSO_TRIED = """\
 ## What else was tried
 
 By hand, with batches of six, on the same crops; strokes / boxes / scratches in dB, as a difference
-to the same number of steps. Larger batches are what helped since: 24 patches, 500,000 shown in all,
-gave 24.5 / 24.7 / 30.5.
+to the same number of steps. Larger batches are what helped since: batches of 24, 500,000 patches
+in all, gave 24.5 / 24.7 / 30.5.
 
 | tried | steps | difference |
 |---|---|---|
