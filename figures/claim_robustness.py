@@ -66,8 +66,8 @@ def biharmonic_psnr(cases: Sequence[Case]) -> NDArray:
 def measure(photographs: Sequence[Path], crops: int = 8, size: int = 128) -> dict[str, Any]:
     """Hole PSNR in dB of every method at every level of every kind of noise.
 
-    The noise of features and pictures is constant, so that rates are those of the closed form, to
-    which the simulation agrees to rounding; noisy currents are simulated.
+    The noise of features and pictures is constant. Their rates come from the closed form, which
+    the simulation matches to rounding error. Noisy currents are simulated.
 
     Returns
     -------

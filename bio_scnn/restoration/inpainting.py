@@ -56,8 +56,8 @@ def inpaint(
     readout : {'isi', 'count'}
         How rates are read from spikes.
     quality : {'fast', 'default', 'best'}
-        'fast' simulates nothing: rates are those of the closed form, to which the simulation
-        agrees to rounding. 'best' restores the eight reflections and rotations of the picture,
+        'fast' simulates nothing: rates come from the closed form, which the simulation matches
+        to rounding error. 'best' restores the eight reflections and rotations of the picture,
         each with neurons of its own, and returns their mean.
     seed : int, optional
         Only the noise that a model or option asks for depends on it.

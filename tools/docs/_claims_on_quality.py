@@ -15,6 +15,7 @@ from tools.docs._verdicts import (
     Claim,
     Numbers,
     all_of,
+    beside,
     db,
     effect,
     gain,
@@ -117,10 +118,11 @@ def hybrid(n: Numbers) -> list[Claim]:
         Claim(
             "The hybrid restores better than a CNN alone",
             "spiking and convolutional layers together may perform better than convolutions.",
-            "The same network with rectifiers in place of the neurons, of as many weights and "
-            f"trained alike (`models/cnn_twin.md`): the hybrid is {db(twin)} above it on Table "
-            f"2's crops, {db(small)} on the {noise['cases']} crops of {noise['size']} pixels of "
-            f"the measurements of noise. Each was trained once{chance}. Holds if both agree.",
+            "The same network with rectifiers in place of the neurons, with as many weights and "
+            "trained alike (`models/cnn_twin.md`), is its twin. The hybrid is "
+            f"{beside(twin, 'this twin')} on Table 2's crops. It is {beside(small, 'this twin')} "
+            f"on the {noise['cases']} crops of {noise['size']} pixels that noise was measured on. "
+            f"Each was trained once{chance}. Holds if both agree.",
             all_of([gain(twin), gain(small)]),
             "figures.table2",
         ),
@@ -128,9 +130,9 @@ def hybrid(n: Numbers) -> list[Claim]:
             "Neurons that integrate do better than the paper's one-step layer",
             "(Not claimed.) The paper's forward method adds noise and compares once with a "
             "threshold; here eq. 1 is solved over time.",
-            f"Firing rates of eq. 1 are {db(one_step)} above one binary spike for each feature "
-            "(`models/one_step.md`). But the two trainings are not equal: with binary spikes half "
-            "the learning rate and fewer steps were needed, and each was trained once.",
+            f"Firing rates of eq. 1 are {beside(one_step, 'one binary spike')} for each feature "
+            "(`models/one_step.md`). But the two trainings differ: binary spikes needed half the "
+            "learning rate and fewer steps. Each network was trained once.",
             OPEN,
             "figures.table2",
         ),
@@ -145,7 +147,7 @@ def robustness(n: Numbers) -> list[Claim]:
         of = found[kind]
         rows = list(zip(found["levels"][kind], of["lost"], of["over_twin"], strict=True))[1:]
         listed = "; ".join(
-            f"σ = {std:g}: loses {lost[0]:.2f} dB, {db(over)} above its twin"
+            f"σ = {std:g}: loses {lost[0]:.2f} dB, {beside(over, 'its twin')}"
             for std, lost, over in rows
         )
         claims.append(

@@ -1,12 +1,13 @@
 """Text of docs/performance.md beside what was measured."""
 
 METHOD = """\
-Every script of `benchmarks/` runs this project and its peers on the same work in one run, in turns
-that begin with another each round; times are medians, ratios medians over the rounds. All that is
-compiled or loaded once is so before, unless that is what is measured. What is not installed has a
-row that says so. `make bench` runs all of them in an environment with the peers and writes this
-page; `python -m benchmarks.NAME --help` has the options of one, `--quick` only tries whether it
-works. Numbers, machine and versions are in `benchmarks/results/`."""
+Each script of `benchmarks/` runs this project and its peers on identical work in one run. The
+programs are interleaved, and each round starts with another one. Times are medians; ratios are
+medians over the rounds. Compiling and loading happen before the timing starts, unless they are the
+subject of the measurement. A program that is not installed has a row that says so. `make bench`
+runs all scripts in an environment with the peers and writes this page. `python -m benchmarks.NAME
+--help` lists the options of one script; `--quick` only tries if it works. Numbers, machine and
+versions are in `benchmarks/results/`."""
 
 # Sections in this order; those of other scripts follow.
 ORDER = ("simulation", "start", "pictures", "many_pictures", "cluster", "race_pytorch")

@@ -23,7 +23,7 @@ def as_declared(subject: Subject) -> Finding:
     if found is None:
         if not answers(subject):
             raise Skip("it cannot be built for the probes, or rounding decides when it fires")
-        return Finding(False, "no neuron on a grid that was tried fires alike", "as declared")
+        return Finding(False, "no tested variant reproduces these spikes", "as declared")
     if found.cause:
         return Finding(False, found.cause.text, "as declared", found.cause)
     as_claimed = "on-grid oracle" if found.neuron == PERFECT else "neuron that it declares"

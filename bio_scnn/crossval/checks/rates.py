@@ -10,7 +10,7 @@ from bio_scnn.crossval.checks import others
 from bio_scnn.crossval.checks.needs import PLAIN, needs
 from bio_scnn.crossval.diagnosis import explain
 from bio_scnn.crossval.oracles import drives
-from bio_scnn.crossval.oracles.compare import noisy_alone
+from bio_scnn.crossval.oracles.compare import intervals_in_words, noisy_alone
 from bio_scnn.crossval.oracles.precision import TIME_TOLERANCE_MS
 from bio_scnn.crossval.subject import Finding, Subject
 from bio_scnn.crossval.variants import varied
@@ -117,19 +117,19 @@ def spike_intervals(subject: Subject) -> Finding:
     train = trace.spike_times_ms[worst]
     found = np.diff(train)
     ok = errors[worst] <= subject.tolerance_ms()
-    seen = f"{found.min():.6g} to {found.max():.6g} ms" if len(found) else f"{len(train)} spike(s)"
+    seen = intervals_in_words(found) if len(found) else f"{len(train)} spike(s), no interval"
     why = None
     if off_grid > _GRID and all(
         np.all(np.abs(np.diff(np.round(t / dt)) * dt - right) < 0.5 * dt)
         for t, right in zip(trace.spike_times_ms, isi, strict=True)
     ):
-        seen = f"labels up to {off_grid:.1e} (relative) off the grid"
+        seen = f"interval labels up to {off_grid:.1e} (relative) off the grid"
         why = cause("clock.float32")
     elif len(found) and np.ptp(found) > 0.5 * dt:
         why = _jitter_cause(subject, found)
     return Finding(
         bool(ok and off_grid <= _GRID),
-        f"intervals of {seen}",
+        seen,
         f"{isi[worst]:.6g} ms, each",
         why,
         {"interval_error_ms": errors[worst], "label_off_grid_relative": off_grid},

@@ -11,6 +11,7 @@ from bio_scnn.crossval.causes import Cause, cause
 from bio_scnn.crossval.checks import others
 from bio_scnn.crossval.checks.needs import PLAIN, needs
 from bio_scnn.crossval.oracles import drives
+from bio_scnn.crossval.oracles.compare import intervals_in_words
 from bio_scnn.crossval.oracles.grid import crossing_steps
 from bio_scnn.crossval.oracles.precision import EPSILON
 from bio_scnn.crossval.protocol import CannotRepresent
@@ -113,8 +114,7 @@ def reset_overshoot(subject: Subject) -> Finding:
         why = cause("spikes.several-per-step") if several else None
     return Finding(
         ok,
-        f"intervals of {found.min():.6g} to {found.max():.6g} ms with RI = "
-        f"{p.R * current[worst]:.4g}"
+        f"{intervals_in_words(found)} with RI = {p.R * current[worst]:.4g}"
         if len(found)
         else f"{len(trace.spike_times_ms[worst])} spike(s) with RI = {p.R * current[worst]:.4g}",
         f"{right[worst]:.6g} ms",
