@@ -2,8 +2,9 @@
 
 Whole commands run from start to end with ``--jobs 1`` and with ``--jobs 2``.
 ``python -m bio_scnn.run_inpaint`` restores a folder of pictures.
-``python -m bio_scnn.validate`` checks implementations. Steps of training run with one thread and with two. The results must not
-depend on the number: files are compared byte for byte, weights bit for bit.
+``python -m bio_scnn.validate`` checks implementations. Steps of training run with one thread and
+with two. The results must not depend on the number: files are compared byte for byte, weights bit
+for bit.
 """
 
 from __future__ import annotations

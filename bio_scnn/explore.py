@@ -48,8 +48,8 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="python -m bio_scnn.explore",
         description="Restore a picture and write one HTML page. A click on a feature map shows "
-        "the current, membrane potential and spikes of that neuron, simulated in Brian2, beside their "
-        "closed form. The page needs no server and no network.",
+        "the current, membrane potential and spikes of that neuron, simulated in Brian2, beside "
+        "their closed form. The page needs no server and no network.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

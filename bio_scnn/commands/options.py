@@ -31,10 +31,10 @@ def add_hole_options(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--mask", type=Path, action="append", metavar="MASK",
         help="the missing pixels: (1) a copy of the picture, painted over in any colour or "
-        "erased; (2) an image that is white where a pixel is missing and black elsewhere; (3) a folder of "
-        "such files, named like the pictures (NAME.png, NAME_mask.png); (4) auto, to propose a "
-        "mask for scratches and dust; (5) nodata, for the pixels without data. Repeat the option "
-        "to give one mask for each page",
+        "erased; (2) an image that is white where a pixel is missing and black elsewhere; "
+        "(3) a folder of such files, named like the pictures (NAME.png, NAME_mask.png); (4) auto, "
+        "to propose a mask for scratches and dust; (5) nodata, for the pixels without data. "
+        "Repeat the option to give one mask for each page",
     )  # fmt: skip
     group.add_argument("--mask-invert", action="store_true", help="invert the mask")
     group.add_argument(

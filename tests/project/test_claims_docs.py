@@ -65,7 +65,7 @@ def test_an_effect_is_seen_excluded_or_left_open(found, says):
 
 
 def test_other_numbers_turn_verdicts(numbers):
-    title = "Event-driven: spikes answer to significant changes of the input only"
+    title = "Event-driven: spikes occur only at significant changes of the input"
     timed = numbers["claim_energy"]["ways"][-2]
     assert verdict(numbers, title) == "does not hold"
     timed["silent"] = 0.01
