@@ -36,7 +36,7 @@ def inpaint(
     seed: int | None = None,
     nodata: float | None = None,
 ) -> NDArray:  # of nine arguments, as all that is often chosen is chosen here
-    """Restore missing pixels; in its arguments like scikit-image's `inpaint_biharmonic`.
+    """Restore missing pixels; the arguments are those of scikit-image's `inpaint_biharmonic`.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def restore(
     tiling: Tiling = DEFAULT_TILING,
     alpha: bool = True,
 ) -> Restoration:  # of eleven arguments, as all that can be chosen is chosen here
-    """Restore missing pixels, and report what was simulated.
+    """Restore missing pixels; return also the simulated neurons and spikes, times and rates.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ def train(
     execution: Execution | None = None,
     start_from: Path | None = None,
 ) -> None:
-    """Run a training from its first, or its last saved, step to the end.
+    """Run a training to its end, from the first step or from the last saved step.
 
     Parameters
     ----------

@@ -1,7 +1,9 @@
 """Text of docs/performance.md beside what was measured."""
 
 METHOD = """\
-Each script of `benchmarks/` runs this project and its peers on identical work in one run. The
+The scripts of `benchmarks/` measure the simulation of neurons, start-up, pictures of up to 100
+megapixels beside classical fills, one job versus two, a cluster, and the network beside PyTorch.
+Each script runs this project and its peers on identical work in one run. The
 programs are interleaved, and each round starts with another one. Times are medians; ratios are
 medians over the rounds. Compiling and loading happen before the timing starts, unless they are the
 subject of the measurement. A program that is not installed has a row that says so. `make bench`
