@@ -73,11 +73,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument(
-        "images",
-        nargs="*",
-        type=Path,
-        metavar="IMAGE",
-        help="images to restore, or folders of them",
+        "images", nargs="*", type=Path, metavar="IMAGE", help="images or folders to restore"
     )
     add_reading_options(p.add_argument_group("reading"))
     holes = p.add_argument_group("holes")

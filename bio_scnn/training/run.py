@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Execution:
-    """Where and by what a training is run. But for rounding, its weights do not depend on it.
+    """Place, device and workers of a training; apart from rounding, weights do not depend on it.
 
     Attributes
     ----------
