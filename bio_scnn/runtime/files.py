@@ -138,7 +138,7 @@ def _escaped(character: str) -> str:
 
 
 def finite(value: Any) -> Any:
-    """Copy of nested dicts, lists and tuples; None replaces NaN and infinities, unknown to JSON."""
+    """Copy of nested dicts, lists and tuples for JSON, with None for NaN and infinities."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
