@@ -9,7 +9,7 @@ from bio_scnn.crossval.subject import Finding, Skip, Subject
 
 
 def as_declared(subject: Subject) -> Finding:
-    """It fires as its declared integrator, reset, threshold and refractory period make it fire.
+    """The spikes are those of the declared integrator, reset, threshold and refractory period.
 
     An implementation may declare that it uses forward Euler, or subtracts instead of resetting;
     other checks then fail as expected. This one compares it with just that neuron on the grid,

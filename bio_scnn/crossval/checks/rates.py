@@ -91,7 +91,7 @@ def _fi_cause(subject: Subject, current: NDArray, rate: NDArray) -> Cause | None
 
 @needs(*PLAIN)
 def spike_intervals(subject: Subject) -> Finding:
-    """Every single inter-spike interval is the same, and lies on the grid if there is one.
+    """All inter-spike intervals are equal, and lie on the time grid if there is one.
 
     Mean rates hide an interval that is a step too long followed by one too short. Each interval
     is restarted at the implementation's own previous spike, so that the drift that no
@@ -158,7 +158,7 @@ def _periodic(intervals: NDArray, dt: float) -> bool:
 
 @needs("a spike")
 def first_spike(subject: Subject) -> Finding:
-    """The neuron starts at V_reset, and its first spike is dated as declared.
+    """The neuron starts at V_reset, and its first spike has the declared time label.
 
     With a constant current from time 0, the first crossing comes ``tau ln((RI - V_reset)/(RI -
     V_th))`` later. A first spike at another time, and intervals that are right, tell of another

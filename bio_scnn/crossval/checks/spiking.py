@@ -85,7 +85,7 @@ def _reset_cause(params: LIFParameters, subject: Subject, intervals: NDArray) ->
 
 @needs(*PLAIN)
 def reset_overshoot(subject: Subject) -> Finding:
-    """The reset forgets by how much V exceeded the threshold.
+    """The reset discards the amount by which V exceeded the threshold.
 
     Large currents carry V far above the threshold within a step. A reset to V_reset makes every
     interval alike; subtraction keeps the surplus, shortens the next interval and may fire several
@@ -189,7 +189,7 @@ def _on_threshold(subject: Subject, dt: float) -> LIFParameters:
 
 @needs("a spike")
 def silence(subject: Subject) -> Finding:
-    """Below rheobase nothing ever fires, and just above it something does.
+    """Below rheobase a neuron never fires; just above it the neuron fires.
 
     RI at V_reset, below it and 0.999 of the way to V_th, for ten time constants; at 1.02 of it the
     neuron must fire after about four.
