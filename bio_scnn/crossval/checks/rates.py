@@ -130,7 +130,7 @@ def spike_intervals(subject: Subject) -> Finding:
     return Finding(
         bool(ok and off_grid <= _GRID),
         seen,
-        f"{isi[worst]:.6g} ms, each",
+        f"all intervals {isi[worst]:.6g} ms",
         why,
         {"interval_error_ms": errors[worst], "label_off_grid_relative": off_grid},
     )

@@ -152,7 +152,7 @@ def reset_delay(subject: Subject) -> Finding:
     return Finding(
         ok,
         f"{', '.join(f'{h:+g}' for h in hidden)} steps beyond the {needed.tolist()} that V needs",
-        "no step more",
+        "no extra step",
         why,
         {"hidden_steps": float(np.max(np.abs(hidden)))},
     )
