@@ -1,10 +1,10 @@
-"""Many machines: what a Dask cluster costs beside as many processes here.
+"""Many machines: the cost of a Dask cluster, compared with as many local processes.
 
-A scheduler and two workers are started on one machine, as `docs/clusters.md` says, and given the
-same work as two local processes: pictures that take about a second each; the files are compared.
-Then what a task costs that does nothing, what a step of training takes on a worker and on its way
-there and back, and what the command has to do itself. `docs/clusters.md` has a plan for many
-images and machines, which `tools/docs/clusters_plan.py` computes from these numbers.
+A scheduler and two workers start on one machine, as `docs/clusters.md` describes. They get the
+same work as two local processes: pictures that take about a second each. The resulting files are
+compared. Three more costs are measured: an empty task, a step of training with its way to a worker
+and back, and the command's own work. From these numbers `tools/docs/clusters_plan.py` computes the
+plan for many images and machines in `docs/clusters.md`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Two at a time: pictures, implementations to check, and the threads of training.
+"""One job versus two: pictures, implementations to check, and the threads of training.
 
-Whole commands, from their start to their end, with ``--jobs 1`` and with ``--jobs 2``: a folder
-of pictures restored by ``python -m bio_scnn.run_inpaint``, and implementations checked by
-``python -m bio_scnn.validate``; and steps of training with one thread and with two. The number
-must not change what comes out: files are compared byte for byte, weights bit for bit.
+Whole commands run from start to end with ``--jobs 1`` and with ``--jobs 2``.
+``python -m bio_scnn.run_inpaint`` restores a folder of pictures.
+``python -m bio_scnn.validate`` checks implementations. Steps of training run with one thread and
+with two. The results must not depend on the number: files are compared byte for byte, weights bit
+for bit.
 """
 
 from __future__ import annotations

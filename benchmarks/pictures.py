@@ -1,15 +1,15 @@
-"""Restoring pictures: time, hole PSNR and memory, beside classical fills and for large pictures.
+"""Restoring pictures: time, hole PSNR and memory, compared with classical fills.
 
-Pictures of any size are one photograph that comes with scikit-image, mirrored at its edges again
-and again (of smaller ones its first rows and columns). Of each, 1 % is missing: in boxes, or as
-one square (but for the largest). The holes are filled by bio_scnn, with every spike simulated and
-with none (``quality="fast"``), by scikit-image's `inpaint_biharmonic`, and by OpenCV's two fills
-of 8-bit pictures. Then the area of the holes varies while the picture does not, and the picture
-while the holes do not. Stages of a large picture overlap: they add up to more than its time.
+All pictures come from one photograph of scikit-image. Larger pictures mirror it at its edges,
+smaller ones are its first rows and columns. 1 % of each picture is missing, in boxes or, except in
+the largest, as one square. The holes are filled by bio_scnn, with every spike simulated and with
+none (``quality="fast"``), by scikit-image's `inpaint_biharmonic`, and by OpenCV's two fills for
+8-bit pictures. Then the area of the holes varies at a constant picture size, and the picture size
+at a constant area. The stages of a large picture overlap, so that their sum exceeds its time.
 
-Everything runs in a process of its own, first on a small picture, which does not count; what
-takes long is stopped. Memory is the largest resident one of that process, with Python, the
-libraries, the picture and the result in it.
+Each method runs in its own process, first on a small picture that does not count. A method that
+takes too long is stopped. Memory is the largest resident memory of that process, including Python,
+the libraries, the picture and the result.
 """
 
 from __future__ import annotations

@@ -1,23 +1,23 @@
-"""The network in NumPy, beside the same in PyTorch.
+"""The network in NumPy, compared with the same network in PyTorch.
 
 The default network with the same random weights on the same batch (six patches of 128 x 128), in
 float32, in one process: *forward* is the restored batch, from filled images and masks, through the
 closed form of the neurons; *step* is forward, loss, and the gradient of every parameter. Adam and
-the preparation of batches are not in it.
+the preparation of batches are excluded.
 
 bio_scnn works as in training: one thread per shard of the batch, each with a BLAS of one thread.
 PyTorch runs the network of `bio_scnn.network.torch_model.to_torch`, with the same LIF rate layer,
 in its default layout and in channels-last, as a user would write it. Both have the same number of
 threads, and glibc's allocator as `bio_scnn.runtime.memory.keep_freed_memory` sets it.
 
-Outputs, loss and gradients are compared first, or there is no race: to 1e-9 in float64, to 1e-5
-(gradients 1e-2) in float32, where an input of a rectifier may fall on the other side of zero;
-either layout of PyTorch, too, then differs by some 1e-3 from its own gradient in float64.
+Outputs, loss and gradients must agree before the timing: to 1e-9 in float64, to 1e-5 (gradients
+1e-2) in float32. In float32 an input of a rectifier may fall on the other side of zero; in either
+layout PyTorch, too, then differs by some 1e-3 from its own gradient in float64.
 
-GFLOP/s count two operations per tap of every convolution, also where Winograd's algorithm gets by
-with fewer, and are compared with a 1024 x 1024 matrix product (GEMM) in each thread, measured in
-every round. Peak memory is the resident high-water mark over four steps above what the process had
-before them, each in a process of its own (Linux only).
+GFLOP/s count two operations per tap of every convolution, even where Winograd's algorithm needs
+fewer. They are compared with a 1024 x 1024 matrix product (GEMM) in each thread, measured in every
+round. Peak memory is the increase of the resident high-water mark over four steps, each measured
+in its own process (Linux only).
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
-"""Firing rates of many neurons, beside scripts of other simulators; and what a call costs.
+"""Firing rates of many neurons, compared with other simulators, and the cost of one call.
 
-Neurons of Table 1 under constant currents, their rates spread over 100 to 200 Hz. Each simulator
-runs for the time that its readout of a rate needs, as its users would write it, with its default
-number of threads: bio_scnn, NEST and Nengo know when inside a step a spike was, so that two
-spikes, 20 ms, suffice: in steps of 5 ms, the shortest interval between spikes, here, and of 1 ms
-there. A plain Brian2 script and snnTorch count spikes, or time
-them on their grid, over 100 ms in steps of 0.1 ms. Building the network is part of the time, the
-compiler's work is not. NEST takes minutes to build a million neurons with as many currents, and is
-left out there. Errors are the largest relative ones against the closed form; snnTorch's
-neuron has no refractory period, which is most of its error.
+Neurons of Table 1 get constant currents, and their rates spread over 100 to 200 Hz. Each simulator
+runs only as long as its readout of a rate requires, written as its users would write it, with its
+default number of threads. bio_scnn, NEST and Nengo find spikes inside a step, so that two spikes,
+20 ms, suffice. bio_scnn takes steps of 5 ms, the shortest interval between spikes; NEST and Nengo
+take steps of 1 ms. A plain Brian2 script and snnTorch count spikes, or time them on their grid,
+over 100 ms in steps of 0.1 ms. The time includes building the network and excludes compiling. NEST
+takes minutes to build a million neurons with as many currents, and is left out there. Errors are
+the largest relative errors against the closed form. Most of snnTorch's error comes from the
+missing refractory period.
 
-Cost over size is measured in a process of its own for each size and target: the peak of resident
-memory, with the currents and the results, above what the process had after a small simulation.
+For cost over size, each size and target runs in its own process. Memory is the peak of resident
+memory, with the currents and the results, minus that of the process after a small simulation.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Start-up time: importing the package, and one picture from the command line.
 
-Every import is that of a fresh process that has imported nothing yet, timed inside it; Python's
-own start is not in it, reading from disk mostly is not either, since files were read just before.
-The picture is that of the demo, restored by `python -m bio_scnn.run_inpaint` with every spike
-simulated, from start to exit, in turns: with an empty folder for compiled code (BIO_SCNN_CACHE),
-as on a new machine, where a picture is not worth the time of the compiler; and with one where
-larger work has left compiled neurons. Stages are those that `--json` tells.
+Each import runs in a fresh process and is timed inside it. The time excludes the start of Python
+and most reading from disk, since the files were read just before. The picture is that of the demo.
+`python -m bio_scnn.run_inpaint` restores it with every spike simulated, timed from start to exit.
+Two cases are interleaved. In the first, the folder for compiled code (BIO_SCNN_CACHE) is empty, as
+on a new machine; one picture is too little work to compile for. In the second, larger work has
+left compiled neurons in that folder. Stages are those that `--json` prints.
 """
 
 from __future__ import annotations

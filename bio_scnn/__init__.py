@@ -1,4 +1,4 @@
-"""An exact reference for spiking layers, and a hybrid spiking-convolutional inpainting network.
+"""Exact simulation of LIF neurons, checks of LIF layers, and a hybrid network for inpainting.
 
 ::
 

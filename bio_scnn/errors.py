@@ -1,8 +1,8 @@
-"""The one exception that means "the user's input is wrong"."""
+"""Exception for invalid input of the user."""
 
 
 class InputError(ValueError):
-    """An input cannot be used; the message says which, why, and what would be right.
+    """Error: an input cannot be used. The message names the input, the reason and a valid choice.
 
     The command lines print the message as one line and exit with code 2. Library users can
     catch it as the `ValueError` it is.

@@ -25,7 +25,7 @@ examples:
       the shipped model and the classical fills on 256 x 256 crops
   python -m bio_scnn.evaluate --data photos/ --model inpaint paper --crops 32
   python -m bio_scnn.evaluate --data photos/ --size 0 --engine closed-form
-      whole photographs; without noise the engines agree to the last digits
+      whole photographs; without noise both engines give the same rates to rounding error
   python -m bio_scnn.evaluate --data photos/ --quality best --coverage 0.4 --grey
   python -m bio_scnn.evaluate --data photos/ --readout count --duration 100
 """
@@ -35,23 +35,30 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
         prog="python -m bio_scnn.evaluate",
-        description="Restore crops of photographs with models and with classical fills, and "
-        "print mean scores by kind of mask. Hole PSNR is averaged over pictures; intervals are "
-        "those of a bootstrap over photographs.",
+        description="Restore crops of photographs with models and with classical fills. "
+        "Print mean scores for each kind of mask. Hole PSNR is averaged over pictures. Intervals "
+        "come from a bootstrap over photographs.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument(
         "--data", type=Path, metavar="DIR", help="photographs (default: scikit-image's)"
     )
-    p.add_argument("--model", nargs="+", default=["inpaint"], help="names or files of models")
-    p.add_argument("--crops", type=int, metavar="N", help="crops in all (default: 2 per image)")
     p.add_argument(
-        "--size", type=int, default=256, help="side of a crop; 0 for whole pictures (default: 256)"
+        "--model", nargs="+", default=["inpaint"], help="names of shipped models, or model files"
+    )
+    p.add_argument(
+        "--crops", type=int, metavar="N", help="total number of crops (default: 2 per image)"
+    )
+    p.add_argument(
+        "--size",
+        type=int,
+        default=256,
+        help="side of a crop in pixels; 0 uses whole pictures (default: 256)",
     )
     add_coverage_option(p)
-    p.add_argument("--grey", action="store_true", help="measure on the pictures' luma")
-    p.add_argument("--seed", type=int, default=0, help="of crops and masks (default: 0)")
+    p.add_argument("--grey", action="store_true", help="convert the pictures to grey first")
+    p.add_argument("--seed", type=int, default=0, help="seed of crops and masks (default: 0)")
     add_neuron_options(p.add_argument_group("neurons"))
     p.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     return p

@@ -1,4 +1,4 @@
-"""A page on which a restored picture's neurons are looked at: ``python -m bio_scnn.explore``."""
+"""Page that shows the neurons of a restored picture: ``python -m bio_scnn.explore``."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ examples:
   python -m bio_scnn.explore
       a photograph that comes with scikit-image: restored/astronaut_neurons.html
   python -m bio_scnn.explore photo.jpg --mask scratches.png -o page.html
-      the pixels of photo.jpg where scratches.png is white are restored
+      restore the pixels of photo.jpg where scratches.png is white
   python -m bio_scnn.explore photo.jpg --mask-kind boxes --seed 7 --at 120 200
-      make holes, and look at the neurons around row 120, column 200
+      draw holes, and show the neurons around row 120, column 200
   python -m bio_scnn.explore --noise 0.5 --duration 50 --window 24
-      under coloured current noise, for longer
+      simulate 50 ms with coloured current noise
 """
 
 
@@ -47,9 +47,9 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
         prog="python -m bio_scnn.explore",
-        description="Restore a picture and write one HTML page on which a click on a feature map "
-        "shows that neuron's current, membrane potential and spikes, simulated in Brian2, next to "
-        "their closed form. The page needs neither a server nor a network.",
+        description="Restore a picture and write one HTML page. A click on a feature map shows "
+        "the current, membrane potential and spikes of that neuron, simulated in Brian2, beside "
+        "their closed form. The page needs no server and no network.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -58,28 +58,28 @@ def parser() -> argparse.ArgumentParser:
     net = p.add_argument_group("network and neurons")
     add_model_option(net)
     net.add_argument(
-        "--duration", type=float, default=25.0, metavar="MS", help="biological time (default: 25)"
+        "--duration", type=float, default=25.0, metavar="MS", help="simulated time (default: 25)"
     )
     net.add_argument(
         "--dt", type=float, default=0.5, metavar="MS",
-        help="time step of the recorded neurons, at which V and I are kept (default: 0.5)",
+        help="time step at which V and I are recorded (default: 0.5)",
     )  # fmt: skip
     net.add_argument(
         "--noise", type=float, default=0.0, metavar="STD",
-        help="coloured current noise (default: 0)",
+        help="standard deviation of the coloured current noise (default: 0)",
     )  # fmt: skip
-    shown = p.add_argument_group("what can be looked at")
+    shown = p.add_argument_group("neurons on the page")
     shown.add_argument(
         "--window", type=int, default=32, metavar="N",
-        help="neurons along a side of the window (default: 32)",
+        help="side of the window in neurons (default: 32)",
     )  # fmt: skip
     shown.add_argument(
         "--at", type=int, nargs=2, metavar=("ROW", "COLUMN"),
-        help="pixel of the picture in its middle (default: across a hole, where there is detail)",
+        help="pixel at the centre of the window (default: at a hole with detail around it)",
     )  # fmt: skip
     shown.add_argument(
         "--maps", type=int, default=8, metavar="N",
-        help="feature maps, those that vary most (default: 8)",
+        help="number of feature maps; those that vary most are shown (default: 8)",
     )  # fmt: skip
     out = p.add_argument_group("output")
     out.add_argument(

@@ -1,8 +1,8 @@
 """Assemble the photographs that the models were trained on: ``python -m bio_scnn.photographs``.
 
-They are parts of Debian packages under free licences. ``photographs.toml``, beside this module,
-lists each with its package, author, licence and checksum; here they are fetched, checked, and
-written as JPEG.
+The photographs are parts of Debian packages under free licences. ``data/photographs.toml`` lists
+each with its package, author, licence and checksum. This command fetches them, checks them, and
+writes them as JPEG.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from bio_scnn.errors import InputError
 EPILOG = """\
 examples:
   python -m bio_scnn.photographs -o photos/train
-      download the packages with apt-get and write the photographs to train on
+      download the packages with apt-get and write the training photographs
   python -m bio_scnn.photographs -o photos/val --val
-      the same for those that only measure
+      the same for the validation photographs
   python -m bio_scnn.photographs -o photos/train --packages debs/
-      take the packages from a folder instead, where apt-get is not at hand
+      take the packages from a folder, if apt-get is not available
 """
 
 
@@ -37,8 +37,10 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument("-o", "--output", type=Path, required=True, help="folder to write to")
-    p.add_argument("--val", action="store_true", help="those that only measure instead")
-    p.add_argument("--packages", type=Path, metavar="FOLDER", help="packages at hand")
+    p.add_argument("--val", action="store_true", help="write the validation photographs instead")
+    p.add_argument(
+        "--packages", type=Path, metavar="FOLDER", help="folder of downloaded packages (*.deb)"
+    )
     return p
 
 

@@ -1,6 +1,6 @@
-"""``pytest --check-lif NAME``: check LIF layers, without a test module.
+"""``pytest --check-lif NAME``: check LIF layers without a test module.
 
-pytest loads this wherever bio_scnn is installed, so that it imports nothing until it is asked.
+pytest loads this file wherever bio_scnn is installed. So it imports nothing before it is used.
 """
 
 from __future__ import annotations

@@ -40,24 +40,24 @@ examples:
   python -m bio_scnn.run_inpaint
       restore a photograph that comes with scikit-image
   python -m bio_scnn.run_inpaint photo.jpg --mask scratches.png
-      restore the pixels of photo.jpg where scratches.png is white, or where it is a copy of
-      photo.jpg and painted over; --mask-invert if it is black, --mask-grow 2 for soft edges
+      scratches.png is a painted copy of photo.jpg, or white where a pixel is missing;
+      --mask-invert if it is black there, --mask-grow 2 for soft edges
   python -m bio_scnn.run_inpaint photo.jpg --mask auto
-      propose a mask for scratches and dust, to look at; nothing is restored without --yes
+      propose a mask for scratches and dust; nothing is restored without --yes
   python -m bio_scnn.run_inpaint photos/ --mask masks/
-      each picture with the mask of its name
+      restore each picture with the mask of the same name
   python -m bio_scnn.run_inpaint heights.tif --mask nodata --nodata -9999 -o filled.tif
-      fill what holds no data, and save it under that name
+      fill the pixels that hold no data, and save the result as filled.tif
   python -m bio_scnn.run_inpaint *.jpg --mask-kind boxes --coverage 0.1 --seed 7
-      make holes in pictures, restore them, and measure how well
+      draw holes into pictures, restore them, and measure the errors
   python -m bio_scnn.run_inpaint photos/ --mask-kind strokes --jobs 2 --skip-done
-      all pictures of a folder, two at a time; started again, it goes on where it was stopped
+      all pictures of a folder, two at a time; run it again to continue after an interruption
   python -m bio_scnn.run_inpaint photos/ --mask-kind strokes --scheduler tcp://host:8786
-      on the workers of a Dask cluster, which need no file of yours
+      on the workers of a Dask cluster; they need none of your files
   python -m bio_scnn.run_inpaint photo.jpg --mask scratches.png --quality best
-      the mean over eight orientations, every one simulated; --quality fast simulates nothing
+      average eight orientations, each simulated; --quality fast simulates nothing
   python -m bio_scnn.run_inpaint damaged.png --mask holes.png --truth original.png --json
-      one JSON object on standard output
+      measure the errors against original.png, and print one JSON object
   python -m bio_scnn.run_inpaint --readout count --duration 200 --noise 0.1
       count spikes over 200 ms under coloured current noise
 """
@@ -67,27 +67,26 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
         prog="python -m bio_scnn.run_inpaint",
-        description="Restore missing pixels with a hybrid network whose first layer is simulated "
-        "spike by spike in Brian2.",
+        description="Restore missing pixels with a hybrid network. Brian2 simulates every spike "
+        "of its first layer.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument(
-        "images",
-        nargs="*",
-        type=Path,
-        metavar="IMAGE",
-        help="images to restore, or folders of them",
+        "images", nargs="*", type=Path, metavar="IMAGE", help="images or folders to restore"
     )
     add_reading_options(p.add_argument_group("reading"))
     holes = p.add_argument_group("holes")
     add_hole_options(holes)
     holes.add_argument(
         "--yes", action="store_true",
-        help="with --mask auto: restore by the mask that is proposed, unseen",
+        help="with --mask auto: restore with the proposed mask, without a look at it",
     )  # fmt: skip
     holes.add_argument(
-        "--truth", type=Path, metavar="IMAGE", help="the undamaged image, to measure against"
+        "--truth",
+        type=Path,
+        metavar="IMAGE",
+        help="the undamaged image, to measure errors against",
     )
     net = p.add_argument_group("network and neurons")
     add_model_option(net)
@@ -95,29 +94,31 @@ def parser() -> argparse.ArgumentParser:
     out = p.add_argument_group("output")
     out.add_argument(
         "-o", "--output", type=Path, default=Path("restored"), metavar="PATH",
-        help="folder of the results, or for one picture the file of its result, such as "
+        help="folder of the results; for one picture also the file of its result, such as "
         "result.jpg (default: restored)",
     )  # fmt: skip
     out.add_argument(
         "-j", "--jobs", type=int, default=1, metavar="N",
-        help="images restored at the same time, each in a process of its own (default: 1)",
+        help="number of images restored at the same time, in one process each (default: 1)",
     )  # fmt: skip
     add_scheduler_option(out)
     out.add_argument(
         "--skip-done", action="store_true",
-        help="leave out images whose result is there, complete and of these settings: go on where "
-        "an earlier run was stopped",
+        help="skip images that already have complete results with these settings; use it to "
+        "continue an interrupted run",
     )  # fmt: skip
     out.add_argument(
         "--overwrite", action="store_true",
-        help="replace an earlier result of the same name; otherwise it is kept as NAME-1",
+        help="replace an earlier result of the same name (default: keep it as NAME-1)",
     )  # fmt: skip
     out.add_argument(
         "--panel", action=argparse.BooleanOptionalAction, default=True,
-        help="also save a picture of what was done, NAME_panel.png (default: yes; drawing it "
+        help="also save an overview of the restoration, NAME_panel.png (default: yes; drawing it "
         "takes about as long as restoring a small picture)",
     )  # fmt: skip
-    out.add_argument("--json", action="store_true", help="print one JSON object per image instead")
+    out.add_argument(
+        "--json", action="store_true", help="print one JSON object per image instead of text"
+    )
     out.add_argument("--quiet", action="store_true", help="print errors only")
     return p
 

@@ -26,17 +26,17 @@ examples:
   python -m bio_scnn.train --data photos/ --output runs/first
       train the default configuration on every image below photos/
   python -m bio_scnn.train --data photos/ --output runs/first --resume
-      go on after an interruption, to the same weights, bit for bit
+      continue after an interruption; the weights come out the same, bit for bit
   python -m bio_scnn.train --data photos/ --start-from inpaint --steps 2000 --learning-rate 5e-4
-      go on from the shipped weights, on photographs of your own
+      continue from the shipped weights with your own photographs
   python -m bio_scnn.train --config models/paper.toml --data photos/
       train the paper's own setting
   python -m bio_scnn.train --data photos/ --scheduler tcp://host:8786 --batch 32 --shards 16
-      the gradients of every step from 16 workers of a Dask cluster, summed in order
+      compute the gradients of each step on 16 workers of a Dask cluster
   python -m bio_scnn.train --data photos/ --backend torch --device cuda --precision tf32
       the same training in PyTorch, on a GPU
   python -m bio_scnn.train --steps 200 --output runs/try
-      a short try without any data: scikit-image's photographs and generated images
+      a short trial without data of your own: scikit-image's photographs and generated images
 """
 
 # Settings that have an option each.
@@ -55,37 +55,43 @@ def parser() -> argparse.ArgumentParser:
         "--config",
         default="inpaint",
         metavar="TOML",
-        help="what to train: a file, or the name of a shipped model (default: inpaint)",
+        help="configuration: a TOML file, or the name of a shipped model (default: inpaint)",
     )
     p.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
-        help="folder of photographs, nested as you like (default: scikit-image's photographs)",
+        help="folder of photographs, subfolders included (default: scikit-image's photographs)",
     )
-    p.add_argument("--val", type=Path, metavar="DIR", help="validation photographs")
+    p.add_argument("--val", type=Path, metavar="DIR", help="folder of validation photographs")
     p.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="where to write (default: runs/NAME)"
+        "-o", "--output", type=Path, metavar="DIR", help="output folder (default: runs/NAME)"
     )
-    p.add_argument("--resume", action="store_true", help="go on with the run in the output folder")
+    p.add_argument("--resume", action="store_true", help="continue the run in the output folder")
     p.add_argument(
         "--start-from", metavar="MODEL",
-        help="begin with the weights of a trained network of this architecture, whatever its "
-        "neurons: a file, or the name of a shipped model",
+        help="start with the weights of a trained network, given by file or by the name of a "
+        "shipped model; its layers must have the same shapes, its neurons may differ",
     )  # fmt: skip
-    p.add_argument("--steps", type=int, help="gradient steps, instead of the configuration's")
-    p.add_argument("--learning-rate", type=float, help="highest rate, likewise")
-    p.add_argument("--batch", type=int, help="images per step, instead of the configuration's")
+    p.add_argument(
+        "--steps", type=int, help="number of gradient steps (default: from the configuration)"
+    )
+    p.add_argument(
+        "--learning-rate",
+        type=float,
+        help="highest learning rate (default: from the configuration)",
+    )
+    p.add_argument("--batch", type=int, help="images per step (default: from the configuration)")
     p.add_argument(
         "--shards",
         type=int,
-        help="parts of a batch that are worked on side by side, instead of the configuration's",
+        help="parts of a batch that are computed in parallel (default: from the configuration)",
     )
-    p.add_argument("--seed", type=int, help="seed, instead of the configuration's")
+    p.add_argument("--seed", type=int, help="random seed (default: from the configuration)")
     p.add_argument(
         "-j", "--jobs", type=int, metavar="N",
-        help="shards worked on at a time, each by a thread of its own (default: all of a batch); "
-        "the weights do not depend on it",
+        help="number of shards computed at the same time, in one thread each (default: all shards "
+        "of a batch); the weights do not depend on it",
     )  # fmt: skip
     add_execution_options(p)
     add_scheduler_option(p)

@@ -29,30 +29,30 @@ from bio_scnn.runtime.cluster import connected
 EPILOG = """\
 examples:
   python -m bio_scnn.validate
-      what is known, what is installed, and what the checks are
+      list the known implementations, the installed ones, and the checks
   python -m bio_scnn.validate snntorch norse --dt 1 --report report/
-      two frameworks at a time step of 1 ms; report/index.html has the curves
+      check two frameworks at a time step of 1 ms; report/index.html has the curves
   python -m bio_scnn.validate my_layer.py:MyLayer --only refractory_period fi_curve
-      an adapter class, a step function or a layer from a file or a module of yours
+      run two checks on your own adapter class, step function or layer
   python -m bio_scnn.validate my_layer.py:layer
-      what neuron it is, in code and in terms of eq. 1, and whether it keeps to that
+      identify the neuron, in code and in terms of eq. 1, and check the layer against it
   python -m bio_scnn.validate my_layer.py:layer --dt 1 --decay 0.9 --above
-      and whether it is the one that you mean
+      check the layer against the neuron that you declare
   python -m bio_scnn.validate --command "./my_neuron {dir}"
-      a program in any language, which reads and writes files in a folder
+      check a program in any language; it reads and writes files in a folder
   python -m bio_scnn.validate sinabs --python sinabs=envs/sinabs/bin/python
-      in another environment that has bio_scnn and the framework
+      use another environment that has bio_scnn and the framework
   python -m bio_scnn.validate norse brian2-stock --network photo.jpg --report report/
-      what their neurons do to a network that restores a picture, layer by layer
+      compare a picture-restoring network with these neurons, layer by layer
   python -m bio_scnn.validate snntorch norse nengo --scheduler tcp://host:8786
-      on the workers of a Dask cluster, where these must be installed as well
+      use a Dask cluster; the frameworks must be installed on its workers
   python -m bio_scnn.validate --recording chip.csv --dt 0.1 --nir model.nir
-      what neuron a recording of input, V and spikes is of, without its source
+      identify the neuron in a recording of input, V and spikes, without its source
   python -m bio_scnn.validate --export-golden golden/ --word 16 --fraction 8 --dt 1
-      bit-exact inputs, V and spikes in fixed point, as hex for a test bench
+      write bit-exact inputs, V and spikes in fixed point, as hex for a test bench
   python -m bio_scnn.validate --all --junit junit.xml --json > results.json
-      everything installed, for machines
-exit code: 0 if nothing failed but what was declared to, 1 otherwise, 2 for bad input
+      check everything installed, with output for programs
+exit code: 0 if only declared failures occurred, 1 for other failures, 2 for bad input
 """
 
 
@@ -60,19 +60,26 @@ def parser() -> argparse.ArgumentParser:  # long, because there are as many opti
     """The command line."""
     p = argparse.ArgumentParser(
         prog="python -m bio_scnn.validate",
-        description="Check implementations of the leaky integrate-and-fire neuron against eq. 1: "
-        "how far they are off, why, and what that does to their firing rates.",
+        description="Check implementations of the leaky integrate-and-fire neuron against eq. 1. "
+        "The report gives each deviation, its cause, and its effect on the firing rate.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = p.add_argument_group("what to check")
     what.add_argument(
-        "names", nargs="*", metavar="NAME", help="a known name, module:object or file.py:object"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="name of a known implementation, or module:object, or file.py:object",
     )
-    what.add_argument("--all", action="store_true", help="every known one that is installed")
-    what.add_argument("--list", action="store_true", help="print what is known, and stop")
     what.add_argument(
-        "--command", action="append", default=[], metavar='"CMD {dir}"', help="a program"
+        "--all", action="store_true", help="check all known implementations that are installed"
+    )
+    what.add_argument(
+        "--list", action="store_true", help="list the known implementations, and stop"
+    )
+    what.add_argument(
+        "--command", action="append", default=[], metavar='"CMD {dir}"', help="check a program"
     )
     what.add_argument(
         "--nir",
@@ -80,25 +87,28 @@ def parser() -> argparse.ArgumentParser:  # long, because there are as many opti
         default=[],
         type=Path,
         metavar="FILE",
-        help="a NIR file's neurons",
+        help="check the neurons of a NIR file",
     )
     what.add_argument(
-        "--check-vectors", type=Path, metavar="DIR", help="recorded answers to exported vectors"
+        "--check-vectors",
+        type=Path,
+        metavar="DIR",
+        help="check recorded answers to exported vectors",
     )
     what.add_argument(
         "--export-vectors",
         type=Path,
         metavar="DIR",
-        help="write inputs and exact answers, and stop",
+        help="write test vectors (inputs and exact answers), and stop",
     )
     what.add_argument(
         "--network",
         nargs="?",
         const="",
         metavar="IMAGE",
-        help="put the named ones into a network that restores the middle of a picture, and "
-        "compare it layer by layer with exact neurons, instead of running the checks; torch:cpu, "
-        "torch:cuda:tf32, torch:cuda:bfloat16 name the whole network in PyTorch",
+        help="instead of the checks, put the named neurons into a network that restores the "
+        "middle of a picture, and compare it layer by layer with exact neurons; torch:cpu, "
+        "torch:cuda:tf32 and torch:cuda:bfloat16 name the whole network in PyTorch",
     )
     add_recording_options(p)
     add_declaration(p)
@@ -107,38 +117,47 @@ def parser() -> argparse.ArgumentParser:  # long, because there are as many opti
         "--dt",
         type=float,
         metavar="MS",
-        help="default: 0.1; for a layer of yours that is no Table 1 neuron there, one step",
+        help="time step (default: 0.1; for your own layer, if it is not Table 1's neuron, one "
+        "step is the unit of time)",
     )
-    how.add_argument("--only", nargs="+", default=[], metavar="CHECK", help="these checks")
-    how.add_argument("--skip", nargs="+", default=[], metavar="CHECK", help="not these")
+    how.add_argument(
+        "--only", nargs="+", default=[], metavar="CHECK", help="run only these checks"
+    )
+    how.add_argument("--skip", nargs="+", default=[], metavar="CHECK", help="skip these checks")
     how.add_argument(
         "--time-limit",
         type=float,
         default=Limits.check_s,
         metavar="S",
-        help="for each check, in seconds (default: 60); loading may take 10 at least",
+        help="time limit of each check in seconds (default: 60); loading gets at least 10",
     )
     how.add_argument(
         "--python", action="append", default=[], metavar="NAME=PATH",
-        help="run NAME with another interpreter, in whose environment bio_scnn is installed",
+        help="run NAME with another interpreter; bio_scnn must be installed there",
     )  # fmt: skip
     how.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="implementations at a time (default: 1)"
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="implementations checked at the same time (default: 1)",
     )
-    add_scheduler_option(how, needs="nothing but the same bio_scnn and what is to be checked")
+    add_scheduler_option(how, needs="the same version of bio_scnn and the implementations")
     out = p.add_argument_group("output")
-    out.add_argument("--report", type=Path, metavar="DIR", help="write index.html, results.json")
+    out.add_argument(
+        "--report", type=Path, metavar="DIR", help="folder for index.html and results.json"
+    )
     out.add_argument("--json", action="store_true", help="print one JSON object instead of text")
-    out.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
+    out.add_argument("--junit", type=Path, metavar="FILE", help="file for JUnit XML")
     return p
 
 
 def add_declaration(p: argparse.ArgumentParser) -> None:
-    """Options that declare the neuron of a layer of one's own."""
+    """Add the options that declare the intended neuron of a layer."""
     group = p.add_argument_group(
-        "what a layer of yours shall be",
-        "Without any of these it is identified, and judged by what it is. They may stand in the "
-        "table [tool.bio_scnn.validate] of pyproject.toml as well.",
+        "the intended neuron of your layer",
+        "Without these options the layer is identified and checked against the neuron that it "
+        "implements. The table [tool.bio_scnn.validate] of pyproject.toml can hold them as well.",
     )
     for key, (kind, meaning) in KEYS.items():
         if kind is bool:

@@ -1,8 +1,8 @@
 """Effect of the membrane time constant, the refractory period and the noise's correlation time.
 
-Each of the three is changed in the trained network, whose encoder finds the currents of Table 1's
-band of rates anew; nothing is trained again. So what is shown is how much the values matter to a
-network that has learnt with Table 1's.
+Each constant is changed in the trained network, and the encoder recomputes the currents for Table
+1's band of rates. Nothing is trained again. So the figure shows how much the values matter to a
+network that was trained with those of Table 1.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Claim: spikes are sparse events, so that the network needs little energy.
 
-Counts the spikes of the simulated layer on validation photographs, and the operations that each
-readout causes at the synapses, the weights of the layers that read the rates. Where spikes are
-counted, each costs one addition at every synapse of its neuron. Where rates are read from
-intervals they are real numbers, and each costs a multiply-accumulate, as a rectifier's value does.
-Either way each neuron's V is updated at every step. Energies are those of single operations in
-45 nm; memory, which costs more than arithmetic on most chips, is left out on both sides, and so
-are the layers that networks with and without spikes have in common.
+The script counts the spikes of the simulated layer on validation photographs. It counts the
+operations of each readout at the synapses, the weights of the layers that read the rates. A
+counted spike costs one addition at every synapse of its neuron. A rate read from intervals is a
+real number and costs a multiply-accumulate, as the value of a rectifier does. Both update the V
+of each neuron at every step. Energies are those of single operations in 45 nm. Memory costs more
+than arithmetic on most chips; it is left out on both sides, and so are the layers that networks
+with and without spikes have in common.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Claim: the neurons integrate information over time.
 
-Hole PSNR over the simulated time, by how rates are read from spikes: their mean interval, which
-is exact as soon as a neuron has fired twice, or their number. A picture stands still, so that time
-can add precision but no information; what integration gives shows where currents are noisy.
+The figure shows hole PSNR over the simulated time. Rates are read from the mean interval between
+spikes, which is exact after two spikes, or from the number of spikes. A picture stands still: time
+can add precision but no information. An advantage of integration shows where currents are noisy.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Claim: a training loss of 0.015 and a validation loss of 0.0017 (mean squared error).
 
-Draws the training of the shipped model ``paper``, the paper's own setting as far as it is printed,
-from its log, beside the published numbers and beside fills that learn nothing. The validation of
-the log is the network's own output on photographs held out of training; the fills keep known
+The shipped model ``paper`` has the paper's own setting as far as it is printed. The figure draws
+its training log, the published numbers, and fills that learn nothing. The validation loss of the
+log is that of the network's own output on photographs held out of training. The fills keep known
 pixels and are measured on the validation photographs, under the three kinds of holes.
 """
 

@@ -1,8 +1,8 @@
 """Claim: the hybrid network is robust to noisy input.
 
-Hole PSNR over the standard deviation of noise, of the hybrid network and of its CNN-only twin,
-which was trained alike: noise on the picture's known pixels, on the features (the paper's own
-noise), and, for the neurons alone, coloured noise on their currents.
+The figure shows hole PSNR over the standard deviation of noise, for the hybrid network and its
+CNN-only twin, which was trained alike. The noise is on the known pixels of the picture or on the
+features (the paper's own noise). For the neurons alone it is coloured noise on their currents.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def biharmonic_psnr(cases: Sequence[Case]) -> NDArray:
 def measure(photographs: Sequence[Path], crops: int = 8, size: int = 128) -> dict[str, Any]:
     """Hole PSNR in dB of every method at every level of every kind of noise.
 
-    The noise of features and pictures is constant, so that rates are those of the closed form, to
-    which the simulation agrees to rounding; noisy currents are simulated.
+    The noise of features and pictures is constant. Their rates come from the closed form, which
+    the simulation matches to rounding error. Noisy currents are simulated.
 
     Returns
     -------

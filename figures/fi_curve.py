@@ -1,8 +1,8 @@
 """Firing rate against current: the closed form, this project's simulation, and a plain script.
 
-Two seconds of Table 1's neuron, from the rheobase to beyond 200 Hz. The exact mode solves for the
-instants of spike and release inside the time step; a stock Brian2 script keeps both on its grid,
-where a 1 ms refractory period loses one step.
+Table 1's neuron is simulated for two seconds, from the rheobase to beyond 200 Hz. The exact mode
+solves for the times of spike and release inside the time step. A stock Brian2 script keeps both on
+its grid, where a refractory period of 1 ms loses one step.
 """
 
 from __future__ import annotations

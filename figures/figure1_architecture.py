@@ -1,7 +1,7 @@
 """Figure 1: the architecture, drawn from a model as it runs: shapes, kernels, parameters, spikes.
 
-A picture is sent through the model's own stages. What is drawn, and written as JSON, is read off
-its layers, its weights and the arrays that come out; nothing is typed in a second time.
+A picture passes through the model's own stages. All drawn values, and those written as JSON, come
+from its layers, its weights and its output arrays; none is typed in a second time.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Figure 2(a): membrane potential and input current of a neuron under three drives.
 
-The neuron of Table 1 is simulated in Brian2 with a constant current, with spikes of presynaptic
-neurons that each leave a current decaying over 60 ms, and with coloured noise of 10 ms on the
-constant current. Over each trace lies the solution of eq. 1, found without Brian2 by following the
-neuron from event to event.
+Brian2 simulates the neuron of Table 1 under a constant current, under spikes of presynaptic
+neurons whose currents decay over 60 ms, and under coloured noise of 10 ms on the constant
+current. The dashed line over each trace is the solution of eq. 1, computed from event to event
+without Brian2.
 """
 
 from __future__ import annotations

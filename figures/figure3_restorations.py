@@ -1,9 +1,9 @@
 """Figure 3: validation photographs masked, restored and true, for the three kinds of holes.
 
-Beside this network's restorations, every spike simulated, stand those of scikit-image's biharmonic
-fill and of the CNN-only twin (rectifiers in place of the neurons, trained alike), each with its
-hole PSNR. Of one random crop of every photograph, the one whose gain over the biharmonic fill is
-nearest to the median is shown: neither the best nor the worst, and none is chosen for its looks.
+The figure compares this network, with every spike simulated, with scikit-image's biharmonic fill
+and with the CNN-only twin (rectifiers in place of the neurons, trained alike). Each restoration
+has its hole PSNR. One random crop of every photograph is restored. The crop whose gain over the
+biharmonic fill is nearest to the median is shown; none is chosen for its looks.
 """
 
 from __future__ import annotations

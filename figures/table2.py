@@ -1,8 +1,8 @@
-"""Table 2: the errors the paper prints, and errors measured here on the same pictures and holes.
+"""Table 2: the errors that the paper prints, and errors measured here.
 
-The published rows stand as they are printed; their images, holes and ranges of intensity are not
-given, so that they cannot be compared with one another or with what is measured (mean squared
-errors above 1 do not exist for intensities in [0, 1]). The measured rows are means over crops of
+The published rows are as printed. The paper does not give their images, holes and ranges of
+intensity, so that they cannot be compared with one another or with the measured rows (mean squared
+errors above 1 are impossible for intensities in [0, 1]). The measured rows are means over crops of
 the validation photographs under all three kinds of holes.
 """
 

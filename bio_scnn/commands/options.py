@@ -1,4 +1,4 @@
-"""Options that several command lines have, and how a command line is run."""
+"""Options that several command lines share, and the function that runs a command line."""
 
 from __future__ import annotations
 
@@ -30,38 +30,40 @@ def add_hole_options(group: argparse._ActionsContainer) -> None:
     """Add the options that say which pixels are missing."""
     group.add_argument(
         "--mask", type=Path, action="append", metavar="MASK",
-        help="what is missing: a copy of the picture, painted over in any colour or erased; or an "
-        "image that is white where a pixel is missing and black elsewhere; or a folder of these, "
-        "named as the pictures are (NAME.png, NAME_mask.png); given again, one for each page. "
-        "auto proposes one for scratches and dust; nodata stands for the pixels without data",
+        help="the missing pixels: (1) a copy of the picture, painted over in any colour or "
+        "erased; (2) an image that is white where a pixel is missing and black elsewhere; "
+        "(3) a folder of such files, named like the pictures (NAME.png, NAME_mask.png); (4) auto, "
+        "to propose a mask for scratches and dust; (5) nodata, for the pixels without data. "
+        "Repeat the option to give one mask for each page",
     )  # fmt: skip
-    group.add_argument(
-        "--mask-invert", action="store_true", help="the other part of the mask is missing"
-    )
+    group.add_argument("--mask-invert", action="store_true", help="invert the mask")
     group.add_argument(
         "--mask-grow", type=int, default=0, metavar="N",
-        help="grow the mask by N pixels, such as 1 or 2 for soft edges (default: 0)",
+        help="enlarge the mask by N pixels, such as 1 or 2 for soft edges (default: 0)",
     )  # fmt: skip
     group.add_argument(
         "--max-missing", type=float, default=MOST_MISSING, metavar="FRACTION",
-        help="refuse a mask that leaves less than the rest; above "
-        f"{MUCH_MISSING:g} it draws a warning (default: {MOST_MISSING:g})",
+        help="refuse a mask with a larger fraction of missing pixels; above "
+        f"{MUCH_MISSING:g} a warning appears (default: {MOST_MISSING:g})",
     )  # fmt: skip
     group.add_argument(
         "--nodata", type=float, metavar="VALUE",
-        help="pixels of this value hold no data: nothing is restored from them, and they stay as "
-        "they are (default: the value that a TIFF names itself; NaN and infinities always)",
+        help="pixels of this value hold no data: they are not used to restore others, and they "
+        "keep their value (default: the no-data value of the TIFF file; NaN and infinities never "
+        "hold data)",
     )  # fmt: skip
     group.add_argument(
         "--mask-kind", choices=MASK_KINDS,
-        help="to try the program: draw holes of this kind into a whole picture, and measure",
+        help="for a trial: draw holes of this kind into an undamaged picture, and measure errors",
     )  # fmt: skip
     add_coverage_option(group)
-    group.add_argument("--seed", type=int, default=0, help="of mask and noise (default: 0)")
+    group.add_argument(
+        "--seed", type=int, default=0, help="random seed of mask and noise (default: 0)"
+    )
 
 
 def add_coverage_option(group: argparse._ActionsContainer) -> None:
-    """Add the option that says how much is missing."""
+    """Add the option for the fraction of missing pixels."""
     usual = ", ".join(f"{k} {v}" for k, v in DEFAULT_COVERAGE.items())
     group.add_argument(
         "--coverage", type=float, help=f"fraction of missing pixels (default: {usual})"
@@ -69,14 +71,14 @@ def add_coverage_option(group: argparse._ActionsContainer) -> None:
 
 
 def add_reading_options(group: argparse._ActionsContainer) -> None:
-    """Add the options that say what is read of a picture file."""
+    """Add the options for reading picture files."""
     group.add_argument(
         "--page", type=int, metavar="N",
-        help="restore this page or frame only, counted from 1 (default: all of them)",
+        help="restore only this page or frame, counted from 1 (default: all)",
     )  # fmt: skip
     group.add_argument(
         "--max-pixels", type=int, default=MAX_PIXELS, metavar="N",
-        help="refuse pictures that declare more pixels, as decompression bombs do "
+        help="refuse pictures that declare more pixels; this protects against decompression bombs "
         f"(default: {MAX_PIXELS:,})",
     )  # fmt: skip
 
@@ -84,12 +86,14 @@ def add_reading_options(group: argparse._ActionsContainer) -> None:
 def add_model_option(group: argparse._ActionsContainer) -> None:
     """Add the option that names one model."""
     group.add_argument(
-        "--model", default="inpaint", help="a shipped model's name or a file (default: inpaint)"
+        "--model",
+        default="inpaint",
+        help="name of a shipped model, or a model file (default: inpaint)",
     )
 
 
 def check_holes(args: argparse.Namespace, *, given: bool) -> None:
-    """Refuse holes that are said twice, or, of an image that was given, not at all."""
+    """Refuse contradictory options for holes, and a given image without holes."""
     if args.mask is not None and (args.mask_kind is not None or args.coverage is not None):
         raise InputError("--mask says what is missing; leave out --mask-kind and --coverage")
     if given and args.mask is None and args.mask_kind is None:
@@ -117,61 +121,66 @@ def picture_bar(name: str, *, quiet: bool) -> tqdm:
 
 
 def add_neuron_options(group: argparse._ActionsContainer) -> None:
-    """Add the options that say how the neurons are run, and how often."""
+    """Add the options of the neurons: quality, engine, readout, time and noise."""
     group.add_argument(
         "--quality",
         choices=QUALITIES,
         default="default",
         help="fast: simulate nothing, take rates from the closed form; default: simulate every "
-        "spike; best: also restore the picture's eight flips and rotations, each simulated, and "
-        "average them (eight times the neurons and the time)",
+        "spike; best: restore the picture's eight flips and rotations, simulate every spike, and "
+        "average (eight times the neurons and the time)",
     )
     group.add_argument(
         "--engine",
         choices=ENGINES,
-        help="simulate every spike, or use the closed form (default: brian2; with --quality fast "
-        "closed-form)",
+        help="brian2 simulates every spike, closed-form simulates nothing (default: brian2; with "
+        "--quality fast closed-form)",
     )
     group.add_argument(
         "--readout",
         choices=READOUTS,
         default="isi",
-        help="rate from the spikes' mean interval or from their number (default: isi)",
+        help="isi: rate from the mean interval between spikes; count: rate from their number "
+        "(default: isi)",
     )
     group.add_argument(
         "--duration",
         type=float,
         metavar="MS",
-        help="biological time (default: isi 20, with noise 25, count 100)",
+        help="simulated time (default: 20 for isi, 25 for isi with noise, 100 for count)",
     )
     group.add_argument(
         "--dt",
         type=float,
         metavar="MS",
-        help="time step (default: the shortest interval between spikes, 5; with --noise 1)",
+        help="time step (default: 5, the shortest interval between spikes; with --noise 1)",
     )
     group.add_argument(
         "--noise",
         type=float,
         default=0.0,
         metavar="STD",
-        help="coloured current noise (default: 0)",
+        help="standard deviation of the coloured current noise (default: 0)",
     )
     group.add_argument(
-        "--feature-noise", type=float, default=0.0, metavar="STD", help="static noise (default: 0)"
+        "--feature-noise",
+        type=float,
+        default=0.0,
+        metavar="STD",
+        help="standard deviation of static noise on the features (default: 0)",
     )
 
 
 def add_scheduler_option(
-    group: argparse._ActionsContainer, needs: str = "nothing but the same bio_scnn"
+    group: argparse._ActionsContainer, needs: str = "only the same version of bio_scnn"
 ) -> None:
-    """Add the option that names a cluster, whose workers need what is said."""
+    """Add the option that names the scheduler of a cluster."""
     group.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="work on the workers of this Dask scheduler, such as tcp://host:8786, instead of in "
-        f"processes here; files are read and written here only, so that workers need {needs} "
-        "(see docs/clusters.md)",
+        help="use the workers of this Dask scheduler, such as tcp://host:8786, instead of local "
+        "processes. Files are read and written on this machine only; a worker needs "
+        f"{needs} (see docs/clusters.md)",
     )
 
 
@@ -189,7 +198,7 @@ def neuron_options(args: argparse.Namespace) -> SpikingOptions:
 
 
 def open_streams() -> None:
-    """Give closed standard streams a place to go, and let all of them take any letter.
+    """Open closed standard streams, and let all of them print any character.
 
     A file that is opened while they are closed would get their numbers, and with them what
     libraries print.
@@ -208,7 +217,7 @@ def open_streams() -> None:
 
 
 def run(main: Callable[[], None]) -> NoReturn:
-    """Run a command line: bad input is one line and exit code 2, Ctrl-C exit code 130."""
+    """Run a command line: bad input prints one line and exits with 2, Ctrl-C exits with 130."""
     open_streams()
     try:
         main()

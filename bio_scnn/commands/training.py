@@ -1,4 +1,4 @@
-"""Options of command lines that train: by what, on which device, and with whose patches."""
+"""Options of command lines that train: backend, device, precision and patches."""
 
 from __future__ import annotations
 
@@ -18,34 +18,35 @@ def add_execution_options(p: argparse.ArgumentParser) -> None:
     """Add the options that `execution_of` reads."""
     p.add_argument(
         "--workers", type=int, metavar="N",
-        help="processes that prepare patches (default: 1; 8 on a GPU, if there are cores)",
+        help="number of processes that prepare patches (default: 1; on a GPU 8, or the number of "
+        "cores if that is less)",
     )  # fmt: skip
     p.add_argument(
         "--keep-patches", type=Path, metavar="DIR",
-        help="keep prepared patches there, some 0.6 MB each, for other trainings on the same ones",
+        help="folder that keeps prepared patches, about 0.6 MB each, for other trainings",
     )  # fmt: skip
     p.add_argument(
         "--backend", choices=("numpy", "torch"), default="numpy",
-        help="what computes; both are given the same batches and the same update (default: numpy)",
+        help="library that computes; the batches and the update are the same (default: numpy)",
     )  # fmt: skip
     p.add_argument(
         "--device",
         default=_DEFAULTS["device"],
-        help="of PyTorch: cpu, cuda, ... (default: %(default)s)",
+        help="PyTorch device: cpu, cuda, ... (default: %(default)s)",
     )
     p.add_argument(
         "--precision", choices=PRECISIONS, default=_DEFAULTS["precision"],
-        help="of PyTorch's convolutions and matrix products (default: %(default)s)",
+        help="precision of PyTorch's convolutions and matrix products (default: %(default)s)",
     )  # fmt: skip
 
 
 def execution_of(args: argparse.Namespace) -> Execution:
-    """Execution of a training that the options ask for.
+    """Execution that the options request.
 
     Raises
     ------
     InputError
-        If they do not go together, or PyTorch or the device is not there.
+        If the options contradict one another, or PyTorch or the device is missing.
     """
     if args.workers is not None and args.workers < 1:
         raise InputError(f"--workers is {args.workers}; it must be at least 1")

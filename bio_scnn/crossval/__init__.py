@@ -1,4 +1,4 @@
-"""Check any LIF layer against eq. 1: how far it is off, why, and what that does to its rates.
+"""Checks of any LIF layer against eq. 1: deviations, their causes, and effects on firing rates.
 
 ::
 

@@ -13,16 +13,16 @@ from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 
 KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "tau": ((int, float), "time constant, ms"),
-    "decay": ((int, float), "what is left of V after a step, in place of tau"),
+    "decay": ((int, float), "factor of V in a step, in place of tau"),
     "R": ((int, float), "resistance"),
     "gain": ((int, float), "weight of the input in a step, in place of R (with decay: 1)"),
     "threshold": ((int, float), "V_th"),
-    "rest": ((int, float), "V_rest, where V goes without input"),
+    "rest": ((int, float), "V_rest, the potential without input"),
     "reset-to": ((int, float), "V_reset; V_rest if only that is declared"),
     "t-ref": ((int, float), "refractory period, ms"),
     "reset": (str, "value or subtract"),
     "integrator": (str, "exact, forward Euler, backward Euler or Crank-Nicolson"),
-    "above": (bool, "fires above the threshold only"),
+    "above": (bool, "the layer fires at V > threshold, not at V >= threshold"),
 }
 """Names of what can be declared, with their types and meanings."""
 

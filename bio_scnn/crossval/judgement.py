@@ -132,11 +132,11 @@ def with_fault(subject: Subject, *, pairs: bool = True) -> Identity | None:
         found.cause.text, found.cause.code, portrait.effect(subject), remedy(found.cause.code)
     )
     return Identity(
-        code=f"the neuron that is declared, but {found.cause.text}",
+        code=f"the declared neuron, but {found.cause.text}",
         spikes=found.spikes,
         spikes_explained=found.share,
         V_explained=None if subject.claims.membrane == "none" else 1.0,
-        compared_with="what is declared",
+        compared_with="the declaration",
         departures=(why,),
     )
 
@@ -161,7 +161,7 @@ def explained(subject: Subject) -> Identity | None:
         apart = departures(found, subject.params, subject.dt_ms, subject.claims)
     if subject.once(starts_at_rest):  # a step brought V to its start, which a fault falsifies
         apart = tuple(d for d in apart if not d.cause_code.startswith("start."))
-    return identity(found, "what is declared", apart, own=False)
+    return identity(found, "the declaration", apart, own=False)
 
 
 def departures(
@@ -194,7 +194,7 @@ def _on_threshold(neuron: SteppedNeuron) -> bool:
 
 def _sorted(listed: list[Difference]) -> list[Difference]:
     """Differences that say nothing changes come last."""
-    return sorted(listed, key=lambda d: d.effect.endswith("does so still"))
+    return sorted(listed, key=lambda d: d.effect.startswith("the rate stays"))
 
 
 def identity(

@@ -102,12 +102,12 @@ def whole_steps(span_ms: float, dt_ms: float) -> int | None:
 
 
 class CannotRepresent(Exception):
-    """Raised by `Adapter.build`: the implementation has no such neuron. The message says why."""
+    """Error of `Adapter.build`: it cannot represent the neuron. The message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """A layer to be built.
+    """Description of the layer that an adapter builds.
 
     Attributes
     ----------
@@ -136,7 +136,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """Claims of an implementation; by default, a clock-driven neuron that obeys eq. 1 and 2.
+    """Declared properties of an implementation; by default a clock-driven neuron of eq. 1 and 2.
 
     Whatever is declared to differ from eq. 1 or eq. 2 turns the checks that must show it into
     expected failures. What is *not* as declared is an unexpected one.

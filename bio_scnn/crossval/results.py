@@ -103,7 +103,7 @@ class Portrait:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that was found out about one implementation.
+    """Results of all checks of one implementation.
 
     Attributes
     ----------

@@ -29,11 +29,11 @@ Listener = Callable[[str, Any], None]
 
 
 class ConformanceError(AssertionError):
-    """Error: a check failed that was not expected to."""
+    """Error: a check failed unexpectedly."""
 
 
 class ConformanceWarning(UserWarning):
-    """Warning that a check failed that was not expected to, with ``on_fail="warn"``."""
+    """Warning: a check failed unexpectedly, with ``on_fail="warn"``."""
 
 
 def check_lif(
@@ -47,18 +47,19 @@ def check_lif(
     on_event: Listener | None = None,
     explain: bool = True,
 ) -> Report:
-    """Check one implementation of a neuron: the LIF against eq. 1 and eq. 2, or another family.
+    """Check one implementation of a neuron against its equation; by default eq. 1 and eq. 2.
 
-    With `params` of an IF, LI, CubaLIF or adaptive LIF it is held to that neuron's equation, by
-    the checks that apply; ``reset="subtract"`` and impulses (`Capabilities.drive`) are, too.
+    The `params` of an IF, LI, CubaLIF or adaptive LIF select the equation of that neuron and the
+    checks that apply to it. ``reset="subtract"`` and impulses (`Capabilities.drive`) select their
+    equations as well.
 
     Parameters
     ----------
     thing : Adapter, torch.nn.Module or callable
         As `bio_scnn.crossval.as_adapter` takes it.
     dt_ms : float, ms, optional
-        Time step of those checks that do not try several. Default: the adapter's own, or 0.1 ms;
-        for a layer that is no Table 1 neuron there, and declares nothing, steps of 1.
+        Time step of all checks that use one. Default: the adapter's own, or 0.1 ms. For a layer
+        without a declaration that is not Table 1's neuron, a step of 1.
     params : LIFParameters or those of another family, optional
         Neuron to be checked (default: the adapter's own, which is Table 1's as a rule).
     checks : iterable of str, optional
@@ -66,12 +67,11 @@ def check_lif(
     expected_failures : mapping of str to str, optional
         Checks that are known to fail, with reasons; they add to the adapter's.
     on_fail : {"raise", "warn", None}
-        What an unexpected failure does, after all checks have run; so does a run in which every
-        check was skipped.
+        Action after all checks have run, if one failed unexpectedly or if all were skipped.
     on_event : callable, optional
         Called as ``on_event("start", name)`` and ``on_event("result", CheckResult)``.
     explain : bool
-        Look for the cause of failures, which takes longer than the checks. False only judges.
+        Search for the causes of failures; this takes longer than the checks.
 
     Returns
     -------

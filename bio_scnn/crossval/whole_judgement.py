@@ -48,7 +48,7 @@ def in_whole_numbers(subject: Subject) -> Identity | None:
         found = None if fault else identify_whole(run, dt_ms=subject.dt_ms, has_V=shown)
     except (Exception, SystemExit):  # the checks have reported it
         return None
-    compared = "what is declared, in whole numbers"
+    compared = "the declaration, in whole numbers"
     if fault is None:
         apart = () if found is None else _whole_departures(found, subject, layer.V_unit or 1.0)
         return identity(found, compared, apart, own=False) if found and apart else None

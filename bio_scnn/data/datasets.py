@@ -34,7 +34,7 @@ _EMBEDDED = (
 
 @dataclass(frozen=True)
 class DataSettings:
-    """Sources of training patches; every field may stand in a configuration's data table.
+    """Sources of training patches: the fields of a configuration's data table.
 
     Attributes
     ----------

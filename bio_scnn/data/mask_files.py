@@ -29,9 +29,9 @@ MUCH_MISSING = 0.5
 """Fraction of missing pixels above which a mask draws a warning."""
 
 HOW_TO = (
-    "say what is missing: (1) paint over it in any colour in a copy of the picture, save that as "
+    "say what is missing: (1) paint over it in a copy of the picture, in any colour, save that as "
     "PNG, and give --mask painted.png; (2) or paint it white on black in a picture of the same "
-    "size; (3) or let scratches and dust be proposed by --mask auto"
+    "size; (3) or use --mask auto to propose a mask for scratches and dust"
 )
 """Three ways to make a mask, for whoever has none."""
 

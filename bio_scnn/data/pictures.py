@@ -52,7 +52,7 @@ def read_picture(path: str | os.PathLike, page: int = 0, max_pixels: int = MAX_P
 def picture_file(
     path: str | os.PathLike, pages: Sequence[tuple[Stored, np.ndarray, np.ndarray]]
 ) -> tuple[bytes, list[str]]:
-    """Bytes of a restored picture's file, as like the one it came from as the format allows.
+    """Bytes of a restored picture's file, with all properties of the original that it can hold.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One window of neurons on a page for any browser."""
+"""HTML page that shows a window of simulated neurons."""
 
 from bio_scnn.explorer.exploration import explore
 from bio_scnn.explorer.page import Picture, explore_page

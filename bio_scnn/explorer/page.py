@@ -97,15 +97,15 @@ def _asset(name: str) -> str:
 
 def _introduction(picture: Picture) -> str:
     said = (
-        f"Of the picture {100 * picture.mask.mean():.1f} % was missing ({escape(picture.holes)})"
+        f"{100 * picture.mask.mean():.1f} % of the picture was missing ({escape(picture.holes)})"
     )
     if picture.hole_psnr is not None:
         said += f"; the hole PSNR of its restoration is {picture.hole_psnr:.2f} dB"
     return (
-        f"<p>{said}. Each pixel of a feature map drives one leaky integrate-and-fire neuron; "
-        f"Brian2 simulated {picture.neurons:,} of them, with {picture.spikes:,} spikes, and their "
-        "firing rates are what it was restored from. Look at those in the marked window one by "
-        "one.</p>"
+        f"<p>{said}. Each pixel of a feature map drives one leaky integrate-and-fire neuron. "
+        f"Brian2 simulated {picture.neurons:,} of them, with {picture.spikes:,} spikes, and the "
+        "picture was restored from their firing rates. The neurons in the marked window can be "
+        "looked at one by one.</p>"
     )
 
 

@@ -1,4 +1,4 @@
-"""The hybrid network: features fire as neurons, and five convolution layers read their rates."""
+"""The hybrid network: a convolution, LIF neurons, and five convolutions that read their rates."""
 
 from bio_scnn.network.architecture import Architecture, init_params, network_input
 from bio_scnn.network.checkpoint import config_path, load_model, model_path, save_model

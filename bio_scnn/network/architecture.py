@@ -142,7 +142,7 @@ class Architecture:
         return restored
 
     def untrained(self, fill: NDArray) -> NDArray:
-        """Images that an untrained network restores: the mean of the fills, or zero."""
+        """Output of an untrained network: the mean of the fills, or zero without residual."""
         if not self.residual:
             return 0 * fill[..., :IMAGE_CHANNELS]
         first, *others = _split(fill)

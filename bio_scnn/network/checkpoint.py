@@ -153,7 +153,7 @@ def model_path(name: str) -> Path:
 
 
 def config_path(name: str) -> Path:
-    """Path of the configuration that trained a shipped model; otherwise as `model_path`."""
+    """Path of a configuration, by the name of a shipped model or by its own path."""
     return _find(name, ".toml")
 
 

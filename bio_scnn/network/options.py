@@ -99,7 +99,7 @@ def spiking_options(
     engine: Literal["brian2", "closed-form"] | None = None,
     **others: Any,
 ) -> SpikingOptions:
-    """Options for a quality: simulated, unless it or the engine says otherwise.
+    """Options of the neurons for a quality; neurons are simulated unless a choice excludes it.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ def to_torch(
     *,
     clip_slope: float = 0.0,
 ) -> TorchHybrid:
-    """The network as a `torch.nn.Module` that shares nothing with it but the values.
+    """Copy of the network as a `torch.nn.Module`; later changes to one do not affect the other.
 
     Parameters
     ----------

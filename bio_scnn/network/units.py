@@ -23,7 +23,7 @@ Neurons = Literal["lif", "relu", "one-step"]
 
 
 class SpikingResult(NamedTuple):
-    """Normalised rates of the features' shape, and what was simulated to get them."""
+    """Normalised rates in the shape of the features, and the numbers of neurons and spikes."""
 
     rates: NDArray[np.float64]
     neurons: int

@@ -156,7 +156,7 @@ def current_for_latency(latency_ms: ArrayLike, params: LIFParameters = TABLE_1) 
 
 
 def rate_derivative(current: ArrayLike, params: LIFParameters = TABLE_1) -> Any:
-    """Slope of the f-I curve: exact derivative of `firing_rate` by the current.
+    """Slope of the f-I curve: exact derivative of `firing_rate` with respect to the current.
 
     Parameters
     ----------
@@ -297,7 +297,7 @@ def spike_times(
 
 
 def membrane(t_ms: ArrayLike, current: ArrayLike, params: LIFParameters = TABLE_1) -> Any:
-    """Membrane potential V(t) of the constantly driven neuron, refractory clamp included.
+    """Membrane potential V(t) under a constant current, including the refractory period.
 
     Parameters
     ----------

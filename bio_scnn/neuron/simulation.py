@@ -1,4 +1,4 @@
-"""The spiking layer: eq. 1 integrated by Brian2, with spike times that do not see the grid.
+"""The spiking layer: eq. 1 integrated by Brian2, with spike times independent of the time grid.
 
 A plain Brian2 script tests the threshold at the end of each step and restarts at the start of
 one, so at dt = 0.1 ms its rates are up to 2 % off. In the ``"exact"`` mode the model itself solves
@@ -67,7 +67,7 @@ def simulate(
 ) -> Recording:
     """Spike times and potentials of uncoupled neurons, simulated in Brian2.
 
-    LIF, IF, LI, CubaLIF and adaptive LIF, each as its parameters' class says.
+    The class of `params` selects the neuron: LIF, IF, LI, CubaLIF or adaptive LIF.
 
     Parameters
     ----------

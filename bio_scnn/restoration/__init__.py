@@ -1,4 +1,4 @@
-"""A picture and its mask become a restored picture, whose errors are measured.
+"""Restoration of a picture with a mask, and measures of its errors.
 
 Files (`job`), methods side by side (`methods`) and their scores (`evaluation`) load more, and so
 stand in modules of their own.

@@ -36,7 +36,7 @@ def inpaint(
     seed: int | None = None,
     nodata: float | None = None,
 ) -> NDArray:  # of nine arguments, as all that is often chosen is chosen here
-    """Restore missing pixels; in its arguments like scikit-image's `inpaint_biharmonic`.
+    """Restore missing pixels; the arguments are those of scikit-image's `inpaint_biharmonic`.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def inpaint(
     readout : {'isi', 'count'}
         How rates are read from spikes.
     quality : {'fast', 'default', 'best'}
-        'fast' simulates nothing: rates are those of the closed form, to which the simulation
-        agrees to rounding. 'best' restores the eight reflections and rotations of the picture,
+        'fast' simulates nothing: rates come from the closed form, which the simulation matches
+        to rounding error. 'best' restores the eight reflections and rotations of the picture,
         each with neurons of its own, and returns their mean.
     seed : int, optional
         Only the noise that a model or option asks for depends on it.
@@ -124,7 +124,7 @@ def restore(
     tiling: Tiling = DEFAULT_TILING,
     alpha: bool = True,
 ) -> Restoration:  # of eleven arguments, as all that can be chosen is chosen here
-    """Restore missing pixels, and report what was simulated.
+    """Restore missing pixels; return also the simulated neurons and spikes, times and rates.
 
     Parameters
     ----------

@@ -148,7 +148,7 @@ def ssim(a: np.ndarray, b: np.ndarray, *, strip: int = STRIP) -> float:
 def evaluate(
     restored: np.ndarray, truth: np.ndarray, mask: np.ndarray, *, strip: int = STRIP
 ) -> Evaluation:
-    """Measure a restored image in every way of this module.
+    """All measures of this module for a restored image.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ class RateMaps:
 
 @dataclass
 class Restoration:
-    """A restored image, and what it took.
+    """Result of `restore`: the image, numbers of neurons and spikes, times, and rate maps.
 
     Attributes
     ----------

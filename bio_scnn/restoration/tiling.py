@@ -19,7 +19,7 @@ Rectangle = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Tiling:
-    """Limits by which a picture is divided; without noise they change its last bits at most.
+    """Limits for dividing a picture into rectangles; without noise they change only the last bits.
 
     Attributes
     ----------

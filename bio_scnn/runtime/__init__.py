@@ -1,4 +1,4 @@
-"""The running of work: places, processes, memory, files, configuration, provenance."""
+"""Execution of work: places, processes, memory, files, configuration, provenance."""
 
 from bio_scnn.runtime.config import from_table, read_toml, to_table
 from bio_scnn.runtime.files import finite, write_whole

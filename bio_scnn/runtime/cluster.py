@@ -37,7 +37,7 @@ class _UnfitWorker(NamedTuple):
 
 @dataclass(frozen=True)
 class Cluster:
-    """The workers of a Dask scheduler, of which any may come, go or die on the way.
+    """The workers of a Dask scheduler; they may join, leave or die during the work.
 
     What a dead one was working on is given to another. Items travel through the scheduler and
     are asked for only when there is a worker to take them; workers need no file of ours.

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
-    """Build a dataclass from a table; nested dataclasses and tuples of them included.
+    """Build a dataclass, with nested dataclasses and tuples of them, from a table.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
 
 
 def to_table(settings: Any) -> dict[str, Any]:
-    """The inverse of `from_table`; settings that are not given are left out."""
+    """Table of a dataclass, the inverse of `from_table`; unset settings are left out."""
     return dataclasses.asdict(
         settings, dict_factory=lambda items: {k: v for k, v in items if v is not None}
     )

@@ -17,7 +17,7 @@ from bio_scnn.errors import InputError
 
 
 def write_whole(path: Path, data: bytes | Callable[[BinaryIO], None]) -> None:
-    """Write beside `path` and rename into place; folders on the way are created.
+    """Write a file completely or not at all; missing folders are created.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def _escaped(character: str) -> str:
 
 
 def finite(value: Any) -> Any:
-    """The same nest of dicts, lists and tuples, with None for numbers that JSON has not."""
+    """Copy of nested dicts, lists and tuples for JSON, with None for NaN and infinities."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):

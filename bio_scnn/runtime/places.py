@@ -20,7 +20,7 @@ from bio_scnn.runtime.tasks import Failure, Task, attempt
 
 @dataclass(frozen=True)
 class Here:
-    """This machine: one task after the other in this process, or each in one of several.
+    """This machine: tasks run one after the other in this process, or in several processes.
 
     Attributes
     ----------

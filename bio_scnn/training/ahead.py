@@ -77,7 +77,7 @@ def groups(
 
 
 def _next_of(worker: _Worker) -> Prepared:
-    """Next group that a worker has ready."""
+    """Next prepared result of a worker."""
     while True:
         try:
             item = worker.ready.get(timeout=5)

@@ -29,7 +29,7 @@ from bio_scnn.training.state import TrainingState, descend
 
 
 class Device(NamedTuple):
-    """A device of PyTorch, and the precision of convolutions and matrix products there.
+    """Device of the tensors, and precision of convolutions and matrix products.
 
     Weights, their update and everything else are in float64 or, for the other three, float32.
     """

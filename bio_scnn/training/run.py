@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Execution:
-    """Place and means of a training. But for rounding, its weights do not depend on them.
+    """Place, device and workers of a training; apart from rounding, weights do not depend on it.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ def train(
     execution: Execution | None = None,
     start_from: Path | None = None,
 ) -> None:
-    """Run a training from its first, or its last saved, step to the end.
+    """Run a training to its end, from the first step or from the last saved step.
 
     Parameters
     ----------

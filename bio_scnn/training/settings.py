@@ -20,7 +20,7 @@ PRECISIONS: tuple[Precision, ...] = ("float64", "float32", "tf32", "bfloat16")
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Settings of a training; every field may stand in a configuration's training table.
+    """Settings of a training: the fields of a configuration's training table.
 
     Attributes
     ----------

@@ -26,7 +26,7 @@ KernelStep = Callable[[Array, Array, float], tuple[Array, Array]]
 
 @dataclass(frozen=True)
 class TrainingState:
-    """Everything a run needs to go on: it is replaced, never changed, by a step.
+    """State of a training run; each step returns a new one.
 
 
     Attributes

@@ -37,7 +37,7 @@ def verdict(numbers, title):
     [
         ([0.3, 0.2, 0.4], "holds"),
         ([-0.3, -0.4, -0.2], "does not hold"),
-        ([0, -1, 1], "cannot be told"),
+        ([0, -1, 1], "undecided"),
     ],
 )
 def test_verdicts_follow_the_numbers(numbers, gain, says):
@@ -46,7 +46,7 @@ def test_verdicts_follow_the_numbers(numbers, gain, says):
     numbers["claim_robustness"]["picture"]["over_twin"][0] = gain
     assert verdict(numbers, title) == says
     numbers["claim_robustness"]["picture"]["over_twin"][0] = [0, -1, 1]
-    assert verdict(numbers, title) == "cannot be told"
+    assert verdict(numbers, title) == "undecided"
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_verdicts_follow_the_numbers(numbers, gain, says):
     [
         ([0.2, 0.01, 0.4], "holds"),
         ([-0.2, -0.4, -0.01], "holds"),
-        ([0.2, -0.1, 0.5], "cannot be told"),
-        ([0.09, 0.01, 0.2], "cannot be told"),
+        ([0.2, -0.1, 0.5], "undecided"),
+        ([0.09, 0.01, 0.2], "undecided"),
         ([0.05, 0.01, 0.09], "does not hold"),
         ([0.0, 0.0, 0.0], "does not hold"),
     ],
@@ -65,7 +65,7 @@ def test_an_effect_is_seen_excluded_or_left_open(found, says):
 
 
 def test_other_numbers_turn_verdicts(numbers):
-    title = "Event-driven: spikes answer to significant changes of the input only"
+    title = "Event-driven: spikes occur only at significant changes of the input"
     timed = numbers["claim_energy"]["ways"][-2]
     assert verdict(numbers, title) == "does not hold"
     timed["silent"] = 0.01
@@ -89,13 +89,13 @@ def test_other_numbers_turn_verdicts(numbers):
         row["over_table_1"] = [-0.3, -0.4, -0.2] if row["ms"] == 160 else [0, 0, 0]
     assert verdict(numbers, "The membrane time constant matters") == "holds"
     numbers["claim_losses"]["final"]["training"] = 0.02
-    assert verdict(numbers, "A training loss (MSE) of 0.015") == "cannot be told"
+    assert verdict(numbers, "A training loss (MSE) of 0.015") == "undecided"
 
 
 def test_noise_in_training_is_left_open_without_an_ablation(numbers):
     title = "Noise in training makes the network more robust"
     numbers["ablation"] = {}
-    assert verdict(numbers, title) == "cannot be told"
+    assert verdict(numbers, title) == "undecided"
     row = {f"{kind}{way}": 20.0 for kind in MASK_KINDS for way in ("", " noise")}
     worse = row | {f"{kind} noise": 19.8 for kind in MASK_KINDS}
     numbers["ablation"] = {

@@ -15,6 +15,7 @@ from tools.docs._verdicts import (
     Claim,
     Numbers,
     all_of,
+    beside,
     db,
     effect,
     gain,
@@ -32,31 +33,33 @@ def losses(n: Numbers) -> list[Claim]:
         Claim(
             f"A training loss (MSE) of {published['training']:g}",
             f"training ends at a mean squared error of {published['training']:g}.",
-            f"The paper's setting, rebuilt as far as it is printed (`models/paper.md`; kernels, "
-            f"channels and the number of steps are not), ends at {final['training']:.4f}.",
+            "The paper's setting was rebuilt as far as it is printed; kernels, channels and the "
+            "number of steps are not printed (`models/paper.md`). Its training ends at "
+            f"{final['training']:.4f}.",
             HOLDS if final["training"] <= published["training"] else OPEN,
             "figures.claim_losses",
         ),
         Claim(
             f"A validation loss (MSE) of {published['validation']:g}",
             f"validation ends at a mean squared error of {published['validation']:g}.",
-            f"Rebuilt, the network's own output ends at {final['validation']:.4f} on photographs "
-            f"held out of training; with known pixels kept it comes to {rebuilt:.5f} on Table 2's "
-            f"crops. There bio_scnn reaches {ours:.5f}, but so does a harmonic fill, which learns "
-            f"nothing ({fills['harmonic']:.5f}), and the mean colour of the known pixels comes to "
-            f"{fills['mean of known pixels']:.4f}. A mean squared error of the whole image mostly "
-            "tells how small the holes are, and the paper does not describe its holes.",
+            f"The output of the rebuilt network ends at {final['validation']:.4f} on photographs "
+            f"held out of training. With known pixels kept, its error is {rebuilt:.5f} on Table "
+            f"2's crops. There bio_scnn reaches {ours:.5f}. A harmonic fill, which learns "
+            f"nothing, reaches {fills['harmonic']:.5f}, and the mean colour of the known pixels "
+            f"{fills['mean of known pixels']:.4f}. The mean squared error of a whole image mostly "
+            "depends on the size of the holes, and the paper does not describe its holes.",
             HOLDS if final["validation"] <= published["validation"] else OPEN,
             "figures.claim_losses",
         ),
         Claim(
             "Losses fall over training, and the network generalises",
             "training and validation loss fall over the epochs; generalisation is exceptional.",
-            f"Rebuilt, the training loss falls from {first['training']:.4f} to "
-            f"{final['training']:.4f} and the validation loss from {first['validation']:.4f} to "
-            f"{final['validation']:.4f}, {final['validation'] / final['training']:.2f} of the "
-            "former (noise and augmentation are in training only). Holds if both fall and "
-            "validation ends at no more than one and a half times training.",
+            "In the rebuilt network the training loss falls from "
+            f"{first['training']:.4f} to {final['training']:.4f}, and the validation loss from "
+            f"{first['validation']:.4f} to {final['validation']:.4f}. The final validation loss "
+            f"is {final['validation'] / final['training']:.2f} times the training loss (only "
+            "training has noise and augmentation). Holds if both losses fall and this ratio is "
+            "at most 1.5.",
             HOLDS if falls and final["validation"] <= 1.5 * final["training"] else FAILS,
             "figures.claim_losses",
         ),
@@ -74,27 +77,28 @@ def accuracy(n: Numbers) -> list[Claim]:
         Claim(
             "A lower error than five published methods",
             "its mean squared error of 0.015 is below those of five published networks.",
-            "The five errors are not said to be of the same images, holes or intensities, and "
-            f"{len(impossible)} of them ({', '.join(impossible)}) exceed 1, which intensities in "
-            "[0, 1] cannot give. 0.015 is the paper's loss in training.",
+            "The paper does not say that the five errors belong to the same images, holes or "
+            f"intensities. {len(impossible)} of them ({', '.join(impossible)}) exceed 1, which is "
+            "impossible for intensities in [0, 1]. 0.015 is the paper's loss in training.",
             OPEN,
             "figures.table2",
         ),
         Claim(
             "More accurate than existing methods: the paper's setting, rebuilt",
             "the network surpasses existing methods in accuracy and looks.",
-            f"Against scikit-image's biharmonic fill on the same holes: {db(theirs)} of hole "
-            "PSNR. The six 3 x 3 convolutions chosen here do not reach across a hole; the paper "
-            "does not print its own.",
+            "Hole PSNR is "
+            f"{beside(theirs, 'that of the biharmonic fill of scikit-image')} on the same holes. "
+            "The six 3 x 3 convolutions chosen here do not reach across a hole. The paper does "
+            "not print its own.",
             gain(theirs),
             "figures.table2",
         ),
         Claim(
             "More accurate than classical fills: this project's network",
-            "the network surpasses existing methods; here asked of bio_scnn, which repairs two "
-            "classical fills.",
-            f"Against the biharmonic fill: {db(ours)}. Networks trained on millions of images "
-            "were not measured; this says nothing about the state of the art.",
+            "the network surpasses existing methods. Here the network is bio_scnn, which improves "
+            "two classical fills.",
+            f"Hole PSNR is {beside(ours, 'that of the biharmonic fill')}. Networks trained on "
+            "millions of images were not measured; this says nothing about the state of the art.",
             gain(ours),
             "figures.table2",
         ),
@@ -117,10 +121,11 @@ def hybrid(n: Numbers) -> list[Claim]:
         Claim(
             "The hybrid restores better than a CNN alone",
             "spiking and convolutional layers together may perform better than convolutions.",
-            "The same network with rectifiers in place of the neurons, of as many weights and "
-            f"trained alike (`models/cnn_twin.md`): the hybrid is {db(twin)} above it on Table "
-            f"2's crops, {db(small)} on the {noise['cases']} crops of {noise['size']} pixels of "
-            f"the measurements of noise. Each was trained once{chance}. Holds if both agree.",
+            "The same network with rectifiers in place of the neurons, with as many weights and "
+            "trained alike (`models/cnn_twin.md`), is its twin. The hybrid is "
+            f"{beside(twin, 'this twin')} on Table 2's crops. It is {beside(small, 'this twin')} "
+            f"on the {noise['cases']} crops of {noise['size']} pixels that noise was measured on. "
+            f"Each was trained once{chance}. Holds if both agree.",
             all_of([gain(twin), gain(small)]),
             "figures.table2",
         ),
@@ -128,9 +133,9 @@ def hybrid(n: Numbers) -> list[Claim]:
             "Neurons that integrate do better than the paper's one-step layer",
             "(Not claimed.) The paper's forward method adds noise and compares once with a "
             "threshold; here eq. 1 is solved over time.",
-            f"Firing rates of eq. 1 are {db(one_step)} above one binary spike for each feature "
-            "(`models/one_step.md`). But the two trainings are not equal: with binary spikes half "
-            "the learning rate and fewer steps were needed, and each was trained once.",
+            f"Firing rates of eq. 1 are {beside(one_step, 'one binary spike')} for each feature "
+            "(`models/one_step.md`). But the two trainings differ: binary spikes needed half the "
+            "learning rate and fewer steps. Each network was trained once.",
             OPEN,
             "figures.table2",
         ),
@@ -145,14 +150,14 @@ def robustness(n: Numbers) -> list[Claim]:
         of = found[kind]
         rows = list(zip(found["levels"][kind], of["lost"], of["over_twin"], strict=True))[1:]
         listed = "; ".join(
-            f"σ = {std:g}: loses {lost[0]:.2f} dB, {db(over)} above its twin"
+            f"at σ = {std:g} it loses {lost[0]:.2f} dB and is {beside(over, 'its twin')}"
             for std, lost, over in rows
         )
         claims.append(
             Claim(
                 f"More robust than a CNN to noise on {what}",
                 "neurons process information effectively even in the presence of noise.",
-                f"The hybrid at {listed}. Holds if it is above its twin at every level.",
+                f"The hybrid with noise: {listed}. Holds if it is above its twin at every level.",
                 all_of([gain(over) for _, _, over in rows]),
                 "figures.claim_robustness",
             )
@@ -163,9 +168,9 @@ def robustness(n: Numbers) -> list[Claim]:
         Claim(
             "Robust to noise on the neurons' currents",
             "(Not claimed in this form.) Table 1 gives noise 10 ms, the text a deviation of 0.1.",
-            f"Coloured noise of 0.1 costs {db(lost[0.1])} of hole PSNR, of {worst:g}, a tenth of "
-            f"the weakest current, {db(lost[worst])}. Holds if noise of 0.1 has no effect. A "
-            "rectifier has no such noise, so this is no advantage over one.",
+            f"Coloured noise of 0.1 costs {db(lost[0.1])} of hole PSNR. Noise of {worst:g}, a "
+            f"tenth of the weakest current, costs {db(lost[worst])}. Holds if noise of 0.1 has no "
+            "effect. A rectifier has no such noise, so this is no advantage over one.",
             {HOLDS: FAILS, FAILS: HOLDS}.get(effect(lost[0.1]), OPEN),
             "figures.claim_robustness",
         )
@@ -189,10 +194,10 @@ def training_noise(rows: Numbers) -> Claim:
     return Claim(
         title,
         says,
-        f"Feature noise of 0.1 costs a network trained with noise {lost[0]:.2f} dB, one trained "
-        f"without {lost[1]:.2f} dB; on clean features the former is {clean:+.2f} dB above the "
-        "latter (short trainings, one of each, `ablation.md`). Holds if the difference is "
-        f"{NOTICEABLE_DB:g} dB or more.",
+        f"Feature noise of 0.1 costs {lost[0]:.2f} dB in a network trained with noise, and "
+        f"{lost[1]:.2f} dB in one trained without. On clean features the network trained with "
+        f"noise differs by {clean:+.2f} dB (short trainings, one of each, `ablation.md`). Holds "
+        f"if the two costs differ by {NOTICEABLE_DB:g} dB or more.",
         HOLDS if lost[1] - lost[0] >= NOTICEABLE_DB else FAILS,
         module,
     )

@@ -14,6 +14,7 @@ from tools.docs._verdicts import (
     Numbers,
     any_of,
     at,
+    beside,
     db,
     effect,
 )
@@ -39,26 +40,28 @@ def events(n: Numbers) -> list[Claim]:
 
     return [
         Claim(
-            "Event-driven: spikes answer to significant changes of the input only",
+            "Event-driven: spikes occur only at significant changes of the input",
             "neurons fire only in response to significant changes of their input.",
             "With Table 1's band of 100 to 200 Hz every neuron fires all the time at constant "
             f"input: {timed['spikes']:.1f} spikes in 25 ms on average, at least "
-            f"{timed['fewest']}; {timed['silent']:.0%} of {found['simulated']} x "
-            f"{found['neurons']:,} neurons were silent, of the paper's one-step layer, trained "
-            f"here, {one_step['silent']:.0%}. Holds if {SPARSE:.0%} or more are silent.",
+            f"{timed['fewest']}. {timed['silent']:.0%} of {found['simulated']} x "
+            f"{found['neurons']:,} neurons were silent. In the paper's one-step layer, trained "
+            f"here, {one_step['silent']:.0%} were silent. Holds if {SPARSE:.0%} or more are "
+            "silent.",
             HOLDS if timed["silent"] >= SPARSE else FAILS,
             "figures.claim_energy",
         ),
         Claim(
             "Low energy: LIF neurons of eq. 1",
             "neurons use power only when they spike, so that little energy is needed.",
-            "Energy of neurons and synapses relative to rectifiers in their place, whose "
-            f"{found['macs'] / 1e6:,.0f} million multiply-accumulates are {share:.0%} of the "
-            "network's, and hole PSNR against exact rates: "
+            "Energy of neurons and synapses, relative to rectifiers in their place, and hole "
+            "PSNR, relative to exact rates: "
             + "; ".join(map(listed, ways))
-            + ". Where intervals are read, rates are real numbers and save no multiplication. "
-            f"Holds if one of these needs less in either format and loses below {NOTICEABLE_DB:g} "
-            "dB. Energies of an operation: Horowitz, ISSCC 2014, 45 nm; memory is left out.",
+            + f". The rectifiers need {found['macs'] / 1e6:,.0f} million multiply-accumulates, "
+            f"{share:.0%} of the network's. Rates read from intervals are real numbers and save "
+            "no multiplication. Holds if one of these ways needs less energy in both formats and "
+            f"loses less than {NOTICEABLE_DB:g} dB. Energies of an operation: Horowitz, ISSCC "
+            "2014, 45 nm; memory is left out.",
             HOLDS if any(map(saves, ways)) else FAILS,
             "figures.claim_energy",
         ),
@@ -83,28 +86,30 @@ def integration(n: Numbers) -> list[Claim]:
         Claim(
             "Integration over time: a longer count restores better",
             "neurons integrate their input over time.",
-            f"Rates read from the number of spikes in {shortest['ms']:g} ms lose "
-            f"{db(shortest['over_exact'])} against exact ones, in 100 ms "
-            f"{db(at(counts, 100.0)['over_exact'])} ({shortest['cases']} crops). The way is not "
-            f"steady: {before['over_exact'][0]:+.2f} dB at 15 ms, {dip['over_exact'][0]:+.2f} at "
-            "20 ms, since counts of neurons that started together are rounded together.",
+            "Rates read from the number of spikes change hole PSNR, relative to exact rates, by "
+            f"{db(shortest['over_exact'])} in {shortest['ms']:g} ms, and by "
+            f"{db(at(counts, 100.0)['over_exact'])} in 100 ms ({shortest['cases']} crops). The "
+            f"gain with time is not steady: {before['over_exact'][0]:+.2f} dB at 15 ms and "
+            f"{dip['over_exact'][0]:+.2f} dB at 20 ms. The neurons start together, so that their "
+            "counts are rounded together.",
             effect(shortest["over_exact"]),
             "figures.claim_integration",
         ),
         Claim(
             "Integration over time: information that convolutions miss",
             "the spiking layer captures temporal features that convolutions miss.",
-            "The currents of a still picture are constant, and a neuron's first two spikes tell "
-            f"its rate exactly: read from intervals in {first['ms']:g} ms, hole PSNR is "
-            f"{db(first['over_exact'])} above that of exact rates, which time cannot improve.",
+            "The currents of a still picture are constant, so that the first two spikes of a "
+            f"neuron give its rate exactly. With intervals read in {first['ms']:g} ms, hole PSNR "
+            f"is {beside(first['over_exact'], 'that of exact rates')}. More time cannot improve "
+            "it.",
             effect(first["over_exact"]),
             "figures.claim_integration",
         ),
         Claim(
             "Timing of spikes carries information that their number does not",
             "timing and rate of spikes represent data, which suits tasks of precise timing.",
-            f"In 25 ms the intervals give exact rates ({db(at(timed, 25.0)['over_exact'])}), the "
-            f"number of spikes loses: {db(quick['over_exact'])}.",
+            f"In 25 ms the intervals give exact rates ({db(at(timed, 25.0)['over_exact'])}). The "
+            f"number of spikes changes hole PSNR by {db(quick['over_exact'])}.",
             effect(quick["over_exact"]),
             "figures.claim_integration",
         ),
@@ -121,9 +126,9 @@ def constants(n: Numbers) -> list[Claim]:
             "The membrane time constant matters",
             40.0,
             "the leak factor, which plays a critical role, sets how long information is kept.",
-            "The encoder sets currents so that rates stay between 100 and 200 Hz, where the curve "
-            "of rate against current is nearly straight whatever the leak; a still picture does "
-            "not ask how long anything is kept.",
+            "The encoder keeps rates between 100 and 200 Hz. There the f-I curve is nearly "
+            "straight for any leak. A still picture does not depend on how long information is "
+            "kept.",
         ),
         (
             "t_ref_ms",
@@ -137,8 +142,8 @@ def constants(n: Numbers) -> list[Claim]:
             "The correlation time of the noise matters",
             10.0,
             "(Not claimed; Table 1 sets 10 ms.)",
-            f"Noise here has a deviation of {found['noise']:g}, ten times the paper's, whose "
-            "noise has no effect at all (above).",
+            f"The noise here has a deviation of {found['noise']:g}, ten times the paper's. The "
+            "paper's noise has no effect at all (above).",
         ),
     ):
         near = [row for row in found[name] if table_1 / 4 <= row["ms"] <= 4 * table_1]
@@ -147,9 +152,9 @@ def constants(n: Numbers) -> list[Claim]:
             Claim(
                 what,
                 says,
-                f"From a quarter of Table 1's value to four times it, in the trained network, on "
-                f"{near[0]['cases']} crops, hole PSNR against Table 1's: {ends}. {more} Holds if "
-                "one of these is an effect.",
+                "The trained network was run with a quarter of Table 1's value to four times that "
+                f"value, on {near[0]['cases']} crops. Hole PSNR relative to Table 1's value: "
+                f"{ends}. {more} Holds if one of these differences is an effect.",
                 any_of([effect(row["over_table_1"]) for row in near]),
                 "figures.claim_constants",
             )

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
+HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
 NOTICEABLE_DB = 0.1
 SPARSE = 0.5  # fraction of silent neurons
 RULES = f"""\
-- A *gain* holds if its interval lies above zero, and does not if it lies below.
-- An *effect* holds if it is of {NOTICEABLE_DB:g} dB or more and its interval leaves out zero; it
-  does not if the whole interval lies within {NOTICEABLE_DB:g} dB of zero.
-- A *published number* holds if it is reached. Where it is not, nothing follows: what was rebuilt
-  here may differ in what the paper does not print.
-- Where there is a rule of another kind, the text states it. All else *cannot be told*."""
+- A *gain* holds if its interval lies above zero. It does not hold if the interval lies below zero.
+- An *effect* holds if it is at least {NOTICEABLE_DB:g} dB and its interval excludes zero. It does
+  not hold if the whole interval lies within {NOTICEABLE_DB:g} dB of zero.
+- A *published number* holds if it is reached. If it is not reached, nothing follows: the rebuilt
+  network may differ from the paper's in details that the paper does not print.
+- If a claim has another rule, its text states it. All other claims are *undecided*."""
 Numbers = dict[str, Any]  # the JSON of every script, by its name
 Interval = Sequence[float]  # mean, and the ends of its 95 % interval
 
@@ -58,6 +58,15 @@ def any_of(verdicts: Sequence[str]) -> str:
 def db(found: Interval) -> str:
     """A difference with its interval; never -0.00."""
     return "{:+.2f} dB ({:+.2f} to {:+.2f})".format(*(round(value, 2) + 0.0 for value in found))
+
+
+def beside(found: Interval, other: str) -> str:
+    """A difference with its interval, as so much above or below another."""
+    mean, low, high = (round(value, 2) + 0.0 for value in found)
+    side = "above"
+    if mean < 0:
+        mean, low, high, side = -mean, -high + 0.0, -low + 0.0, "below"
+    return f"{mean:.2f} dB ({low:.2f} to {high:.2f}) {side} {other}"
 
 
 def at(rows: Sequence[Numbers], ms: float) -> Numbers:

@@ -46,17 +46,17 @@ def page(numbers: Numbers) -> str:
     which = f"{len(photographs)} photographs ({', '.join(photographs)})"
     if {*photographs} == {photograph.name for photograph in read_manifest().val}:
         which = (
-            f"the {len(photographs)} validation photographs (`models/DATA.md`), on which no "
-            "choice was made"
+            f"the {len(photographs)} validation photographs (`models/DATA.md`), which were "
+            "never used for design choices"
         )
     paragraphs = [
         "# The paper's claims, measured",
         fill(
-            "Sanaullah et al. (NLDL 2024) claim much of spiking layers in an inpainting network. "
-            "Here each claim stands beside what this project measures of it, with the command. "
-            f"Measured on {which}. Brackets hold 95 % intervals of a bootstrap over "
-            "photographs, which for eight of them hold the true mean nine times in ten; they do "
-            "not tell what another training would give.",
+            "Sanaullah et al. (NLDL 2024) make claims about spiking layers in an inpainting "
+            "network. This page compares each claim with a measurement and names the command. "
+            f"The photographs are {which}. Brackets are 95 % intervals of a bootstrap over "
+            "photographs; with eight photographs they contain the true mean nine times in ten. "
+            "They do not include the variation between trainings.",
             98,
         ),
         RULES,

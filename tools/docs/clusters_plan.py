@@ -119,11 +119,11 @@ def inputs(data: dict[str, Any], assumed: Assumed) -> list[str]:
     machine = data["machine"]
     return [
         f"Measured with `python -m benchmarks.cluster` on {machine['cores']} cores "
-        f"({machine['processor']}), distributed {data['versions']['distributed']}; the numbers "
+        f"({machine['processor']}), distributed {data['versions']['distributed']}. The numbers "
         "are in [performance.md](performance.md).",
         "",
-        f"Assumed: images of {assumed.megapixels:g} megapixel in the mean; nodes of "
-        f"{assumed.cores} cores, each as fast as one of that machine; "
+        f"Assumed: images of {assumed.megapixels:g} megapixel on average; nodes of "
+        f"{assumed.cores} cores, each as fast as a core of that machine; "
         f"{assumed.link / 1e9 * 8:g} Gbit/s to the machine with the command and the scheduler.",
     ]
 
@@ -165,8 +165,8 @@ def training_text(data: dict[str, Any], assumed: Assumed) -> list[str]:
     lines = [
         "### Training",
         "",
-        f"Every worker has one shard of {t['patches_per_shard']} patches; an epoch is a patch of "
-        "every image.",
+        f"Each worker has one shard of {t['patches_per_shard']} patches. An epoch is one patch of "
+        "each image. *Way* is the transfer of weights and gradients.",
         "",
         "| workers | batch | work | way | MB a step | preparation | a step takes | efficiency | "
         "an epoch |",
@@ -193,15 +193,15 @@ def training_text(data: dict[str, Any], assumed: Assumed) -> list[str]:
     )
     lines += [
         "",
-        f"- From {equal} workers on, the way of weights and gradients takes longer than the work.",
+        f"- From {equal} workers on, the transfer takes longer than the work.",
         "- The process that prepares batches "
         + (
-            f"is what limits from {starved} workers on."
+            f"limits the speed from {starved} workers on."
             if starved
             else "keeps up with any number of workers."
         ),
-        f"- More than {best} workers gain nothing: {gain:.1f} times the patches a second of one; "
-        f"{enough} have four fifths of that.",
+        f"- More than {best} workers gain nothing. {best} workers are {gain:.1f} times as fast as "
+        f"one; {enough} workers reach four fifths of that speed.",
     ]
     return lines
 
@@ -209,8 +209,9 @@ def training_text(data: dict[str, Any], assumed: Assumed) -> list[str]:
 def shards_text(data: dict[str, Any], assumed: Assumed) -> list[str]:
     """The table of shards that are worth their way."""
     lines = [
-        "Larger shards are worth their way; patches that each worker's shard must have for the "
-        "way and the update to cost a fifth of a step at most, if batches were prepared in time:",
+        "Larger shards reduce the share of the transfer. The table gives the size of a shard at "
+        "which transfer and update take at most a fifth of a step, if batches are prepared in "
+        "time.",
         "",
         "| workers | patches of a shard | batch | megabytes a step |",
         "|---|---|---|---|",

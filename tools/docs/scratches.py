@@ -29,29 +29,29 @@ TEXT = """\
 # Scratches and dust, proposed
 
 `--mask auto` proposes a mask for scratches and dust. It writes `NAME_proposed_mask.png` and
-`NAME_proposed_preview.png`, the picture with the proposal in pink, and restores nothing. Look at
-the preview, correct the mask in any painting program, and give it as `--mask`; or accept it unseen
-by `--mask auto --yes`.
+`NAME_proposed_preview.png`, the picture with the proposal in pink. It restores nothing. Look at
+the preview, correct the mask in any painting program, and give it as `--mask`. Or accept it
+without a look, with `--mask auto --yes`.
 
-A candidate is thin and lighter, or darker, in every colour than both its sides: what a top-hat of
-7 x 7 pixels leaves, where a line of 21 pixels through it is strong as well. Five of its properties
-decide: contrast against the texture around, height, how many other candidates are near, length and
-width. Their weights were fitted to the same kind of synthetic damage on forty other photographs
-(the training photographs of `models/DATA.md`).
+A candidate is thin, and in every colour lighter or darker than both its sides. It is found by a
+top-hat filter of 7 x 7 pixels, and a line of 21 pixels through it must be strong as well. Five
+properties decide: its contrast against the texture around it, its height, the number of other
+candidates nearby, its length and its width. Their weights were fitted to the same kind of
+synthetic damage on forty other photographs (the training photographs of `models/DATA.md`).
 
-How well it does is measured on photographs that are damaged by the program, each by {scratches}
+The proposals are measured on photographs that the program damages, each with {scratches}
 scratches and {dust} specks of dust, white or black, with soft edges and an opacity of 0.5 to 1.
-*Precision* is the part of the proposed pixels that is damaged, *recall* the part of the damaged
-pixels that is proposed; one pixel off counts as right. *Undamaged* is what is proposed of the
-photograph as it was, where all is wrong.
+*Precision* is the fraction of proposed pixels that are damaged. *Recall* is the fraction of
+damaged pixels that are proposed. A distance of one pixel counts as right. *Undamaged* is the
+fraction of pixels proposed in the undamaged photograph, where every proposal is wrong.
 
 | photograph | damaged | precision | recall | undamaged |
 |---|---|---|---|---|
 {rows}
 
-Fine, strong texture (foliage, grass, fences, grain) hides scratches and looks like them: there the
-proposal is poor, and has to be looked at. Faint scratches, wide ones (over some 6 pixels) and
-stains are not proposed. Written by `python -m tools.docs.scratches --data PHOTOGRAPHS`.
+Fine, strong texture (foliage, grass, fences, grain) hides scratches and looks like them. There the
+proposal is poor and needs a look. Faint scratches, wide scratches (over some 6 pixels) and stains
+are not proposed. Written by `python -m tools.docs.scratches --data PHOTOGRAPHS`.
 """
 
 

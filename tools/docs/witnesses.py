@@ -44,12 +44,12 @@ def main() -> None:
         "# Witnesses of the reference",
         "",
         "NEST's `iaf_psc_delta_ps` and Nengo's `LIF` also solve for spikes and releases inside",
-        "the time step. They share no code with Brian2 or bio_scnn. Here they get the same",
-        f"currents as `bio_scnn.simulate`, {NEURONS} neurons of Table 1 for one second each, and",
-        "every spike is compared.",
+        "the time step. They share no code with Brian2 or bio_scnn. In this test they get the",
+        f"same currents as `bio_scnn.simulate`: {NEURONS} neurons of Table 1 for one second each.",
+        "Every spike is compared.",
         "",
         f"**{sum(found.spikes for found in testimonies):,} pairs of spikes, "
-        f"{sum(found.miscounted for found in testimonies)} neurons with another number of them, "
+        f"{sum(found.miscounted for found in testimonies)} neurons with a different number, "
         f"largest difference of a spike time {worst.difference_s:.1e} s** ({worst.witness}, "
         f"{worst.drive}, dt = {worst.dt_ms:g} ms).",
         "",

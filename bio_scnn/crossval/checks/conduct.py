@@ -114,7 +114,7 @@ def _must_not_be_noisy(subject: Subject) -> None:
 
 
 def state_reset(subject: Subject) -> Finding:
-    """After its own reset a layer is as new: nothing leaks from one run into the next.
+    """After its own reset a layer is like a new one: no state passes to the next run.
 
     The run before ends with half of the neurons refractory, and the others in the middle of
     charging.
@@ -131,7 +131,7 @@ def state_reset(subject: Subject) -> Finding:
 
 
 def batch_invariance(subject: Subject) -> Finding:
-    """A neuron does not know how many others are simulated with it.
+    """The spikes of a neuron do not depend on the number of neurons simulated with it.
 
     Four neurons alone, one by one, and in a layer of 300.
     """
@@ -188,7 +188,7 @@ def permutation(subject: Subject) -> Finding:
 
 
 def causality(subject: Subject) -> Finding:
-    """Later input does not change what was before: a longer run begins as a shorter one.
+    """Later input does not change earlier output: a longer run begins as a shorter one.
 
     300 steps and the first 200 of them.
     """
@@ -209,7 +209,7 @@ def causality(subject: Subject) -> Finding:
 
 
 def non_finite_input(subject: Subject) -> Finding:
-    """NaN or infinite input is refused, or stays with the neuron that got it.
+    """NaN or infinite input is refused, or affects only the neuron that gets it.
 
     One value of one neuron's current is replaced; the other neurons must not notice.
     """
@@ -238,7 +238,7 @@ def non_finite_input(subject: Subject) -> Finding:
 
 
 def single_precision(subject: Subject) -> Finding:
-    """Computed in float32, spikes fall into the same steps, also after a long time.
+    """In float32 the spikes fall into the same steps, also after a long time.
 
     V is rounded at every step, which moves it by some 1e-7; currents whose crossings lie in the
     middle of a step must not care, over two seconds.

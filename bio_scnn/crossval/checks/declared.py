@@ -9,7 +9,7 @@ from bio_scnn.crossval.subject import Finding, Skip, Subject
 
 
 def as_declared(subject: Subject) -> Finding:
-    """It fires as its declared integrator, reset, threshold and refractory period make it fire.
+    """The spikes are those of the declared integrator, reset, threshold and refractory period.
 
     An implementation may declare that it uses forward Euler, or subtracts instead of resetting;
     other checks then fail as expected. This one compares it with just that neuron on the grid,
@@ -23,7 +23,7 @@ def as_declared(subject: Subject) -> Finding:
     if found is None:
         if not answers(subject):
             raise Skip("it cannot be built for the probes, or rounding decides when it fires")
-        return Finding(False, "no neuron on a grid that was tried fires alike", "as declared")
+        return Finding(False, "no tested variant reproduces these spikes", "as declared")
     if found.cause:
         return Finding(False, found.cause.text, "as declared", found.cause)
     as_claimed = "on-grid oracle" if found.neuron == PERFECT else "neuron that it declares"

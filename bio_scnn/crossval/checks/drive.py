@@ -15,7 +15,7 @@ from bio_scnn.crossval.subject import Finding, Skip, Subject
 
 
 def step_currents(subject: Subject) -> Finding:
-    """A current that jumps at grid times acts from the step it is given for.
+    """A current that changes at grid times acts from its own step on.
 
     Jumps fall before, inside and after refractory periods, up to fourteen times rheobase and down
     to negative values. The oracle goes from event to event for neurons that claim precise times,
@@ -76,7 +76,7 @@ def _driven(subject: Subject, current: NDArray[np.float64]) -> Finding:
 
 @needs("a closed form", "held drive")
 def own_noise(subject: Subject) -> Finding:
-    """Noise that the implementation makes itself has the variance that was asked for.
+    """Noise that the implementation generates has the requested variance.
 
     An Ornstein-Uhlenbeck current of standard deviation s and correlation time tau_noise, held
     over steps with ``k = exp(-dt/tau_noise)``, moves V below threshold by ``s R (1 - a)`` per

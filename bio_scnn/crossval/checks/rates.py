@@ -10,7 +10,7 @@ from bio_scnn.crossval.checks import others
 from bio_scnn.crossval.checks.needs import PLAIN, needs
 from bio_scnn.crossval.diagnosis import explain
 from bio_scnn.crossval.oracles import drives
-from bio_scnn.crossval.oracles.compare import noisy_alone
+from bio_scnn.crossval.oracles.compare import intervals_in_words, noisy_alone
 from bio_scnn.crossval.oracles.precision import TIME_TOLERANCE_MS
 from bio_scnn.crossval.subject import Finding, Subject
 from bio_scnn.crossval.variants import varied
@@ -91,7 +91,7 @@ def _fi_cause(subject: Subject, current: NDArray, rate: NDArray) -> Cause | None
 
 @needs(*PLAIN)
 def spike_intervals(subject: Subject) -> Finding:
-    """Every single inter-spike interval is the same, and lies on the grid if there is one.
+    """All inter-spike intervals are equal, and lie on the time grid if there is one.
 
     Mean rates hide an interval that is a step too long followed by one too short. Each interval
     is restarted at the implementation's own previous spike, so that the drift that no
@@ -117,20 +117,20 @@ def spike_intervals(subject: Subject) -> Finding:
     train = trace.spike_times_ms[worst]
     found = np.diff(train)
     ok = errors[worst] <= subject.tolerance_ms()
-    seen = f"{found.min():.6g} to {found.max():.6g} ms" if len(found) else f"{len(train)} spike(s)"
+    seen = intervals_in_words(found) if len(found) else f"{len(train)} spike(s), no interval"
     why = None
     if off_grid > _GRID and all(
         np.all(np.abs(np.diff(np.round(t / dt)) * dt - right) < 0.5 * dt)
         for t, right in zip(trace.spike_times_ms, isi, strict=True)
     ):
-        seen = f"labels up to {off_grid:.1e} (relative) off the grid"
+        seen = f"interval labels up to {off_grid:.1e} (relative) off the grid"
         why = cause("clock.float32")
     elif len(found) and np.ptp(found) > 0.5 * dt:
         why = _jitter_cause(subject, found)
     return Finding(
         bool(ok and off_grid <= _GRID),
-        f"intervals of {seen}",
-        f"{isi[worst]:.6g} ms, each",
+        seen,
+        f"all intervals {isi[worst]:.6g} ms",
         why,
         {"interval_error_ms": errors[worst], "label_off_grid_relative": off_grid},
     )
@@ -158,7 +158,7 @@ def _periodic(intervals: NDArray, dt: float) -> bool:
 
 @needs("a spike")
 def first_spike(subject: Subject) -> Finding:
-    """The neuron starts at V_reset, and its first spike is dated as declared.
+    """The neuron starts at V_reset, and its first spike has the declared time label.
 
     With a constant current from time 0, the first crossing comes ``tau ln((RI - V_reset)/(RI -
     V_th))`` later. A first spike at another time, and intervals that are right, tell of another

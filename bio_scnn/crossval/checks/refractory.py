@@ -20,7 +20,7 @@ from bio_scnn.neuron.parameters import LIFParameters
 
 @needs(*PLAIN)
 def refractory_period(subject: Subject) -> Finding:
-    """After a spike V is held for t_ref, neither a step less nor a step more.
+    """After a spike V is held for exactly t_ref, not one step less or more.
 
     The refractory period that acts is the inter-spike interval less the time that V takes from
     V_reset to the threshold, measured at t_ref/dt = 1, 2, 5, 10 and 50 and dt = 0.1, 0.3 and
@@ -124,7 +124,7 @@ def _refractory_cause(wrong: list[tuple[float, float, float]], measured: int) ->
 
 @needs(*PLAIN)
 def reset_delay(subject: Subject) -> Finding:
-    """Without a refractory period, an interval has no steps but those V needs to charge.
+    """Without a refractory period, an interval has only the steps that V needs to charge.
 
     A reset that acts in the step after the spike is a refractory period of one step that nobody
     asked for. It shows with t_ref = 0 and crossings within 1, 2, 3 and 5 steps.
@@ -152,7 +152,7 @@ def reset_delay(subject: Subject) -> Finding:
     return Finding(
         ok,
         f"{', '.join(f'{h:+g}' for h in hidden)} steps beyond the {needed.tolist()} that V needs",
-        "no step more",
+        "no extra step",
         why,
         {"hidden_steps": float(np.max(np.abs(hidden)))},
     )

@@ -11,6 +11,7 @@ from bio_scnn.crossval.causes import Cause, cause
 from bio_scnn.crossval.checks import others
 from bio_scnn.crossval.checks.needs import PLAIN, needs
 from bio_scnn.crossval.oracles import drives
+from bio_scnn.crossval.oracles.compare import intervals_in_words
 from bio_scnn.crossval.oracles.grid import crossing_steps
 from bio_scnn.crossval.oracles.precision import EPSILON
 from bio_scnn.crossval.protocol import CannotRepresent
@@ -84,7 +85,7 @@ def _reset_cause(params: LIFParameters, subject: Subject, intervals: NDArray) ->
 
 @needs(*PLAIN)
 def reset_overshoot(subject: Subject) -> Finding:
-    """The reset forgets by how much V exceeded the threshold.
+    """The reset discards the amount by which V exceeded the threshold.
 
     Large currents carry V far above the threshold within a step. A reset to V_reset makes every
     interval alike; subtraction keeps the surplus, shortens the next interval and may fire several
@@ -113,8 +114,7 @@ def reset_overshoot(subject: Subject) -> Finding:
         why = cause("spikes.several-per-step") if several else None
     return Finding(
         ok,
-        f"intervals of {found.min():.6g} to {found.max():.6g} ms with RI = "
-        f"{p.R * current[worst]:.4g}"
+        f"{intervals_in_words(found)} with RI = {p.R * current[worst]:.4g}"
         if len(found)
         else f"{len(trace.spike_times_ms[worst])} spike(s) with RI = {p.R * current[worst]:.4g}",
         f"{right[worst]:.6g} ms",
@@ -189,7 +189,7 @@ def _on_threshold(subject: Subject, dt: float) -> LIFParameters:
 
 @needs("a spike")
 def silence(subject: Subject) -> Finding:
-    """Below rheobase nothing ever fires, and just above it something does.
+    """Below rheobase a neuron never fires; just above it the neuron fires.
 
     RI at V_reset, below it and 0.999 of the way to V_th, for ten time constants; at 1.02 of it the
     neuron must fire after about four.

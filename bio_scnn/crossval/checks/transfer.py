@@ -83,7 +83,7 @@ def convergence(subject: Subject) -> Finding:
 
 
 def other_time_step(subject: Subject) -> Finding:
-    """The neuron is the same at another dt: dt is used, and nowhere assumed.
+    """The neuron is the same at another dt: the code uses dt and assumes no fixed value.
 
     A decay that was worked out for one time step, or a refractory period that is counted in steps
     of 1 ms, is right at one dt only.
@@ -102,7 +102,7 @@ def other_time_step(subject: Subject) -> Finding:
 
 
 def other_neuron(subject: Subject) -> Finding:
-    """Another tau, C, threshold and refractory period give another neuron.
+    """Another tau, C, threshold and refractory period change the neuron as eq. 1 says.
 
     With Table 1, V_th = 1, V_reset = 0 and R = 0.5 hide a factor that is missing. Here tau is
     23 ms, R = 1.7 or 0.3, and V_th 0.7 or 2.5.

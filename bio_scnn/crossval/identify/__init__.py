@@ -1,4 +1,4 @@
-"""Identification: what neuron a layer or a recording is, measured from the outside."""
+"""Identification of the neuron in a layer or a recording, from its inputs and outputs."""
 
 from bio_scnn.crossval.identify.calls import Call, Convention, Remark, Response, find_call
 from bio_scnn.crossval.identify.differences import Difference, differences

@@ -166,7 +166,7 @@ class Call:
 def find_call(
     thing: Any, *, dtype: str | None = None, neurons: int | None = None, neuron: int = 0
 ) -> Call:
-    """Convention in which a layer wants to be called, measured by driving copies of it.
+    """Calling convention of a layer, found by running copies of it.
 
     Parameters
     ----------

@@ -22,22 +22,34 @@ from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 
 def add_recording_options(parser: argparse.ArgumentParser) -> None:
     """Add the options to the parser of `bio_scnn.validate`."""
-    group = parser.add_argument_group("a recording, explained without its source")
+    group = parser.add_argument_group("a recording")
     group.add_argument(
         "--recording", type=Path, metavar="FILE",
-        help="CSV, npy, npz or NIR's data (.h5): input, V (any unit; may lack), spikes; print "
-        "the neuron that explains it, its errors, and how it differs from the neuron of --nir",
+        help="identify the neuron in a recording: CSV, npy, npz or NIR data (.h5) with input, "
+        "spikes and, in any unit, V if known; print its errors and its differences from the "
+        "neuron of --nir",
     )  # fmt: skip
-    group.add_argument("--input", type=Path, metavar="FILE", help="its input, if in another file")
+    group.add_argument(
+        "--input",
+        type=Path,
+        metavar="FILE",
+        help="input of the recording, if it is in another file",
+    )
     golden = parser.add_argument_group("a neuron in fixed point")
     golden.add_argument(
         "--export-golden", type=Path, metavar="DIR",
-        help="write inputs, V and spikes of Table 1's neuron, or of --nir's, in a Q-format, as "
-        "hex for $readmemh of a test bench, and stop",
+        help="write inputs, V and spikes of the neuron of Table 1, or of --nir, in fixed point "
+        "as hex for $readmemh of a test bench, and stop",
     )  # fmt: skip
-    golden.add_argument("--word", type=int, default=16, metavar="BITS", help="default: 16")
     golden.add_argument(
-        "--fraction", type=int, default=8, metavar="BITS", help="of them behind the point"
+        "--word", type=int, default=16, metavar="BITS", help="width of the word (default: 16)"
+    )
+    golden.add_argument(
+        "--fraction",
+        type=int,
+        default=8,
+        metavar="BITS",
+        help="fractional bits of the word (default: 8)",
     )
     golden.add_argument(
         "--decay-bits", type=int, default=12, metavar="M", help="decay as k/2^M (default: 12)"
@@ -45,7 +57,7 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
     golden.add_argument(
         "--rounding", default="truncate",
         choices=["truncate", "floor", "nearest", "nearest-even", "stochastic"],
-        help="of the product of decay and V (default: truncate, towards 0)",
+        help="rounding of the product of decay and V (default: truncate, towards 0)",
     )  # fmt: skip
     golden.add_argument("--overflow", default="saturate", choices=["saturate", "wrap"])
 

@@ -29,10 +29,11 @@ def effect_on_rate(right: SteppedNeuron, changes: dict[str, Any], dt_ms: float |
         unit, per = f"times in {_STEPS:,} steps", 1.0
     else:
         unit, per = "Hz", 1e3 / (_STEPS * dt_ms)
-    rates = [f"{count * per:.4g}" for count in counts]
-    if rates[0] == rates[1]:
-        return f"a neuron that fires {rates[0]} {unit} does so still"
-    return f"a neuron that should fire {rates[0]} {unit} fires {rates[1]}"
+    at = "" if dt_ms is None else "at "
+    right_rate, rate = (f"{count * per:.4g} {unit}" for count in counts)
+    if right_rate == rate:
+        return f"the rate stays at {rate}"
+    return f"a neuron that should fire {at}{right_rate} fires {at}{rate}"
 
 
 def _current(right: SteppedNeuron, dt_ms: float | None) -> float | None:

@@ -131,7 +131,7 @@ def _remarks(data: Recorded, best: Trial, tried: list[Flow]) -> list[str]:
     if not data.fired().any():
         remarks.append("it never fires: threshold and reset are not known")
     if best.where.endswith(LATE):
-        remarks.append("V is shown a step late: what stands beside a spike is V before the step")
+        remarks.append("V is shown a step late: each spike is listed with V before its step")
     if best.where.startswith("before"):
         remarks.append(
             "V is shown before the reset; shown after it, the reset is one at the next step"

@@ -234,11 +234,11 @@ def _identification(trial: Trial, c: Candidate, dt_ms: float | None, sure: bool)
 def _remarks(c: Candidate, sure: bool) -> list[str]:
     found = []
     if not sure:
-        found.append("rounding hides whether it fires at the threshold itself or only above")
+        found.append("rounding hides if it fires at the threshold or only above it")
     if c.moment == "none":
-        found.append("V is not shown: its unit is chosen so that the numbers are simple")
+        found.append("V is hidden: its unit is chosen so that the numbers are simple")
     if c.late:
-        found.append("V is shown a step late: what stands beside a spike is V before the step")
+        found.append("V is shown a step late: each spike is listed with V before its step")
     return found
 
 

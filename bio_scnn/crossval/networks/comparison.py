@@ -208,7 +208,7 @@ def compare_network(
 
 
 class Run(NamedTuple):
-    """Outputs of another network on the picture of an `ExactRun`."""
+    """Result of another network on the picture of an `ExactRun`."""
 
     z: NDArray
     rate_hz: NDArray

@@ -44,7 +44,7 @@ class Comparison:
         """Finding in words."""
         instead = f" instead of {self.expected}" if self.spikes != self.expected else ""
         return (
-            f"{self.wrong} of {self.neurons} neurons fire otherwise: {self.spikes} spikes"
+            f"{self.wrong} of {self.neurons} neurons deviate: {self.spikes} spikes"
             f"{instead}, off by up to {self.worst_ms:.3g} ms"
         )
 
@@ -168,3 +168,11 @@ def _membrane_off(trace: Trace, right: NDArray, tie: NDArray, setup: Setup) -> N
     with np.errstate(invalid="ignore"):
         near = np.abs(np.asarray(trace.membrane, dtype=np.float64) - right) <= tie
     return ~np.all(near, axis=0)
+
+
+def intervals_in_words(found: NDArray) -> str:
+    """Range of intervals, in ms; one number if they are equal to six digits."""
+    shortest, longest = f"{found.min():.6g}", f"{found.max():.6g}"
+    if shortest == longest:
+        return f"all intervals {shortest} ms"
+    return f"intervals of {shortest} to {longest} ms"

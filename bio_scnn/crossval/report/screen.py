@@ -88,7 +88,7 @@ def _verdict(report: Report) -> str:
         return report.nothing
     identity = report.identity
     own = identity is not None and identity.judged_by_own
-    against = "the neuron it is" if own else "the neuron that is declared"
+    against = "the identified neuron" if own else "the declared neuron"
     if identity is not None and not own and identity.compared_with == "Table 1":
         against = "Table 1"
     bad = [r.check for r in report.results if r.status in UNEXPECTED]
@@ -96,10 +96,10 @@ def _verdict(report: Report) -> str:
     if bad:
         text = f"{len(bad)} of {ran} checks against {against} failed unexpectedly"
     else:
-        text = f"all {ran} checks against {against} went as they should"
+        text = f"all {ran} checks against {against} gave the expected result"
     if own and identity is not None and identity.departures:
         respects = plural(len(identity.departures), "respect")
-        text += f"; from {identity.compared_with} it differs in {respects}"
+        text += f"; it differs from {identity.compared_with} in {respects}"
     return text
 
 

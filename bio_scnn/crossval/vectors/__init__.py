@@ -1,4 +1,4 @@
-"""Test vectors: currents and exact answers as files, for whoever cannot be run from here.
+"""Test vectors: files of currents and exact answers, for programs that bio_scnn cannot run.
 
 `export_vectors` writes them, and `check_vectors` judges the answers that an implementation, on a
 microcontroller or in a simulator of hardware, left beside them.
@@ -51,7 +51,7 @@ def export_vectors(
     progress: Callable[[float], None] | None = None,
     engine: Callable[..., Recording] | None = None,
 ) -> Path:
-    """Write test vectors that need no Python to be used; a README in the folder explains them.
+    """Write test vectors for programs in any language; a README in the folder explains them.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def _manifest(
 
 
 def check_vectors(directory: str | Path) -> Report:
-    """Judge the answers that an implementation left beside exported test vectors.
+    """Check the answers of an implementation to exported test vectors.
 
     Parameters
     ----------
