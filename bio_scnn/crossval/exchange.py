@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from bio_scnn.crossval.protocol import Capabilities, Setup
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.trace import Trace
-from bio_scnn.runtime.config import from_table
+from bio_scnn.runtime.config import from_table, parse_json
 
 FORMAT, VERSION = "bio_scnn exchange", 1
 
@@ -192,11 +192,10 @@ def read_capabilities(path: Path) -> Capabilities:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object, with errors in one line."""
     try:
-        table = json.loads(path.read_bytes())
+        data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except ValueError as error:
-        raise InputError(f"{path} is not valid JSON: {error}") from None
+    table = parse_json(data, str(path))
     if not isinstance(table, dict):
         raise InputError(f"{path}: expected a JSON object, got {type(table).__name__}")
     return table

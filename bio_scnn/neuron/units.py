@@ -14,8 +14,8 @@ from bio_scnn.errors import InputError
 
 def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Refuse a word that is none of `choices`; `name` is what the message calls it."""
-    if value not in choices:
-        raise InputError(f"{name} (={value!r}) must be one of {', '.join(map(repr, choices))}")
+    if not isinstance(value, str) or value not in choices:
+        raise InputError(f"{name} (={_brief(repr(value))}) must be one of {', '.join(map(repr, choices))}")
 
 
 def to_array(value: Any, name: str, unit: str, *, finite: bool = False) -> NDArray[Any]:
@@ -78,6 +78,18 @@ def to_count(value: Any, name: str) -> int:
     if number < 1:
         raise InputError(f"{name} (={number}) must be greater than 0")
     return number
+
+
+def seed_sequence(seed: int | np.random.SeedSequence | None) -> np.random.SeedSequence:
+    """The seed sequence itself, or one made of an integer or of fresh entropy."""
+    if isinstance(seed, np.random.SeedSequence):
+        return seed
+    try:
+        return np.random.SeedSequence(None if seed is None else operator.index(seed))
+    except (TypeError, ValueError):
+        raise InputError(
+            f"seed (={_brief(repr(seed))}) must be an integer of at least 0"
+        ) from None
 
 
 # Power of time and factor from SI, for each unit a quantity can be asked in.

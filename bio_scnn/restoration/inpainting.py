@@ -15,6 +15,7 @@ from bio_scnn.network.architecture import IMAGE_CHANNELS
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.network.options import Quality, SpikingOptions, check_quality, spiking_options
+from bio_scnn.neuron.units import seed_sequence
 from bio_scnn.restoration.colour import ColourRestoration
 from bio_scnn.restoration.orientation import orientations
 from bio_scnn.restoration.picture import UnitPicture, check_picture, colour_groups
@@ -173,7 +174,7 @@ def restore(
     result = Restoration(image if own else image.copy(), rates=rates)
     restored = np.empty((np.count_nonzero(unknown), channels.shape[-1]))
     groups = colour_groups(channels.shape[-1])
-    seeds = np.random.SeedSequence(seed).spawn(len(groups))
+    seeds = seed_sequence(seed).spawn(len(groups))
     for number, (group, group_seed) in enumerate(zip(groups, seeds, strict=True)):
 
         def report(fraction: float, number: int = number) -> None:
@@ -188,6 +189,10 @@ def restore(
         output = ColourRestoration(
             picture, network, options, turns, group_seed, result, number == 0, tiling
         ).run(report)
+        if not np.isfinite(output).all():
+            raise InputError(
+                "the network's output is not finite: its weights are too large to compute with"
+            )
         if len(group) == 1:  # a single channel was shown three times
             output = output.mean(axis=-1, keepdims=True)
         restored[:, group] = np.clip(output, *limits)
