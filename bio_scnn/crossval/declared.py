@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from bio_scnn.crossval.protocol import Capabilities
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+from bio_scnn.runtime.config import read_toml, shown
 
 KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "tau": ((int, float), "time constant, ms"),
@@ -40,11 +40,11 @@ def from_pyproject(folder: Path) -> dict[str, Any]:
         If the file cannot be read, or the table has a key or a value that means nothing.
     """
     path = folder / "pyproject.toml"
-    try:
-        table = tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error})") from None
-    found = table.get("tool", {}).get("bio_scnn", {}).get("validate", {})
+    found: Any = read_toml(path) if path.is_file() else {}
+    for key in ("tool", "bio_scnn", "validate"):
+        found = found.get(key, {})
+        if not isinstance(found, dict):
+            raise InputError(f"{path}: {key} (={shown(found)}) must be a table")
     for key, value in found.items():
         kind, meaning = KEYS.get(key, ((), ""))
         if not meaning:

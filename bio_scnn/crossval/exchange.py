@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -109,10 +110,8 @@ def read_matrix(path: Path, shape: tuple[int, int], what: str) -> NDArray[Any]:
         if path.suffix == ".csv":
             array = np.array([line.split(",") for line in _lines(path)], dtype=np.float64)
         else:
-            with path.open("rb") as file:
-                array = np.lib.format.read_array(file, allow_pickle=False)
-    # A damaged header may ask for anything.
-    except (ValueError, OSError, EOFError, MemoryError, OverflowError, SyntaxError) as error:
+            array = read_npy(path)
+    except (ValueError, OSError) as error:
         why = " ".join(str(error).split())[:200]
         raise InputError(f"{path.name} is no array of numbers that can be read ({why})") from None
     if array.dtype.kind not in "biuf":
@@ -122,6 +121,40 @@ def read_matrix(path: Path, shape: tuple[int, int], what: str) -> NDArray[Any]:
             f"{path.name} has shape {array.shape}: {what} must have (steps, neurons) = {shape}"
         )
     return array
+
+
+def read_npy(path: Path) -> NDArray[Any]:
+    """The array of a NumPy file, once the file is as long as its header says.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file, or a damaged one.
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        try:
+            version = np.lib.format.read_magic(file)
+            if version not in _NPY_HEADERS:
+                raise ValueError(f"version {version} of the format is not known")
+            shape, _, dtype = _NPY_HEADERS[version](file)
+            needed, there = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
+            if dtype.hasobject or needed != there:
+                raise ValueError(f"{there} bytes of values where {shape} of {dtype} was declared")
+            file.seek(0)
+            return np.lib.format.read_array(file, allow_pickle=False)
+        # A damaged header may ask for anything.
+        except (EOFError, MemoryError, OverflowError, SyntaxError, RecursionError) as error:
+            raise ValueError(f"{error}") from None
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"its header is damaged: {error}") from None
+
+
+_NPY_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def read_spikes(path: Path, shape: tuple[int, int], dt_ms: float, label: str) -> Trace:

@@ -15,7 +15,9 @@ from bio_scnn.errors import InputError
 def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Refuse a word that is none of `choices`; `name` is what the message calls it."""
     if not isinstance(value, str) or value not in choices:
-        raise InputError(f"{name} (={_brief(repr(value))}) must be one of {', '.join(map(repr, choices))}")
+        raise InputError(
+            f"{name} (={_brief(repr(value))}) must be one of {', '.join(map(repr, choices))}"
+        )
 
 
 def to_array(value: Any, name: str, unit: str, *, finite: bool = False) -> NDArray[Any]:

@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from bio_scnn.data.masks import MASK_KINDS
 from bio_scnn.network.hybrid import HybridSCNN
-from bio_scnn.training.optimizers import learning_rate
 from bio_scnn.runtime.files import encodable
+from bio_scnn.training.optimizers import learning_rate
 from bio_scnn.training.run_files import RunFiles, Snapshot, draw_curves, save_state, write_log
 from bio_scnn.training.settings import Config
 from bio_scnn.training.state import TrainingState

@@ -66,7 +66,7 @@ def test_the_command_line_overrides_the_file(tmp_path):
         ("decai = 0.9", "has 'decai'; known are tau, decay"),
         ("decay = true", "decay (=True): what is left of V after a step"),
         ("above = 1", "above (=1): fires above the threshold only"),
-        ("decay = ", "cannot be read"),
+        ("decay = ", "is not valid TOML"),
     ],
 )
 def test_a_table_that_means_nothing_is_refused(tmp_path, table, says):

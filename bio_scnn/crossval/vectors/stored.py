@@ -1,0 +1,93 @@
+"""Stored test vectors, read back: their manifest, and their cases."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from bio_scnn.crossval import exchange
+from bio_scnn.crossval.vectors.judge import Golden
+from bio_scnn.errors import InputError
+from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.neuron.trace import Trace
+from bio_scnn.runtime.config import from_table, shown
+
+FORMAT, VERSION = "bio_scnn test vectors", 1
+
+
+def verified(directory: Path) -> dict[str, Any]:
+    """The manifest of a folder, once every file is what it says.
+
+    Raises
+    ------
+    InputError
+        Names the file that is missing, changed, or outside the folder.
+    """
+    path = directory / "manifest.json"
+    if not path.is_file():
+        raise InputError(f"{directory} holds no manifest.json: it is no folder of test vectors")
+    manifest = exchange.read_json(path)
+    if manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
+        raise InputError(
+            f"{path}: expected {FORMAT!r} version {VERSION}, got {manifest.get('format')!r} "
+            f"version {manifest.get('version')!r}"
+        )
+    for key in ("generated_by", "cases", "sha256"):
+        if not isinstance(manifest.get(key), dict) or not manifest[key]:
+            raise InputError(f"{path} is damaged: it lacks {key!r}")
+    for name in [*manifest["sha256"], *manifest["cases"]]:
+        _check_inside(directory, name)
+    for name, digest in manifest["sha256"].items():
+        if not (directory / name).is_file():
+            raise InputError(f"{directory / name}: cannot be read (it is not there, or no file)")
+        try:
+            data = (directory / name).read_bytes()
+        except OSError as error:
+            raise InputError(f"{directory / name}: cannot be read ({error.strerror})") from None
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise InputError(
+                f"{directory / name} has changed since it was exported: export the vectors again"
+            )
+    return manifest
+
+
+def _check_inside(directory: Path, name: str) -> None:
+    """Refuse a name in a manifest that leads out of its folder."""
+    path = Path(name)
+    inside = (directory / path).resolve().is_relative_to(directory.resolve())
+    if path.is_absolute() or ".." in path.parts or "\0" in name or not inside:
+        raise InputError(
+            f"{directory / 'manifest.json'} names {shown(name)}, which lies outside its folder"
+        )
+
+
+def golden_case(directory: Path, manifest: dict[str, Any], name: str) -> Golden:
+    """A case of a manifest, read from its files.
+
+    Raises
+    ------
+    InputError
+        If a file, or what the manifest says of it, is damaged.
+    """
+    table, folder = manifest["cases"][name], directory / name
+    try:
+        params = from_table(LIFParameters, table["params"], f"manifest.json: {name}")
+        shape = (int(table["steps"]), int(table["neurons"]))
+        current = exchange.read_matrix(folder / "current.npy", shape, "the current")
+        membrane = exchange.read_matrix(folder / "exact_membrane.npy", shape, "V")
+        rows = exchange.read_npy(folder / "exact_spikes.npy")
+        trains = tuple(rows[rows[:, 0] == i, 1] for i in range(shape[1]))
+        return Golden(
+            name,
+            folder,
+            params,
+            float(table["dt_ms"]),
+            current,
+            Trace(trains, membrane),
+            int(table["grid_spikes"]),
+        )
+    except (KeyError, TypeError, ValueError, OSError, IndexError, OverflowError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{directory / 'manifest.json'} is damaged: case {name}") from None
