@@ -135,6 +135,11 @@ def load_model(path: Path) -> tuple[HybridSCNN, dict[str, Any]]:
         raise InputError(f"{path} lacks a valid description of its model: about is no table")
     architecture = from_table(Architecture, tables["architecture"], f"{path}, architecture")
     lif = from_table(LIFParameters, tables["lif"], f"{path}, lif")
+    if architecture.neurons == "lif" and lif.rate_max_hz >= lif.rate_limit_hz:
+        raise InputError(
+            f"{path}, lif: rate_max_hz (={lif.rate_max_hz:g} Hz) must be below 1/t_ref "
+            f"(={lif.rate_limit_hz:g} Hz), which no neuron reaches"
+        )
     if _METADATA not in metadata:
         _check_description(path, about, architecture, lif)
     params = {

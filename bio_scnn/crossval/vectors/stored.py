@@ -72,7 +72,7 @@ def golden_case(directory: Path, manifest: dict[str, Any], name: str) -> Golden:
     """
     table, folder = manifest["cases"][name], directory / name
     try:
-        params = from_table(LIFParameters, table["params"], f"manifest.json: {name}")
+        params = from_table(LIFParameters, table["params"], "manifest.json")
         shape = (int(table["steps"]), int(table["neurons"]))
         current = exchange.read_matrix(folder / "current.npy", shape, "the current")
         membrane = exchange.read_matrix(folder / "exact_membrane.npy", shape, "V")
@@ -89,5 +89,5 @@ def golden_case(directory: Path, manifest: dict[str, Any], name: str) -> Golden:
         )
     except (KeyError, TypeError, ValueError, OSError, IndexError, OverflowError) as error:
         if isinstance(error, InputError):
-            raise
+            raise InputError(f"{folder}: {error}") from None
         raise InputError(f"{directory / 'manifest.json'} is damaged: case {name}") from None
