@@ -67,8 +67,12 @@ def load_tensors(path: Path, expected_format: str) -> tuple[Params, dict[str, st
     InputError
         If the file is missing, unreadable, of another format, or damaged.
     """
-    if not path.is_file():
-        raise InputError(f"there is no file {path}")
+    try:
+        there = path.is_file()
+    except OSError:  # as for a name that is too long
+        there = False
+    if not there:
+        raise InputError(f"there is no file {shorter(str(path), 400)}")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -168,7 +172,9 @@ def check_params(params: Params, expected: Mapping[str, tuple[int, ...]], where:
     """
     found = {name: value.shape for name, value in params.items()}
     if found != expected:
-        wrong = sorted(n for n in expected | found if expected.get(n) != found.get(n))
+        wrong = sorted(
+            n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n)
+        )
         few = ", ".join(wrong[:8]) + f" and {len(wrong) - 8} others" * (len(wrong) > 8)
         raise InputError(f"{where}: weights that do not fit the architecture: {shorter(few)}")
     for name, value in params.items():
@@ -198,6 +204,8 @@ def _check_description(
             )
 
 
+_LONGEST_NAME = 100  # of a shipped model; file systems refuse to look for much longer ones
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 # In an installed package, and in a checkout.
@@ -226,7 +234,7 @@ def config_path(name: str) -> Path:
 
 
 def _find(name: str, suffix: str) -> Path:
-    if Path(name).suffix or Path(name).name != name:
+    if Path(name).suffix or Path(name).name != name or len(name) > _LONGEST_NAME:
         return Path(name)
     for folder in _FOLDERS:
         if (path := folder / f"{name}{suffix}").is_file():

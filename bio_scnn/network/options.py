@@ -10,6 +10,7 @@ import numpy as np
 
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.runtime.config import shown
 
 ENGINES = ("brian2", "closed-form")
 READOUTS = ("isi", "count")
@@ -126,8 +127,12 @@ def spiking_options(
 
 def check_quality(quality: str, engine: str | None) -> None:
     """Refuse an unknown quality, and one that does not go with the engine asked for."""
-    if quality not in QUALITIES:
-        raise InputError(f"quality {quality!r} is unknown; choose from {', '.join(QUALITIES)}")
+    if not isinstance(quality, str) or quality not in QUALITIES:
+        raise InputError(
+            f"quality {shown(quality)} is unknown; choose from {', '.join(QUALITIES)}"
+        )
+    if engine is not None and not isinstance(engine, str):
+        raise InputError(f"engine {shown(engine)} is unknown; choose from {', '.join(ENGINES)}")
     if quality == "fast" and engine == "brian2":
         raise InputError(
             "quality 'fast' simulates nothing, engine 'brian2' every spike; ask for one of them"

@@ -15,7 +15,7 @@ from bio_scnn.network.architecture import IMAGE_CHANNELS
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.network.options import Quality, SpikingOptions, check_quality, spiking_options
-from bio_scnn.neuron.units import seed_sequence
+from bio_scnn.neuron.units import seed_sequence, to_count
 from bio_scnn.restoration.colour import ColourRestoration
 from bio_scnn.restoration.orientation import orientations
 from bio_scnn.restoration.picture import UnitPicture, check_picture, colour_groups
@@ -23,6 +23,7 @@ from bio_scnn.restoration.result import SHOWN_MAPS, RateMaps, Restoration
 from bio_scnn.restoration.scale import scale_of, unit_limits
 from bio_scnn.restoration.tiling import DEFAULT_TILING, Tiling
 from bio_scnn.restoration.transparency import seen_channels
+from bio_scnn.runtime.config import shown
 
 
 def inpaint(
@@ -100,6 +101,8 @@ def inpaint(
             "(channel_axis=-1 for the last)"
         )
     if channel_axis is not None:
+        if not isinstance(channel_axis, int | np.integer):
+            raise InputError(f"channel_axis ({shown(channel_axis)}) must be a whole number")
         if not -image.ndim <= channel_axis < image.ndim:
             raise InputError(f"channel_axis {channel_axis} is not an axis of shape {image.shape}")
         image = np.moveaxis(image, channel_axis, -1)
@@ -162,7 +165,10 @@ def restore(
     options = spiking_options(quality) if options is None else options
     check_quality(quality, options.engine)
     network = model if isinstance(model, HybridSCNN) else load_model(model_path(str(model)))[0]
+    rates_every = to_count(rates_every, "rates_every")
     channels = image[..., np.newaxis] if image.ndim == 2 else image
+    if nodata is not None and not isinstance(nodata, int | float | np.number):
+        raise InputError(f"nodata ({shown(nodata)}) must be a number")
     unknown = _unknown(image, mask, nodata)
     if alpha and channels.shape[-1] in (2, IMAGE_CHANNELS + 1):
         channels = seen_channels(channels, unknown)

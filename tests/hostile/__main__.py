@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 
-from tests.hostile.running import GROUPS, available, run, table, work  # noqa: E402
+from tests.hostile.running import GROUPS, available, run, table, work
 
 
 def main() -> None:

@@ -53,7 +53,7 @@ def places(table, path=()) -> Iterator[tuple]:
 
 
 def table_mutated(table, rng: np.random.Generator):
-    """A copy of nested tables in which a value is replaced, missing, doubled, or has a new name."""
+    """A copy of nested tables with a value replaced, missing, doubled, or of another name."""
     changed = copy.deepcopy(table)
     path = one_of(rng, list(places(changed)))
     holder = changed

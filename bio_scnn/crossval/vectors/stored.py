@@ -6,14 +6,18 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bio_scnn.crossval import exchange
 from bio_scnn.crossval.vectors.judge import Golden
 from bio_scnn.errors import InputError
-from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.neuron.parameters import LIFParameters, checked
 from bio_scnn.neuron.trace import Trace
 from bio_scnn.runtime.config import from_table, shown
 
 FORMAT, VERSION = "bio_scnn test vectors", 1
+
+_LARGEST = 1e100  # of a current, whose square must still be a number
 
 
 def verified(directory: Path) -> dict[str, Any]:
@@ -77,12 +81,18 @@ def golden_case(directory: Path, manifest: dict[str, Any], name: str) -> Golden:
         current = exchange.read_matrix(folder / "current.npy", shape, "the current")
         membrane = exchange.read_matrix(folder / "exact_membrane.npy", shape, "V")
         rows = exchange.read_npy(folder / "exact_spikes.npy")
+        if rows.shape != (len(rows), 2) or rows.dtype.kind != "f":
+            raise InputError("exact_spikes.npy must hold a neuron and a time in each row")
+        for file, values in {"current": current, "exact_membrane": membrane}.items():
+            if not np.isfinite(values).all() or np.abs(values).max(initial=0) > _LARGEST:
+                raise InputError(f"{file}.npy holds values that are not finite, or too large")
+        dt_ms = checked(table["dt_ms"], "dt_ms")
         trains = tuple(rows[rows[:, 0] == i, 1] for i in range(shape[1]))
         return Golden(
             name,
             folder,
             params,
-            float(table["dt_ms"]),
+            dt_ms,
             current,
             Trace(trains, membrane),
             int(table["grid_spikes"]),
