@@ -180,7 +180,7 @@ def check_params(params: Params, expected: Mapping[str, tuple[int, ...]], where:
     for name, value in params.items():
         if value.dtype.kind != "f" or not np.isfinite(value).all():
             raise InputError(f"{where}: {name} must hold finite floats, not {value.dtype} or NaN")
-        if (largest := np.abs(value).max()) > LARGEST_WEIGHT:
+        if (largest := float(np.abs(value).max())) > LARGEST_WEIGHT:
             raise InputError(
                 f"{where}: {name} holds a weight of {largest:.2g}; with weights beyond "
                 f"{LARGEST_WEIGHT:g} nothing can be computed"

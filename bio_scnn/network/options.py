@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -53,8 +54,10 @@ class SpikingOptions:
             ("engine", self.engine, ENGINES),
             ("readout", self.readout, READOUTS),
         ):
-            if value not in known:
-                raise InputError(f"{name} {value!r} is unknown; choose from {', '.join(known)}")
+            if not isinstance(value, str) or value not in known:
+                raise InputError(
+                    f"{name} {shown(value)} is unknown; choose from {', '.join(known)}"
+                )
         for name in ("current_noise", "feature_noise"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0):
@@ -127,13 +130,15 @@ def spiking_options(
 
 def check_quality(quality: str, engine: str | None) -> None:
     """Refuse an unknown quality, and one that does not go with the engine asked for."""
-    if not isinstance(quality, str) or quality not in QUALITIES:
-        raise InputError(
-            f"quality {shown(quality)} is unknown; choose from {', '.join(QUALITIES)}"
-        )
-    if engine is not None and not isinstance(engine, str):
-        raise InputError(f"engine {shown(engine)} is unknown; choose from {', '.join(ENGINES)}")
+    _check_word("quality", quality, QUALITIES)
+    if engine is not None:
+        _check_word("engine", engine, ENGINES)
     if quality == "fast" and engine == "brian2":
         raise InputError(
             "quality 'fast' simulates nothing, engine 'brian2' every spike; ask for one of them"
         )
+
+
+def _check_word(name: str, value: object, known: Sequence[str]) -> None:
+    if not isinstance(value, str) or value not in known:
+        raise InputError(f"{name} {shown(value)} is unknown; choose from {', '.join(known)}")

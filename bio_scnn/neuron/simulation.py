@@ -195,6 +195,10 @@ class Request:
         self._set("noise_std", to_number(self.noise_std, "noise_std", "dimensionless"))
         if self.noise_std < 0:
             raise InputError(f"noise_std (={self.noise_std:g}) must be at least 0")
+        if not np.isfinite(float(np.abs(current).max()) + _LARGEST_NOISE * self.noise_std):
+            raise InputError(
+                f"noise_std (={self.noise_std:g}) and current are larger than a float holds"
+            )
         if current.ndim == 2 and len(current) != self.grid.steps:
             raise InputError(
                 f"current (shape {current.shape}) must have one row per step: duration_ms/dt_ms "

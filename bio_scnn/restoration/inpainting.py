@@ -164,6 +164,8 @@ def restore(
     check_picture(image, mask)
     options = spiking_options(quality) if options is None else options
     check_quality(quality, options.engine)
+    if not isinstance(model, str | Path | HybridSCNN):
+        raise InputError(f"model ({shown(model)}) must be a name, a file, or a network")
     network = model if isinstance(model, HybridSCNN) else load_model(model_path(str(model)))[0]
     rates_every = to_count(rates_every, "rates_every")
     channels = image[..., np.newaxis] if image.ndim == 2 else image

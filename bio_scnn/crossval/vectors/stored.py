@@ -17,7 +17,8 @@ from bio_scnn.runtime.config import from_table, shown
 
 FORMAT, VERSION = "bio_scnn test vectors", 1
 
-_LARGEST = 1e100  # of a current, whose square must still be a number
+_LARGEST = 1e100  # of a current or resistance, whose product must still be a number
+_MOST_HELD = 2**31  # steps
 
 
 def verified(directory: Path) -> dict[str, Any]:
@@ -58,9 +59,9 @@ def verified(directory: Path) -> dict[str, Any]:
 
 def _check_inside(directory: Path, name: str) -> None:
     """Refuse a name in a manifest that leads out of its folder."""
-    path = Path(name)
-    inside = (directory / path).resolve().is_relative_to(directory.resolve())
-    if path.is_absolute() or ".." in path.parts or "\0" in name or not inside:
+    path, root = Path(name), directory.resolve()
+    plain = not path.is_absolute() and ".." not in path.parts and "\0" not in name
+    if not (plain and (directory / path).resolve().is_relative_to(root)):
         raise InputError(
             f"{directory / 'manifest.json'} names {shown(name)}, which lies outside its folder"
         )
@@ -87,6 +88,10 @@ def golden_case(directory: Path, manifest: dict[str, Any], name: str) -> Golden:
             if not np.isfinite(values).all() or np.abs(values).max(initial=0) > _LARGEST:
                 raise InputError(f"{file}.npy holds values that are not finite, or too large")
         dt_ms = checked(table["dt_ms"], "dt_ms")
+        if params.t_ref_ms / dt_ms > _MOST_HELD or params.R > _LARGEST:
+            raise InputError(
+                f"t_ref_ms (={params.t_ref_ms:g} ms) or R (={params.R:g}) is too large"
+            )
         trains = tuple(rows[rows[:, 0] == i, 1] for i in range(shape[1]))
         return Golden(
             name,
