@@ -27,6 +27,8 @@ KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
 """Names of what can be declared, with their types and meanings."""
 
 
+_LARGEST = 2**63  # of whole numbers, which a float holds
+
 _RIVALS = (("tau", "decay"), ("R", "gain"))
 """Pairs of which only one can be declared."""
 
@@ -49,10 +51,15 @@ def from_pyproject(folder: Path) -> dict[str, Any]:
         kind, meaning = KEYS.get(key, ((), ""))
         if not meaning:
             raise InputError(
-                f"{path}: [tool.bio_scnn.validate] has {key!r}; known are {', '.join(KEYS)}"
+                f"{path}: [tool.bio_scnn.validate] has {shown(key)}; known are {', '.join(KEYS)}"
             )
         if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
-            raise InputError(f"{path}: [tool.bio_scnn.validate] {key} (={value!r}): {meaning}")
+            where = f"{path}: [tool.bio_scnn.validate] {key}"
+            raise InputError(f"{where} (={shown(value)}): {meaning}")
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise InputError(
+                f"{path}: [tool.bio_scnn.validate] {key} (={shown(value)}) is too large"
+            )
     return dict(found)
 
 

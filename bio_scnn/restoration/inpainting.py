@@ -18,7 +18,7 @@ from bio_scnn.network.options import Quality, SpikingOptions, check_quality, spi
 from bio_scnn.neuron.units import seed_sequence, to_count
 from bio_scnn.restoration.colour import ColourRestoration
 from bio_scnn.restoration.orientation import orientations
-from bio_scnn.restoration.picture import UnitPicture, check_picture, colour_groups
+from bio_scnn.restoration.picture import UnitPicture, check_picture, colour_groups, plain_array
 from bio_scnn.restoration.result import SHOWN_MAPS, RateMaps, Restoration
 from bio_scnn.restoration.scale import scale_of, unit_limits
 from bio_scnn.restoration.tiling import DEFAULT_TILING, Tiling
@@ -94,7 +94,7 @@ def inpaint(
     >>> bool((restored[~mask] == image[~mask]).all())
     True
     """
-    image = np.asarray(image)
+    image = plain_array(image, "image")
     if channel_axis is None and image.ndim != 2:
         raise InputError(
             f"the image has shape {image.shape}; for one with channels say which axis they are "
@@ -160,7 +160,10 @@ def restore(
     InputError
         As for `inpaint`.
     """
-    image, mask = np.asarray(image), np.asarray(mask).astype(bool, copy=False)
+    image, mask = plain_array(image, "image"), plain_array(mask, "mask")
+    if mask.dtype.kind not in "buif":
+        raise InputError(f"the mask holds {mask.dtype}; it must be true where a pixel is missing")
+    mask = mask.astype(bool, copy=False)
     check_picture(image, mask)
     options = spiking_options(quality) if options is None else options
     check_quality(quality, options.engine)

@@ -118,7 +118,7 @@ def shorter(text: str, most: int = 120) -> str:
 
 
 def parse_json(text: str | bytes, where: str) -> Any:
-    """What a JSON text holds, with errors in one line.
+    """Parsed JSON text, with errors in one line.
 
     Parameters
     ----------

@@ -85,7 +85,7 @@ def golden_case(directory: Path, manifest: dict[str, Any], name: str) -> Golden:
         if rows.shape != (len(rows), 2) or rows.dtype.kind != "f":
             raise InputError("exact_spikes.npy must hold a neuron and a time in each row")
         for file, values in {"current": current, "exact_membrane": membrane}.items():
-            if not np.isfinite(values).all() or np.abs(values).max(initial=0) > _LARGEST:
+            if not np.isfinite(values).all() or float(np.abs(values).max(initial=0)) > _LARGEST:
                 raise InputError(f"{file}.npy holds values that are not finite, or too large")
         dt_ms = checked(table["dt_ms"], "dt_ms")
         if params.t_ref_ms / dt_ms > _MOST_HELD or params.R > _LARGEST:
