@@ -35,8 +35,8 @@ def verified(directory: Path) -> dict[str, Any]:
     manifest = exchange.read_json(path)
     if manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
         raise InputError(
-            f"{path}: expected {FORMAT!r} version {VERSION}, got {manifest.get('format')!r} "
-            f"version {manifest.get('version')!r}"
+            f"{path}: expected {FORMAT!r} version {VERSION}, got {shown(manifest.get('format'))} "
+            f"version {shown(manifest.get('version'))}"
         )
     for key in ("generated_by", "cases", "sha256"):
         if not isinstance(manifest.get(key), dict) or not manifest[key]:
