@@ -360,11 +360,11 @@ def test_calls_leave_nothing_behind(model):
         gc.collect()
         return len(gc.get_objects()), sys.getallocatedblocks()
 
-    calls(60)  # caches of the packages are full by then
-    objects, blocks = calls(20)
-    more_objects, more_blocks = calls(100)
-    assert more_objects - objects < 50
-    assert more_blocks - blocks < 1000  # every call once left 11 kB, some hundred blocks
+    calls(40)  # caches of the packages are full by then
+    objects, blocks = calls(10)
+    more_objects, more_blocks = calls(50)
+    assert more_objects - objects < 25
+    assert more_blocks - blocks < 500  # every call once left 11 kB, some hundred blocks
 
 
 @pytest.mark.parametrize(
@@ -391,6 +391,7 @@ def test_arguments_of_another_kind_are_refused_in_a_line(change, wrong):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore:.* encountered in:RuntimeWarning")
 def test_weights_whose_products_overflow_write_no_picture():
     whole = random_model()
     params = {name: value * 1e120 for name, value in whole.params.items()}
