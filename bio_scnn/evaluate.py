@@ -17,7 +17,7 @@ from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.restoration.evaluation import find_pictures, summaries
 from bio_scnn.restoration.methods import network, peers
-from bio_scnn.runtime.files import finite
+from bio_scnn.runtime.files import encodable, finite
 
 EPILOG = """\
 examples:
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.data, args.size, args.crops, args.seed, skipped, grey=args.grey
     )
     for _, reason in skipped:
-        print(f"passed over: {reason}", file=sys.stderr)
+        print(f"passed over: {encodable(reason)}", file=sys.stderr)
     number = len(MASK_KINDS) * len(pictures) * len(methods)
     with tqdm(total=number, leave=False, disable=None) as bar:
         report = summaries(

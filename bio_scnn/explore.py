@@ -141,8 +141,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_whole(page, data)
     if not args.quiet:
         seconds = time.perf_counter() - start
-        print("\n".join(summary(picture, window)))
-        print(f"  {seconds:.1f} s; saved {page} ({len(data) / 1e6:.1f} MB)")
+        print(encodable("\n".join(summary(picture, window))))
+        print(encodable(f"  {seconds:.1f} s; saved {page} ({len(data) / 1e6:.1f} MB)"))
 
 
 if __name__ == "__main__":

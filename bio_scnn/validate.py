@@ -25,6 +25,7 @@ from bio_scnn.crossval.workers.many import check_all, check_all_on_cluster
 from bio_scnn.crossval.workers.targets import checks_to_run, find_targets, listing
 from bio_scnn.errors import InputError
 from bio_scnn.runtime.cluster import connected
+from bio_scnn.runtime.files import encodable
 
 EPILOG = """\
 examples:
@@ -235,7 +236,7 @@ def export(directory: Path) -> None:
 
     with progress_bar(100, "%") as follow:
         export_vectors(directory, progress=lambda done: follow("", done))
-    print(f"wrote {directory}; its README.md says what to do with it")
+    print(f"wrote {encodable(str(directory))}; its README.md says what to do with it")
 
 
 def network(args: argparse.Namespace) -> None:

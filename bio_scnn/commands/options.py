@@ -231,6 +231,10 @@ def run(main: Callable[[], None]) -> NoReturn:
         what = f"{error.filename}: " if error.filename else ""
         print(f"error: {encodable(f'{what}{error.strerror or error}')}", file=sys.stderr)
         sys.exit(2)
+    except MemoryError as error:
+        why = encodable(" ".join(str(error).split())) or "none is left"
+        print(f"error: not enough memory: {why}", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

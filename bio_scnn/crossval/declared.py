@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from bio_scnn.crossval.protocol import Capabilities
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+from bio_scnn.runtime.config import read_toml, shown
 
 KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "tau": ((int, float), "time constant, ms"),
@@ -27,6 +27,8 @@ KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
 """Names of what can be declared, with their types and meanings."""
 
 
+_LARGEST = 2**63  # of whole numbers, which a float holds
+
 _RIVALS = (("tau", "decay"), ("R", "gain"))
 """Pairs of which only one can be declared."""
 
@@ -40,19 +42,24 @@ def from_pyproject(folder: Path) -> dict[str, Any]:
         If the file cannot be read, or the table has a key or a value that means nothing.
     """
     path = folder / "pyproject.toml"
-    try:
-        table = tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error})") from None
-    found = table.get("tool", {}).get("bio_scnn", {}).get("validate", {})
+    found: Any = read_toml(path) if path.is_file() else {}
+    for key in ("tool", "bio_scnn", "validate"):
+        found = found.get(key, {})
+        if not isinstance(found, dict):
+            raise InputError(f"{path}: {key} (={shown(found)}) must be a table")
     for key, value in found.items():
         kind, meaning = KEYS.get(key, ((), ""))
         if not meaning:
             raise InputError(
-                f"{path}: [tool.bio_scnn.validate] has {key!r}; known are {', '.join(KEYS)}"
+                f"{path}: [tool.bio_scnn.validate] has {shown(key)}; known are {', '.join(KEYS)}"
             )
         if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
-            raise InputError(f"{path}: [tool.bio_scnn.validate] {key} (={value!r}): {meaning}")
+            where = f"{path}: [tool.bio_scnn.validate] {key}"
+            raise InputError(f"{where} (={shown(value)}): {meaning}")
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise InputError(
+                f"{path}: [tool.bio_scnn.validate] {key} (={shown(value)}) is too large"
+            )
     return dict(found)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from bio_scnn.crossval.protocol import Capabilities, Setup
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.trace import Trace
-from bio_scnn.runtime.config import from_table
+from bio_scnn.runtime.config import from_table, parse_json
 
 FORMAT, VERSION = "bio_scnn exchange", 1
 
@@ -109,10 +110,8 @@ def read_matrix(path: Path, shape: tuple[int, int], what: str) -> NDArray[Any]:
         if path.suffix == ".csv":
             array = np.array([line.split(",") for line in _lines(path)], dtype=np.float64)
         else:
-            with path.open("rb") as file:
-                array = np.lib.format.read_array(file, allow_pickle=False)
-    # A damaged header may ask for anything.
-    except (ValueError, OSError, EOFError, MemoryError, OverflowError, SyntaxError) as error:
+            array = read_npy(path)
+    except (ValueError, OSError) as error:
         why = " ".join(str(error).split())[:200]
         raise InputError(f"{path.name} is no array of numbers that can be read ({why})") from None
     if array.dtype.kind not in "biuf":
@@ -122,6 +121,39 @@ def read_matrix(path: Path, shape: tuple[int, int], what: str) -> NDArray[Any]:
             f"{path.name} has shape {array.shape}: {what} must have (steps, neurons) = {shape}"
         )
     return array
+
+
+def read_npy(path: Path) -> NDArray[Any]:
+    """The array of a NumPy file, once the file is as long as its header says.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file, or a damaged one.
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        try:
+            version = np.lib.format.read_magic(file)
+            if version not in _NPY_HEADERS:
+                raise ValueError(f"version {version} of the format is not known")
+            shape, _, dtype = _NPY_HEADERS[version](file)
+            needed, there = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
+            if dtype.hasobject or needed != there:
+                raise ValueError(f"{there} bytes of values where {shape} of {dtype} was declared")
+            file.seek(0)
+            return np.lib.format.read_array(file, allow_pickle=False)
+        except (ValueError, OSError):
+            raise
+        except Exception as error:  # a header is read as Python, and may be damaged anywhere
+            raise ValueError(f"its header is damaged: {error}") from None
+
+
+_NPY_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def read_spikes(path: Path, shape: tuple[int, int], dt_ms: float, label: str) -> Trace:
@@ -192,11 +224,10 @@ def read_capabilities(path: Path) -> Capabilities:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object, with errors in one line."""
     try:
-        table = json.loads(path.read_bytes())
+        data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except ValueError as error:
-        raise InputError(f"{path} is not valid JSON: {error}") from None
+    table = parse_json(data, str(path))
     if not isinstance(table, dict):
         raise InputError(f"{path}: expected a JSON object, got {type(table).__name__}")
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from bio_scnn.errors import InputError
 from bio_scnn.network import cnn
-from bio_scnn.network.cnn import ConvLayer, Params
+from bio_scnn.network.cnn import ConvLayer, Params, check_sizes
 from bio_scnn.network.conv2d import space_to_depth
 from bio_scnn.network.fills import FILLS, Holes, Pixels
 from bio_scnn.network.units import UNITS, Neurons
@@ -26,6 +27,10 @@ DEFAULT_LAYERS = (
 )
 
 RESIDUAL_UNIT = 0.1
+
+_LARGEST_FOLD = 64
+_LARGEST_REACH = 2048  # pixels; a picture is divided into tiles with margins of this
+_MOST_LAYERS = 256
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,13 @@ class Architecture:
                 f"fold (={self.fold}) and channels (={self.channels}) must be at least 1, kernel "
                 f"(={self.kernel}) must be odd"
             )
+        check_sizes("the spiking layer", channels=self.channels, kernel=self.kernel)
+        if self.fold > _LARGEST_FOLD:
+            raise InputError(f"fold is {self.fold}; it may be {_LARGEST_FOLD} at most")
         if not self.layers:
             raise InputError("layers is empty; at least one must follow the spiking layer")
+        if len(self.layers) > _MOST_LAYERS:
+            raise InputError(f"layers has {len(self.layers)}; it may have {_MOST_LAYERS} at most")
         scale: float = self.fold  # pixels of the image per pixel of the current map
         channels = self.channels
         for layer in self.layers:
@@ -83,6 +93,11 @@ class Architecture:
             raise InputError(
                 f"the layers end at 1/{scale:g} resolution with {channels} channels; "
                 f"they must end at full resolution with {self.output_channels}"
+            )
+        if self.reach > _LARGEST_REACH:
+            raise InputError(
+                f"a pixel depends on others {self.reach} pixels away; kernels, strides and "
+                f"dilations may make that {_LARGEST_REACH} at most"
             )
 
     @property
@@ -163,7 +178,7 @@ class Architecture:
     @property
     def multiple(self) -> int:
         """Image sides must be multiples of this many pixels."""
-        return self.fold * int(np.prod([layer.stride for layer in self.layers]))
+        return self.fold * math.prod(layer.stride for layer in self.layers)
 
     @property
     def reach(self) -> int:
@@ -174,7 +189,7 @@ class Architecture:
             reach += scale * layer.dilation * layer.kernel
             scale *= layer.stride / layer.upsample
         # Counting whole kernels instead of halves covers the alignment of the grids as well.
-        return self.multiple * -(-int(np.ceil(reach / 2 + self.multiple)) // self.multiple)
+        return self.multiple * -(-math.ceil(reach / 2 + self.multiple) // self.multiple)
 
 
 def _split(fill: NDArray) -> list[NDArray]:
@@ -204,10 +219,20 @@ def network_input(architecture: Architecture, fill: NDArray, mask: NDArray) -> N
     return space_to_depth(stacked, architecture.fold)
 
 
+def param_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    """Shapes of a network's weights by name; nothing is allocated."""
+    a = architecture
+    first = {
+        "snn.weight": (a.kernel, a.kernel, a.input_channels, a.channels),
+        "snn.bias": (a.channels,),
+    }
+    return first | cnn.param_shapes(a.layers, a.channels)
+
+
 def init_params(architecture: Architecture, rng: np.random.Generator) -> Params:
     """Random weights of a new network, float64; training rescales the first layer."""
     a = architecture
-    shape = (a.kernel, a.kernel, a.input_channels, a.channels)
+    shape = param_shapes(a)["snn.weight"]
     params: Params = {
         "snn.weight": rng.standard_normal(shape) / np.sqrt(np.prod(shape[:3])),
         "snn.bias": np.zeros(a.channels),

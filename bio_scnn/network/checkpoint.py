@@ -2,6 +2,10 @@
 
 Kernels are stored as PyTorch's ``Conv2d`` wants them, ``(C_out, C_in, k, k)``, so that the file
 opens directly in the usual deep-learning tools; in memory they are ``(k, k, C_in, C_out)``.
+
+Two checksums stand in a file: ``sha256`` of the weights, by which a model is known, and
+``sha256_metadata`` of everything else. Files from before the second still load; that of their
+architecture and neuron must then be what their description says they were trained as.
 """
 
 from __future__ import annotations
@@ -17,14 +21,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from bio_scnn.errors import InputError
-from bio_scnn.network.architecture import Architecture, init_params
+from bio_scnn.network.architecture import Architecture, param_shapes
 from bio_scnn.network.cnn import Params
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.neuron.parameters import LIFParameters
-from bio_scnn.runtime.config import from_table, to_table
+from bio_scnn.runtime.config import from_table, parse_json, shorter, to_table
 from bio_scnn.runtime.files import write_whole
 
 FORMAT = "bio_scnn.model.1"
+
+LARGEST_WEIGHT = 1e9
+"""Size of a weight that no training comes near; products of a few larger ones overflow."""
+
+_TENSORS, _METADATA = "sha256", "sha256_metadata"
 
 
 def digest(tensors: Params) -> str:
@@ -37,10 +46,17 @@ def digest(tensors: Params) -> str:
     return sha.hexdigest()
 
 
+def metadata_digest(metadata: Mapping[str, str]) -> str:
+    """SHA-256 over the names and texts of the metadata, but for its own, in order."""
+    items = sorted((key, text) for key, text in metadata.items() if key != _METADATA)
+    return hashlib.sha256(json.dumps(items).encode()).hexdigest()
+
+
 def save_tensors(path: Path, tensors: Params, metadata: Mapping[str, str]) -> None:
-    """Write tensors and metadata, with a checksum of the tensors."""
+    """Write tensors and metadata, with a checksum of either."""
     contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-    write_whole(path, save(contiguous, dict(metadata) | {"sha256": digest(contiguous)}))
+    texts = dict(metadata) | {_TENSORS: digest(contiguous)}
+    write_whole(path, save(contiguous, texts | {_METADATA: metadata_digest(texts)}))
 
 
 def load_tensors(path: Path, expected_format: str) -> tuple[Params, dict[str, str]]:
@@ -51,8 +67,12 @@ def load_tensors(path: Path, expected_format: str) -> tuple[Params, dict[str, st
     InputError
         If the file is missing, unreadable, of another format, or damaged.
     """
-    if not path.is_file():
-        raise InputError(f"there is no file {path}")
+    try:
+        there = path.is_file()
+    except OSError:  # as for a name that is too long
+        there = False
+    if not there:
+        raise InputError(f"there is no file {shorter(str(path), 400)}")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -64,8 +84,10 @@ def load_tensors(path: Path, expected_format: str) -> tuple[Params, dict[str, st
         raise InputError(
             f"{path} has the format {metadata.get('format')!r}; expected {expected_format!r}"
         )
-    if metadata.get("sha256") != digest(tensors):
+    if metadata.get(_TENSORS) != digest(tensors):
         raise InputError(f"{path} is damaged: its checksum does not match its weights")
+    if metadata.get(_METADATA, metadata_digest(metadata)) != metadata_digest(metadata):
+        raise InputError(f"{path} is damaged: its checksum does not match its description")
     return tensors, metadata
 
 
@@ -107,28 +129,82 @@ def load_model(path: Path) -> tuple[HybridSCNN, dict[str, Any]]:
         If the file is not such a model.
     """
     tensors, metadata = load_tensors(path, FORMAT)
-    try:
-        tables = {key: json.loads(metadata[key]) for key in ("architecture", "lif", "about")}
-    except (KeyError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} lacks a valid description of its model: {error}") from None
-    if not isinstance(tables["about"], dict):
+    tables = {}
+    for key in ("architecture", "lif", "about"):
+        if key not in metadata:
+            raise InputError(f"{path} lacks a valid description of its model: {key}")
+        tables[key] = parse_json(metadata[key], f"{path}, {key},")
+    about = tables["about"]
+    if not isinstance(about, dict):
         raise InputError(f"{path} lacks a valid description of its model: about is no table")
     architecture = from_table(Architecture, tables["architecture"], f"{path}, architecture")
     lif = from_table(LIFParameters, tables["lif"], f"{path}, lif")
+    if architecture.neurons == "lif" and lif.rate_max_hz >= lif.rate_limit_hz:
+        raise InputError(
+            f"{path}, lif: rate_max_hz (={lif.rate_max_hz:g} Hz) must be below 1/t_ref "
+            f"(={lif.rate_limit_hz:g} Hz), which no neuron reaches"
+        )
+    if _METADATA not in metadata:
+        _check_description(path, about, architecture, lif)
     params = {
         name: np.ascontiguousarray(value.transpose(2, 3, 1, 0)) if value.ndim == 4 else value
         for name, value in tensors.items()
     }
-    expected = {n: v.shape for n, v in init_params(architecture, np.random.default_rng(0)).items()}
+    check_params(params, param_shapes(architecture), str(path))
+    return HybridSCNN(architecture, params, lif), about | {"sha256": metadata[_TENSORS]}
+
+
+def check_params(params: Params, expected: Mapping[str, tuple[int, ...]], where: str) -> None:
+    """Refuse weights that do not fit an architecture, or that no number can be computed with.
+
+    Parameters
+    ----------
+    params : dict of arrays
+    expected : mapping of str to tuple of int
+        Shapes, as `bio_scnn.network.architecture.param_shapes` says.
+    where : str
+        What the weights are, for messages.
+
+    Raises
+    ------
+    InputError
+        Names the weights.
+    """
     found = {name: value.shape for name, value in params.items()}
     if found != expected:
-        wrong = sorted(n for n in expected | found if expected.get(n) != found.get(n))
-        raise InputError(f"{path}: weights that do not fit the architecture: {', '.join(wrong)}")
+        wrong = sorted(
+            n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n)
+        )
+        few = ", ".join(wrong[:8]) + f" and {len(wrong) - 8} others" * (len(wrong) > 8)
+        raise InputError(f"{where}: weights that do not fit the architecture: {shorter(few)}")
     for name, value in params.items():
         if value.dtype.kind != "f" or not np.isfinite(value).all():
-            raise InputError(f"{path}: {name} must hold finite floats, not {value.dtype} or NaN")
-    return HybridSCNN(architecture, params, lif), tables["about"] | {"sha256": metadata["sha256"]}
+            raise InputError(f"{where}: {name} must hold finite floats, not {value.dtype} or NaN")
+        if (largest := float(np.abs(value).max())) > LARGEST_WEIGHT:
+            raise InputError(
+                f"{where}: {name} holds a weight of {largest:.2g}; with weights beyond "
+                f"{LARGEST_WEIGHT:g} nothing can be computed"
+            )
 
+
+def _check_description(
+    path: Path, about: Mapping[str, Any], architecture: Architecture, lif: LIFParameters
+) -> None:
+    """Refuse an architecture or a neuron other than the description says was trained."""
+    config = about.get("config")
+    trained = config if isinstance(config, dict) else {}
+    for name, settings in (("architecture", architecture), ("lif", lif)):
+        if name not in trained:
+            continue
+        told = from_table(type(settings), trained[name], f"{path}, about: config: {name}")
+        if told != settings:
+            raise InputError(
+                f"{path} is damaged: its {name} is not the one that its description says was "
+                "trained"
+            )
+
+
+_LONGEST_NAME = 100  # of a shipped model; file systems refuse to look for much longer ones
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -158,7 +234,7 @@ def config_path(name: str) -> Path:
 
 
 def _find(name: str, suffix: str) -> Path:
-    if Path(name).suffix or Path(name).name != name:
+    if Path(name).suffix or Path(name).name != name or len(name) > _LONGEST_NAME:
         return Path(name)
     for folder in _FOLDERS:
         if (path := folder / f"{name}{suffix}").is_file():

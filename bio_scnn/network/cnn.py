@@ -18,6 +18,17 @@ from bio_scnn.network.conv2d import Array, conv2d, conv2d_backward, depth_to_spa
 
 Params = dict[str, Array]
 
+_LARGEST = {"channels": 65_536, "kernel": 255, "stride": 64, "dilation": 1024, "upsample": 64}
+
+
+def check_sizes(where: str, **sizes: int) -> None:
+    """Refuse sizes of a layer, by name, that are below 1 or so large that a file is damaged."""
+    for name, value in sizes.items():
+        if value < 1:
+            raise InputError(f"{name} of {where} is {value}; it must be >= 1")
+        if value > _LARGEST[name]:
+            raise InputError(f"{name} of {where} is {value}; it may be {_LARGEST[name]} at most")
+
 
 @dataclass(frozen=True)
 class ConvLayer:
@@ -49,9 +60,7 @@ class ConvLayer:
     see_rates: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("channels", "kernel", "stride", "dilation", "upsample"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} of a layer is {getattr(self, name)}; it must be >= 1")
+        check_sizes("a layer", **{name: getattr(self, name) for name in _LARGEST})
 
 
 class LayerTape(NamedTuple):
@@ -66,18 +75,28 @@ def layer_names(layers: tuple[ConvLayer, ...]) -> list[str]:
     return [f"conv{number}" for number in range(2, len(layers) + 2)]
 
 
+def param_shapes(layers: tuple[ConvLayer, ...], c_rates: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of the layers' kernels and biases by name, behind `c_rates` feature maps."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    c_in = c_rates
+    for name, layer in zip(layer_names(layers), layers, strict=True):
+        c_in += c_rates * layer.see_rates
+        shapes[f"{name}.weight"] = (layer.kernel, layer.kernel, c_in, layer.channels)
+        shapes[f"{name}.bias"] = (layer.channels,)
+        c_in = layer.channels // layer.upsample**2
+    return shapes
+
+
 def init_params(
     layers: tuple[ConvLayer, ...], c_rates: int, rng: np.random.Generator, last_gain: float = 1.0
 ) -> Params:
     """Draw weights as He et al. (2015) did; the last layer's are scaled by `last_gain`."""
     params: Params = {}
-    c_in = c_rates
-    for name, layer in zip(layer_names(layers), layers, strict=True):
-        c_in += c_rates * layer.see_rates
-        shape = (layer.kernel, layer.kernel, c_in, layer.channels)
-        params[f"{name}.weight"] = np.sqrt(2 / np.prod(shape[:3])) * rng.standard_normal(shape)
-        params[f"{name}.bias"] = np.zeros(layer.channels)
-        c_in = layer.channels // layer.upsample**2
+    for name, shape in param_shapes(layers, c_rates).items():
+        if name.endswith(".weight"):
+            params[name] = np.sqrt(2 / np.prod(shape[:3])) * rng.standard_normal(shape)
+        else:
+            params[name] = np.zeros(shape)
     params[f"{layer_names(layers)[-1]}.weight"] *= last_gain
     return params
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import LIFParameters
+from bio_scnn.runtime.config import shown
 
 ENGINES = ("brian2", "closed-form")
 READOUTS = ("isi", "count")
@@ -52,8 +54,10 @@ class SpikingOptions:
             ("engine", self.engine, ENGINES),
             ("readout", self.readout, READOUTS),
         ):
-            if value not in known:
-                raise InputError(f"{name} {value!r} is unknown; choose from {', '.join(known)}")
+            if not isinstance(value, str) or value not in known:
+                raise InputError(
+                    f"{name} {shown(value)} is unknown; choose from {', '.join(known)}"
+                )
         for name in ("current_noise", "feature_noise"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0):
@@ -126,9 +130,15 @@ def spiking_options(
 
 def check_quality(quality: str, engine: str | None) -> None:
     """Refuse an unknown quality, and one that does not go with the engine asked for."""
-    if quality not in QUALITIES:
-        raise InputError(f"quality {quality!r} is unknown; choose from {', '.join(QUALITIES)}")
+    _check_word("quality", quality, QUALITIES)
+    if engine is not None:
+        _check_word("engine", engine, ENGINES)
     if quality == "fast" and engine == "brian2":
         raise InputError(
             "quality 'fast' simulates nothing, engine 'brian2' every spike; ask for one of them"
         )
+
+
+def _check_word(name: str, value: object, known: Sequence[str]) -> None:
+    if not isinstance(value, str) or value not in known:
+        raise InputError(f"{name} {shown(value)} is unknown; choose from {', '.join(known)}")

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.errors import InputError
-from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+from bio_scnn.neuron.parameters import TABLE_1, LIFParameters, check_lif
 from bio_scnn.neuron.units import to_array, to_number
 
 _MOST_TIMES = 10**9  # spike times in one train: 8 GB
@@ -33,6 +33,7 @@ def rheobase(params: LIFParameters = TABLE_1) -> float:
     >>> rheobase()  # (V_th - V_rest)/R
     2.0
     """
+    check_lif(params)
     return (params.V_th - params.V_rest) / params.R
 
 
@@ -105,6 +106,7 @@ def current_for_rate(rate_hz: ArrayLike, params: LIFParameters = TABLE_1) -> Any
         If a rate is negative, NaN, or not below 1/t_ref; if a current would exceed the largest
         float.
     """
+    check_lif(params)
     rate = to_array(rate_hz, "rate_hz", "Hz")
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         latency = 1e3 / rate - params.t_ref_ms
@@ -137,6 +139,7 @@ def current_for_latency(latency_ms: ArrayLike, params: LIFParameters = TABLE_1) 
         If a latency is not greater than 0, or so short that the current would exceed the largest
         float.
     """
+    check_lif(params)
     latency = to_array(latency_ms, "latency_ms", "ms")
     if not np.all(latency > 0):
         raise InputError(
@@ -173,6 +176,7 @@ def rate_derivative(current: ArrayLike, params: LIFParameters = TABLE_1) -> Any:
     -----
     ``rate^2 tau R (V_th - V_reset) / ((V_inf - V_reset) (V_inf - V_th))`` with the rate in 1/s.
     """
+    check_lif(params)
     jump = params.V_th - params.V_reset
     if params.t_ref_ms < 1e-6 * params.tau_ms or params.V_rest == params.V_th:
         return _slope_at_extremes(current, params)[()]
@@ -344,6 +348,7 @@ def _first(values: NDArray[Any], where: NDArray[Any]) -> Any:
 
 def _above_threshold(current: ArrayLike, params: LIFParameters) -> NDArray[Any]:
     """V_inf - V_th where positive, else +0, in a new array: what drives V over the threshold."""
+    check_lif(params)
     current = to_array(current, "current", "dimensionless")
     with np.errstate(over="ignore"):
         gap = np.multiply(current, params.R, out=np.empty(current.shape, current.dtype))

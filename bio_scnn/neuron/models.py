@@ -13,7 +13,7 @@ from typing import Any, Literal
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.linear import DecayingCurrent, LinearNeuron
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters, checked
-from bio_scnn.neuron.units import one_of
+from bio_scnn.neuron.units import brief, one_of
 
 Reset = Literal["value", "subtract"]
 
@@ -243,7 +243,9 @@ def hybrid_system(params: NeuronParameters, *, synapse: bool = False) -> LinearN
         If these are no parameters of a neuron.
     """
     if not isinstance(params, NeuronParameters):
-        raise InputError(f"params (={params!r}) must be those of a neuron, as LIFParameters")
+        raise InputError(
+            f"params (={brief(repr(params))}) must be those of a neuron, as LIFParameters"
+        )
     S = (DecayingCurrent("S", params.tau_syn_ms),) if synapse else ()
     match params:
         case LIFParameters():

@@ -7,7 +7,7 @@ from dataclasses import InitVar, dataclass, fields
 from typing import Any, Literal
 
 from bio_scnn.errors import InputError
-from bio_scnn.neuron.units import one_of, to_number
+from bio_scnn.neuron.units import brief, one_of, to_number
 
 _TABLE_1_C_MS = 80.0
 
@@ -191,6 +191,12 @@ class LIFParameters:
     def rate_limit_hz(self) -> float:
         """Rate 1/t_ref, Hz, that no current reaches; infinite without a refractory period."""
         return 1e3 / self.t_ref_ms if self.t_ref_ms else math.inf
+
+
+def check_lif(params: Any) -> None:
+    """Refuse whatever is not the parameters of a LIF neuron."""
+    if not isinstance(params, LIFParameters):
+        raise InputError(f"params (={brief(repr(params))}) must be LIFParameters")
 
 
 def checked(value: Any, name: str) -> float:

@@ -40,7 +40,9 @@ from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.neuron.recording import Recording
 from bio_scnn.neuron.synapse import presynaptic_events
 from bio_scnn.neuron.time_grid import MOST_SPIKES, TimeGrid, is_long, time_grid
-from bio_scnn.neuron.units import one_of, to_array, to_number
+from bio_scnn.neuron.units import one_of, seed_sequence, to_array, to_number
+from bio_scnn.runtime.config import shown
+from bio_scnn.runtime.memory import check_fits
 
 __all__ = ["EQUATIONS", "Recording", "presynaptic_events", "simulate"]
 
@@ -193,6 +195,10 @@ class Request:
         self._set("noise_std", to_number(self.noise_std, "noise_std", "dimensionless"))
         if self.noise_std < 0:
             raise InputError(f"noise_std (={self.noise_std:g}) must be at least 0")
+        if not np.isfinite(float(np.abs(current).max()) + _LARGEST_NOISE * self.noise_std):
+            raise InputError(
+                f"noise_std (={self.noise_std:g}) and current are larger than a float holds"
+            )
         if current.ndim == 2 and len(current) != self.grid.steps:
             raise InputError(
                 f"current (shape {current.shape}) must have one row per step: duration_ms/dt_ms "
@@ -206,8 +212,14 @@ class Request:
                     f"synaptic_events (shape {self.events.shape}) must have shape "
                     f"(steps, neurons) = {shape}"
                 )
+            with np.errstate(over="ignore"):
+                together = np.abs(self.events).sum(axis=0, dtype=np.float64)
+            if not np.isfinite(together).all():
+                raise InputError("synaptic_events of a neuron add up to more than a float holds")
         self._set("seeds", seed_sequence(self.seeds))  # type: ignore[arg-type] # so far anything
         self._set("record", neuron_indices(self.record, current.shape[-1]))
+        kept = 8 * (self.grid.steps + 1) * (1 + 2 * len(self.record))
+        check_fits(kept, f"{self.grid.steps} steps of {len(self.record)} recorded neurons")
         self._set("kind", self._kind())
 
     def _set(self, name: str, value: Any) -> None:
@@ -327,21 +339,14 @@ def drive(values: ArrayLike, name: str) -> NDArray[Any]:
 
 def neuron_indices(record: Sequence[int], neurons: int) -> tuple[int, ...]:
     """Indices of neurons as plain integers, in the order given."""
+    indices = []
     try:
-        indices = tuple(operator.index(index) for index in record)
+        for item in record:
+            indices.append(index := operator.index(item))
+            if not 0 <= index < neurons:
+                raise InputError(f"record contains {index}: indices go from 0 to {neurons - 1}")
     except TypeError:
-        raise InputError(f"record (={record!r}) must be a sequence of neuron indices") from None
-    for index in indices:
-        if not 0 <= index < neurons:
-            raise InputError(f"record contains {index}: indices go from 0 to {neurons - 1}")
-    return indices
-
-
-def seed_sequence(seed: int | np.random.SeedSequence | None) -> np.random.SeedSequence:
-    """The seed sequence itself, or one made of an integer or of fresh entropy."""
-    if isinstance(seed, np.random.SeedSequence):
-        return seed
-    try:
-        return np.random.SeedSequence(None if seed is None else operator.index(seed))
-    except (TypeError, ValueError):
-        raise InputError(f"seed (={seed!r}) must be an integer of at least 0") from None
+        raise InputError(
+            f"record (={shown(record)}) must be a sequence of neuron indices"
+        ) from None
+    return tuple(indices)

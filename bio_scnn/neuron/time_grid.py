@@ -13,6 +13,10 @@ MOST_SPIKES = 100_000
 """Spikes of a neuron in a step, for which more than these would take forever."""
 
 
+MOST_STEPS = 200_000_000
+"""Steps of a simulation, for which more than these would take days."""
+
+
 class TimeGrid(NamedTuple):
     """Steps of a simulation.
 
@@ -43,12 +47,19 @@ def time_grid(duration_ms: Any, dt_ms: Any, mode: str, params: NeuronParameters)
         raise InputError(
             f"dt_ms (={dt:g} ms) and duration_ms (={duration:g} ms) must be greater than 0 ms"
         )
+    if not duration / MOST_STEPS <= dt:
+        raise InputError(
+            f"duration_ms (={duration:g} ms) is over {MOST_STEPS:,} steps of dt_ms (={dt:g} ms): "
+            "simulate less, or take a longer step"
+        )
     t_ref = getattr(params, "t_ref_ms", 0.0)
     wholes = {"t_ref_ms": t_ref, "duration_ms": duration}
     any_release = not isinstance(params, LIFParameters) or is_long(dt, params)
     if t_ref == 0 or (mode == "exact" and any_release):
         del wholes["t_ref_ms"]
     for name, value in wholes.items():
+        if value / dt > 2**53:  # a float of which every step is one
+            raise InputError(f"dt_ms (={dt:g} ms) is too short beside {name} (={value:g} ms)")
         whole = round(value / dt)
         if whole < 1 or abs(value / dt - whole) > 1e-9 * whole:
             raise InputError(

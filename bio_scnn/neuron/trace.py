@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.errors import InputError
 
+_MOST_SPIKES = np.float64(10**6)  # of a neuron in one step
+
 SpikeLabel = Literal["start", "end", "exact"]
 
 
@@ -59,7 +61,8 @@ class Trace:
         if raster.dtype.kind == "f" and np.isnan(raster).any():
             raise InputError("the spike raster contains NaN: it must be 0 or 1")
         if raster.dtype.kind != "b":
-            others = raster[(raster < 0) | (raster != np.rint(raster))]
+            whole = (raster >= 0) & (raster == np.rint(raster)) & (raster <= _MOST_SPIKES)
+            others = raster[~whole]
             if others.size:
                 between = others[others != np.rint(others)]
                 hint = f"{between[0]:g}): is it V?" if between.size else f"{others[0]:g})"

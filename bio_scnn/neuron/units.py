@@ -14,8 +14,10 @@ from bio_scnn.errors import InputError
 
 def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Refuse a word that is none of `choices`; `name` is what the message calls it."""
-    if value not in choices:
-        raise InputError(f"{name} (={value!r}) must be one of {', '.join(map(repr, choices))}")
+    if not isinstance(value, str) or value not in choices:
+        raise InputError(
+            f"{name} (={brief(repr(value))}) must be one of {', '.join(map(repr, choices))}"
+        )
 
 
 def to_array(value: Any, name: str, unit: str, *, finite: bool = False) -> NDArray[Any]:
@@ -61,7 +63,7 @@ def to_number(value: Any, name: str, unit: str) -> float:
         if array.ndim:
             raise _NotNumbersError
     except _NotNumbersError:
-        raise InputError(f"{name} (={_brief(repr(value))}) must be one number ({unit})") from None
+        raise InputError(f"{name} (={brief(repr(value))}) must be one number ({unit})") from None
     number = float(array)
     if not math.isfinite(number):
         given = f"{number}" if unit == "dimensionless" else f"{number} {unit}"
@@ -74,10 +76,20 @@ def to_count(value: Any, name: str) -> int:
     try:
         number = operator.index(value)
     except TypeError:
-        raise InputError(f"{name} (={_brief(repr(value))}) must be a whole number") from None
+        raise InputError(f"{name} (={brief(repr(value))}) must be a whole number") from None
     if number < 1:
         raise InputError(f"{name} (={number}) must be greater than 0")
     return number
+
+
+def seed_sequence(seed: int | np.random.SeedSequence | None) -> np.random.SeedSequence:
+    """The seed sequence itself, or one made of an integer or of fresh entropy."""
+    if isinstance(seed, np.random.SeedSequence):
+        return seed
+    try:
+        return np.random.SeedSequence(None if seed is None else operator.index(seed))
+    except (TypeError, ValueError):
+        raise InputError(f"seed (={brief(repr(seed))}) must be an integer of at least 0") from None
 
 
 # Power of time and factor from SI, for each unit a quantity can be asked in.
@@ -179,7 +191,7 @@ def _from_array(value: Any, name: str, unit: str) -> tuple[NDArray[Any], bool]:
                 value = value.float()
         array = np.asarray(value)
     except Exception as error:  # other packages' conversions raise whatever they like
-        raise _NotNumbersError(f"{type(value).__name__} ({_brief(str(error))})") from None
+        raise _NotNumbersError(f"{type(value).__name__} ({brief(str(error))})") from None
     if array.dtype.kind != "O":
         return _floating(array), False
     if array.ndim:
@@ -204,10 +216,10 @@ def _floating(array: NDArray[Any]) -> NDArray[Any]:
 
 def _wrong_unit(value: Any, name: str, unit: str) -> InputError:
     right = "dimensionless" if unit == "dimensionless" else f"in {unit}"
-    return InputError(f"{name} (={_brief(str(value))}) has the wrong unit: it must be {right}")
+    return InputError(f"{name} (={brief(str(value))}) has the wrong unit: it must be {right}")
 
 
-def _brief(text: str) -> str:
+def brief(text: str) -> str:
     """One line of at most some sixty characters."""
     line = " ".join(text.split())
     return line if len(line) <= 60 else line[:57] + "..."

@@ -15,13 +15,15 @@ from bio_scnn.network.architecture import IMAGE_CHANNELS
 from bio_scnn.network.checkpoint import load_model, model_path
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.network.options import Quality, SpikingOptions, check_quality, spiking_options
+from bio_scnn.neuron.units import seed_sequence, to_count
 from bio_scnn.restoration.colour import ColourRestoration
 from bio_scnn.restoration.orientation import orientations
-from bio_scnn.restoration.picture import UnitPicture, check_picture, colour_groups
+from bio_scnn.restoration.picture import UnitPicture, check_picture, colour_groups, plain_array
 from bio_scnn.restoration.result import SHOWN_MAPS, RateMaps, Restoration
 from bio_scnn.restoration.scale import scale_of, unit_limits
 from bio_scnn.restoration.tiling import DEFAULT_TILING, Tiling
 from bio_scnn.restoration.transparency import seen_channels
+from bio_scnn.runtime.config import shown
 
 
 def inpaint(
@@ -92,13 +94,15 @@ def inpaint(
     >>> bool((restored[~mask] == image[~mask]).all())
     True
     """
-    image = np.asarray(image)
+    image = plain_array(image, "image")
     if channel_axis is None and image.ndim != 2:
         raise InputError(
             f"the image has shape {image.shape}; for one with channels say which axis they are "
             "(channel_axis=-1 for the last)"
         )
     if channel_axis is not None:
+        if not isinstance(channel_axis, int | np.integer):
+            raise InputError(f"channel_axis ({shown(channel_axis)}) must be a whole number")
         if not -image.ndim <= channel_axis < image.ndim:
             raise InputError(f"channel_axis {channel_axis} is not an axis of shape {image.shape}")
         image = np.moveaxis(image, channel_axis, -1)
@@ -156,12 +160,20 @@ def restore(
     InputError
         As for `inpaint`.
     """
-    image, mask = np.asarray(image), np.asarray(mask).astype(bool, copy=False)
+    image, mask = plain_array(image, "image"), plain_array(mask, "mask")
+    if mask.dtype.kind not in "buif":
+        raise InputError(f"the mask holds {mask.dtype}; it must be true where a pixel is missing")
+    mask = mask.astype(bool, copy=False)
     check_picture(image, mask)
     options = spiking_options(quality) if options is None else options
     check_quality(quality, options.engine)
+    if not isinstance(model, str | Path | HybridSCNN):
+        raise InputError(f"model ({shown(model)}) must be a name, a file, or a network")
     network = model if isinstance(model, HybridSCNN) else load_model(model_path(str(model)))[0]
+    rates_every = to_count(rates_every, "rates_every")
     channels = image[..., np.newaxis] if image.ndim == 2 else image
+    if nodata is not None and not isinstance(nodata, int | float | np.number):
+        raise InputError(f"nodata ({shown(nodata)}) must be a number")
     unknown = _unknown(image, mask, nodata)
     if alpha and channels.shape[-1] in (2, IMAGE_CHANNELS + 1):
         channels = seen_channels(channels, unknown)
@@ -173,7 +185,7 @@ def restore(
     result = Restoration(image if own else image.copy(), rates=rates)
     restored = np.empty((np.count_nonzero(unknown), channels.shape[-1]))
     groups = colour_groups(channels.shape[-1])
-    seeds = np.random.SeedSequence(seed).spawn(len(groups))
+    seeds = seed_sequence(seed).spawn(len(groups))
     for number, (group, group_seed) in enumerate(zip(groups, seeds, strict=True)):
 
         def report(fraction: float, number: int = number) -> None:
@@ -188,6 +200,10 @@ def restore(
         output = ColourRestoration(
             picture, network, options, turns, group_seed, result, number == 0, tiling
         ).run(report)
+        if not np.isfinite(output).all():
+            raise InputError(
+                "the network's output is not finite: its weights are too large to compute with"
+            )
         if len(group) == 1:  # a single channel was shown three times
             output = output.mean(axis=-1, keepdims=True)
         restored[:, group] = np.clip(output, *limits)

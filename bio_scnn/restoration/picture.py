@@ -12,6 +12,7 @@ from bio_scnn.errors import InputError
 from bio_scnn.network.architecture import IMAGE_CHANNELS
 from bio_scnn.restoration.orientation import Orientation
 from bio_scnn.restoration.scale import Scale
+from bio_scnn.runtime.config import shorter, shown
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,20 @@ class UnitPicture:
     def turned(self, turn: Orientation) -> UnitPicture:
         """A view of the picture in another orientation."""
         return replace(self, channels=turn.view(self.channels), mask=turn.view(self.mask))
+
+
+def plain_array(value: Any, name: str) -> NDArray:
+    """The array of an image or a mask, of whatever holds one.
+
+    Raises
+    ------
+    InputError
+        If NumPy makes none of it.
+    """
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError, OverflowError, MemoryError) as error:
+        raise InputError(f"{name} ({shown(value)}) is no array: {shorter(str(error))}") from None
 
 
 def check_picture(image: NDArray, mask: NDArray[np.bool_]) -> None:

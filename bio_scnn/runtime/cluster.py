@@ -156,10 +156,7 @@ def connected(address: str, patience_s: float = PATIENCE_S) -> Iterator[Cluster]
         raise InputError(
             "--scheduler needs Dask, not installed here: pip install 'bio-scnn[cluster]'"
         ) from None
-    log = logging.getLogger("distributed")
-    level = log.level
-    log.setLevel(logging.CRITICAL)  # what matters is said in one line, not in their tracebacks
-    try:
+    with _logging_nothing():
         client = None
         with contextlib.suppress(OSError, ValueError, RuntimeError):
             client = distributed.Client(address, timeout=patience_s, set_as_default=False)
@@ -174,8 +171,27 @@ def connected(address: str, patience_s: float = PATIENCE_S) -> Iterator[Cluster]
         with client:
             _check_workers(client, address, patience_s)
             yield Cluster(client, address, patience_s)
+
+
+@contextlib.contextmanager
+def _logging_nothing() -> Iterator[None]:
+    """Silence Dask's loggers: what matters is said in one line, not in their tracebacks.
+
+    Its configuration gives some of them a level of their own.
+    """
+    loggers = [
+        logger
+        for name, logger in logging.root.manager.loggerDict.items()
+        if name.split(".")[0] == "distributed" and isinstance(logger, logging.Logger)
+    ]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
+        yield
     finally:
-        log.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _check_workers(client: Any, address: str, patience_s: float) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
+
+from bio_scnn.errors import InputError
 
 # Parameters of glibc's mallopt, from its malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -65,6 +68,40 @@ def give_back_freed_memory(freed: int) -> None:
     trim = _of_glibc("malloc_trim")
     if freed >= _LARGE and trim is not None:
         trim(0)
+
+
+def memory_limit() -> float:
+    """Most bytes that this process can have: those of the machine, or of a limit set on it."""
+    limits = [float("inf")]
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # not on every system
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with contextlib.suppress(ModuleNotFoundError):
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        limits.append(float("inf") if soft == resource.RLIM_INFINITY else soft)
+    return min(limits)
+
+
+def check_fits(needed: int, what: str) -> None:
+    """Refuse work that needs more memory than this process can have, before it is begun.
+
+    Parameters
+    ----------
+    needed : int
+        Bytes, at least.
+    what : str
+        What needs them, and how it is made less, for the message.
+
+    Raises
+    ------
+    InputError
+        Says how much is needed, and how much there is.
+    """
+    if needed > (limit := memory_limit()):
+        raise InputError(
+            f"{what}: this needs {needed / 1e9:.3g} GB of memory, and there are {limit / 1e9:.3g}"
+        )
 
 
 def _of_glibc(name: str) -> Any:

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from bio_scnn.data.sampler import PatchSampler
 from bio_scnn.network.architecture import Architecture
 from bio_scnn.runtime.config import to_table
-from bio_scnn.runtime.files import alone, write_whole
+from bio_scnn.runtime.files import alone, encodable, write_whole
 from bio_scnn.runtime.processes import begin, interrupts_held
 from bio_scnn.training.batches import Batch, Prepared, make_batch, prepare
 from bio_scnn.training.settings import TrainingSettings
@@ -135,7 +135,7 @@ def _produce(
                             group = prepare(sampler, architecture, settings, number)
                             write_whole(path, partial(np.savez, **group._asdict()))
                 for bad, reason in sampler.skipped[told:]:
-                    print(f"skipped {bad}: {reason}", file=sys.stderr, flush=True)
+                    print(encodable(f"skipped {bad}: {reason}"), file=sys.stderr, flush=True)
                 told = len(sampler.skipped)
                 ready.put(prepared)
     except Exception as error:

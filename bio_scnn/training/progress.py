@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from bio_scnn.data.masks import MASK_KINDS
 from bio_scnn.network.hybrid import HybridSCNN
+from bio_scnn.runtime.files import encodable
 from bio_scnn.training.optimizers import learning_rate
 from bio_scnn.training.run_files import RunFiles, Snapshot, draw_curves, save_state, write_log
 from bio_scnn.training.settings import Config
@@ -99,7 +100,7 @@ class Progress:
         self.save()
         step = self.last.state.step
         print(
-            f"stopped after step {step:,}, saved in {self.files.state}; "
+            f"stopped after step {step:,}, saved in {encodable(str(self.files.state))}; "
             "the same command with --resume goes on from there",
             file=sys.stderr,
         )

@@ -19,6 +19,7 @@ from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import save_model
 from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.runtime.cluster import Cluster
+from bio_scnn.runtime.files import encodable
 from bio_scnn.runtime.places import Here, Place
 from bio_scnn.training.ahead import batches, groups
 from bio_scnn.training.batches import Prepared, make_batch
@@ -92,6 +93,7 @@ def train(
         raise InputError(
             f"{files.state} holds an unfinished or finished run; add --resume, or remove it"
         )
+    config.check_memory()
     how = execution or Execution()
     architecture, settings = config.architecture, config.training
     sampler, validation, skipped = _data(config, progress=not quiet)
@@ -117,7 +119,7 @@ def train(
     log = progress.last.log
     save_model(files.model, model, _about(config, files.name, command, data, log))
     if not quiet:
-        print(f"model: {files.model}\nlog: {files.log}, {files.curves}")
+        print(encodable(f"model: {files.model}\nlog: {files.log}, {files.curves}"))
         print(validation.gains(log[-1]))
 
 
@@ -174,7 +176,7 @@ def _data(config: Config, *, progress: bool) -> tuple[PatchSampler, ValidationSe
         print(f"{len(skipped)} unreadable images skipped:", file=sys.stderr)
     for path, reason in skipped:
         named = "" if path.name in reason else f"{path}: "
-        print(f"  {named}{' '.join(reason.split())}", file=sys.stderr)
+        print(encodable(f"  {named}{' '.join(reason.split())}"), file=sys.stderr)
     return sampler, validation, len(skipped)
 
 

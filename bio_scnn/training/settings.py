@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,9 +11,10 @@ import numpy as np
 
 from bio_scnn.data.datasets import DataSettings
 from bio_scnn.errors import InputError
-from bio_scnn.network.architecture import Architecture
+from bio_scnn.network.architecture import Architecture, param_shapes
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.runtime.config import to_table
+from bio_scnn.runtime.memory import check_fits
 
 Precision = Literal["float64", "float32", "tf32", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = ("float64", "float32", "tf32", "bfloat16")
@@ -153,3 +155,24 @@ class Config:
         for name in ("folder", "val_folder", "memory_mb"):
             del table["data"][name]
         return table
+
+    def check_memory(self) -> None:
+        """Refuse settings whose training cannot fit into this process's memory.
+
+        Raises
+        ------
+        InputError
+            Says what is too large. Only what is needed in any case is counted.
+        """
+        a, t, d = self.architecture, self.training, self.data
+        weights = sum(map(math.prod, param_shapes(a).values()))
+        check_fits(4 * 4 * weights, f"the architecture has {weights:.3g} weights")
+        pixels = t.batch * t.patch**2
+        values = 3 * (1 + len(a.fills)) * 4
+        what = f"a batch of {t.batch} patches with {t.patch} pixels a side"
+        check_fits(t.pool * pixels * values, f"{what}, of which {t.pool} are prepared together")
+        features = pixels // a.fold**2 * a.channels
+        check_fits(4 * features, f"{what} has {features:.3g} features")
+        if d.dead_leaves_fraction:
+            leaves = d.n_dead_leaves * d.dead_leaves_size**2
+            check_fits(3 * leaves, f"n_dead_leaves = {d.n_dead_leaves} generated images")

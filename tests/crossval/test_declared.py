@@ -64,9 +64,9 @@ def test_the_command_line_overrides_the_file(tmp_path):
     ("table", "says"),
     [
         ("decai = 0.9", "has 'decai'; known are tau, decay"),
-        ("decay = true", "decay (=True): what is left of V after a step"),
-        ("above = 1", "above (=1): fires above the threshold only"),
-        ("decay = ", "cannot be read"),
+        ("decay = true", "decay (=True): factor of V in a step"),
+        ("above = 1", "above (=1): the layer fires at V > threshold"),
+        ("decay = ", "is not valid TOML"),
     ],
 )
 def test_a_table_that_means_nothing_is_refused(tmp_path, table, says):

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from nir_files import NODE, OTHERS, lif_file, other_file
+from peak_memory import peak_bytes
 
 from bio_scnn import TABLE_1, InputError
 from bio_scnn.crossval.nir_io import describe, import_nir, nir_adapters
@@ -251,3 +252,58 @@ def test_other_neurons_are_read_and_what_was_assumed_is_said(tmp_path, kind):
     assert said.startswith(f"lif: 3 neurons, {kind}: ")
     assert ("v_reset = 0 is assumed" in said) == (kind != "LI")
     assert all(kind in adapter.kinds for adapter in nir_adapters(path))
+
+
+def _external(h5py, node):
+    node["x"] = h5py.ExternalLink("/dev/zero", "/x")
+
+
+def _soft(h5py, node):
+    node["x"] = h5py.SoftLink("/node")
+
+
+def _circle(h5py, node):
+    node["x"] = node.parent
+
+
+def _deep(h5py, node):
+    for _ in range(40):
+        below = node.create_group("a")
+        node["b"] = below
+        node = below
+
+
+def _virtual(h5py, node):
+    layout = h5py.VirtualLayout((3,), "f8")
+    layout[:] = h5py.VirtualSource("/dev/zero", "x", (3,))
+    node.create_virtual_dataset("x", layout)
+
+
+def _declared(h5py, node):
+    node.create_dataset("x", (3 * 10**8,), "f8", chunks=(2**16,))
+
+
+@peer
+@pytest.mark.parametrize(
+    ("damage", "wrong"),
+    [
+        (_external, "is a link to somewhere else"),
+        (_soft, "is a link to somewhere else"),
+        (_circle, "is linked more than once"),
+        (_deep, "is linked more than once|nested over"),
+        (_virtual, "lie in other files"),
+        (_declared, "by far more than a file of"),
+    ],
+)
+def test_links_and_declared_sizes_are_not_followed(tmp_path, damage, wrong):
+    path = lif_file(tmp_path / "a.nir")
+    assert len(import_nir(path)) == 1
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "a") as file:
+        damage(h5py, file[NODE])
+
+    def refused():
+        with pytest.raises(InputError, match=rf"a\.nir: .*({wrong})"):
+            import_nir(path)
+
+    assert peak_bytes(refused) < 1e7

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
 import pytest
+from peak_memory import peak_bytes
 from vector_answers import answer, cases, neuron
 
+from bio_scnn.crossval import exchange
 from bio_scnn.crossval.vectors import check_vectors, export_vectors
 from bio_scnn.errors import InputError
 
@@ -91,3 +94,40 @@ def test_truncated_membrane_is_an_error(vectors):
     answer(vectors / "constant", times=[[]])
     result = check_vectors(vectors).results[0]
     assert "both answer_spikes.npy and answer_spikes.csv" in result.reason
+
+
+@pytest.mark.parametrize("kind", ["sha256", "cases"])
+@pytest.mark.parametrize("name", ["../secret.npy", "/etc/passwd", "link/passwd", "a\0b"])
+def test_names_outside_the_folder_are_refused(vectors, kind, name):
+    (vectors / "link").symlink_to("/etc")
+    table = json.loads((vectors / "manifest.json").read_text())
+    table[kind] = {name: next(iter(table[kind].values()))} | table[kind]
+    (vectors / "manifest.json").write_text(json.dumps(table))
+    with pytest.raises(InputError, match="which lies outside its folder"):
+        check_vectors(vectors)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"descr": "<f8", "fortran_order": False, "shape": (10**9, 10**9)},
+        {"descr": "<f8", "fortran_order": False, "shape": (3 * 10**8,)},
+        {"descr": "<f8", "fortran_order": False, "shape": (1,)},
+        {"descr": "|O", "fortran_order": False, "shape": (2,)},
+    ],
+)
+def test_numpy_files_are_as_long_as_they_say(tmp_path, header):
+    path = tmp_path / "a.npy"
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(b"\0" * 16)
+
+    def refused():
+        with pytest.raises(InputError, match=r"a\.npy is no array of numbers"):
+            exchange.read_matrix(path, (2, 1), "V")
+
+    assert peak_bytes(refused) < 1e6
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header | {"descr": "<f8", "shape": (2, 1)})
+        file.write(b"\0" * 16)
+    assert exchange.read_matrix(path, (2, 1), "V").shape == (2, 1)

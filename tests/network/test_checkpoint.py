@@ -6,11 +6,12 @@ import os
 import numpy as np
 import pytest
 from helpers import SMALL, random_model
+from peak_memory import peak_bytes
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from bio_scnn import InputError
-from bio_scnn.network.checkpoint import FORMAT, digest, load_model, save_model
+from bio_scnn.network.checkpoint import FORMAT, digest, load_model, metadata_digest, save_model
 
 
 @pytest.fixture
@@ -27,7 +28,10 @@ def rewrite(path, tensors=None, **changes):
         metadata = file.metadata()
     tensors = load_file(path) if tensors is None else tensors
     metadata |= {"sha256": digest(tensors)} | changes
-    save_file(tensors, path, {k: v for k, v in metadata.items() if v is not None})
+    metadata = {k: v for k, v in metadata.items() if v is not None}
+    if "sha256_metadata" not in changes:
+        metadata["sha256_metadata"] = metadata_digest(metadata)
+    save_file(tensors, path, metadata)
 
 
 def test_round_trip(stored):
@@ -100,7 +104,7 @@ def test_damaged_weights_are_noticed(stored):
         ({"format": "diffusion.9"}, f"'diffusion.9'; expected {FORMAT!r}"),
         ({"format": None}, "has the format None"),
         ({"lif": None}, "lacks a valid description"),
-        ({"architecture": "{"}, "lacks a valid description"),
+        ({"architecture": "{"}, "architecture, is not valid JSON"),
         ({"architecture": json.dumps({"channels": 7, "depth": 3})}, "unknown setting 'depth'"),
         ({"lif": json.dumps({"tau_ms": -40.0})}, "lif: .*tau_ms"),
         ({"architecture": json.dumps({"channels": 6})}, "do not fit the architecture"),
@@ -132,3 +136,69 @@ def test_pytorch_opens_the_file(stored):
     tensors = load_torch(path)
     layer.load_state_dict({"weight": tensors["conv2.weight"], "bias": tensors["conv2.bias"]})
     np.testing.assert_array_equal(layer.bias.detach().numpy(), model.params["conv2.bias"])
+
+
+def test_a_bit_flipped_anywhere_in_the_description_is_noticed(stored):
+    model, path = stored
+    data = path.read_bytes()
+    end = 8 + int.from_bytes(data[:8], "little")
+    refused = 0
+    for position in range(8, end, 9):
+        for bit in (0, 4):
+            flipped = bytearray(data)
+            flipped[position] ^= 1 << bit
+            path.write_bytes(flipped)
+            try:
+                again, about = load_model(path)
+            except InputError:
+                refused += 1
+                continue
+            # What is left is white space, and the order of names.
+            assert (again.architecture, again.lif) == (model.architecture, model.lif)
+            assert about["name"] == "small"
+    assert refused > 0.95 * 2 * len(range(8, end, 9))
+
+
+def test_a_file_of_before_is_held_to_what_it_was_trained_as(stored):
+    model, path = stored
+    lif = json.dumps({"V_th": 1.5})
+    config = json.dumps({"config": {"lif": {"V_th": 1.0}}})
+    rewrite(path, sha256_metadata=None, about=config)
+    assert load_model(path)[0].lif == model.lif
+    rewrite(path, sha256_metadata=None, about=config, lif=lif)
+    with pytest.raises(InputError, match="its lif is not the one that its description says"):
+        load_model(path)
+    rewrite(path, sha256_metadata=None, about="{}", lif=lif)
+    assert load_model(path)[0].lif.V_th == 1.5
+
+
+@pytest.mark.parametrize("weight", [2e9, -1e38])
+def test_weights_beyond_what_can_be_computed_with_are_refused(stored, weight):
+    _, path = stored
+    tensors = load_file(path)
+    tensors["conv3.weight"][0, 0, 0, 0] = weight
+    rewrite(path, tensors)
+    with pytest.raises(InputError, match=r"conv3\.weight holds a weight of"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "wrong"),
+    [
+        ("about", "[" * 100_000, "nested too deeply"),
+        ("lif", "9" * 5000, "thousands of digits"),
+        ("lif", '{"tau_ms": 1' + "0" * 400 + "}", "up to 64 bits"),
+        ("architecture", '{"channels": 1000000000000000000}', "65536 at most"),
+        ("architecture", '{"layers": [{"channels": 4, "dilation": 1000000}]}', "1024 at most"),
+    ],
+)
+def test_sizes_and_numbers_are_checked_before_they_are_believed(stored, key, text, wrong):
+    _, path = stored
+    rewrite(path, **{key: text})
+
+    def refused():
+        with pytest.raises(InputError, match=wrong) as caught:
+            load_model(path)
+        assert len(str(caught.value)) < 400
+
+    assert peak_bytes(refused) < 10e6

@@ -6,6 +6,7 @@ import pytest
 from bio_scnn.errors import InputError
 from bio_scnn.neuron import _brian2 as codegen
 from bio_scnn.neuron import _brian2_network
+from bio_scnn.neuron.closed_form import current_for_rate, firing_rate
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.simulation import simulate
 
@@ -71,3 +72,39 @@ def test_quantities_are_accepted():
         simulate([10.0], duration_ms=25 * brian2.mV)
     with pytest.raises(InputError, match="wrong unit"):
         simulate(np.array([10.0]) * brian2.nA, duration_ms=25)
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"dt_ms": 5e-324}, "over 200,000,000 steps"),
+        ({"dt_ms": 1e-300}, "over 200,000,000 steps"),
+        ({"duration_ms": 1e300}, "over 200,000,000 steps"),
+        ({"params": LIFParameters(t_ref_ms=1e300)}, "too short beside t_ref_ms"),
+        ({"params": None}, "must be those of a neuron"),
+        ({"current": [10**400]}, "beyond the largest float"),
+        ({"current": np.ma.array([9.0], mask=[True])}, "not masked entries"),
+        ({"current": np.array(["1970-01-01"], "M8[s]")}, "not dates"),
+        ({"current": np.array([9 + 5j])}, "not complex numbers"),
+        ({"current": ["9.0"]}, "not text"),
+        ({"noise_std": 1e308}, "larger than a float holds"),
+        ({"record": range(10**12)}, "indices go from 0 to 0"),
+        ({"record": [0] * 1000, "duration_ms": 1e8}, "GB of memory, and there are"),
+        ({"synaptic_events": np.full((50, 1), 1e307)}, "add up to more than a float holds"),
+        ({"mode": []}, "mode .* must be one of"),
+        ({"seed": -1}, "seed .* must be an integer of at least 0"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_numbers_that_no_simulation_has_are_refused_before_it_begins(change, wrong):
+    given = {"current": [9.0], "duration_ms": 50} | change
+    with pytest.raises(InputError, match=wrong) as caught:
+        simulate(**given)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("params", [None, 3, "x", np.zeros(2)])
+def test_closed_forms_take_parameters_only(params):
+    for function in (firing_rate, current_for_rate):
+        with pytest.raises(InputError, match="must be LIFParameters"):
+            function(9.0, params)

@@ -1,6 +1,8 @@
 """Restoring arrays: what is kept, which shapes and types work, and what is refused."""
 
 import dataclasses
+import gc
+import sys
 
 import numpy as np
 import pytest
@@ -346,3 +348,54 @@ def test_shipped_models_restore_a_photograph(name):
 def test_unknown_model():
     with pytest.raises(InputError, match="no shipped model 'resnet'"):
         inpaint(photograph(), hole(), channel_axis=-1, model="resnet")
+
+
+@pytest.mark.slow
+def test_calls_leave_nothing_behind(model):
+    image, mask = photograph(32, 32), hole(32, 32)
+
+    def calls(number):
+        for _ in range(number):
+            inpaint(image, mask, channel_axis=-1, model=model)
+        gc.collect()
+        return len(gc.get_objects()), sys.getallocatedblocks()
+
+    calls(40)  # caches of the packages are full by then
+    objects, blocks = calls(10)
+    more_objects, more_blocks = calls(50)
+    assert more_objects - objects < 25
+    assert more_blocks - blocks < 500  # every call once left 11 kB, some hundred blocks
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"seed": -1}, "seed .* must be an integer of at least 0"),
+        ({"seed": "x"}, "seed .* must be an integer"),
+        ({"model": 3}, "must be a name, a file, or a network"),
+        ({"model": "a" * 5000}, "there is no file aaa"),
+        ({"quality": np.eye(3)}, "quality .* is unknown"),
+        ({"engine": []}, "engine .* is unknown"),
+        ({"readout": np.zeros(0)}, "readout .* is unknown"),
+        ({"nodata": "x"}, "nodata .* must be a number"),
+        ({"channel_axis": 1.5}, "must be a whole number"),
+        ({"image": range(10**12), "channel_axis": None}, "image .* is no array"),
+        ({"mask": np.full((96, 80), "x")}, "the mask holds <U1"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_arguments_of_another_kind_are_refused_in_a_line(change, wrong):
+    given = {"image": photograph(), "mask": hole(), "channel_axis": -1, "quality": "fast"}
+    with pytest.raises(InputError, match=wrong) as caught:
+        inpaint(**(given | change))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:.* encountered in:RuntimeWarning")
+def test_weights_whose_products_overflow_write_no_picture():
+    whole = random_model()
+    params = {name: value * 1e120 for name, value in whole.params.items()}
+    with np.errstate(all="ignore"), pytest.raises(InputError, match="output is not finite"):
+        restore(
+            photograph(), hole(), model=dataclasses.replace(whole, params=params), options=CLOSED
+        )

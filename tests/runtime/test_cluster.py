@@ -89,7 +89,7 @@ def test_a_scheduler_without_workers(tmp_path):
             pass
 
 
-def test_a_scheduler_that_dies(tmp_path):
+def test_a_scheduler_that_dies(tmp_path, capfd):
     with (
         scheduler(tmp_path) as address,
         workers(address, tmp_path, number=1),
@@ -102,6 +102,7 @@ def test_a_scheduler_that_dies(tmp_path):
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(InputError, match=f"the scheduler {address} was lost"):
             list(results)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -134,3 +135,21 @@ def test_a_run_starts_from_the_weights_of_a_model(config, tmp_path):
     assert load_model(second / "tiny.safetensors")[0].architecture.neurons == "relu"
     with pytest.raises(InputError, match="start from a model of the same architecture"):
         main(["--config", str(config), "-o", str(tmp_path / "x"), "--start-from", "inpaint"])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders here")
+def test_pipes_and_names_that_a_terminal_obeys_in_a_folder_of_photographs(
+    config, tmp_path, capsys
+):
+    config.write_text(CONFIG.replace("dead_leaves_fraction = 1.0", "dead_leaves_fraction = 0.5"))
+    folder = tmp_path / "photos"
+    for name in ("a", "b", "c"):
+        write_image(folder / f"{name}.png", photograph(90, 90))
+    os.mkfifo(folder / "pipe.png")
+    (folder / "\x1b[31mred.png").write_bytes(b"no picture")
+    main(["--config", str(config), "-o", str(tmp_path / "run"), "--quiet", "--data", str(folder)])
+    told = capsys.readouterr().err
+    assert "pipe.png: is no regular file" in told
+    assert "x1b[31mred.png" in told
+    assert "\x1b" not in told
+    assert (tmp_path / "run" / "tiny.safetensors").is_file()

@@ -4,7 +4,9 @@ import pytest
 from tiny_training import CONFIG
 
 from bio_scnn import InputError
+from bio_scnn.runtime.config import from_table
 from bio_scnn.train import main
+from bio_scnn.training.settings import Config
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,24 @@ def test_a_zero_fill_is_not_recoloured(tmp_path):
     config.write_text(text)
     with pytest.raises(InputError, match=r"reuse is 4; .* zero fill .* set reuse to 1"):
         main(["--config", str(config), "-o", str(tmp_path / "run"), "--quiet"])
+
+
+@pytest.mark.parametrize(
+    ("table", "wrong"),
+    [
+        ({"training": {"batch": 10**12}}, "a batch of 1000000000000 patches"),
+        ({"training": {"patch": 2**24}}, "16777216 pixels a side"),
+        ({"training": {"pool": 10**12}}, "of which 1000000000000 are prepared together"),
+        ({"data": {"n_dead_leaves": 10**12}}, "n_dead_leaves = 1000000000000"),
+        (
+            {"architecture": {"channels": 65536, "kernel": 255}},
+            "the architecture has .* weights: this needs",
+        ),
+    ],
+)
+def test_settings_that_no_memory_holds_are_refused_before_they_are_tried(table, wrong):
+    config = from_table(Config, table, "a.toml")
+    with pytest.raises(InputError, match=wrong) as caught:
+        config.check_memory()
+    assert "GB of memory, and there are" in str(caught.value)
+    Config().check_memory()

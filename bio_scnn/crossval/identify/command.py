@@ -18,6 +18,7 @@ from bio_scnn.crossval.identify.recording_files import read_with_step
 from bio_scnn.crossval.protocol import family_of
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+from bio_scnn.runtime.files import encodable
 
 
 def add_recording_options(parser: argparse.ArgumentParser) -> None:
@@ -74,9 +75,9 @@ def explain_recording(args: argparse.Namespace, dt_ms: float | None) -> None:
     if args.json:
         print(json.dumps(_table(found, lines), indent=2))
         return
-    print(f"{args.recording}: {_verdict(found)}")
+    print(encodable(f"{args.recording}: {_verdict(found)}"))
     print(found)
-    print(f"differences from {name}:" if lines else f"no differences from {name}")
+    print(encodable(f"{'' if lines else 'no '}differences from {name}{':' if lines else ''}"))
     for line in lines:
         print(f"  {line}")
 
@@ -171,4 +172,4 @@ def export_golden(args: argparse.Namespace, dt_ms: float) -> None:
     )
     neuron = in_fixed_point(params, dt_ms, form)
     golden_vectors(neuron, form, args.export_golden)
-    print(f"wrote {args.export_golden}; its README.md says what to do with it")
+    print(f"wrote {encodable(str(args.export_golden))}; its README.md says what to do with it")

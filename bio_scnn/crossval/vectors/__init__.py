@@ -22,7 +22,7 @@ from bio_scnn.crossval.oracles.grid import GridTrace, grid_trace
 from bio_scnn.crossval.protocol import Capabilities, Setup
 from bio_scnn.crossval.results import Report
 from bio_scnn.crossval.vectors.explain import with_causes
-from bio_scnn.crossval.vectors.judge import Golden, judge
+from bio_scnn.crossval.vectors.judge import judge
 from bio_scnn.crossval.vectors.readme import (
     CONVENTIONS,
     TOLERANCES,
@@ -30,6 +30,7 @@ from bio_scnn.crossval.vectors.readme import (
     UNITS,
     readme,
 )
+from bio_scnn.crossval.vectors.stored import FORMAT, VERSION, golden_case, verified
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.neuron.trace import Trace, mean_rate_hz
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from bio_scnn.crossval.vectors.cases import Case
     from bio_scnn.neuron.recording import Recording
 
-FORMAT, VERSION = "bio_scnn test vectors", 1
 _GENERATORS = ("bio_scnn", "brian2", "numpy")
 
 
@@ -186,9 +186,9 @@ def check_vectors(directory: str | Path) -> Report:
     """
     began = time.monotonic()
     directory = Path(directory)
-    manifest = _verified(directory)
+    manifest = verified(directory)
     claims = declared(directory, Capabilities())
-    golden = [_golden(directory, manifest, name) for name in manifest["cases"]]
+    golden = [golden_case(directory, manifest, name) for name in manifest["cases"]]
     judged = [judge(case, declared(case.folder, claims)) for case in golden]
     if not any(verdict.answered for verdict in judged):
         raise InputError(
@@ -221,54 +221,6 @@ def declared(folder: Path, otherwise: Capabilities) -> Capabilities:
             table = asdict(otherwise) | exchange.read_json(path)
             return from_table(Capabilities, table, str(path))
     return otherwise
-
-
-def _verified(directory: Path) -> dict[str, Any]:
-    """The manifest, once every file is what it says."""
-    path = directory / "manifest.json"
-    if not path.is_file():
-        raise InputError(f"{directory} holds no manifest.json: it is no folder of test vectors")
-    manifest = exchange.read_json(path)
-    if manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
-        raise InputError(
-            f"{path}: expected {FORMAT!r} version {VERSION}, got {manifest.get('format')!r} "
-            f"version {manifest.get('version')!r}"
-        )
-    for key in ("generated_by", "cases", "sha256"):
-        if not isinstance(manifest.get(key), dict) or not manifest[key]:
-            raise InputError(f"{path} is damaged: it lacks {key!r}")
-    for name, digest in manifest["sha256"].items():
-        try:
-            data = (directory / name).read_bytes()
-        except OSError as error:
-            raise InputError(f"{directory / name}: cannot be read ({error.strerror})") from None
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise InputError(
-                f"{directory / name} has changed since it was exported: export the vectors again"
-            )
-    return manifest
-
-
-def _golden(directory: Path, manifest: dict[str, Any], name: str) -> Golden:
-    table, folder = manifest["cases"][name], directory / name
-    try:
-        params = from_table(LIFParameters, table["params"], f"manifest.json: {name}")
-        shape = (int(table["steps"]), int(table["neurons"]))
-        rows = np.load(folder / "exact_spikes.npy", allow_pickle=False)
-        trains = tuple(rows[rows[:, 0] == i, 1] for i in range(shape[1]))
-        return Golden(
-            name,
-            folder,
-            params,
-            float(table["dt_ms"]),
-            exchange.read_matrix(folder / "current.npy", shape, "the current"),
-            Trace(trains, exchange.read_matrix(folder / "exact_membrane.npy", shape, "V")),
-            int(table["grid_spikes"]),
-        )
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{directory / 'manifest.json'} is damaged: case {name}") from None
 
 
 def _as_rows(trace: Trace) -> np.ndarray:
