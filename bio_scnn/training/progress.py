@@ -57,10 +57,12 @@ class Progress:
         steps, hidden = self.config.training.steps, self.quiet or None
         self._first, self._begun = self.last.state.step, time.monotonic()
         self._save_at = self._begun + _FIRST_SAVE_S
-        self._line_at = self._begun + _LINE_EVERY_S / 3
         self.bar = tqdm(
             total=steps, initial=self._first, unit="step", disable=hidden, smoothing=0.05
         )
+        if self.bar.disable:
+            self._tell(f"training from step {self._first:,} to {steps:,}")
+            self._line_at = self._begun + _LINE_EVERY_S / 3
 
     def __call__(self, state: TrainingState, loss: float) -> None:
         """Take note of a step: the state after it, and its loss."""

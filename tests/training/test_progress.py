@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 
 import numpy as np
 import pytest
 from tiny_training import CONFIG, weights
 
 from bio_scnn.data.datasets import embedded_images
+from bio_scnn.network.architecture import param_shapes
 from bio_scnn.runtime.config import from_table, read_toml
 from bio_scnn.train import main
 from bio_scnn.training.progress import Progress
@@ -19,23 +21,25 @@ from bio_scnn.training.settings import Config
 from bio_scnn.training.state import TrainingState
 from bio_scnn.training.validation import ValidationSet
 
-ZERO = {"w": np.zeros(2, np.float32)}
-
 
 @pytest.fixture
 def progress(config, tmp_path):
     loaded = from_table(Config, read_toml(config), "tiny")
     validation = ValidationSet.make(embedded_images()[:1], loaded, [])
     files = RunFiles(tmp_path / "run", "tiny")
-    begin = Snapshot(TrainingState(0, ZERO, ZERO, ZERO, ZERO), (), [])
+    begin = Snapshot(at(0), (), [])
     return Progress(loaded, files, validation, "digest", begin, quiet=False)
 
 
 def at(step):
-    return TrainingState(step, ZERO, ZERO, ZERO, ZERO)
+    architecture = from_table(Config, tomllib.loads(CONFIG), "tiny").architecture
+    shapes = param_shapes(architecture)
+    zero = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    return TrainingState(step, zero, zero, zero, zero)
 
 
-def test_a_line_now_and_then_where_there_is_no_bar(progress, capsys):
+def test_a_line_now_and_then_where_there_is_no_bar(capsys, progress):
+    assert capsys.readouterr().out == "training from step 0 to 12\n"
     progress(at(1), 0.5)
     assert capsys.readouterr().out == ""
     progress._line_at = 0.0  # half a minute later
@@ -80,10 +84,13 @@ def test_interrupted_run_says_how_to_go_on_and_ends_at_the_same_weights(config, 
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     main(["--config", str(config), "-o", str(whole), "--quiet"])
     command = [sys.executable, "-m", "bio_scnn.train", "--config", str(config), "-o", str(broken)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
-        while not (broken / "tiny.toml").exists():
-            time.sleep(0.05)
-        time.sleep(1.5)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(
+        [*command], env=os.environ | {"PYTHONUNBUFFERED": "1"}, **pipes
+    ) as running:
+        while not (line := running.stdout.readline()).startswith("training from step 0 to 400"):
+            assert line, running.stderr.read()
+        time.sleep(0.5)
         running.send_signal(signal.SIGINT)
         said = running.communicate(timeout=60)[1]
     assert running.returncode == 130

@@ -52,8 +52,8 @@ def test_killed_run_resumes_to_the_same_weights(config, tmp_path):
     assert (whole / "tiny-log.csv").read_text() == (broken / "tiny-log.csv").read_text()
 
 
-# Of 5,000 steps batches are still being prepared; those of 12 wait all to be taken.
-@pytest.mark.parametrize("steps", ["5000", "12"])
+# Of 5,000 steps patches are still being prepared; those of 130 are ready, and wait to be taken.
+@pytest.mark.parametrize("steps", ["5000", "130"])
 def test_killed_run_leaves_no_process_behind(config, tmp_path, steps):
     script = tmp_path / "long.py"
     script.write_text(
