@@ -1,4 +1,4 @@
-"""What many tests of the suite need once: exact solutions, and test vectors."""
+"""Exact solutions and test vectors that many tests of the suite share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probes of broken inputs, states and outputs: what goes in, what is left, what is reported."""
+"""Probes of broken inputs, states and outputs."""
 
 from __future__ import annotations
 

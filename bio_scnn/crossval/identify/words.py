@@ -38,7 +38,8 @@ def with_words(data: Recorded, neuron: SteppedNeuron) -> list[SteppedNeuron]:
     found = []
     while 2.0 ** (bits - 1) < reached and bits < 40:
         for overflow in ("saturate", "wrap"):
-            word = replace(form, word=bits, overflow=overflow)  # type: ignore[arg-type]
+            # mypy takes the name from the tuple for any text.
+            word = replace(form, word=bits, overflow=overflow)  # type: ignore[arg-type] # one of two
             found.append(replace(neuron, number_format=word))
         bits += 1
     return found[:8]

@@ -48,7 +48,7 @@ def leaks(old: Array, left: Array) -> Iterator[SteppedNeuron]:
     yield from _linear(old, left)
     low, high = (float(end) for end in slope_bounds(old, left))
     shown = list(_rational(old, left, low, high)) if low <= high else []
-    plain = [n for n in shown if n.number_format.rounding in _PLAIN]  # type: ignore[union-attr]
+    plain = [n for n in shown if n.number_format.rounding in _PLAIN]  # type: ignore[union-attr] # FixedPoint
     yield from plain
     if not plain:
         yield from _shifts(old, left)
