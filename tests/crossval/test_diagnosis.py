@@ -34,6 +34,7 @@ UNSEEN = (GridNeuron(fires_at_threshold=False), GridNeuron(update="rk4"))
 SILENT = GridNeuron(input="clipped")
 
 
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize(
     "neuron",
     single_differences(PERFECT),
