@@ -62,8 +62,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     model_path(args.model)
     if not is_loopback(args.host):
         print(
-            f"warning: others in the network can reach {args.host}, and read what goes to and fro; "
-            "only the secret in the address keeps them out",
+            f"warning: {args.host} can be reached from other machines, and what is sent is not "
+            "encrypted; only the secret in the address keeps others out",
             file=sys.stderr,
         )
 

@@ -33,7 +33,7 @@ OWN_PAGE = _RULE + (
 NEURON_PAGE = _RULE + (
     "img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'self'"
 )
-"""Content security policy of the page of neurons, which holds all it needs and asks for nothing."""
+"""Content security policy of the page of neurons, which holds all that it needs."""
 
 
 class Guard:

@@ -9,7 +9,7 @@ const [PINK, TIMES] = [[255, 51, 153, 255], 1.35]; // and how much one step zoom
 const state = {
   picture: null, mask: null, result: null, rates: null, map: 0, step: 1, version: 0,
   tool: "brush", size: 12, mode: "mark", split: 0.5, busy: null, fresh: true,
-  x: 0, y: 0, scale: 1, // of the stage in the view
+  x: 0, y: 0, scale: 1, fitted: true, // the stage in the view
   pen: null, // place of the brush in the picture, and whether it is down
 };
 
@@ -64,7 +64,8 @@ async function* lines(body) {
   }
 }
 const task = (doing, name, options, body) => ask(doing,
-  `pictures/${state.picture.key}/tasks/${name}?${query({ page: state.picture.page, ...options })}`, body);
+  `pictures/${state.picture.key}/tasks/${name}?${query(options)}`, body);
+const page = () => ({ page: state.picture.page });
 
 function trouble(text) {
   at("trouble").hidden = !text;
@@ -128,12 +129,12 @@ function changed(rect) {
 }
 
 async function propose() {
-  const found = await task("Looking for scratches and dust", "propose", {});
+  const found = await task("Looking for scratches and dust", "propose", page());
   if (found) await mark(found, true);
 }
 async function loadMask(file) {
   if (file.size > limits.bytes) return trouble(`${file.name} is too large.`);
-  const found = await task(`Reading ${file.name}`, "read", {}, file);
+  const found = await task(`Reading ${file.name}`, "read", page(), file);
   if (found) await mark(found, false);
 }
 async function mark(found, keep) {
@@ -143,7 +144,7 @@ async function mark(found, keep) {
   say([`${found.how}.`, ...found.warnings].join(" "));
 }
 async function saveMask() {
-  const found = await task("Saving the mask", "mask", {}, state.mask.bits());
+  const found = await task("Saving the mask", "mask", page(), state.mask.bits());
   if (!found) return;
   const link = Object.assign(document.createElement("a"),
     { href: fileUrl(found.mask), download: found.called });
@@ -153,7 +154,7 @@ async function saveMask() {
 // Restoring.
 async function restore() {
   const quality = at("quality").value;
-  const found = await task("Restoring", "restore", { quality }, state.mask.bits());
+  const found = await task("Restoring", "restore", { ...page(), quality }, state.mask.bits());
   if (!found) return;
   state.result = found;
   state.fresh = true;
@@ -181,6 +182,7 @@ async function restore() {
   say(`${found.said}.`);
   at("result").hidden = false;
   setMode("compare");
+  at("view").scrollIntoView({ block: "nearest" });
 }
 function chooseForm() {
   const { file, called, command } = state.result.results[at("form").value || 0];
@@ -243,7 +245,11 @@ async function pick(place) {
 }
 
 // The view: where the stage lies in it.
-const box = () => at("view").getBoundingClientRect();
+function box() {
+  const { clientLeft, clientTop, clientWidth: width, clientHeight: height } = at("view");
+  const { left, top } = at("view").getBoundingClientRect();
+  return { left: left + clientLeft, top: top + clientTop, width, height }; // within the border
+}
 function place(event) {
   const { left, top } = box();
   return { x: (event.clientX - left - state.x) / state.scale,
@@ -251,6 +257,8 @@ function place(event) {
 }
 function fit() {
   const { picture } = state, { width, height } = box();
+  if (!width || !height) return; // is not shown just now
+  state.fitted = true;
   state.scale = Math.min(width / picture.width, height / picture.height, 8);
   state.x = (width - picture.width * state.scale) / 2;
   state.y = (height - picture.height * state.scale) / 2;
@@ -258,16 +266,19 @@ function fit() {
 }
 function zoom(times, x = box().width / 2, y = box().height / 2) {
   const scale = clamp(state.scale * times, 0.02, 40), real = scale / state.scale;
-  Object.assign(state, { scale, x: x - (x - state.x) * real, y: y - (y - state.y) * real });
+  Object.assign(state,
+    { scale, fitted: false, x: x - (x - state.x) * real, y: y - (y - state.y) * real });
   lay();
 }
 function pan(dx, dy) {
+  state.fitted = false;
   state.x += dx;
   state.y += dy;
   lay();
 }
 function lay() {
   const { picture, scale } = state, { width, height } = box(), seen = 40; // pixels that stay in view
+  if (!width || !height) return;
   state.x = clamp(state.x, seen - picture.width * scale, width - seen);
   state.y = clamp(state.y, seen - picture.height * scale, height - seen);
   at("stage").style.transform = `translate(${state.x}px,${state.y}px) scale(${scale})`;
@@ -523,7 +534,7 @@ for (const kind of ["dragenter", "dragover", "dragleave", "drop"])
     const [file] = kind === "drop" ? event.dataTransfer.files : [];
     if (file && !state.busy) open(file);
   });
-new ResizeObserver(() => { if (state.picture) lay(); }).observe(view);
+new ResizeObserver(() => { if (state.picture) (state.fitted ? fit : lay)(); }).observe(view);
 at("limits").textContent = `JPEG, PNG, TIFF, WebP and others; up to ${limits.bytes / 1e6} MB and ` +
   `${limits.pixels / 1e6} million pixels.`;
 refresh();

@@ -1,7 +1,7 @@
 """Server of the brush: its routes, as an ASGI application in Starlette.
 
-A task is a POST; its answer is a stream of JSON objects, a line each: ``progress`` now and then, at
-last ``done`` or ``error``. Whoever stops reading stops the task.
+A task is a POST; its answer is a stream of JSON objects, a line each: ``progress`` now and then,
+at last ``done`` or ``error``. Whoever stops reading stops the task.
 """
 
 from __future__ import annotations
@@ -31,7 +31,14 @@ MOST_BYTES = 200_000_000
 """Bytes of a file that is sent to the server."""
 
 _ASSETS = {"page.js": "text/javascript", "mask.js": "text/javascript", "page.css": "text/css"}
-_OPTIONS: dict[str, type] = {"page": int, "row": int, "column": int, "quality": str}
+_TASKS: dict[str, dict[str, type]] = {
+    "open": {"page": int},
+    "propose": {"page": int},
+    "read": {"page": int},
+    "mask": {"page": int},
+    "restore": {"page": int, "quality": str},
+    "neurons": {"row": int, "column": int},
+}  # and their options
 _BODIES = {"read": "mask-file", "mask": "painted.bits", "restore": "painted.bits"}  # by the task
 _SENT = ("before", "after", "marked.bits", "rates.json", "neurons.html", "mask.png", "painted.png",
          "restored")  # fmt: skip
@@ -119,9 +126,9 @@ class Brush:
         """Perform a task on a picture that is kept."""
         self.check_length(request)
         task, sheet = request.path_params["task"], self.desk.of(request.path_params["key"])
-        if task not in ("open", "propose", "neurons", *_BODIES):
+        if task not in _TASKS:
             raise HTTPException(404, f"there is no task {task!r}")
-        options = options_of(request)
+        options = options_of(request, _TASKS[task])
         if task in _BODIES:
             await self.read(request, sheet.folder / _BODIES[task])
         if task == "read":
@@ -162,8 +169,8 @@ class Brush:
                 file.write(part)
 
 
-def options_of(request: Request) -> dict[str, Any]:
-    """Options of a task in the query of a request.
+def options_of(request: Request, known: dict[str, type]) -> dict[str, Any]:
+    """Options of a task in the query of a request, each of the type that is known.
 
     Raises
     ------
@@ -172,9 +179,9 @@ def options_of(request: Request) -> dict[str, Any]:
     """
     options: dict[str, Any] = {}
     for name, text in request.query_params.items():
-        kind = _OPTIONS.get(name)
+        kind = known.get(name)
         if kind is None:
-            raise InputError(f"{name!r} is unknown; give {', '.join(_OPTIONS)}")
+            raise InputError(f"{name!r} is unknown; give {', '.join(known)}")
         if kind is int and not (text.isascii() and text.isdecimal() and len(text) < 10):
             raise InputError(f"{name} is {text!r}; it must be a whole number")
         options[name] = kind(text)

@@ -190,7 +190,7 @@ def _said(done: Done) -> str:
     return f"{text}; nothing simulated"
 
 
-def show_neurons(sheet: Sheet, report: Report, row: int, column: int) -> Answer:
+def show_neurons(sheet: Sheet, report: Report, row: int = 0, column: int = 0) -> Answer:
     """Page of the neurons around a pixel of the restored picture, recorded once more.
 
     Parameters

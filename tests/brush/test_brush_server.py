@@ -248,6 +248,7 @@ def test_a_huge_body_is_not_read(server):
     assert b"no more than 200 MB" in answer
 
 
+@pytest.mark.slow
 def test_a_task_that_nobody_waits_for_is_stopped(server):
     key = server.done("pictures", encoded(photograph(300, 300), "png"), name="a.png")["key"]
     mask = np.zeros((300, 300), bool)
