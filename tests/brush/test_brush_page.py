@@ -1,6 +1,7 @@
 """The page of the brush in Chromium: painted, restored, downloaded, beside the command line."""
 
 import io
+import itertools
 import shlex
 
 import numpy as np
@@ -54,7 +55,7 @@ def stroke(places, radius, shape):
     """Pixels whose centres are within a radius of a line through places (x, y)."""
     y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
     mask = np.zeros(shape, bool)
-    for (x0, y0), (x1, y1) in zip(places, places[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(places):
         dx, dy = x1 - x0, y1 - y0
         along = np.clip(((x - x0) * dx + (y - y0) * dy) / (dx**2 + dy**2), 0, 1)
         mask |= np.hypot(x - x0 - along * dx, y - y0 - along * dy) <= radius

@@ -15,7 +15,6 @@ from brush_server import bits, brush_server
 from helpers import hole, photograph, random_model
 from PIL import Image
 
-from bio_scnn.data.images import read_image, write_image
 from bio_scnn.network.checkpoint import save_model
 from bio_scnn.run_inpaint import main as run_inpaint
 
