@@ -76,7 +76,8 @@ class Guard:
         ]
         if any(origin != f"http://{named[0]}" for origin in origins):
             return "requests of other pages are refused"
-        if not secrets.compare_digest(scope["path"].split("/")[1].encode(), self.secret.encode()):
+        first = scope["path"].removeprefix("/").partition("/")[0]
+        if not secrets.compare_digest(first.encode(errors="replace"), self.secret.encode()):
             return "open the whole address that the program printed, with its secret part"
         return ""
 

@@ -51,8 +51,13 @@ class Sheet:
         return self.folder / f"picture{self.suffix}"
 
     @property
+    def painted(self) -> Path:
+        """File of the mask as it is painted now."""
+        return self.folder / "painted.png"
+
+    @property
     def mask(self) -> Path:
-        """File of the painted mask."""
+        """File of the mask by which the picture was restored."""
         return self.folder / "mask.png"
 
     @property
@@ -78,7 +83,7 @@ class Sheet:
             Of the result.
         """
         return Request(
-            mask=(self.mask,),
+            mask=(self.painted,),
             model=self.model,
             options=spiking_options(quality),
             quality=quality,

@@ -88,9 +88,8 @@ def _mask_warnings(job: Job) -> list[str]:
 def save_mask(sheet: Sheet, report: Report, page: int = 1) -> Answer:
     """File of the painted mask, which the page left in ``painted.bits``."""
     shape = read_picture(sheet.picture, page - 1, sheet.max_pixels).pixels.shape[:2]
-    file = sheet.folder / "painted.png"
-    _prepared(sheet, Request(mask=(file,), max_pixels=sheet.max_pixels), page, shape)
-    return {"mask": file.name, "called": sheet.called("mask", ".png")}
+    _prepared(sheet, Request(mask=(sheet.painted,), max_pixels=sheet.max_pixels), page, shape)
+    return {"mask": sheet.painted.name, "called": sheet.called("mask", ".png")}
 
 
 def restore(sheet: Sheet, report: Report, quality: str = "default", page: int = 1) -> Answer:
@@ -148,7 +147,7 @@ def _prepared(sheet: Sheet, request: Request, page: int, shape: tuple[int, ...])
     White on black is read as a copy of the picture where the picture is of much the same black and
     white; then a layer of one colour says it.
     """
-    (file,) = request.masks
+    file = sheet.painted
     mask = unpacked((sheet.folder / "painted.bits").read_bytes(), shape)
     if not mask.any():
         raise InputError("nothing is marked yet; paint over the damage first")
@@ -179,6 +178,7 @@ def _write(sheet: Sheet, request: Request, done: Done) -> list[str]:
             files[path] = picture_file(path, whole)[0]
     for path, data in with_fingerprint(files, settings).items():
         write_whole(path, data)
+    write_whole(sheet.mask, sheet.painted.read_bytes())
     return done.lost
 
 
@@ -204,7 +204,7 @@ def show_neurons(sheet: Sheet, report: Report, row: int = 0, column: int = 0) ->
         raise InputError("nothing is restored yet; restore the picture first")
     facts = json.loads((sheet.folder / "facts.json").read_bytes())
     page, network = facts["page"], model_of(sheet.model)
-    request = replace(sheet.request("default", None, sheet.suffixes[0]), page=page)
+    request = Request(mask=(sheet.mask,), page=page, max_pixels=sheet.max_pixels)
     job = prepare(sheet.picture, request, page - 1)
     view = replace(_WINDOW, centre=(row, column))
     window = record_window(job.image, job.unknown, network, _RECORDED, view, progress=report)
@@ -259,7 +259,7 @@ def perform(sheet: Sheet, task: str, options: dict[str, Any], report: Report) ->
 def plain_words(sheet: Sheet, text: str) -> str:
     """Message in which files are called as their user calls them."""
     mask = sheet.called("mask", ".png")
-    names = {sheet.picture: sheet.name, sheet.mask: mask, sheet.folder / "painted.png": mask}
+    names = {sheet.picture: sheet.name, sheet.mask: mask, sheet.painted: mask}
     names |= {sheet.result(s): sheet.called("restored", s) for s in sheet.suffixes}
     for path, name in names.items():
         text = text.replace(str(path), name)

@@ -1,5 +1,7 @@
-"""Parts of the brush without a server: names, commands, masks as bits, hosts, errors of the command."""
+"""Parts of the brush without a server: names, commands, masks as bits, hosts, refusals."""
 
+import asyncio
+import json
 import shlex
 import socket
 import sys
@@ -90,6 +92,34 @@ def test_levels_of_rates():
 )
 def test_hosts_by_which_the_server_goes(host, named, ours):
     assert Guard(None, "secret", host).is_ours(named, 80) == ours
+
+
+def test_a_body_without_a_length_is_read_up_to_the_limit():
+    pytest.importorskip("starlette")
+    from bio_scnn.brush.desk import Desk
+    from bio_scnn.brush.server import Brush, application
+
+    desk, sent = Desk(), []
+    app = application(Brush(desk, None, most_bytes=1000), "secret")
+    left = iter([400] * 100)
+
+    async def receive():
+        return {"type": "http.request", "body": b"x" * next(left), "more_body": True}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/secret/pictures", "query_string": b"name=a",
+        "headers": [(b"host", b"127.0.0.1:80")], "server": ("127.0.0.1", 80), "root_path": "",
+    }  # fmt: skip
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 413
+    assert "too large" in json.loads(sent[1]["body"])["error"]
+    assert sum(1 for _ in left) == 97  # the third was too much
+    assert not list(desk.folder.iterdir())
+    desk.close()
+    assert not desk.folder.exists()
 
 
 def test_what_the_command_refuses(monkeypatch):

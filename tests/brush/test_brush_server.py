@@ -87,9 +87,12 @@ def test_results_are_those_of_the_command_line(server, tmp_path, monkeypatch, na
         )
     assert words[words.index("--quality") + 1] == quality
     assert ("--page" in words) == (pages > 1)
-    # Saved without a restoration it is the same file.
+    # Saved without a restoration it is the same file; another one does not replace it.
     saved = server.done(f"{tasks}/mask", bits(hole()), page=pages)
     assert server.get(f"{files}/{saved['mask']}") == mask
+    server.done(f"{tasks}/mask", bits(hole()[::-1]), page=pages)
+    assert server.get(f"{files}/{saved['mask']}") != mask
+    assert server.get(f"{files}/{done['mask']}") == mask
     shown = Image.open(io.BytesIO(server.get(f"{files}/{done['shown']}")))
     assert shown.size == (80, 96)
     rates = json.loads(server.get(f"{files}/{done['rates']}"))
@@ -218,6 +221,7 @@ def test_others_are_refused(server):
     assert server.raw("POST", f"{path}pictures?name=a", b"x", own)[0] == 200
     for other in ("/", "/pictures", f"/{server.secret[:-1]}/", f"/{server.secret}x/", "//"):
         assert server.raw("GET", other)[0] == 403, other
+    assert server.raw("OPTIONS", "*")[0] == 403
     assert server.raw("GET", f"{path}pictures")[0] == 405
 
 
