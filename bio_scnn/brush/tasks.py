@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from bio_scnn.data.pictures import picture_file, read_picture
 from bio_scnn.errors import InputError
 from bio_scnn.explorer.page import Picture, explore_page
 from bio_scnn.explorer.window import View, record_window
-from bio_scnn.network.options import QUALITIES, SpikingOptions
+from bio_scnn.network.options import Quality, SpikingOptions, check_quality
 from bio_scnn.neuron._brian2 import load_brian2_meanwhile
 from bio_scnn.restoration.job import Done, Job, perform_all, prepare
 from bio_scnn.restoration.request import PROPOSED, Request
@@ -100,15 +100,14 @@ def restore(sheet: Sheet, report: Report, quality: str = "default", page: int = 
     InputError
         If nothing is painted, or for whatever the command line would refuse.
     """
-    known = {name: name for name in QUALITIES}
-    if quality not in known:
-        raise InputError(f"quality {quality!r} is unknown; choose from {', '.join(QUALITIES)}")
+    check_quality(quality, None)
+    chosen = cast(Quality, quality)
     source = read_picture(sheet.picture, page - 1, sheet.max_pixels)
     empty = no_data(source.pixels, stored_nodata(sheet.picture))
     look, only = Look.of(source, empty), page if source.pages > 1 else None
     shape = source.pixels.shape[:2]
     del source, empty  # is read anew, with its mask
-    request = sheet.request(known[quality], only, sheet.suffixes[0])
+    request = sheet.request(chosen, only, sheet.suffixes[0])
     network = model_of(request.model)
     if request.options.engine == "brian2" and network.unit.simulated:
         load_brian2_meanwhile()
@@ -124,7 +123,7 @@ def restore(sheet: Sheet, report: Report, quality: str = "default", page: int = 
         {
             "file": sheet.result(suffix).name,
             "called": sheet.called("restored", suffix),
-            "command": sheet.command(sheet.request(known[quality], only, suffix)),
+            "command": sheet.command(sheet.request(chosen, only, suffix)),
         }
         for suffix in sheet.suffixes
         if sheet.result(suffix).exists()
