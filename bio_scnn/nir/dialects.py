@@ -15,7 +15,7 @@ Form = Literal["increment", "decay", "scaled", "division"]
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """What code does in a time step where NIR has only differential equations.
+    """A framework's time step, where NIR has only differential equations.
 
     Attributes
     ----------
@@ -44,8 +44,8 @@ class Dialect:
         source that comes later counts with its last step's output.
     recurrent_delay : int, steps
         Delay of an edge that closes a loop; at least 1.
-    edge_delay : int, steps
-        Delay of every output of a neuron that fires.
+    edge_delay, input_delay : int, steps
+        Delay of every output of a neuron that fires, and of the graph's inputs.
     reset : {"value", "subtract"}
         To v_reset, or by v_threshold - v_reset.
     reset_when : {"same step", "next step"}
@@ -53,7 +53,7 @@ class Dialect:
         ``V > v_threshold``, as NIR has it, or ``V >= v_threshold``.
     several : bool
         Fires once for each threshold that fits into V, in one step.
-    floor : {"none", "-threshold"}
+    floor : {"none", "-threshold of an IF"}
         Bound of V from below.
     start : {"zero", "v_leak", "v_reset"}
         V before the first step.
@@ -78,11 +78,12 @@ class Dialect:
     evaluation: Literal["topological", "depth first"] = "topological"
     recurrent_delay: int = 1
     edge_delay: int = 0
+    input_delay: int = 0
     reset: Literal["value", "subtract"] = "value"
     reset_when: Literal["same step", "next step"] = "same step"
     strict: bool = True
     several: bool = False
-    floor: Literal["none", "-threshold"] = "none"
+    floor: Literal["none", "-threshold of an IF"] = "none"
     start: Literal["zero", "v_leak", "v_reset"] = "zero"
     ignores: tuple[str, ...] = ()
     leaky_synapse: bool = False
@@ -95,10 +96,11 @@ class Dialect:
             raise InputError(f"impulse_area_s (={self.impulse_area_s:g} s) must be positive")
         for name, choices in _CHOICES.items():
             one_of(name, getattr(self, name), choices)
-        if self.recurrent_delay < 1 or self.edge_delay < 0:
+        if self.recurrent_delay < 1 or min(self.edge_delay, self.input_delay) < 0:
             raise InputError(
                 f"recurrent_delay (={self.recurrent_delay}) must be at least 1 step, edge_delay "
-                f"(={self.edge_delay}) at least 0: on a grid a loop takes a step"
+                f"(={self.edge_delay}) and input_delay (={self.input_delay}) at least 0: on a "
+                "grid a loop takes a step"
             )
 
     def input_of(self, kind: str) -> str:
@@ -124,7 +126,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "evaluation": ("topological", "depth first"),
     "reset": ("value", "subtract"),
     "reset_when": ("same step", "next step"),
-    "floor": ("none", "-threshold"),
+    "floor": ("none", "-threshold of an IF"),
     "start": ("zero", "v_leak", "v_reset"),
 }
 
@@ -152,11 +154,11 @@ DIALECTS: Mapping[str, Dialect] = {
             name="sinabs",
             update="exponential",
             form="decay",
-            input="impulse",
+            IF_input="impulse",
             reset="subtract",
             strict=False,
             several=True,
-            floor="-threshold",
+            floor="-threshold of an IF",
             ignores=("IF.r", "IF.v_reset", "LIF.v_reset"),
         ),
         Dialect(
@@ -168,7 +170,7 @@ DIALECTS: Mapping[str, Dialect] = {
             several=True,
         ),
         Dialect(name="nengo", update="exact", number_format="float64"),
-        Dialect(name="lava", number_format="float64", edge_delay=1),
+        Dialect(name="lava", number_format="float64", edge_delay=1, input_delay=1),
     )
 }
 """Dialects of frameworks by name; `docs/nir.md` says what each was established from."""

@@ -63,8 +63,8 @@ class GridRun:
         now: dict[str, Array] = {}
         shown: dict[str, Array] = {}
         for name in self.order:
-            parts = [self._output(now, a, delay) for a, delay in self.sources[name]]
-            parts = [part for part in parts if part is not None]
+            sent = [self._output(now, a, delay) for a, delay in self.sources[name]]
+            parts = [part for part in sent if part is not None]
             if name in inputs:
                 parts = [self.form.rounded(inputs[name].astype(self.form.dtype)), *parts]
             node = self.graph.nodes[name]
@@ -86,6 +86,7 @@ class GridRun:
 def _delay(graph: Graph, d: Dialect, a: str, b: str, place: Mapping[str, int]) -> int:
     """Steps that an edge takes."""
     own = d.edge_delay if graph.nodes[a].fires else 0
+    own = d.input_delay if a in graph.inputs else own
     if (a, b) in graph.back:
         return max(d.recurrent_delay, own)
     return own if place[a] < place[b] else max(own, 1)

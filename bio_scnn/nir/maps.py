@@ -1,4 +1,4 @@
-"""Nodes without a state (weights, convolutions, pools, shapes) as functions and sparse matrices."""
+"""Nodes without a state (weights, convolutions, pools) as functions and sparse matrices."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ def windows(x: Array, kernel: Sequence[int], node: Node, fill: float = 0) -> Arr
     padded = np.pad(x, [(0, 0), *around], constant_values=fill)
     reach = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
     axes = tuple(range(1, sides + 1))
-    view = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=axes)
+    slide: Any = np.lib.stride_tricks.sliding_window_view
+    view = slide(padded, reach, axis=axes)
     steps = [slice(None), *(slice(None, None, s) for s in stride)]
     return view[(*steps, *(slice(None, None, d) for d in dilation))]
 

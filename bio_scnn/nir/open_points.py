@@ -81,7 +81,7 @@ def gain_per_s(node: Node) -> np.ndarray:
 
 
 def _off_grid(graph: Graph, d: Dialect) -> Iterator[str]:
-    """What a time step does to delays and to short time constants."""
+    """Delays that are no whole steps, and time constants that a step is too long for."""
     for node in graph.nodes.values():
         if node.kind == "Delay":
             steps = node.values["delay"] * 1e3 / d.dt_ms

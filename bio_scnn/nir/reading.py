@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +45,14 @@ def read_graph(source: str | Path | Graph | Any) -> Graph:
     try:
         table = read_hdf5(path)
     except UnsupportedHDF5:
-        table = _with_h5py(path)
+        if find_spec("h5py") is None:
+            raise
+        from bio_scnn.crossval.nir_io.file import load_table
+
+        table = {"node": load_table(path)}
     if not isinstance(table.get("node"), dict):
         raise InputError(f"{path} is an HDF5 file, but not of NIR: it has no 'node'")
     return build_graph(table["node"], str(path))
-
-
-def _with_h5py(path: Path) -> dict[str, Any]:
-    """The tables of a file with rarer parts, where h5py is installed."""
-    from bio_scnn.crossval.nir_io.file import load_table
-
-    try:
-        import h5py  # noqa: F401
-    except ModuleNotFoundError:
-        raise
-    return {"node": load_table(path)}
 
 
 def build_graph(table: Mapping[str, Any], name: str = "the graph") -> Graph:
@@ -96,7 +90,7 @@ def _around(node: Mapping[str, Any], name: str) -> dict[str, Any]:
     kind = node.get("type")
     if not isinstance(kind, str) or kind not in FIELDS:
         raise InputError(f"{name}: its one node has the type {kind!r}, which NIR has not")
-    ends = {"input": {"type": "Input"}, "node": node, "output": {"type": "Output"}}
+    ends: dict[str, Any] = {"input": {"type": "Input"}, "node": node, "output": {"type": "Output"}}
     graph = {"nodes": ends, "edges": [("input", "node"), ("node", "output")]}
     sizes = infer_shapes(
         {"node": kind}, {"node": _values("node", node, name, [])}, ["node"], [], name

@@ -61,8 +61,8 @@ class Stage:
         self.held = held
 
     @property
-    def scale(self) -> Array | float:
-        """Unit in which x is kept: g in the form that scales the threshold instead of the input."""
+    def scale(self) -> Any:
+        """Unit in which x is kept; g in the form that scales the threshold, not the input."""
         return self.g if self.dialect.form == "scaled" else self.form.dtype(1)
 
     def __call__(self, x: Array, u: Array) -> Array:
@@ -152,7 +152,7 @@ class Cell:
             self.pending = spikes
         elif spikes.any():
             self.x = self._reset(self.x, spikes)
-        if d.floor == "-threshold":
+        if d.floor != "none" and self.node.kind == "IF":
             self.x = np.maximum(self.x, -self.threshold)
         return spikes
 
@@ -168,7 +168,9 @@ class Cell:
     def _both_exactly(self, u: Array) -> None:
         """Exact solution of both stages over a step; an impulse arrives at its start."""
         s, m = self.synapse, self.membrane
-        assert s is not None and s.rate is not None and m.rate is not None
+        assert s is not None
+        assert s.rate is not None
+        assert m.rate is not None
         dtype, r = self.form.dtype, m.r
         arrives = s.g * u if not s.held else 0
         S, target = self.S + arrives, s.leak + (s.r * u if s.held else 0)
