@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from bio_scnn.errors import InputError
@@ -35,6 +35,9 @@ class Dialect:
         Of an impulse; NIR's spikes are delta functions of area 1.
     IF_input : {"", "held", "impulse"}
         The same for IF and I where it differs; empty where it does not.
+    spike_area_ms : float or None, ms
+        Of a neuron's spike, where inputs are held: it counts as area/dt for a step. None: as 1,
+        whose area is dt and changes with it.
     order : {"decay first", "input first"}
         An impulse is added after the decay of its step, or decays with it.
     synapse : {"new", "old"}
@@ -73,6 +76,7 @@ class Dialect:
     input: Literal["held", "impulse"] = "held"
     impulse_area_s: float = 1.0
     IF_input: Literal["", "held", "impulse"] = ""
+    spike_area_ms: float | None = None
     order: Literal["decay first", "input first"] = "decay first"
     synapse: Literal["new", "old"] = "new"
     evaluation: Literal["topological", "depth first"] = "topological"
@@ -107,9 +111,15 @@ class Dialect:
         """The `input` that a type of node has."""
         return self.IF_input if kind in ("IF", "I") and self.IF_input else self.input
 
-    def spike_area_ms(self, kind: str) -> float:
-        """Area of a value 1 in a step, ms: the impulse that comes closest in continuous time."""
-        return self.dt_ms if self.input_of(kind) == "held" else self.impulse_area_s * 1e3
+    def takes_impulses(self, kinds: Iterable[str]) -> bool:
+        """True if all of some types of nodes take a value as an impulse."""
+        return all(self.input_of(kind) == "impulse" for kind in kinds)
+
+    def area_ms(self, kinds: Iterable[str]) -> float:
+        """Area of a spike to some types of nodes, ms: of the impulse that it is."""
+        if self.takes_impulses(kinds):
+            return self.impulse_area_s * 1e3
+        return self.dt_ms if self.spike_area_ms is None else self.spike_area_ms
 
     def uses(self, kind: str, field: str) -> bool:
         """False for a field that is ignored."""
@@ -187,7 +197,4 @@ def dialect_of(dialect: str | Dialect, dt_ms: float | None = None) -> Dialect:
     if isinstance(dialect, str):
         one_of("dialect", dialect, tuple(DIALECTS))
         dialect = DIALECTS[dialect]
-    if dt_ms is None:
-        return dialect
-    values = {f.name: getattr(dialect, f.name) for f in fields(dialect)}
-    return Dialect(**values | {"dt_ms": dt_ms})
+    return dialect if dt_ms is None else replace(dialect, dt_ms=dt_ms)

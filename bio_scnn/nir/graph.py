@@ -113,6 +113,10 @@ class Graph:
     name: str = "the graph"
     filled: tuple[str, ...] = ()
 
+    def kinds(self) -> set[str]:
+        """Types of the nodes that have a state."""
+        return {node.kind for node in self.nodes.values() if node.has_state}
+
     def sources(self, name: str) -> tuple[str, ...]:
         """Nodes whose outputs a node adds up."""
         return tuple(a for a, b in self.edges if b == name)

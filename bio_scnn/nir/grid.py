@@ -18,7 +18,7 @@ Array = NDArray[Any]
 
 
 class GridRun:
-    """State of a run; `step` goes on by one step.
+    """State of a run; `step` goes on by one step, and leaves in `taken` what each node got.
 
     Parameters
     ----------
@@ -44,39 +44,36 @@ class GridRun:
             else:
                 self.maps[name] = _stateless(node, dialect)
         deepest = max((d for s in self.sources.values() for _, d in s), default=0)
+        self.taken: dict[str, Array] = {}
         self.past: list[dict[str, Array]] = [{} for _ in range(deepest)]
 
-    def step(
-        self,
-        inputs: Mapping[str, Array],
-        forced: Callable[[str, Array], Array] | None = None,
-    ) -> dict[str, Array]:
-        """Outputs of all nodes in the next step.
-
-        Parameters
-        ----------
-        inputs : mapping of str to array
-            Of the Input nodes.
-        forced : callable, optional
-            Given a node's name and its output, what its targets get instead.
-        """
+    def step(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs of all nodes in the next step, given those of the Input nodes."""
         now: dict[str, Array] = {}
         shown: dict[str, Array] = {}
         for name in self.order:
-            sent = [self._output(now, a, delay) for a, delay in self.sources[name]]
-            parts = [part for part in sent if part is not None]
+            given = [self._output(now, a, delay) for a, delay in self.sources[name]]
+            parts = [part for part in given if part is not None]
             if name in inputs:
                 parts = [self.form.rounded(inputs[name].astype(self.form.dtype)), *parts]
             node = self.graph.nodes[name]
             x = parts[0] if parts else np.zeros(node.input_shape, self.form.dtype)
             for part in parts[1:]:
                 x = self.form.rounded(x + part)
+            self.taken[name] = x
             y = self.cells[name].step(x) if name in self.cells else self.maps[name](x)
             shown[name] = y
-            now[name] = y if forced is None else forced(name, y)
+            now[name] = self._sent(node, y)
         if self.past:
             self.past = [now, *self.past[:-1]]
         return shown
+
+    def _sent(self, node: Node, y: Array) -> Array:
+        """Output as the node's targets get it: a spike of another area than dt is no 1."""
+        area, d = self.dialect.spike_area_ms, self.dialect
+        if area is None or not node.fires or d.takes_impulses(self.graph.kinds()):
+            return y
+        return self.form.rounded(y * self.form.dtype(area / d.dt_ms))
 
     def _output(self, now: Mapping[str, Array], name: str, delay: int) -> Array | None:
         """Output of a node some steps ago; None before the first."""

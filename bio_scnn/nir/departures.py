@@ -1,0 +1,242 @@
+"""Departures of an importer from a NIR graph: the first wrong node, its cause, effect and fix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.errors import InputError
+from bio_scnn.nir.dialects import Dialect
+from bio_scnn.nir.explaining import (
+    both,
+    count_wrong,
+    explain,
+    identified,
+    reference_run,
+    spikes_come,
+    wrong_wiring,
+)
+from bio_scnn.nir.graph import Graph, Node
+from bio_scnn.nir.importers import Importer, importer_of
+from bio_scnn.nir.variants import Stepper
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A node of an importer, fed what the reference's node gets.
+
+    Attributes
+    ----------
+    node, kind : str
+    outcome : {"agrees", "departs", "refused"}
+    wrong, of : int
+        Spikes too many and too few, and the reference's; for other nodes values, and all.
+    cause : str
+        In words; empty if it agrees. Only given if it explains all of the outputs.
+    fix : str
+    sort : str
+        "fault", "convention" or, without a cause, empty.
+    """
+
+    node: str
+    kind: str
+    outcome: str
+    wrong: int = 0
+    of: int = 0
+    cause: str = ""
+    fix: str = ""
+    sort: str = ""
+
+
+@dataclass(frozen=True)
+class Departures:
+    """An importer held to a graph.
+
+    Attributes
+    ----------
+    importer : str
+    refused : str
+        The whole import failed, and why.
+    verdicts : tuple of Verdict
+        In the order of the nodes' sources.
+    outputs : (int, int)
+        Spikes, or rounded sums, of the graph's output: the reference's and the importer's.
+    effect : str
+        Effect of the first wrong node alone on the output.
+    wiring : str
+        Where no node departs and the whole does: what is wrong between the nodes.
+    """
+
+    importer: str
+    refused: str
+    verdicts: tuple[Verdict, ...] = ()
+    outputs: tuple[float, float] = (0.0, 0.0)
+    effect: str = ""
+    wiring: str = ""
+
+    @property
+    def first(self) -> Verdict | None:
+        """The first node that departs, or could not be imported."""
+        return next((v for v in self.verdicts if v.outcome != "agrees"), None)
+
+    @property
+    def agrees(self) -> bool:
+        """True if the whole import and every node agree."""
+        return not (self.refused or self.wiring or self.first)
+
+    def table(self) -> dict[str, Any]:
+        """Everything as a table of JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """Lines of the screen."""
+        lines = []
+        if self.refused:
+            lines.append(f"{self.importer}: refuses the file: {self.refused}")
+        else:
+            a, b = self.outputs
+            lines.append(f"{self.importer}: its output has {b:g} spikes, the reference's {a:g}")
+        first = self.first
+        if first is None:
+            agreed = f"all {len(self.verdicts)} nodes agree"
+            return "\n".join([*lines, f"  {agreed}{': ' if self.wiring else ''}{self.wiring}"])
+        word = {"departs": "the first node that departs", "refused": "the first that is refused"}
+        lines.append(f"  {word[first.outcome]} is {first.node} ({first.kind}): {first.cause}")
+        if first.outcome == "departs":
+            lines.append(f"    {first.wrong:,} wrong of {first.of:,}; {self.effect}")
+            lines.append(f"    {first.sort or 'no cause'}{': ' if first.fix else ''}{first.fix}")
+        for verdict in self.verdicts:
+            if verdict is not first and verdict.outcome != "agrees":
+                lines.append(
+                    f"  {verdict.node} ({verdict.kind}) {verdict.outcome}: {verdict.cause}"
+                )
+        return "\n".join(lines)
+
+
+def depart(
+    graph: Graph,
+    inputs: Mapping[str, Array],
+    importer: str | Importer,
+    *,
+    dt_ms: float = 0.1,
+    reference: Dialect | None = None,
+) -> Departures:
+    """Hold an importer to a graph, node by node, with every upstream difference removed.
+
+    Parameters
+    ----------
+    graph : Graph
+        With one input and one output.
+    inputs : mapping of str to (steps, *shape) array
+    importer : str or Importer
+        By name of `importers.IMPORTERS`, or any object with its method `load`.
+    dt_ms : float, ms
+    reference : Dialect, optional
+        What it is held to; `reference_for` the graph by default.
+
+    Returns
+    -------
+    Departures
+    """
+    d = replace(reference or reference_for(graph), dt_ms=dt_ms)
+    try:
+        source = importer_of(importer) if isinstance(importer, str) else importer
+    except InputError as error:
+        return Departures(str(importer), str(error))
+    taken, shown = reference_run(graph, inputs, d)
+    verdicts, outputs = [], {}
+    for name, node in graph.nodes.items():
+        if node.kind in ("Input", "Output"):
+            continue
+        try:
+            found = source.load(alone(node), dt_ms)(taken[name])
+        except Exception as error:  # whatever a framework raises is a finding about it
+            verdicts.append(Verdict(name, node.kind, "refused", cause=_one_line(error)))
+            continue
+        outputs[name] = found
+        verdicts.append(judge(node, taken[name], shown[name], found, d))
+    end = shown[graph.outputs[0]]
+    try:
+        whole = source.load(graph, dt_ms)(next(iter(inputs.values())))
+        refused, sums = "", (float(end.sum()), float(whole.sum()))
+    except Exception as error:
+        whole, refused, sums = None, _one_line(error), (float(end.sum()), 0.0)
+    effect = wiring = ""
+    first = next((v for v in verdicts if v.outcome == "departs"), None)
+    if first is not None:
+        effect = effect_of(graph, inputs, first.node, outputs[first.node], end, d)
+    elif whole is not None and count_wrong(whole, end, fires=spikes_come(graph))[0]:
+        wiring = wrong_wiring(graph, inputs, whole, d)
+    return Departures(source.name, refused, tuple(verdicts), sums, effect, wiring)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or "no reason given"
+    return f"{type(error).__name__}: {text[:200]}"
+
+
+def alone(node: Node) -> Graph:
+    """A graph of one node between an input and an output."""
+    ends = {"input": node.input_shape, "output": node.output_shape}
+    nodes = {
+        "input": Node("input", "Input", {}, ends["input"], ends["input"]),
+        "node": replace(node, name="node"),
+        "output": Node("output", "Output", {}, ends["output"], ends["output"]),
+    }
+    edges = (("input", "node"), ("node", "output"))
+    return Graph(nodes, edges, frozenset(), ("input",), ("output",), node.name)
+
+
+def judge(node: Node, x: Array, wanted: Array, found: Array, d: Dialect) -> Verdict:
+    """The verdict on a node's outputs."""
+    wrong, of = count_wrong(found, wanted, fires=node.fires)
+    if not wrong:
+        return Verdict(node.name, node.kind, "agrees", 0, of)
+    if found.shape != wanted.shape:
+        cause = f"it puts out shape {found.shape[1:]}, not {wanted.shape[1:]}"
+        return Verdict(node.name, node.kind, "departs", wrong, of, cause, "", "fault")
+    why = explain(node, x, found, d)
+    if why:
+        cause, fix = (
+            " and ".join(w.cause for w in why),
+            "; ".join(dict.fromkeys(w.fix for w in why)),
+        )
+        sort = "fault" if any(w.sort == "fault" for w in why) else "convention"
+        return Verdict(node.name, node.kind, "departs", wrong, of, cause, fix, sort)
+    cause = identified(node, x, found, wanted, d)
+    return Verdict(node.name, node.kind, "departs", wrong, of, cause)
+
+
+def effect_of(
+    graph: Graph, inputs: Mapping[str, Array], name: str, found: Array, end: Array, d: Dialect
+) -> str:
+    """Spikes of the output with one node as the importer has it, in words."""
+    node = graph.nodes[name]
+    taken, _ = reference_run(graph, inputs, d)
+    why = explain(node, taken[name], found, d)
+    if why and why[0].node.kind != "Reversed":
+        variant = why[0] if len(why) == 1 else both(why[0], why[1], node, d)
+        step: Any = Stepper(variant)
+    else:
+        rows = iter(found)
+        step = lambda _: next(rows)  # noqa: E731
+    _, shown = reference_run(graph, inputs, d, {name: step})
+    now = shown[graph.outputs[0]]
+    return f"alone it makes {now.sum():g} spikes of the output's {end.sum():g}"
+
+
+def reference_for(graph: Graph) -> Dialect:
+    """Dialect that an importer is held to by default: NIR's equations by forward Euler.
+
+    A value in a step is a current held over it; to IF neurons whose r is 1 everywhere it is an
+    impulse of area 1 s, for r dt would leave nothing of it.
+    """
+    gains = [node.values["r"] for node in graph.nodes.values() if node.kind == "IF"]
+    ones = bool(gains) and all(np.all(r == 1) for r in gains)
+    return Dialect(name="NIR by forward Euler", IF_input="impulse" if ones else "")

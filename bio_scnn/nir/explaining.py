@@ -1,0 +1,173 @@
+"""Causes of a departure: the variant of a node, or of the wiring, that explains all of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.errors import InputError
+from bio_scnn.nir.dialects import Dialect
+from bio_scnn.nir.graph import Edge, Graph, Node, order_of
+from bio_scnn.nir.grid import GridRun
+from bio_scnn.nir.variants import Variant, variants
+
+Array = NDArray[Any]
+
+CLOSE = 1e-5
+"""Relative difference of a map's outputs that float32 may make."""
+
+_PAIRED = 14
+"""Variants, of the most likely, that are tried two at a time."""
+
+_EXPLAINED = (
+    "Affine", "Linear", "Scale", "Conv1d", "Conv2d", "SumPool2d", "AvgPool2d", "Flatten",
+    "I", "LI", "IF", "LIF", "CubaLI", "CubaLIF",
+)  # fmt: skip
+
+
+def reference_run(
+    graph: Graph, inputs: Mapping[str, Array], d: Dialect, swapped: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """What every node takes and puts out; `swapped`: steps of nodes in place of the graph's."""
+    machine = GridRun(graph, d)
+    for name, step in (swapped or {}).items():
+        machine.cells.pop(name, None)
+        machine.maps[name] = step
+    taken: dict[str, list[Array]] = {name: [] for name in graph.nodes}
+    shown: dict[str, list[Array]] = {name: [] for name in graph.nodes}
+    steps = len(next(iter(inputs.values())))
+    for n in range(steps):
+        now = machine.step({name: x[n] for name, x in inputs.items()})
+        for name in graph.nodes:
+            taken[name].append(machine.taken[name])
+            shown[name].append(now[name])
+    return ({k: np.array(v) for k, v in taken.items()}, {k: np.array(v) for k, v in shown.items()})
+
+
+def spikes_come(graph: Graph) -> bool:
+    """True if all that reaches the output is spikes."""
+    return all(graph.nodes[a].fires for a in graph.sources(graph.outputs[0]))
+
+
+def count_wrong(found: Array, wanted: Array, *, fires: bool) -> tuple[int, int]:
+    """Spikes, or values beyond what float32 explains, that are wrong, and how many there are."""
+    if found.shape != wanted.shape:
+        return wanted.size, wanted.size
+    if fires:
+        return int(np.abs(found - wanted).sum()), int(wanted.sum())
+    bound = CLOSE * max(float(np.abs(wanted).max(initial=0.0)), 1e-30)
+    apart = ~(np.abs(found - wanted) <= bound)
+    return int(apart.sum()), wanted.size
+
+
+def explain(node: Node, x: Array, found: Array, d: Dialect) -> list[Variant]:
+    """The variant, or the two, whose outputs are the importer's; empty if there is none."""
+    if node.kind not in _EXPLAINED:
+        return []
+    tried = list(variants(node, d))
+    for one in tried:
+        if one.node.kind == "Reversed":
+            if not count_wrong(found, _reversed(x, found.shape), fires=False)[0]:
+                return [one]
+        elif not count_wrong(found, one.run(x), fires=node.fires)[0]:
+            return [one]
+    if not node.has_state:
+        return []
+    for a, b in itertools.combinations(tried[:_PAIRED], 2):
+        if (
+            a.code != b.code
+            and not count_wrong(found, both(a, b, node, d).run(x), fires=node.fires)[0]
+        ):
+            return [a, b]
+    return []
+
+
+def _reversed(x: Array, shape: tuple[int, ...]) -> Array:
+    return np.array([row.reshape(-1, order="F") for row in x]).reshape(shape)
+
+
+def both(a: Variant, b: Variant, node: Node, d: Dialect) -> Variant:
+    """A variant with the changes of two."""
+    values = {
+        key: a.node.values[key] if b.node.values[key] is value else b.node.values[key]
+        for key, value in node.values.items()
+    }
+    changes = {
+        key: value
+        for one in (a, b)
+        for key, value in vars(one.dialect).items()
+        if value != getattr(d, key)
+    }
+    delays = a.output_delay + b.output_delay, a.input_delay + b.input_delay
+    return replace(
+        a,
+        node=replace(node, values=values),
+        dialect=replace(d, **changes),
+        output_delay=delays[0],
+        input_delay=delays[1],
+    )
+
+
+def identified(node: Node, x: Array, found: Array, wanted: Array, d: Dialect) -> str:
+    """The neuron that the outputs are of, by identification of the one that is furthest off."""
+    nothing = "no cause that was tried explains all of it"
+    if not node.fires or not np.isin(found, (0, 1)).all():
+        return nothing
+    from bio_scnn.crossval.identify.readings import code_sentence
+    from bio_scnn.crossval.identify.recording import identify_recording
+
+    flat = (len(x), -1)
+    worst = int(np.argmax(np.abs(found - wanted).reshape(flat).sum(0)))
+    column = found.reshape(flat)[:, worst]
+    try:
+        seen = identify_recording(x.reshape(flat)[:, worst], None, column, dt_ms=d.dt_ms)
+    except InputError:
+        return nothing
+    if seen.neuron is None or not seen.exact or not column.any():
+        return nothing
+    return f"{nothing}; neuron {worst} behaves as {code_sentence(seen.neuron)}"
+
+
+def wrong_wiring(graph: Graph, inputs: Mapping[str, Array], whole: Array, d: Dialect) -> str:
+    """What is wrong between nodes that all agree, in words."""
+    fires = spikes_come(graph)
+    choices: Sequence[tuple[str, Dialect]] = (
+        ("recurrent edges are a step later", replace(d, recurrent_delay=d.recurrent_delay + 1)),
+        ("nodes are evaluated depth first", replace(d, evaluation="depth first")),
+        ("every spike arrives a step late", replace(d, edge_delay=d.edge_delay + 1)),
+        ("the input acts a step late", replace(d, input_delay=d.input_delay + 1)),
+    )
+    for words, other in choices:
+        _, shown = reference_run(graph, inputs, other)
+        if not count_wrong(whole, shown[graph.outputs[0]], fires=fires)[0]:
+            return f"yet the output differs: {words}"
+    for words, edges in _other_edges(graph):
+        _, shown = reference_run(rewired(graph, edges), inputs, d)
+        if not count_wrong(whole, shown[graph.outputs[0]], fires=fires)[0]:
+            return f"yet the output differs: {words}"
+    return "yet the output differs, and no wiring that was tried explains it"
+
+
+def _other_edges(graph: Graph) -> Iterator[tuple[str, tuple[Edge, ...]]]:
+    """Edges of a graph with one missing, or led to another node of the same shape."""
+    for edge in graph.edges:
+        a, b = edge
+        if b in graph.outputs:
+            continue
+        yield f"the edge {a} -> {b} is missing", tuple(e for e in graph.edges if e != edge)
+        for c, node in graph.nodes.items():
+            fits = node.input_shape == graph.nodes[b].input_shape and c not in graph.inputs
+            if fits and c not in (b, *graph.outputs) and (a, c) not in graph.edges:
+                words = f"the edge {a} -> {b} leads to {c} instead"
+                yield words, tuple((a, c) if e == edge else e for e in graph.edges)
+
+
+def rewired(graph: Graph, edges: tuple[Edge, ...]) -> Graph:
+    """A graph with other edges, in the order of evaluation that they give."""
+    order, back = order_of(list(graph.nodes), edges)
+    return replace(graph, nodes={n: graph.nodes[n] for n in order}, edges=edges, back=back)
