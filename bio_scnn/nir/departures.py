@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from bio_scnn.errors import InputError
 from bio_scnn.nir.dialects import Dialect
 from bio_scnn.nir.explaining import (
-    both,
     count_wrong,
     explain,
     identified,
@@ -22,7 +21,7 @@ from bio_scnn.nir.explaining import (
 )
 from bio_scnn.nir.graph import Graph, Node
 from bio_scnn.nir.importers import Importer, importer_of
-from bio_scnn.nir.variants import Stepper
+from bio_scnn.nir.variants import Stepper, Variant
 
 Array = NDArray[Any]
 
@@ -42,6 +41,8 @@ class Verdict:
     fix : str
     sort : str
         "fault", "convention" or, without a cause, empty.
+    others : tuple of str
+        Other causes that explain all of the outputs as well.
     """
 
     node: str
@@ -52,6 +53,7 @@ class Verdict:
     cause: str = ""
     fix: str = ""
     sort: str = ""
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class Departures:
         if first.outcome == "departs":
             lines.append(f"    {first.wrong:,} wrong of {first.of:,}; {self.effect}")
             lines.append(f"    {first.sort or 'no cause'}{': ' if first.fix else ''}{first.fix}")
+            lines += [f"    explained as well by: {other}" for other in first.others]
         for verdict in self.verdicts:
             if verdict is not first and verdict.outcome != "agrees":
                 lines.append(
@@ -150,7 +153,8 @@ def depart(
     except InputError as error:
         return Departures(str(importer), str(error))
     taken, shown = reference_run(graph, inputs, d)
-    verdicts, outputs = [], {}
+    verdicts: list[Verdict] = []
+    effect = ""
     for name, node in graph.nodes.items():
         if node.kind in ("Input", "Output"):
             continue
@@ -159,19 +163,20 @@ def depart(
         except Exception as error:  # whatever a framework raises is a finding about it
             verdicts.append(Verdict(name, node.kind, "refused", cause=_one_line(error)))
             continue
-        outputs[name] = found
-        verdicts.append(judge(node, taken[name], shown[name], found, d))
+        verdict, variant = judge(node, taken[name], shown[name], found, d)
+        verdicts.append(verdict)
+        if verdict.outcome == "departs" and not effect:
+            rows = iter(found)
+            step = Stepper(variant) if variant is not None else lambda _, rows=rows: next(rows)
+            effect = effect_of(graph, inputs, name, step, d)
     end = shown[graph.outputs[0]]
     try:
         whole = source.load(graph, dt_ms)(next(iter(inputs.values())))
         refused, sums = "", (float(end.sum()), float(whole.sum()))
     except Exception as error:
         whole, refused, sums = None, _one_line(error), (float(end.sum()), 0.0)
-    effect = wiring = ""
-    first = next((v for v in verdicts if v.outcome == "departs"), None)
-    if first is not None:
-        effect = effect_of(graph, inputs, first.node, outputs[first.node], end, d)
-    elif whole is not None and count_wrong(whole, end, fires=spikes_come(graph))[0]:
+    wiring = ""
+    if not effect and whole is not None and count_wrong(whole, end, fires=spikes_come(graph))[0]:
         wiring = wrong_wiring(graph, inputs, whole, d)
     return Departures(source.name, refused, tuple(verdicts), sums, effect, wiring)
 
@@ -193,42 +198,36 @@ def alone(node: Node) -> Graph:
     return Graph(nodes, edges, frozenset(), ("input",), ("output",), node.name)
 
 
-def judge(node: Node, x: Array, wanted: Array, found: Array, d: Dialect) -> Verdict:
-    """The verdict on a node's outputs."""
+def judge(
+    node: Node, x: Array, wanted: Array, found: Array, d: Dialect
+) -> tuple[Verdict, Variant | None]:
+    """The verdict on a node's outputs, and the variant that has them."""
     wrong, of = count_wrong(found, wanted, fires=node.fires)
+    said = Verdict(node.name, node.kind, "departs", wrong, of)
     if not wrong:
-        return Verdict(node.name, node.kind, "agrees", 0, of)
+        return replace(said, outcome="agrees"), None
     if found.shape != wanted.shape:
         cause = f"it puts out shape {found.shape[1:]}, not {wanted.shape[1:]}"
-        return Verdict(node.name, node.kind, "departs", wrong, of, cause, "", "fault")
-    why = explain(node, x, found, d)
-    if why:
-        cause, fix = (
-            " and ".join(w.cause for w in why),
-            "; ".join(dict.fromkeys(w.fix for w in why)),
-        )
-        sort = "fault" if any(w.sort == "fault" for w in why) else "convention"
-        return Verdict(node.name, node.kind, "departs", wrong, of, cause, fix, sort)
-    cause = identified(node, x, found, wanted, d)
-    return Verdict(node.name, node.kind, "departs", wrong, of, cause)
+        return replace(said, cause=cause, sort="fault"), None
+    if not (why := explain(node, x, found, d)):
+        return replace(said, cause=identified(node, x, found, wanted, d)), None
+    first, *others = why
+    also = tuple(dict.fromkeys(one.cause for one in others))
+    return replace(said, cause=first.cause, fix=first.fix, sort=first.sort, others=also), first
 
 
 def effect_of(
-    graph: Graph, inputs: Mapping[str, Array], name: str, found: Array, end: Array, d: Dialect
+    graph: Graph,
+    inputs: Mapping[str, Array],
+    name: str,
+    step: Callable[[Array], Array],
+    d: Dialect,
 ) -> str:
     """Spikes of the output with one node as the importer has it, in words."""
-    node = graph.nodes[name]
-    taken, _ = reference_run(graph, inputs, d)
-    why = explain(node, taken[name], found, d)
-    if why and why[0].node.kind != "Reversed":
-        variant = why[0] if len(why) == 1 else both(why[0], why[1], node, d)
-        step: Any = Stepper(variant)
-    else:
-        rows = iter(found)
-        step = lambda _: next(rows)  # noqa: E731
-    _, shown = reference_run(graph, inputs, d, {name: step})
-    now = shown[graph.outputs[0]]
-    return f"alone it makes {now.sum():g} spikes of the output's {end.sum():g}"
+    output = graph.outputs[0]
+    was = reference_run(graph, inputs, d)[1][output].sum()
+    now = reference_run(graph, inputs, d, {name: step})[1][output].sum()
+    return f"with this node alone, the output has {now:g} spikes, not {was:g}"
 
 
 def reference_for(graph: Graph) -> Dialect:

@@ -33,7 +33,7 @@ _EXPLAINED = (
 def reference_run(
     graph: Graph, inputs: Mapping[str, Array], d: Dialect, swapped: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """What every node takes and puts out; `swapped`: steps of nodes in place of the graph's."""
+    """Inputs and outputs of every node; `swapped`: steps of nodes in place of the graph's."""
     machine = GridRun(graph, d)
     for name, step in (swapped or {}).items():
         machine.cells.pop(name, None)
@@ -66,29 +66,23 @@ def count_wrong(found: Array, wanted: Array, *, fires: bool) -> tuple[int, int]:
 
 
 def explain(node: Node, x: Array, found: Array, d: Dialect) -> list[Variant]:
-    """The variant, or the two, whose outputs are the importer's; empty if there is none."""
+    """The variants whose outputs are an importer's, each alone; else the first two together."""
     if node.kind not in _EXPLAINED:
         return []
     tried = list(variants(node, d))
-    for one in tried:
-        if one.node.kind == "Reversed":
-            if not count_wrong(found, _reversed(x, found.shape), fires=False)[0]:
-                return [one]
-        elif not count_wrong(found, one.run(x), fires=node.fires)[0]:
-            return [one]
-    if not node.has_state:
-        return []
-    for a, b in itertools.combinations(tried[:_PAIRED], 2):
-        if (
-            a.code != b.code
-            and not count_wrong(found, both(a, b, node, d).run(x), fires=node.fires)[0]
-        ):
-            return [a, b]
-    return []
 
+    def explains(one: Variant) -> bool:
+        return not count_wrong(found, one.run(x), fires=node.fires)[0]
 
-def _reversed(x: Array, shape: tuple[int, ...]) -> Array:
-    return np.array([row.reshape(-1, order="F") for row in x]).reshape(shape)
+    alone = [one for one in tried if explains(one)]
+    if alone or not node.has_state:
+        return alone
+    pairs = (
+        both(a, b, node, d)
+        for a, b in itertools.combinations(tried[:_PAIRED], 2)
+        if a.code != b.code
+    )
+    return list(itertools.islice(filter(explains, pairs), 1))
 
 
 def both(a: Variant, b: Variant, node: Node, d: Dialect) -> Variant:
@@ -106,6 +100,9 @@ def both(a: Variant, b: Variant, node: Node, d: Dialect) -> Variant:
     delays = a.output_delay + b.output_delay, a.input_delay + b.input_delay
     return replace(
         a,
+        cause=f"{a.cause}, and {b.cause}",
+        fix="; ".join(dict.fromkeys([a.fix, b.fix])),
+        sort="fault" if "fault" in (a.sort, b.sort) else "convention",
         node=replace(node, values=values),
         dialect=replace(d, **changes),
         output_delay=delays[0],
@@ -134,7 +131,7 @@ def identified(node: Node, x: Array, found: Array, wanted: Array, d: Dialect) ->
 
 
 def wrong_wiring(graph: Graph, inputs: Mapping[str, Array], whole: Array, d: Dialect) -> str:
-    """What is wrong between nodes that all agree, in words."""
+    """Fault between nodes that all agree, in words."""
     fires = spikes_come(graph)
     choices: Sequence[tuple[str, Dialect]] = (
         ("recurrent edges are a step later", replace(d, recurrent_delay=d.recurrent_delay + 1)),
@@ -142,14 +139,17 @@ def wrong_wiring(graph: Graph, inputs: Mapping[str, Array], whole: Array, d: Dia
         ("every spike arrives a step late", replace(d, edge_delay=d.edge_delay + 1)),
         ("the input acts a step late", replace(d, input_delay=d.input_delay + 1)),
     )
-    for words, other in choices:
-        _, shown = reference_run(graph, inputs, other)
+    found = [
+        *((words, graph, other) for words, other in choices),
+        *((words, rewired(graph, edges), d) for words, edges in _other_edges(graph)),
+    ]
+    causes = []
+    for words, other, dialect in found:
+        _, shown = reference_run(other, inputs, dialect)
         if not count_wrong(whole, shown[graph.outputs[0]], fires=fires)[0]:
-            return f"yet the output differs: {words}"
-    for words, edges in _other_edges(graph):
-        _, shown = reference_run(rewired(graph, edges), inputs, d)
-        if not count_wrong(whole, shown[graph.outputs[0]], fires=fires)[0]:
-            return f"yet the output differs: {words}"
+            causes.append(words)
+    if causes:
+        return f"yet the output differs: {', or '.join(causes)}"
     return "yet the output differs, and no wiring that was tried explains it"
 
 

@@ -48,7 +48,8 @@ class Variant:
         """Outputs ``(steps, *shape)`` of the node alone."""
         step = Stepper(self)
         form = number_format(self.dialect.number_format)
-        return np.array([step(form.rounded(row.astype(form.dtype))) for row in x])
+        with np.errstate(over="ignore", invalid="ignore"):  # as a step of many tau does
+            return np.array([step(form.rounded(row.astype(form.dtype))) for row in x])
 
 
 class Stepper:
@@ -59,6 +60,8 @@ class Stepper:
         form = number_format(d.number_format)
         if node.kind in NEURONS:
             self.map: Callable[[Array], Array] = Cell(node, d).step
+        elif node.kind == "Reversed":
+            self.map = lambda x: x.reshape(-1, order="F").reshape(node.output_shape)
         else:
             self.map = map_of(node, form.dtype, form.rounded)
         zeros = np.zeros(node.input_shape, form.dtype), np.zeros(node.output_shape, form.dtype)
@@ -143,15 +146,12 @@ def _of_fields(node: Node, d: Dialect) -> Iterator[Variant]:
 def _of_times(node: Node, d: Dialect) -> Iterator[Variant]:
     """Time constants in other units, another time step, and gains without dt."""
     taus = [key for key in node.values if key.startswith("tau")]
-    for factor in (10.0, 0.1, 1e3, 1e-3):
-        other = replace(d, dt_ms=d.dt_ms * factor)
-        yield Variant(
-            "time step",
-            f"it steps by {other.dt_ms:g} ms, not {d.dt_ms:g} ms",
-            "pass dt to the import, in the file's seconds",
-            node,
-            other,
-        )
+    steps = [0.1, 1.0, *(d.dt_ms * factor for factor in (10.0, 0.1, 2.0, 0.5, 1e3, 1e-3))]
+    for dt_ms in dict.fromkeys(steps):
+        if abs(dt_ms - d.dt_ms) > 1e-9 * d.dt_ms:
+            words = f"it steps by {dt_ms:g} ms, not {d.dt_ms:g} ms"
+            fix = "pass dt to the import, in the file's seconds"
+            yield Variant("time step", words, fix, node, replace(d, dt_ms=dt_ms))
     for key in taus if len(taus) > 1 else ():
         for factor in (1e3, 1e-3):
             yield Variant(
