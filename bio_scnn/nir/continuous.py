@@ -16,6 +16,7 @@ from bio_scnn.nir.graph import NEURONS, Graph
 from bio_scnn.nir.open_points import open_points
 from bio_scnn.nir.paths import Wiring, wire
 from bio_scnn.nir.population import Population
+from bio_scnn.nir.smooth import SmoothLinks
 
 if TYPE_CHECKING:
     from bio_scnn.nir.running import Activity
@@ -55,13 +56,13 @@ class ContinuousRun:
     ) -> None:
         self.graph, self.held, self.area = graph, held, area_ms
         self.wiring: Wiring = wire(graph)
-        refuse_smooth(graph, self.wiring)
+        self.smooth = SmoothLinks(graph, self.wiring, held=held)
         self.inputs = {name: x.reshape(len(x), -1) for name, x in inputs.items()}
         self.steps = len(next(iter(inputs.values())))
         self.grid: Array = np.arange(self.steps + 1) * np.float64(dt_ms)
         nodes = graph.nodes
         self.cells = {
-            name: Population(nodes[name], self.grid[-1], reset)
+            name: Population(nodes[name], self.grid[-1], reset, self.smooth.currents.get(name, ()))
             for name in self.wiring.active
             if nodes[name].kind in NEURONS
         }
@@ -78,6 +79,11 @@ class ContinuousRun:
     def run(self) -> None:
         """Go through all events."""
         self.step = -1
+        for name in self.smooth.links:
+            leak = self.cells[name].leak
+            self.out[name] = leak
+            for target, current, amount in self.smooth.started(name, leak):
+                self.cells[target].kick(current, amount, 0.0)
         for name in self.wiring.active:
             self.hold_again(name, 0.0)
         for cell in self.cells.values():
@@ -156,6 +162,8 @@ class ContinuousRun:
                 current = current + path.times(self.out[source])
         if name in self.cells:
             self.cells[name].hold(current, t)
+            if name in self.smooth.links:
+                self.end_moves(name, t)
             return
         node = self.graph.nodes[name]
         if node.kind == "Delay":
@@ -164,6 +172,28 @@ class ContinuousRun:
             level = np.broadcast_to(node.values["threshold"], node.input_shape).ravel()
             self.out[name] = (current > level).astype(np.float64)
             self.tell(name, t)
+
+    def jumps(self, name: str, charge: Array, t: float) -> None:
+        """An integrator that drives neurons got impulses."""
+        cell = self.cells[name]
+        jump = cell.gain * charge * cell.per_charge
+        if self.graph.nodes[name].kind == "I":
+            self.out[name] = self.out[name] + jump
+            self.tell(name, t)
+        for target, current, amount in self.smooth.jumped(name, jump):
+            self.cells[target].kick(current, amount, t)
+
+    def end_moves(self, name: str, t: float) -> None:
+        """The value that V of an integrator tends to may have changed."""
+        cell = self.cells[name]
+        if self.graph.nodes[name].kind == "I":
+            return
+        end = cell.leak + cell.held
+        if np.any(end != self.out[name]):
+            change, self.out[name] = end - self.out[name], end
+            self.tell(name, t)
+            for target, current, amount in self.smooth.moved(name, change):
+                self.cells[target].kick(current, amount, t)
 
     def graph_delay(self, name: str) -> Array:
         node = self.graph.nodes[name]
@@ -186,6 +216,8 @@ class ContinuousRun:
         """Impulses reach a node."""
         if name in self.cells:
             who, often = self.cells[name].receive(sizes * self.area, t)
+            if name in self.smooth.links:
+                self.jumps(name, sizes * self.area, t)
             if who.size:
                 self.fire(name, who, often, t)
             return
@@ -213,19 +245,6 @@ class ContinuousRun:
         if self.spikes > _MOST_SPIKES:
             raise InputError(f"{self.graph.name}: over {_MOST_SPIKES:,} spikes by {t:g} ms")
         self.emit(name, who, often)
-
-
-def refuse_smooth(graph: Graph, wiring: Wiring) -> None:
-    """Refuse a V that drives a neuron: neither a current that is held, nor impulses."""
-    for name in wiring.active:
-        node = graph.nodes[name]
-        if node.has_state and not node.fires:
-            for target in wiring.out[name]:
-                if target not in graph.outputs:
-                    raise InputError(
-                        f"{graph.name}: {target!r} is driven by V of the {node.kind} {name!r}; "
-                        "continuous time takes spikes and held currents only: run it on a grid"
-                    )
 
 
 def run_continuous(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -67,6 +69,8 @@ class Population:
     end_ms : float, ms
         End of the run.
     reset : {"value", "subtract"}
+    driven : sequence of DecayingCurrent
+        Currents that integrators drive it by.
 
     Attributes
     ----------
@@ -74,9 +78,22 @@ class Population:
         When each will next cross its threshold if nothing happens; inf if it will not.
     """
 
-    def __init__(self, node: Node, end_ms: float, reset: str) -> None:
+    def __init__(
+        self,
+        node: Node,
+        end_ms: float,
+        reset: str,
+        driven: Sequence[DecayingCurrent] = (),
+    ) -> None:
         self.name, self.fires, self.end = node.name, node.fires, end_ms
-        self.neuron, self.gain = hybrid(node, reset), gain(node)
+        own = hybrid(node, reset)
+        self.to_S, self.first_driven = bool(own.currents), 1 + len(own.currents)
+        self.neuron = replace(own, currents=(*own.currents, *driven))
+        self.gain = gain(node)
+        self.leak = np.zeros(node.size) + node.values.get("v_leak", np.zeros(1)).ravel()
+        tau = node.values.get("tau_syn", node.values.get("tau"))
+        flat = np.ones(node.size)
+        self.per_charge = flat if tau is None else flat / (tau.ravel() * 1e3)
         n = node.size
         self.state = self.neuron.start(n)
         self.state[0] = 0.0
@@ -129,7 +146,7 @@ class Population:
         given = (self.gain * charge)[who]
         state = some.impulse(self.state[:, who], given, np.zeros(who.size, dtype=bool))
         often = np.zeros(who.size)
-        moved = self.fires and not self.neuron.currents
+        moved = self.fires and not self.to_S
         # V > v_threshold is NIR's condition; a V that only meets it fires as soon as it rises.
         while moved and np.any(over := (some.margin(state) > 0) & (given > 0)):
             excess = np.where(over, some.margin(state), 0.0)
@@ -142,6 +159,14 @@ class Population:
         self.state[:, who] = state
         self.predict(who)
         return who[often > 0], often[often > 0]
+
+    def kick(self, current: int, amount: Array, t: float) -> None:
+        """Add to a current that an integrator drives."""
+        who = np.flatnonzero(amount)
+        self.advance(who, t)
+        # An integrator's V is a current that R multiplies, without the weight of a synapse.
+        self.state[self.first_driven + current, who] += (self.gain * amount)[who]
+        self.predict(who)
 
     def V_at(self, t: float) -> Array:
         """V of all neurons at a time before their next event."""

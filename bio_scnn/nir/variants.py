@@ -164,11 +164,11 @@ def _of_times(node: Node, d: Dialect) -> Iterator[Variant]:
     if node.kind in ("I", "IF"):
         now = d.input_of(node.kind)
         area: Literal["held", "impulse"] = "held" if now == "impulse" else "impulse"
-        words = {"held": "a current over dt", "impulse": "an impulse of area 1 s"}
+        areas = {"held": "a current over dt", "impulse": "an impulse of area 1 s"}
         changed, plain = replace(d, IF_input=area), _changed(node, r=1.0)
         yield Variant(
             "spike area",
-            f"a value is {words[area]} to it",
+            f"a value is {areas[area]} to it",
             "declare the area of a spike: NIR leaves it open",
             node,
             changed,
@@ -176,7 +176,7 @@ def _of_times(node: Node, d: Dialect) -> Iterator[Variant]:
         )
         yield Variant(
             "r ignored",
-            f"r is ignored, and a value is {words[area]} to it",
+            f"r is ignored, and a value is {areas[area]} to it",
             "use the file's r",
             plain,
             changed,

@@ -132,10 +132,6 @@ BAD = {
         ),
         "loop of 'x'.*without a delay it has no end",
     ),
-    "V drives": (
-        lambda: run(chain((1,), a=neuron("LI", tau=1, r=1, v_leak=0), b=lif()), [[1.0]]),
-        "driven by V of the LI 'a'",
-    ),
     "input shape": (lambda: run(chain((2,), x=lif(2)), [[1.0]]), r"must have shape \(steps, 2\)"),
     "dialect": (lambda: run(chain((1,), x=lif()), [[1.0]], dialect="brian"), "must be one of"),
     "dt": (lambda: Dialect(dt_ms=0.0), "greater than 0 ms"),
