@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.units import one_of
 from bio_scnn.nir.graph import NEURONS, Graph
-from bio_scnn.nir.open_points import open_points
+from bio_scnn.nir.open_points import open_points, suggested_area_s
 from bio_scnn.nir.paths import Wiring, wire
 from bio_scnn.nir.population import Population
 from bio_scnn.nir.smooth import SmoothLinks
@@ -253,16 +253,17 @@ def run_continuous(
     dt_ms: float,
     *,
     held: bool,
-    area_s: float,
+    area_s: float | None,
     reset: str,
 ) -> Activity:
     """A checked graph in continuous time; see `running.run`."""
     from bio_scnn.nir.running import Activity
 
     one_of("reset", reset, ("value", "subtract"))
-    if area_s <= 0:
+    if area_s is not None and area_s <= 0:
         raise InputError(f"spike_area_s (={area_s:g} s) must be greater than 0 s")
-    events = ContinuousRun(graph, inputs, dt_ms, held=held, area_ms=area_s * 1e3, reset=reset)
+    area_ms = 1e3 * (area_s or suggested_area_s(graph) or 1.0)
+    events = ContinuousRun(graph, inputs, dt_ms, held=held, area_ms=area_ms, reset=reset)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         events.run()
     times = {n: np.concatenate([np.empty(0), *t]) for n, t in events.times.items()}

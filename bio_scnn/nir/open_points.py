@@ -11,15 +11,14 @@ from bio_scnn.nir.graph import NEURONS, Graph, Node
 
 
 def open_points(
-    graph: Graph, dialect: Dialect | None, area_s: float = 1.0, reset: str = "value"
+    graph: Graph, dialect: Dialect | None, area_s: float | None = None, reset: str = "value"
 ) -> tuple[str, ...]:
     """Sentences about what the file does not say; `dialect` is None in continuous time."""
     kinds = {node.kind for node in graph.nodes.values()}
     firing = [node for node in graph.nodes.values() if node.fires]
     found = list(_grouped(graph.filled))
     if dialect is None:
-        found.append(f"a spike's area: {area_s:g} s taken; NIR's delta functions have 1")
-        found += _natural_area(firing)
+        found.append(_area_in_words(graph, area_s))
         found.append("V at the start: 0 taken")
         found.append(f"the reset: {'to v_reset, as NIR has it' if reset == 'value' else reset}")
         if graph.back:
@@ -59,17 +58,38 @@ def _grouped(filled: tuple[str, ...]) -> Iterator[str]:
         yield f"{rest} in {', '.join(names)}"
 
 
-def _natural_area(firing: list[Node]) -> Iterator[str]:
-    """The area at which a weight moves V (or S) by itself, if all neurons have the same one."""
-    gains = [gain_per_s(node) for node in firing]
-    if not gains:
-        return
-    every = np.concatenate([g.ravel() for g in gains])
-    if every.min() > 0 and np.ptp(every) <= 1e-4 * every.max():
-        yield (
-            f"the file's gains suggest that a spike's area is {1 / every.mean():.4g} s: a weight "
-            "then adds itself, in all neurons"
-        )
+def suggested_area_s(graph: Graph) -> float | None:
+    """Area of a spike that a file's gains suggest: a weight then moves V (or S) by itself.
+
+    Exporters that have a time step put it into r, or w_in: then r/tau is 1/dt in all neurons, of
+    whatever tau. With one tau, or r = 1 everywhere, nothing is suggested.
+    """
+    nodes = [node for node in graph.nodes.values() if node.fires]
+    gains = [gain_per_s(node).ravel() for node in nodes]
+    taus = [
+        n.values["tau_syn" if n.kind == "CubaLIF" else "tau"].ravel()
+        for n in nodes
+        if n.kind != "IF"
+    ]
+    if not taus or np.ptp(np.concatenate(taus)) <= 1e-3 * np.concatenate(taus).max():
+        return None
+    every = np.concatenate(gains)
+    if every.min() <= 0 or np.ptp(every) > 1e-4 * every.max():
+        return None
+    return float(f"{1 / every.mean():.6g}")
+
+
+def _area_in_words(graph: Graph, area_s: float | None) -> str:
+    suggested = suggested_area_s(graph)
+    if area_s is not None:
+        hint = f"; the file's gains suggest {suggested:g} s" if suggested else ""
+        return f"a spike's area: {area_s:g} s taken; NIR's delta functions have 1{hint}"
+    if suggested is None:
+        return "a spike's area: 1 s taken, as NIR's delta functions have it"
+    return (
+        f"a spike's area: {suggested:g} s taken, at which a weight adds itself in all neurons; "
+        "NIR's delta functions have 1 s"
+    )
 
 
 def gain_per_s(node: Node) -> np.ndarray:

@@ -105,9 +105,13 @@ class Population:
         self.crossing = np.full(n, np.inf)
         self.everyone = np.arange(n)
 
+    def some(self, who: Who) -> LinearNeuron:
+        """The hybrid system of some neurons."""
+        return self.neuron if who.size == self.at.size else self.neuron.take(who)
+
     def advance(self, who: Who, t: float) -> None:
         """Let some neurons flow to a time."""
-        some = self.neuron.take(who)
+        some = self.some(who)
         late = t - self.at[who]
         if late.any():
             self.state[:, who] = some.flow(self.state[:, who], self.held[who], late)
@@ -118,7 +122,7 @@ class Population:
         if not self.fires or not who.size:
             return
         left = self.end - self.at[who]
-        wait = self.neuron.take(who).crossing(self.state[:, who], self.held[who], left)
+        wait = self.some(who).crossing(self.state[:, who], self.held[who], left)
         self.crossing[who] = np.where(wait <= left, self.at[who] + wait, np.inf)
 
     def hold(self, current: Array, t: float) -> None:
@@ -133,7 +137,7 @@ class Population:
         who = np.flatnonzero(self.crossing <= t)
         if who.size:
             self.advance(who, t)
-            some = self.neuron.take(who)
+            some = self.some(who)
             self.state[:, who] = some.jump(self.state[:, who], np.zeros(who.size))
             self.predict(who)
         return who
@@ -142,7 +146,7 @@ class Population:
         """Impulses at a time, in units of the input times ms; who fires, and how often."""
         who = np.flatnonzero(charge)
         self.advance(who, t)
-        some = self.neuron.take(who)
+        some = self.some(who)
         given = (self.gain * charge)[who]
         state = some.impulse(self.state[:, who], given, np.zeros(who.size, dtype=bool))
         often = np.zeros(who.size)

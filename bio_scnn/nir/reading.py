@@ -81,6 +81,11 @@ def build_graph(table: Mapping[str, Any], name: str = "the graph") -> Graph:
     shapes = infer_shapes(kinds, values, order, edges, name)
     if not inputs:
         raise InputError(f"{name} has no Input node")
+    for node, (shape, _) in shapes.items():
+        if kinds[node] in NEURONS and values[node]["r"].shape != shape:
+            wide = {key: np.broadcast_to(v, shape) for key, v in values[node].items()}
+            values[node] = wide
+            filled.append(f"{node}: one set of parameters, taken for all {shape} neurons")
     nodes = {n: Node(n, kinds[n], values[n], *shapes[n]) for n in order}
     return Graph(nodes, tuple(edges), back, inputs, outputs, name, tuple(filled))
 

@@ -68,7 +68,7 @@ def run(
     dialect: str | Dialect | None = None,
     dt_ms: float | None = None,
     held: bool = False,
-    spike_area_s: float = 1.0,
+    spike_area_s: float | None = None,
     reset: str = "value",
 ) -> Activity:
     """Run a NIR graph: in continuous time, or on the time grid of a dialect.
@@ -87,9 +87,10 @@ def run(
     held : bool
         In continuous time: the input is a current, held over each step; else it is spikes,
         impulses at the starts of the steps, with their number or size.
-    spike_area_s : float, s
-        In continuous time: area of a spike. NIR's is a delta function of area 1; most frameworks
-        add a value once per step, and mean dt.
+    spike_area_s : float, s, optional
+        In continuous time: area of a spike. NIR's is a delta function of area 1 s; frameworks that
+        add a value once per step mean dt. By default the area that the file's gains suggest
+        (`open` says it), or 1.
     reset : {"value", "subtract"}
         In continuous time.
 
@@ -119,7 +120,9 @@ def run(
         step = 0.1 if dt_ms is None else to_number(dt_ms, "dt_ms", "ms")
         if step <= 0:
             raise InputError(f"dt_ms (={step:g} ms) must be greater than 0 ms")
-        area = to_number(spike_area_s, "spike_area_s", "dimensionless")
+        area = None
+        if spike_area_s is not None:
+            area = to_number(spike_area_s, "spike_area_s", "dimensionless")
         return run_continuous(graph, inputs, step, held=held, area_s=area, reset=reset)
     d = dialect_of(dialect, None if dt_ms is None else to_number(dt_ms, "dt_ms", "ms"))
     return run_grid(graph, inputs, d)

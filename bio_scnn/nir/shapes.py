@@ -13,6 +13,9 @@ from bio_scnn.nir.graph import NEURONS, Edge, Shape
 
 Values = Mapping[str, NDArray[Any]]
 
+_BROADCAST = (*NEURONS, "Scale", "Delay", "Threshold")
+"""Types whose fields may hold one number for all elements of what leads to them."""
+
 
 def infer_shapes(
     kinds: Mapping[str, str],
@@ -42,7 +45,8 @@ def infer_shapes(
         here = f"{name}: {kinds[node]} node {node!r}"
         own = own_input_shape(kinds[node], values[node], here)
         given = [shapes[a][1] for a, b in edges if b == node and a in shapes]
-        taken = own if own is not None else (given[0] if given else None)
+        one_for_all = own == (1,) and kinds[node] in _BROADCAST
+        taken = given[0] if given and (own is None or one_for_all) else own
         if taken is None:
             raise InputError(f"{here} has no shape of its own, and nothing leads to it")
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from nir_graphs import chain, lif, neuron, table, two_neurons
+from nir_graphs import chain, cuba, lif, neuron, table, two_neurons
 
 from bio_scnn.nir import build_graph, run
 
@@ -137,3 +137,16 @@ def test_two_neurons_have_the_same_V_whatever_the_step():
             fine = found[dt].V[node][every - 1 :: every]
             np.testing.assert_array_equal(fine, found[1.0].V[node])
     assert found[1.0].V["lif2"].max() > 1.0
+
+
+def test_the_area_of_a_spike_is_the_one_that_the_gains_suggest():
+    """Of an exporter with dt = 1e-4 s: weights add themselves, whatever the time constants are."""
+    first = cuba(2, tau_syn=[0.004, 0.002], w_in=[40.0, 20.0], tau_mem=0.01, r=100.0)
+    graph = chain((2,), a=first, b=lif(2, tau=0.003, r=30.0))
+    x = np.ones((8, 2))
+    found = run(graph, x, dt_ms=0.1)
+    assert "0.0001 s taken" in found.open[0]
+    assert found.counts == run(graph, x, dt_ms=0.1, spike_area_s=1e-4).counts
+    assert found.counts["a"] > 3
+    for nodes in ({"a": lif(2)}, {"a": lif(2, r=2.0), "b": lif(2, r=3.0)}):
+        assert "1 s taken" in run(chain((2,), **nodes), x).open[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -152,3 +153,34 @@ def test_what_is_missing_is_filled_in_and_said():
     node = {k: v for k, v in cuba().items() if k not in ("v_reset", "w_in")}
     found = run(chain((1,), x=node), [[1.0]])
     assert sum("NIR's default" in sentence for sentence in found.open) == 2
+
+
+def test_one_set_of_parameters_is_taken_for_all():
+    w = {"type": "Linear", "weight": np.ones((3, 2))}
+    one = chain((2,), w=w, half={"type": "Scale", "scale": np.array([0.5])}, x=lif(1))
+    three = chain((2,), w=w, half={"type": "Scale", "scale": np.full(3, 0.5)}, x=lif(3))
+    x = np.full((300, 2), 2.0)
+    for mode in ({"held": True}, {"dialect": "euler"}):
+        found, wanted = run(one, x, **mode), run(three, x, **mode)
+        assert found.counts == wanted.counts
+        assert found.counts["x"] > 3
+        assert any("one set of parameters" in sentence for sentence in found.open)
+
+
+@pytest.mark.peer
+def test_graphs_of_the_nir_package():
+    nir = pytest.importorskip("nir")
+    whole = nir.read(FILE)
+    ours, theirs = read_graph(FILE), read_graph(whole)
+    assert list(ours.nodes) == list(theirs.nodes)
+    assert set(ours.edges) == set(theirs.edges)
+    x = (np.random.default_rng(0).random((50, 2)) < 0.5).astype(float)
+    how = {"dt_ms": 1.0, "spike_area_s": 1e-3}
+    assert run(ours, x, **how).counts == run(theirs, x, **how).counts
+    conv = nir.Conv2d((8, 8), np.ones((3, 2, 3, 3)), 1, "same", 1, 1, np.zeros(3))
+    nodes = {"i": nir.Input(np.array([2, 8, 8])), "c": conv, "p": nir.AvgPool2d(2, 2, 0)}
+    nodes |= {"f": nir.Flatten({"input": np.array([3, 4, 4])}, 0, -1)}
+    nodes |= {"l": nir.LI(np.ones(48), np.ones(48), np.zeros(48)), "o": nir.Output(np.array([48]))}
+    names = list(nodes)
+    made = nir.NIRGraph(nodes, list(itertools.pairwise(names)), type_check=False)
+    assert read_graph(made).nodes["l"].output_shape == (48,)
