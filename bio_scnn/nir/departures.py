@@ -16,6 +16,7 @@ from bio_scnn.nir.explaining import (
     explain,
     identified,
     reference_run,
+    scaled,
     spikes_come,
     wrong_wiring,
 )
@@ -165,7 +166,7 @@ def depart(
             continue
         verdict, variant = judge(node, taken[name], shown[name], found, d)
         verdicts.append(verdict)
-        if verdict.outcome == "departs" and not effect:
+        if verdict.outcome == "departs" and not effect and found.shape == shown[name].shape:
             rows = iter(found)
             step = Stepper(variant) if variant is not None else lambda _, rows=rows: next(rows)
             effect = effect_of(graph, inputs, name, step, d)
@@ -206,10 +207,13 @@ def judge(
     said = Verdict(node.name, node.kind, "departs", wrong, of)
     if not wrong:
         return replace(said, outcome="agrees"), None
-    if found.shape != wanted.shape:
-        cause = f"it puts out shape {found.shape[1:]}, not {wanted.shape[1:]}"
-        return replace(said, cause=cause, sort="fault"), None
     if not (why := explain(node, x, found, d)):
+        if found.shape != wanted.shape:
+            cause = f"it puts out shape {found.shape[1:]}, not {wanted.shape[1:]}"
+            return replace(said, cause=cause, sort="fault"), None
+        if scale := scaled(node, x, found, wanted, d):
+            cause = f"its outputs, without a bias, are {scale:.6g} times as large"
+            return replace(said, cause=cause, sort="fault", fix="do not scale them"), None
         return replace(said, cause=identified(node, x, found, wanted, d)), None
     first, *others = why
     also = tuple(dict.fromkeys(one.cause for one in others))

@@ -56,8 +56,8 @@ class Dialect:
         ``V > v_threshold``, as NIR has it, or ``V >= v_threshold``.
     several : bool
         Fires once for each threshold that fits into V, in one step.
-    floor : {"none", "-threshold of an IF"}
-        Bound of V from below.
+    floor : {"none", "zero", "-threshold of an IF"}
+        Bound of V from below: after the update, or after the reset.
     start : {"zero", "v_leak", "v_reset"}
         V before the first step.
     ignores : tuple of str
@@ -87,7 +87,7 @@ class Dialect:
     reset_when: Literal["same step", "next step"] = "same step"
     strict: bool = True
     several: bool = False
-    floor: Literal["none", "-threshold of an IF"] = "none"
+    floor: Literal["none", "zero", "-threshold of an IF"] = "none"
     start: Literal["zero", "v_leak", "v_reset"] = "zero"
     ignores: tuple[str, ...] = ()
     leaky_synapse: bool = False
@@ -136,7 +136,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "evaluation": ("topological", "depth first"),
     "reset": ("value", "subtract"),
     "reset_when": ("same step", "next step"),
-    "floor": ("none", "-threshold of an IF"),
+    "floor": ("none", "zero", "-threshold of an IF"),
     "start": ("zero", "v_leak", "v_reset"),
 }
 

@@ -26,7 +26,7 @@ _PAIRED = 14
 
 _EXPLAINED = (
     "Affine", "Linear", "Scale", "Conv1d", "Conv2d", "SumPool2d", "AvgPool2d", "Flatten",
-    "I", "LI", "IF", "LIF", "CubaLI", "CubaLIF",
+    "Delay", "Threshold", "I", "LI", "IF", "LIF", "CubaLI", "CubaLIF",
 )  # fmt: skip
 
 
@@ -108,6 +108,19 @@ def both(a: Variant, b: Variant, node: Node, d: Dialect) -> Variant:
         output_delay=delays[0],
         input_delay=delays[1],
     )
+
+
+def scaled(node: Node, x: Array, found: Array, wanted: Array, d: Dialect) -> float:
+    """Factor between an importer's values and a map's, without its constant; 0 if none fits."""
+    if node.has_state or node.kind in ("Delay", "Threshold"):
+        return 0.0
+    constant = Variant("", "", "", node, d).run(np.zeros_like(x[:1]))
+    square = float(((wanted - constant) ** 2).sum())
+    if not square:
+        return 0.0
+    factor = float(((found - constant) * (wanted - constant)).sum()) / square
+    meant = factor * (wanted - constant) + constant
+    return 0.0 if count_wrong(found, meant, fires=False)[0] else factor
 
 
 def identified(node: Node, x: Array, found: Array, wanted: Array, d: Dialect) -> str:

@@ -42,7 +42,7 @@ class GridRun:
             if node.kind in NEURONS:
                 self.cells[name] = Cell(node, dialect)
             else:
-                self.maps[name] = _stateless(node, dialect)
+                self.maps[name] = stateless(node, dialect)
         deepest = max((d for s in self.sources.values() for _, d in s), default=0)
         self.taken: dict[str, Array] = {}
         self.past: list[dict[str, Array]] = [{} for _ in range(deepest)]
@@ -103,7 +103,7 @@ def evaluation_order(graph: Graph, dialect: Dialect) -> list[str]:
     return found + [name for name in graph.nodes if name not in found]
 
 
-def _stateless(node: Node, d: Dialect) -> Callable[[Array], Array]:
+def stateless(node: Node, d: Dialect) -> Callable[[Array], Array]:
     """Output of a node without neurons; a Delay keeps what is under way."""
     form = number_format(d.number_format)
     if node.kind == "Threshold":

@@ -10,6 +10,7 @@ import numpy as np
 
 from bio_scnn.nir.dialects import Dialect
 from bio_scnn.nir.graph import Node
+from bio_scnn.nir.shapes import output_shape
 from bio_scnn.nir.variants import Variant
 
 
@@ -61,6 +62,18 @@ def of_maps(node: Node, d: Dialect) -> Iterator[Variant]:
         yield Variant(
             "pool", f"it takes {word}", f"{node.kind} is another", replace(node, kind=other), d
         )
+    yield from _of_windows(node, d)
+    if node.kind == "Delay":
+        now, late = np.zeros_like(v["delay"]), v["delay"] + d.dt_ms / 1e3
+        yield fault("delay ignored", "the delay is ignored", "delay by the file's", delay=now)
+        yield fault("delay", "the delay is a step longer", "count from the input", delay=late)
+        for factor in (10, 0.1, 1e3, 1e-3):
+            words = f"the delay is taken {factor:g} times as long"
+            yield fault("delay unit", words, "it is in seconds", delay=v["delay"] * factor)
+    if node.kind == "Threshold":
+        level = replace(d, strict=not d.strict)
+        words = "it passes a value at the threshold as well"
+        yield Variant("threshold", words, "NIR passes what is above it", node, level)
     if node.kind == "Flatten":
         yield Variant(
             "order",
@@ -69,3 +82,27 @@ def of_maps(node: Node, d: Dialect) -> Iterator[Variant]:
             replace(node, kind="Reversed"),
             d,
         )
+
+
+def _of_windows(node: Node, d: Dialect) -> Iterator[Variant]:
+    """Padding, stride, dilation and groups that are left at their usual values."""
+    usual = {"padding": 0, "stride": 1, "dilation": 1, "groups": 1}
+    for key, value in usual.items():
+        old = node.values.get(key)
+        if old is None or old.dtype.kind in "SUO" or np.all(old == value):
+            continue
+        values = {**node.values, key: np.full(old.shape, value)}
+        try:
+            shape = output_shape(node.kind, values, node.input_shape)
+        except ValueError:
+            continue
+        other = replace(node, values=values, output_shape=shape)
+        words = f"{key} is ignored, as if it were {value}"
+        yield Variant(f"{key} ignored", words, f"use the file's {key}", other, d)
+    if node.kind in ("SumPool2d", "AvgPool2d"):
+        values = {**node.values, "stride": node.values["kernel_size"]}
+        if np.any(values["stride"] != node.values["stride"]):
+            shape = output_shape(node.kind, values, node.input_shape)
+            other = replace(node, values=values, output_shape=shape)
+            words = "the stride is the size of the kernel"
+            yield Variant("stride ignored", words, "use the file's stride", other, d)

@@ -147,12 +147,14 @@ class Cell:
             self._two_stages(u)
         if not self.node.fires:
             return self.V
+        if d.floor == "zero":
+            self.x = np.maximum(self.x, 0)
         spikes = self._spikes()
         if d.reset_when == "next step":
             self.pending = spikes
         elif spikes.any():
             self.x = self._reset(self.x, spikes)
-        if d.floor != "none" and self.node.kind == "IF":
+        if d.floor.startswith("-") and self.node.kind == "IF":
             self.x = np.maximum(self.x, -self.threshold)
         return spikes
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bio_scnn.nir.dialects import Dialect
 from bio_scnn.nir.formats import number_format
 from bio_scnn.nir.graph import NEURONS, Node
-from bio_scnn.nir.maps import map_of
+from bio_scnn.nir.grid import stateless
 from bio_scnn.nir.steps import Cell
 
 Array = NDArray[Any]
@@ -63,7 +63,7 @@ class Stepper:
         elif node.kind == "Reversed":
             self.map = lambda x: x.reshape(-1, order="F").reshape(node.output_shape)
         else:
-            self.map = map_of(node, form.dtype, form.rounded)
+            self.map = stateless(node, d)
         zeros = np.zeros(node.input_shape, form.dtype), np.zeros(node.output_shape, form.dtype)
         self.before = [zeros[0]] * variant.input_delay
         self.after = [zeros[1]] * variant.output_delay
@@ -77,7 +77,9 @@ class Stepper:
 def variants(node: Node, d: Dialect) -> Iterator[Variant]:
     """All variants of a node, the most likely first."""
     if node.kind in NEURONS:
-        yield from _of_fields(node, d)
+        from bio_scnn.nir.field_variants import of_fields
+
+        yield from of_fields(node, d)
         yield from _of_times(node, d)
         yield from _of_spikes(node, d)
         yield from _conventions(node, d)
@@ -97,50 +99,9 @@ def variants(node: Node, d: Dialect) -> Iterator[Variant]:
         )
 
 
-def _changed(node: Node, **values: Any) -> Node:
+def changed_node(node: Node, **values: Any) -> Node:
     fields = {k: np.broadcast_to(v, node.values[k].shape) for k, v in values.items()}
     return replace(node, values={**node.values, **fields})
-
-
-NEUTRAL = {"r": 1.0, "w_in": 1.0, "v_leak": 0.0, "v_reset": 0.0, "v_threshold": 1.0}
-
-
-def _of_fields(node: Node, d: Dialect) -> Iterator[Variant]:
-    """Fields that are ignored, swapped, or taken from one neuron for all."""
-    v = node.values
-    for key, neutral in NEUTRAL.items():
-        if key in v and np.any(v[key] != neutral):
-            yield Variant(
-                f"{key} ignored",
-                f"{key} is ignored, as if it were {neutral:g}",
-                f"use the file's {key}",
-                _changed(node, **{key: neutral}),
-                d,
-            )
-    for a, b in (("tau_mem", "tau_syn"), ("r", "w_in"), ("v_leak", "v_reset")):
-        if a in v and b in v and np.any(v[a] != v[b]):
-            yield Variant(
-                f"{a} and {b} swapped",
-                f"{a} and {b} are swapped",
-                f"assign {a} and {b} by name",
-                _changed(node, **{a: v[b], b: v[a]}),
-                d,
-            )
-    for key, value in v.items():
-        if key in (*NEUTRAL, "tau", "tau_mem", "tau_syn") and np.ptp(value) > 0:
-            for how, one in (
-                ("the first neuron's", value.flat[0]),
-                ("the mean", value.mean()),
-                ("the smallest", value.min()),
-                ("the largest", value.max()),
-            ):
-                yield Variant(
-                    f"one {key} for all",
-                    f"{how} {key} is taken for all neurons",
-                    f"keep one {key} for each neuron",
-                    _changed(node, **{key: one}),
-                    d,
-                )
 
 
 def _of_times(node: Node, d: Dialect) -> Iterator[Variant]:
@@ -158,14 +119,14 @@ def _of_times(node: Node, d: Dialect) -> Iterator[Variant]:
                 f"{key} unit",
                 f"{key} is taken {factor:g} times as long",
                 f"{key} is in seconds",
-                _changed(node, **{key: node.values[key] * factor}),
+                changed_node(node, **{key: node.values[key] * factor}),
                 d,
             )
     if node.kind in ("I", "IF"):
         now = d.input_of(node.kind)
         area: Literal["held", "impulse"] = "held" if now == "impulse" else "impulse"
         areas = {"held": "a current over dt", "impulse": "an impulse of area 1 s"}
-        changed, plain = replace(d, IF_input=area), _changed(node, r=1.0)
+        changed, plain = replace(d, IF_input=area), changed_node(node, r=1.0)
         yield Variant(
             "spike area",
             f"a value is {areas[area]} to it",
@@ -189,7 +150,7 @@ def _of_times(node: Node, d: Dialect) -> Iterator[Variant]:
             "input not scaled",
             f"the input is added without {gain} dt/{first}",
             f"multiply the input by {gain} dt/{first}",
-            _changed(node, **whole),
+            changed_node(node, **whole),
             d,
         )
 
@@ -199,7 +160,7 @@ def _of_spikes(node: Node, d: Dialect) -> Iterator[Variant]:
     if not node.fires:
         return
     wrong: Literal["value", "subtract"] = "subtract" if d.reset == "value" else "value"
-    zero = _changed(node, v_reset=0.0)
+    zero = changed_node(node, v_reset=0.0)
     fix = "NIR resets V to v_reset"
     yield Variant(
         "reset",
@@ -216,7 +177,7 @@ def _of_spikes(node: Node, d: Dialect) -> Iterator[Variant]:
             zero,
             replace(d, reset=wrong),
         )
-    never = _changed(node, v_reset=node.values["v_threshold"])
+    never = changed_node(node, v_reset=node.values["v_threshold"])
     yield Variant("no reset", "V is not reset", fix, never, replace(d, reset="subtract"))
     yield Variant(
         "late reset",
@@ -236,6 +197,8 @@ def _of_spikes(node: Node, d: Dialect) -> Iterator[Variant]:
     several = "it fires several times in a step, and subtracts each"
     once = "fire once and reset to v_reset"
     yield Variant("several spikes", several, once, zero, often)
+    low = replace(d, floor="zero")
+    yield Variant("floor", "V is bounded below by 0", "let V fall below 0", node, low)
     floor = f"{several}; V is bounded below by -v_threshold"
     bounded = replace(often, floor="-threshold of an IF")
     yield Variant("several spikes", floor, f"{once}, without a bound", zero, bounded)

@@ -67,6 +67,7 @@ class SmallImporter:
             if fault == "8 bits":
                 unit = np.abs(w).max() / 127
                 w = (np.rint(w / unit) * unit).astype(f4)
+            w = w * f4(0.1 if fault == "scaled weights" else 1)
             b = v.get("bias", np.zeros(len(w))).astype(f4)
             return lambda x: w @ x + (0 if fault == "bias" else b)
         if node.kind == "LIF":
@@ -74,6 +75,12 @@ class SmallImporter:
         if node.kind == "CubaLIF":
             return self.cuba(v, dt)
         if node.kind in ("SumPool2d", "AvgPool2d"):
+            if fault == "stride":
+                return lambda x: sum(
+                    x[:, i : x.shape[1] - 1 + i, j : x.shape[2] - 1 + j]
+                    for i in (0, 1)
+                    for j in (0, 1)
+                )
             mean = (node.kind == "AvgPool2d") != (fault == "pool")
             return lambda x: (
                 sum(x[:, i::2, j::2] for i in (0, 1) for j in (0, 1)) / f4(4 if mean else 1)
@@ -113,6 +120,12 @@ class SmallImporter:
             to = np.zeros_like(to)
         if fault == "v_leak":
             leak = np.zeros_like(leak)
+        if fault == "inverse tau":
+            tau = 1 / tau
+        if fault == "reset to v_leak":
+            to = leak
+        if fault == "r twice":
+            r = r * r
         state = {"V": np.zeros_like(leak), "late": np.zeros_like(leak)}
 
         def step(x):
@@ -125,6 +138,7 @@ class SmallImporter:
             else:
                 V = V + dt / tau * (leak - V + r * x)
             spikes = V > level
+            V = np.maximum(V, 0) if fault == "floor" else V
             if fault == "subtract":
                 state["V"] = np.where(spikes, V - (level - to), V).astype(f4)
             elif fault != "no reset":
