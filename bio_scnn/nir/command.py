@@ -17,7 +17,7 @@ from bio_scnn.nir.dialects import DIALECTS, Dialect, dialect_of
 from bio_scnn.nir.graph import Graph
 from bio_scnn.nir.open_points import open_points
 from bio_scnn.nir.reading import read_graph
-from bio_scnn.runtime.files import encodable
+from bio_scnn.runtime.files import encodable, write_whole
 
 STEPS, SHARE, SEED = 200, 0.1, 0
 """Random spikes, where no input is given."""
@@ -63,10 +63,15 @@ def run_graph(args: argparse.Namespace) -> bool:
         from bio_scnn.nir.departures import depart
 
         judged = [depart(graph, inputs, name, dt_ms=dialect.dt_ms) for name in args.against]
+    lines = screen(graph, dialect, found, refused, told)
+    if args.report is not None:
+        from bio_scnn.nir.page import page
+
+        write_whole(args.report / "index.html", page(graph, lines, judged).encode())
     if args.json:
         print(json.dumps(as_table(graph, dialect, found, refused, judged), indent=2))
     else:
-        print(encodable("\n".join(screen(graph, dialect, found, refused, told))))
+        print(encodable("\n".join(lines)))
         for one in judged:
             print(encodable(f"\n{one}"))
     return all(one.agrees for one in judged)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,8 @@ class Departures:
         Effect of the first wrong node alone on the output.
     wiring : str
         Where no node departs and the whole does: what is wrong between the nodes.
+    rasters : (array, array) or None
+        Outputs ``(steps, *shape)`` of the first wrong node, the reference's and the importer's.
     """
 
     importer: str
@@ -82,6 +84,7 @@ class Departures:
     outputs: tuple[float, float] = (0.0, 0.0)
     effect: str = ""
     wiring: str = ""
+    rasters: tuple[Array, Array] | None = field(default=None, repr=False, compare=False)
 
     @property
     def first(self) -> Verdict | None:
@@ -94,8 +97,8 @@ class Departures:
         return not (self.refused or self.wiring or self.first)
 
     def table(self) -> dict[str, Any]:
-        """Everything as a table of JSON."""
-        return asdict(self)
+        """Everything but the rasters, as a table of JSON."""
+        return asdict(replace(self, rasters=None))
 
     def __str__(self) -> str:
         """Lines of the screen."""
@@ -155,7 +158,7 @@ def depart(
         return Departures(str(importer), str(error))
     taken, shown = reference_run(graph, inputs, d)
     verdicts: list[Verdict] = []
-    effect = ""
+    effect, rasters = "", None
     for name, node in graph.nodes.items():
         if node.kind in ("Input", "Output"):
             continue
@@ -167,7 +170,7 @@ def depart(
         verdict, variant = judge(node, taken[name], shown[name], found, d)
         verdicts.append(verdict)
         if verdict.outcome == "departs" and not effect and found.shape == shown[name].shape:
-            rows = iter(found)
+            rows, rasters = iter(found), (shown[name], found)
             step = Stepper(variant) if variant is not None else lambda _, rows=rows: next(rows)
             effect = effect_of(graph, inputs, name, step, d)
     end = shown[graph.outputs[0]]
@@ -179,7 +182,7 @@ def depart(
     wiring = ""
     if not effect and whole is not None and count_wrong(whole, end, fires=spikes_come(graph))[0]:
         wiring = wrong_wiring(graph, inputs, whole, d)
-    return Departures(source.name, refused, tuple(verdicts), sums, effect, wiring)
+    return Departures(source.name, refused, tuple(verdicts), sums, effect, wiring, rasters)
 
 
 def _one_line(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from bio_scnn import validate
 from bio_scnn.nir import Dialect, build_graph, run
 from bio_scnn.nir.beside import beside
 from bio_scnn.nir.departures import depart, reference_for
+from bio_scnn.nir.page import page
 
 FILE = Path(__file__).with_name("recurrent.nir")
 rng = np.random.default_rng(7)
@@ -195,6 +197,21 @@ def test_the_command_line(tmp_path, capsys):
     (tmp_path / "bad.csv").write_text("1,2,3\n")
     with pytest.raises(ValueError, match="a step has 3 values"):
         validate.main(["--graph", str(FILE), "--input", str(tmp_path / "bad.csv")])
+
+
+def test_the_page_shows_the_graph_with_verdicts(tmp_path):
+    graph, faulty = GRAPHS["recurrent"], SmallImporter("v_reset")
+    found = depart(graph, INPUTS["recurrent"], faulty)
+    text = page(graph, ["a < b"], [found])
+    root = ElementTree.fromstring(text[text.index("<svg") : text.index("</svg>") + 6])
+    titles = [title.text for title in root.iter("title")]
+    assert "lif1: LIF departs" in titles
+    assert "fc1: Affine agrees" in titles
+    assert len(titles) == len(graph.nodes)
+    assert text.count("<svg") == 3  # the graph, and two rasters
+    assert "a &lt; b" in text
+    validate.main(["--graph", str(FILE), "--report", str(tmp_path / "new")])
+    assert "sub.lif" in (tmp_path / "new" / "index.html").read_text("utf-8")
 
 
 @pytest.mark.peer
