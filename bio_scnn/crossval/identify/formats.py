@@ -106,6 +106,8 @@ class FixedPoint:
 
     def product(self, x: Values, rng: np.random.Generator | None = None) -> Values:
         """Product of decay and V, rounded to the format."""
+        if self.unit == 1 and self.rounding in ROUNDINGS:
+            return ROUNDINGS[self.rounding](x)
         whole = x / self.unit
         if self.rounding == "stochastic":
             if rng is None:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.crossval.identify.currents import InputShape, Synapse, shaped, shifted, through
 from bio_scnn.crossval.identify.formats import FLOAT64, FixedPoint, FloatingPoint, NumberFormat
+from bio_scnn.crossval.identify.plain_steps import is_plain, plain_steps
 from bio_scnn.crossval.identify.reset import fired, reset
 from bio_scnn.crossval.identify.within_step import run_within_steps
 
@@ -206,6 +207,9 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
         counts, V_end, unreset = run_within_steps(drive, *where, neuron.floor, adapts)
         spikes = shifted(counts, neuron.spike_delay)
         return Stepped(spikes, V_end, V_end, drive, unreset - neuron.threshold)
+    if is_plain(neuron):
+        counts, V_end, unreset, margin = plain_steps(neuron, drive)
+        return Stepped(shifted(counts, neuron.spike_delay), V_end, unreset, drive, margin)
     V = np.full(x.shape[1], float(neuron.start))
     w, off = np.zeros_like(V), np.zeros_like(V)
     left = np.zeros(V.shape)

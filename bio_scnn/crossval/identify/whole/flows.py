@@ -14,7 +14,7 @@ from bio_scnn.crossval.identify.formats import ROUNDINGS, FixedPoint
 from bio_scnn.crossval.identify.quantised import gains
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 from bio_scnn.crossval.identify.whole.drives import Answers
-from bio_scnn.crossval.identify.whole.rules import leaks
+from bio_scnn.crossval.identify.whole.rules import leaks, telling
 from bio_scnn.crossval.identify.whole.synapses import behind_synapses
 
 Array = NDArray[np.float64]
@@ -137,6 +137,7 @@ def _joint(data: Answers, rows: NDArray[np.bool_]) -> Iterator[SteppedNeuron]:
     if len(old) < 12 or not x.any() or not old.any():
         return
     (decay, gain, _), *_ = np.linalg.lstsq(np.stack([old, x, np.ones_like(x)], 1), new, rcond=None)
+    few = np.concatenate([telling(old), telling(x)])
     room = 3 / max(float(np.abs(old).max()), 1), 3 / max(float(np.abs(x).max()), 1)
     for bits in range(1, 13):
         size = 2.0**bits
@@ -144,7 +145,9 @@ def _joint(data: Answers, rows: NDArray[np.bool_]) -> Iterator[SteppedNeuron]:
         js = np.arange(np.ceil((gain - room[1]) * size), (gain + room[1]) * size + 1)
         if len(ks) * len(js) > 3000:
             return
-        for k, j in itertools.product(ks, js):
+        pairs = np.array(list(itertools.product(ks, js))).reshape(-1, 2)
+        near = np.abs((pairs @ np.stack([old, x])[:, few]) / size - new[few]).max(axis=1) <= 1
+        for k, j in pairs[near]:
             exact = (k * old + j * x) / size
             if np.abs(exact - new).max() > 1:
                 continue
