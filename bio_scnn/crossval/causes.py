@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from bio_scnn.crossval.oracles.counters import COUNTER_TEXTS
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -128,6 +130,7 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "is 2",
         "refractory.rounded-clock": "refractory period is {way} here and there: it is compared "
         "with times that are rounded, as in t - t_last > t_ref",
+        **COUNTER_TEXTS,
         "refractory.hidden-step": "{steps} hidden step(s) in each interval: the reset comes one "
         "step late, or there is a refractory step that was not asked for",
         "refractory.acts-as": "every interval is {off_ms:.6g} ms too {way}: the refractory period "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from bio_scnn.crossval.causes import CODES, single_codes
+from bio_scnn.crossval.oracles.counters import COUNTER_TEXTS
 
 _UPDATE = "scale the input by R (1 - exp(-dt/tau)) once: V <- a V + R (1 - a) I, a = exp(-dt/tau)"
 _DECLARE = "set decay = exp(-dt/tau) for the exact step, or declare integrator="
@@ -50,6 +51,7 @@ _FIRST: dict[str, str] = {
     "clamp.frozen-synapse": "let the synaptic current go on while V is held",
     "clamp.frozen-adaptation": "let w go on while V is held",
     "refractory.float-countdown": _CLOCK,
+    **dict.fromkeys(COUNTER_TEXTS, _CLOCK),
     "refractory.blocked-by-negative": "keep a counter for the refractory period, apart from V",
     "membrane.while-refractory": "return the V that is tested: V_reset while refractory",
     "input.magnitude": "drop the abs on the input",
