@@ -30,8 +30,8 @@ class Counting(Adapter):
     def run(self, current):
         p, dt, spikes = self.s.params, self.number(self.s.dt_ms), []
         keep = math.exp(-self.s.dt_ms / p.tau_ms)
-        for I in current:
-            new = p.R * I + (self.V - p.R * I) * keep
+        for now in current:
+            new = p.R * now + (self.V - p.R * now) * keep
             self.V = np.where(self.free(), new, self.V)
             fired = self.free() & (self.V >= p.V_th)
             if self.way == "up":

@@ -201,12 +201,7 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
         drive = drive + neuron.bias
         drive = drive if isinstance(form, FixedPoint) else form.total(drive)
     if neuron.crossing == "within-step":
-        where = (neuron.decay, neuron.threshold, neuron.reset_to, neuron.refractory, neuron.start)
-        a = neuron.adaptation
-        adapts = (0.0, 0.0) if a is None else (a.decay, a.jump)
-        counts, V_end, unreset = run_within_steps(drive, *where, neuron.floor, adapts)
-        spikes = shifted(counts, neuron.spike_delay)
-        return Stepped(spikes, V_end, V_end, drive, unreset - neuron.threshold)
+        return _within_steps(neuron, drive)
     if is_plain(neuron):
         counts, V_end, unreset, margin = plain_steps(neuron, drive)
         return Stepped(shifted(counts, neuron.spike_delay), V_end, unreset, drive, margin)
@@ -245,6 +240,16 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
         left = np.where(now > 0, neuron.refractory, np.maximum(left - 1, 0))
         spikes[n], after[n] = now, V
     return Stepped(shifted(spikes, neuron.spike_delay), after, before, drive, margin)
+
+
+def _within_steps(neuron: SteppedNeuron, drive: NDArray[np.float64]) -> Stepped:
+    """Run of a neuron whose spikes lie within steps."""
+    where = (neuron.decay, neuron.threshold, neuron.reset_to, neuron.refractory, neuron.start)
+    a = neuron.adaptation
+    adapts = (0.0, 0.0) if a is None else (a.decay, a.jump)
+    counts, V_end, unreset = run_within_steps(drive, *where, neuron.floor, adapts)
+    spikes = shifted(counts, neuron.spike_delay)
+    return Stepped(spikes, V_end, V_end, drive, unreset - neuron.threshold)
 
 
 def _with_constants_rounded(neuron: SteppedNeuron, form: FloatingPoint) -> SteppedNeuron:
