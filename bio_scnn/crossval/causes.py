@@ -310,6 +310,8 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "bounds.dead-zone": "changes of V smaller than {size:.6g} in a step are dropped",
         "bounds.change": "V cannot change by more than {most:.6g} in a step",
         "bounds.wraps": "V wraps round between {low:.6g} and {high:.6g}",
+        "format.rounding": "products are rounded otherwise ({rounding}) than declared "
+        "({declared})",
         "format.decay": "the decay is rounded to {bits} bits",
         "spikes.doublets": "spikes come twice: V of the step before, above the threshold and not "
         "yet reset, fires again",

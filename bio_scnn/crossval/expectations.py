@@ -71,6 +71,10 @@ def declared_differences(claims: Capabilities, *, plain: bool = True) -> list[Di
     found = []
     if plain:
         found += _from_eq_1(claims)
+    if claims.fixed_point is not None:
+        also = ("subthreshold_membrane", "threshold_equality", "silence", "own_noise")
+        reason = f"declared: fixed point, {claims.fixed_point}"
+        found.append(Difference(reason, (*_QUANTITATIVE, *also)))
     if claims.drive == "events":
         reason = "declared: driven by one event per step, not by a current"
         also = ("subthreshold_membrane", "silence", "threshold_equality")

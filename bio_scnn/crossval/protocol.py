@@ -31,6 +31,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.q_format import FixedPointNeuron
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.models import (
     AdaptiveLIFParameters,
@@ -170,6 +171,9 @@ class Capabilities:
         The same setup and currents give the same spikes.
     families : tuple of str
         Neurons it can be built as, out of `FAMILIES`.
+    fixed_point : FixedPointNeuron or None
+        Q-format of a layer in fixed point: it is checked bit for bit against that machine, and
+        may differ from eq. 1 by what the word costs.
 
     Raises
     ------
@@ -191,6 +195,7 @@ class Capabilities:
     own_noise: bool = False
     deterministic: bool = True
     families: tuple[str, ...] = ("LIF",)
+    fixed_point: FixedPointNeuron | None = None
 
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self)).items():
@@ -199,6 +204,13 @@ class Capabilities:
                 _check_dtypes(value)
                 # A list is as good; frozen dataclasses are set through object.__setattr__.
                 object.__setattr__(self, name, tuple(value))
+                continue
+            if name == "fixed_point":
+                if not isinstance(value, FixedPointNeuron | None):
+                    raise InputError(
+                        f"Capabilities: fixed_point is {value!r}; it must be a FixedPointNeuron, "
+                        "as FixedPointNeuron(word=16, fraction=8), or None"
+                    )
                 continue
             if name == "families":
                 _check_families(value)

@@ -63,6 +63,7 @@ _FIRST: dict[str, str] = {
     "bounds.dead-zone": "make small changes of V too: use more digits",
     "leak.dead-zone": "take the leak of the whole V: multiply first, shift last",
     "format.no-dead-zone": "round the product as declared, and let small V stay",
+    "format.rounding": "round as declared, or declare the rounding that the circuit has",
     "format.decay": "use more bits for the decay",
     "spikes.doublets": "test the threshold on V after its reset, once a step",
     "spikes.lasting": "hand a spike out in the step of its crossing alone",

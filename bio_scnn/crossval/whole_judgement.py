@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bio_scnn.crossval.faults.whole_numbers import declared_whole, whole_fault
+from bio_scnn.crossval.declared_bits import as_whole_layer, in_units, machine
+from bio_scnn.crossval.faults.whole_numbers import WholeFault, declared_whole, whole_fault
 from bio_scnn.crossval.identify.differences import meant_neuron
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.readings import code_sentence, physics_sentence
@@ -36,6 +37,8 @@ def in_whole_numbers(subject: Subject) -> Identity | None:
     shown, above = claims.membrane != "none", not claims.fires_at_threshold
     run = subject_runner(subject)
     try:
+        if claims.fixed_point is not None:
+            return _beside_its_machine(subject)
         layer = whole_layer(run, has_V=shown)
         if layer is None:
             return None
@@ -52,6 +55,18 @@ def in_whole_numbers(subject: Subject) -> Identity | None:
     if fault is None:
         apart = () if found is None else _whole_departures(found, subject, layer.V_unit or 1.0)
         return identity(found, compared, apart, own=False) if found and apart else None
+    return _with_fault(subject, fault, compared)
+
+
+def _beside_its_machine(subject: Subject) -> Identity | None:
+    """Identity of a layer that is the machine of its declared Q-format but for one fault."""
+    layer, base = as_whole_layer(subject), in_units(machine(subject))
+    fault = whole_fault(layer, base, declared=True)
+    return None if fault is None else _with_fault(subject, fault, "the declared machine")
+
+
+def _with_fault(subject: Subject, fault: WholeFault, compared: str) -> Identity:
+    """Identity of a layer that is the declared neuron but for one fault."""
     why = Departure(
         fault.cause.text, fault.cause.code, portrait.effect(subject), remedy(fault.cause.code)
     )
@@ -60,7 +75,7 @@ def in_whole_numbers(subject: Subject) -> Identity | None:
         physics=physics_sentence(fault.neuron, subject.dt_ms),
         spikes=fault.spikes,
         spikes_explained=1.0,
-        V_explained=1.0 if shown else None,
+        V_explained=1.0 if subject.claims.membrane != "none" else None,
         compared_with=compared,
         departures=(why,),
     )

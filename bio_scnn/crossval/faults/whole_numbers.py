@@ -88,7 +88,9 @@ def declared_whole(
     )
 
 
-def whole_fault(layer: WholeLayer, base: SteppedNeuron) -> WholeFault | None:
+def whole_fault(
+    layer: WholeLayer, base: SteppedNeuron, *, declared: bool = False
+) -> WholeFault | None:
     """Fault of a declared neuron that gives a layer's answers, bit for bit.
 
     Parameters
@@ -96,6 +98,8 @@ def whole_fault(layer: WholeLayer, base: SteppedNeuron) -> WholeFault | None:
     layer : WholeLayer
     base : SteppedNeuron
         As `declared_whole` gives it.
+    declared : bool
+        Its number format is declared, too: another rounding is a fault.
 
     Returns
     -------
@@ -110,12 +114,19 @@ def whole_fault(layer: WholeLayer, base: SteppedNeuron) -> WholeFault | None:
     data, proof = (replace(asked(layer, x, *moved), limits=ends) for x in drives)
     total = int(data.spikes.sum() + proof.spikes.sum())
     until = time.monotonic() + _SECONDS
+    own = base.number_format
+    assert isinstance(own, FixedPoint)
     rounded = [(r, _rounded(base, r)) for r in ROUNDED]
     for rounding, neuron in rounded:
-        why = cause("format.fixed-point", unit=layer.V_unit or layer.unit, rounding=rounding)
+        if declared:
+            why = cause("format.rounding", rounding=rounding, declared=own.rounding)
+        else:
+            why = cause("format.fixed-point", unit=layer.V_unit or layer.unit, rounding=rounding)
+        if declared and rounding == own.rounding:
+            continue
         if _matching(data, proof, [(why, neuron)]):
             return WholeFault(why, in_layers_units(neuron, layer), total)
-    for _, neuron in rounded:
+    for _, neuron in [("", base)] if declared else rounded:
         if time.monotonic() > until:
             break
         found = _matching(data, proof, whole_faults(neuron, data))
