@@ -312,6 +312,13 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "bounds.wraps": "V wraps round between {low:.6g} and {high:.6g}",
         "format.rounding": "products are rounded otherwise ({rounding}) than declared "
         "({declared})",
+        "format.product-wraps": "the product of decay and V overflows: {k} V wraps round at "
+        "{word} bits before it is shifted by {bits}",
+        "format.dropped-bits": "the lowest {dropped} bits of V are dropped before it is "
+        "multiplied",
+        "format.logical-shift": "a negative V is shifted as if it had no sign: a logical shift of "
+        "{word} bits in place of an arithmetic one",
+        "format.stochastic": "products are rounded at random",
         "format.decay": "the decay is rounded to {bits} bits",
         "spikes.doublets": "spikes come twice: V of the step before, above the threshold and not "
         "yet reset, fires again",

@@ -31,7 +31,11 @@ class FixedPointNeuron:
         Of the linear leak, in a step; 0 for what the decay takes on the average between reset and
         threshold.
     input_rounding : str
-        Key of `formats.ROUNDINGS`: what becomes of the weighted input of a step.
+        Key of `formats.ROUNDINGS`: what becomes of the weighted input of a step, and of the
+        input itself if that has a word of its own.
+    input_fraction : int or None, bits
+        Bits behind the point of the input before it is weighted; 0 for a layer that takes whole
+        numbers; None if it is not rounded before.
 
     Raises
     ------
@@ -47,6 +51,7 @@ class FixedPointNeuron:
     linear_leak: bool = False
     leak: int = 0
     input_rounding: str = "nearest"
+    input_fraction: int | None = None
 
     def __post_init__(self) -> None:
         from bio_scnn.crossval.identify.formats import ROUNDINGS  # not to load all for a claim
@@ -72,7 +77,8 @@ class FixedPointNeuron:
         if self.linear_leak:
             leaks = f"linear leak of {self.leak} units" if self.leak else "linear leak"
         ends = "saturates" if self.overflow == "saturate" else "wraps round"
+        taken = "" if self.input_fraction is None else f" to {self.input_fraction} bits"
         return (
             f"V in {self.word} bits, {self.fraction} behind the point, {ends}; {leaks}; input "
-            f"rounded {self.input_rounding}"
+            f"rounded{taken} {self.input_rounding}"
         )

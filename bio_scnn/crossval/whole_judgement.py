@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bio_scnn.crossval.causes import cause
 from bio_scnn.crossval.declared_bits import as_whole_layer, in_units, machine
 from bio_scnn.crossval.faults.whole_numbers import WholeFault, declared_whole, whole_fault
 from bio_scnn.crossval.identify.differences import meant_neuron
@@ -42,6 +43,8 @@ def in_whole_numbers(subject: Subject) -> Identity | None:
         layer = whole_layer(run, has_V=shown)
         if layer is None:
             return None
+        if (layer.V_unit or 0) > 1 and float(layer.V_unit or 0).is_integer():
+            layer = replace(layer, V_unit=1.0)  # the V that it showed had a common factor
         fault = None
         if isinstance(params, LIFParameters):
             base = declared_whole(params, subject.dt_ms, layer, above=above)
@@ -60,8 +63,8 @@ def in_whole_numbers(subject: Subject) -> Identity | None:
 
 def _beside_its_machine(subject: Subject) -> Identity | None:
     """Identity of a layer that is the machine of its declared Q-format but for one fault."""
-    layer, base = as_whole_layer(subject), in_units(machine(subject))
-    fault = whole_fault(layer, base, declared=True)
+    layer = as_whole_layer(subject)
+    fault = whole_fault(layer, in_units(machine(subject), layer), declared=True)
     return None if fault is None else _with_fault(subject, fault, "the declared machine")
 
 
@@ -99,11 +102,17 @@ def _whole_departures(
     fires_from = neuron.threshold + (0 if neuron.fires_at_threshold else unit)
     if fires_from == params.V_th + above * unit:
         neuron = replace(neuron, threshold=params.V_th, fires_at_threshold=True)
+    others: tuple[Departure, ...] = ()
+    if abs(fires_from - params.V_th - above * unit) == unit:
+        code = "threshold.reached" if above else "threshold.exceeded"
+        why, neuron = cause(f"{code}/measured"), replace(neuron, threshold=params.V_th)
+        neuron = replace(neuron, fires_at_threshold=True)
+        others = (Departure(why.text, why.code, portrait.effect(subject), remedy(why.code)),)
     # Decays and gain are numbers of their own in whole numbers: R follows from neither.
     meant = _meant(subject)
     gain, right = (n.gain * steady_gain(n) for n in (neuron, meant))
     if abs(gain - right) < 1e-6 * abs(right):
         neuron = replace(neuron, gain=params.R * (1 - neuron.decay) / steady_gain(neuron))
     apart = departures(replace(found, neuron=neuron), params, subject.dt_ms, subject.claims)
-    others = tuple(d for d in apart if d.cause_code != "format.fixed-point")
+    others += tuple(d for d in apart if d.cause_code != "format.fixed-point")
     return others or apart

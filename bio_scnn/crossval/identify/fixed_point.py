@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -99,7 +100,10 @@ def _stepped(
         # a leak of what the exponential takes on the average between reset and threshold
         average = max(round((1 - flow[0]) * threshold / 2 / unit), 1)
         leak = (form.leak or average) * unit
-    fmt = FixedPoint(unit, form.rounding, form.word, form.overflow, form.input_rounding, True)
+    fmt = FixedPoint(unit, form.rounding, form.word, form.overflow, form.input_rounding)
+    if form.input_fraction is not None:
+        fmt = replace(fmt, input_unit=2.0**-form.input_fraction)
+    fmt = replace(fmt, decay_bits=form.decay_bits)
     return SteppedNeuron(
         decay=1.0 if form.linear_leak else k / size,
         leak=leak,
@@ -150,28 +154,47 @@ def rate_error(
     (n,) array
         (rate in fixed point - rate in float64) / rate in float64; -1 where it is silent.
     """
-    neuron = in_fixed_point(params, dt_ms, form)
-    around = np.outer(np.atleast_1d(np.asarray(rates_hz, dtype=float)), SPREAD)
-    currents = np.array([current_for(params, rate) for rate in around.ravel()])
-    longest = 1000 / float(np.min(rates_hz))
-    steps = min(math.ceil(12 * longest / dt_ms), 100_000)
-    x = np.broadcast_to(currents * params.R, (steps, len(currents)))
-    decay = math.exp(-dt_ms / params.tau_ms)
-    average = (1 - decay) * (params.V_th - params.V_rest) / 2
-    leak = (form.leak * 2.0**-form.fraction or average) if form.linear_leak else 0.0
-    exact = replace(
-        neuron,
-        decay=1.0 if form.linear_leak else decay,
+    # What the input is rounded to by itself is no matter of the word.
+    neuron = in_fixed_point(params, dt_ms, replace(form, input_fraction=None))
+    rates = tuple(float(rate) for rate in np.atleast_1d(np.asarray(rates_hz, dtype=float)))
+    leak = 0.0
+    if form.linear_leak:
+        average = (1 - math.exp(-dt_ms / params.tau_ms)) * (params.V_th - params.V_rest) / 2
+        leak = form.leak * 2.0**-form.fraction or average
+    rate = _mean(step(neuron, _held(params, dt_ms, rates), rng).spikes)
+    wanted = _unrounded(params, dt_ms, rates, leak)
+    return (rate - wanted) / wanted
+
+
+def _held(params: LIFParameters, dt_ms: float, rates_hz: tuple[float, ...]) -> NDArray[np.float64]:
+    """Inputs ``(steps, neurons)`` held about each rate, long enough for the slowest."""
+    currents = [current_for(params, float(r)) for r in np.outer(rates_hz, SPREAD).ravel()]
+    steps = min(math.ceil(12 * 1000 / min(rates_hz) / dt_ms), 100_000)
+    return np.broadcast_to(np.array(currents) * params.R, (steps, len(currents)))
+
+
+def _mean(spikes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean rate about each one, in spikes a step."""
+    return mean_rates(spikes).reshape(-1, len(SPREAD)).mean(axis=1)
+
+
+@lru_cache(maxsize=32)
+def _unrounded(
+    params: LIFParameters, dt_ms: float, rates_hz: tuple[float, ...], leak: float
+) -> NDArray[np.float64]:
+    """Mean rates of the same steps in float64, with a linear leak if there is one."""
+    decay, subtracts = math.exp(-dt_ms / params.tau_ms), params.reset == "subtract"
+    exact = SteppedNeuron(
+        decay=1.0 if leak else decay,
         gain=1 - decay,
         leak=leak,
         threshold=params.V_th - params.V_rest,
-        reset_to=params.V_reset - (params.V_th if neuron.subtracts else params.V_rest),
+        reset_keep=float(subtracts),
+        reset_to=params.V_reset - (params.V_th if subtracts else params.V_rest),
+        refractory=round(params.t_ref_ms / dt_ms),
         start=params.V_reset - params.V_rest,
-        number_format=SteppedNeuron().number_format,
     )
-    rate = mean_rates(step(neuron, x, rng).spikes).reshape(around.shape).mean(axis=1)
-    wanted = mean_rates(step(exact, x).spikes).reshape(around.shape).mean(axis=1)
-    return (rate - wanted) / wanted
+    return _mean(step(exact, _held(params, dt_ms, rates_hz)).spikes)
 
 
 def current_for(params: LIFParameters, rate_hz: float) -> float:

@@ -23,13 +23,16 @@ Runs = tuple[NDArray[np.int64], Values, Values, Values]
 def is_plain(neuron: SteppedNeuron) -> bool:
     """True for a neuron that `plain_steps` steps."""
     form = neuron.number_format
-    if isinstance(form, FixedPoint) and form.rounding == "stochastic":
+    random = isinstance(form, FixedPoint) and form.rounding == "stochastic"
+    if random and neuron.while_refractory == "leaks":  # two updates share their draws there
         return False
     usual = neuron.reset_when == "same-step" and neuron.tested == "new"
     return usual and neuron.adaptation is None and not neuron.several
 
 
-def plain_steps(neuron: SteppedNeuron, drive: Values) -> Runs:
+def plain_steps(
+    neuron: SteppedNeuron, drive: Values, rng: np.random.Generator | None = None
+) -> Runs:
     """Spikes, V after and before the reset, and margin of a plain neuron.
 
     Parameters
@@ -38,12 +41,14 @@ def plain_steps(neuron: SteppedNeuron, drive: Values) -> Runs:
         One that `is_plain`.
     drive : (steps, neurons) array
         What is added to V.
+    rng : numpy Generator, optional
+        For stochastic rounding.
 
     Returns
     -------
     (spikes, after, before, margin) : (steps, neurons) arrays
     """
-    updated, threshold = _update(neuron), neuron.threshold
+    updated, threshold = _update(neuron, rng), neuron.threshold
     over = np.greater_equal if neuron.fires_at_threshold else np.greater
     before, after = np.empty(drive.shape), np.empty(drive.shape)
     blocked = np.zeros(drive.shape, dtype=bool)
@@ -66,7 +71,9 @@ def plain_steps(neuron: SteppedNeuron, drive: Values) -> Runs:
     return spikes, after, before, margin
 
 
-def _update(neuron: SteppedNeuron) -> Callable[[Values, Values], Values]:
+def _update(
+    neuron: SteppedNeuron, rng: np.random.Generator | None
+) -> Callable[[Values, Values], Values]:
     """Update ``(V, drive) -> V`` of a neuron that is not refractory."""
     form, decay, leak = neuron.number_format, neuron.decay, neuron.leak
     exact = isinstance(form, FloatingPoint) and form.name == "float64"
@@ -79,7 +86,7 @@ def _update(neuron: SteppedNeuron) -> Callable[[Values, Values], Values]:
         if joint:
             new = form.product(decay * V + drive)
         else:
-            new = decay * V if exact else form.decayed(decay, V)
+            new = decay * V if exact else form.decayed(decay, V, rng)
             if leak:
                 new = np.sign(new) * np.maximum(np.abs(new) - leak, 0)
             new = new + drive

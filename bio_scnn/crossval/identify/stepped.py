@@ -203,7 +203,7 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
     if neuron.crossing == "within-step":
         return _within_steps(neuron, drive)
     if is_plain(neuron):
-        counts, V_end, unreset, margin = plain_steps(neuron, drive)
+        counts, V_end, unreset, margin = plain_steps(neuron, drive, rng)
         return Stepped(shifted(counts, neuron.spike_delay), V_end, unreset, drive, margin)
     V = np.full(x.shape[1], float(neuron.start))
     w, off = np.zeros_like(V), np.zeros_like(V)

@@ -6,15 +6,16 @@ import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.identify.formats import ROUNDINGS, FixedPoint
+from bio_scnn.crossval.identify.formats import ROUNDINGS, FixedPoint, bits_of
 from bio_scnn.crossval.identify.quantised import gains
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 from bio_scnn.crossval.identify.whole.drives import Answers
-from bio_scnn.crossval.identify.whole.rules import leaks, telling
+from bio_scnn.crossval.identify.whole.rules import MOST_BITS, leaks, telling
 from bio_scnn.crossval.identify.whole.synapses import behind_synapses
 
 Array = NDArray[np.float64]
@@ -167,6 +168,9 @@ def bounded(data: Answers, flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
         yield from _saturating(data, cut)
     for cut in cuts:
         yield from _wrapping(data, cut)
+    for circuit in _circuits(flow):
+        yield circuit
+        yield from _saturating(data, circuit)
 
 
 def _saturating(data: Answers, flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
@@ -207,3 +211,15 @@ def _wrapping(data: Answers, flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
         if least <= low and high <= least + 2.0**word - 1:
             wraps = replace(form, word=word, overflow="wrap", signed=signed)
             yield replace(flow, number_format=wraps)
+
+
+def _circuits(flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
+    """A flow whose product wraps round before it is shifted, or is shifted without its sign."""
+    form, bits = flow.number_format, bits_of(flow.decay, MOST_BITS)
+    assert isinstance(form, FixedPoint)
+    if not bits or form.shifts or form.joint or form.dropped:
+        return
+    for word in range(bits + 4, bits + 25):
+        for name in ("product_word", "logical"):
+            circuit: dict[str, Any] = {"decay_bits": bits, name: word}
+            yield replace(flow, number_format=replace(form, **circuit))

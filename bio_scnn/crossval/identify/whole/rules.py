@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,8 @@ def leaks(old: Array, left: Array) -> Iterator[SteppedNeuron]:
     if not plain:
         yield from _shifts(old, left)
     yield from (n for n in shown if n not in plain)
+    if not shown:
+        yield from _dropped(old, left)
 
 
 def _rational(old: Array, left: Array, low: float, high: float) -> Iterator[SteppedNeuron]:
@@ -77,6 +80,19 @@ def _rational(old: Array, left: Array, low: float, high: float) -> Iterator[Step
                     break
         if found:
             return
+
+
+def _dropped(old: Array, left: Array) -> Iterator[SteppedNeuron]:
+    """Decays of a V whose lowest bits are dropped before it is multiplied."""
+    for bits in range(1, 9):
+        kept = np.floor(old / 2.0**bits) * 2.0**bits
+        low, high = (float(end) for end in slope_bounds(kept, left))
+        if kept.any() and low <= high:
+            for n in _rational(kept, left, low, high):
+                form = n.number_format
+                assert isinstance(form, FixedPoint)
+                if form.rounding in _PLAIN:
+                    yield replace(n, number_format=replace(form, dropped=bits))
 
 
 def telling(old: Array) -> NDArray[np.int64]:
