@@ -41,7 +41,7 @@ def whole_flows(data: Answers, *, synapses: bool = True) -> list[SteppedNeuron]:
         V in whole units, threshold infinite; empty if none reproduces V.
     """
     found: list[SteppedNeuron] = []
-    kinds = (_plain, _with_bias, _joint, *([behind_synapses] if synapses else []))
+    kinds = (_plain, _with_bias, joint_flows, *([behind_synapses] if synapses else []))
     until = time.monotonic() + _SECONDS
     cut = np.clip(data.x, *data.limits)
     taken = [data] if np.array_equal(cut, data.x) else [data, replace(data, x=cut)]
@@ -132,7 +132,7 @@ def _linear(data: Answers, rows: NDArray[np.bool_], bias: float) -> Iterator[Ste
             break
 
 
-def _joint(data: Answers, rows: NDArray[np.bool_]) -> Iterator[SteppedNeuron]:
+def joint_flows(data: Answers, rows: NDArray[np.bool_]) -> Iterator[SteppedNeuron]:
     """Decay and gain over one power of two, their sum rounded as a whole."""
     old, x, new = _columns(data, rows)
     if len(old) < 12 or not x.any() or not old.any():
@@ -168,7 +168,7 @@ def bounded(data: Answers, flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
         yield from _saturating(data, cut)
     for cut in cuts:
         yield from _wrapping(data, cut)
-    for circuit in _circuits(flow):
+    for circuit in circuits(flow):
         yield circuit
         yield from _saturating(data, circuit)
 
@@ -213,7 +213,7 @@ def _wrapping(data: Answers, flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
             yield replace(flow, number_format=wraps)
 
 
-def _circuits(flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
+def circuits(flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
     """A flow whose product wraps round before it is shifted, or is shifted without its sign."""
     form, bits = flow.number_format, bits_of(flow.decay, MOST_BITS)
     assert isinstance(form, FixedPoint)
