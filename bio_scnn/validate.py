@@ -50,6 +50,8 @@ examples:
       use a Dask cluster; the frameworks must be installed on its workers
   python -m bio_scnn.validate --recording chip.csv --dt 0.1 --nir model.nir
       identify the neuron in a recording of input, V and spikes, without its source
+  python -m bio_scnn.validate chip.py:layer --dt 1 --decay 0.9 --word 16 --fraction 8
+      check a layer in fixed point bit for bit against the machine that you declare
   python -m bio_scnn.validate --export-golden golden/ --word 16 --fraction 8 --dt 1
       write bit-exact inputs, V and spikes in fixed point, as hex for a test bench
   python -m bio_scnn.validate --graph network.nir --dialect norse --against norse
@@ -168,8 +170,8 @@ def add_declaration(p: argparse.ArgumentParser) -> None:
         if kind is bool:
             group.add_argument(f"--{key}", action="store_const", const=True, help=meaning)
         else:
-            convert = str if kind is str else float
-            metavar = "WORD" if kind is str else "X"
+            convert = kind if isinstance(kind, type) else float
+            metavar = {str: "WORD", int: "N"}.get(convert, "X")
             group.add_argument(f"--{key}", type=convert, metavar=metavar, help=meaning)
 
 
