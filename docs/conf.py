@@ -69,6 +69,8 @@ sphinx_gallery_conf = {
     "min_reported_time": 1e9,
     "write_computation_times": False,
     "show_memory": False,
+    "show_signature": False,
+    "within_subsection_order": "FileNameSortKey",
     "remove_config_comments": True,
 }
 

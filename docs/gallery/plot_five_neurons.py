@@ -2,8 +2,8 @@
 Five neurons, solved exactly
 ============================
 
-``solve`` needs no Brian2. A step is only the time for which a current is held; spikes are not bound to
-the grid.
+``solve`` needs no Brian2. A step is only the time for which a current is held; spikes are not
+bound to the grid.
 """
 
 import matplotlib.pyplot as plt

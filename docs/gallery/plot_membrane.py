@@ -2,7 +2,8 @@
 Membrane potential under noise
 ==============================
 
-The default neuron is Table 1 of the paper. It gets the current for 150 Hz, without and with coloured noise.
+The default neuron is Table 1 of the paper. It gets the current for 150 Hz, without and with
+coloured noise.
 """
 
 import matplotlib.pyplot as plt

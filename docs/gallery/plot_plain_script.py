@@ -2,8 +2,9 @@
 Firing rates of a plain Brian2 script
 =====================================
 
-A plain script works on the time grid. It takes one step off the refractory period, and a spike falls on the
-next grid time. The exact mode finds the spike inside the step. See :doc:`../plain-script` for the cure.
+A plain script works on the time grid. It takes one step off the refractory period, and a spike
+falls on the next grid time. The exact mode finds the spike inside the step. See :doc:`../plain-
+script` for the cure.
 """
 
 import matplotlib.pyplot as plt

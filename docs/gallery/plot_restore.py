@@ -2,8 +2,8 @@
 Restore a photograph
 ====================
 
-Strokes are drawn into a photograph, and the network fills them. Brian2 simulates every spike of its first
-layer.
+Strokes are drawn into a photograph, and the network fills them. Brian2 simulates every spike of
+its first layer.
 """
 
 import matplotlib.pyplot as plt

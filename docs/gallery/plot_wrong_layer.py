@@ -2,9 +2,11 @@
 Find the error of a layer
 =========================
 
-Four layers are meant to be the same neuron, ``V <- 0.9 V + 0.1 x``, which fires from V = 1 on. Three of
-them contain an error. The figure shows how far their rates are off; the suite says why.
+Four layers are meant to be the same neuron, ``V <- 0.9 V + 0.1 x``, which fires from V = 1 on.
+Three of them contain an error. The figure shows how far their rates are off; the suite says why.
 """
+
+import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -37,8 +39,8 @@ layers = {
 }
 
 # %%
-# The declared neuron has the time constant of a decay of 0.9 at a step of 1 ms. Each layer is driven with
-# constant inputs first.
+# The declared neuron has the time constant of a decay of 0.9 at a step of 1 ms. Each layer is
+# driven with constant inputs first.
 current = np.linspace(0, 4, 200)
 fig, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 for name, layer in layers.items():
@@ -55,4 +57,5 @@ claims = Capabilities(refractory="none", membrane="none")
 for name, layer in layers.items():
     adapter = as_adapter(layer, dt_ms=1.0, params=parameters, capabilities=claims)
     report = check_lif(adapter, dt_ms=1.0, checks=["as_declared"], on_fail=None)
-    print(f"{name}: {report.verdict or 'nothing is wrong'}")
+    cause = report.verdict or "nothing is wrong"
+    print(textwrap.fill(f"{name}: {cause}", 80, subsequent_indent="    "))
