@@ -3,8 +3,8 @@ Firing rates of a plain Brian2 script
 =====================================
 
 A plain script works on the time grid. It takes one step off the refractory period, and a spike
-falls on the next grid time. The exact mode finds the spike inside the step. See :doc:`../plain-
-script` for the cure.
+falls on the next grid time. The exact mode finds the spike inside the step. The cure is on the
+page :doc:`../plain-script`.
 """
 
 import matplotlib.pyplot as plt
