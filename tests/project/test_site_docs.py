@@ -12,6 +12,8 @@ from pathlib import Path
 import matplotlib
 import pytest
 
+from tools.docs.links import _page, broken
+
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -148,6 +150,15 @@ def test_there_is_a_notebook_for_each_kind_of_user():
     assert {path.name for path in NOTEBOOKS} == {
         name.split("/")[1] for name in re.findall(r"\((notebooks/[\w-]+\.ipynb)\)", page)
     }
+
+
+def test_broken_links_of_a_site_are_found(tmp_path):
+    (tmp_path / "a.html").write_text('<h1 id="top"></h1><a href="b.html#top">b</a>')
+    (tmp_path / "b.html").write_text('<h1 id="top"></h1><img src="data:,x"><a href="#top"></a>')
+    assert broken(tmp_path) == []
+    (tmp_path / "b.html").write_text('<a href="https://x.y/z"></a><a href="c.html"></a>')
+    _page.cache_clear()
+    assert broken(tmp_path) == ["a.html: b.html#top", "b.html: c.html"]
 
 
 def test_every_page_is_on_the_site():
