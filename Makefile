@@ -14,13 +14,14 @@ RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test figures bench clean
+.PHONY: help demo test figures bench docs clean
 
 help:
 	@echo 'make demo    restore a photograph that comes with scikit-image; results in restored/'
 	@echo 'make test    check style and types, and run the tests'
 	@echo 'make figures reproduce the figures and tables of the paper, and measure its claims'
 	@echo 'make bench   measure speed and memory beside peers; results in docs/performance.md'
+	@echo 'make docs    build the documentation site in docs/_build/html, and check its links'
 	@echo 'make clean   remove environments, caches and built packages'
 	@echo
 	@echo 'Each makes an environment of its own in .venv/ first; it needs Python 3.11 to 3.13.'
@@ -44,6 +45,10 @@ bench: $(VENV)/.bench
 	$(RUN) -m benchmarks $(ARGS)
 	$(RUN) -m tools.docs.performance
 	$(RUN) -m tools.docs.clusters_plan
+
+docs: $(VENV)/.docs
+	$(RUN) -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	$(RUN) -m tools.docs.links docs/_build/html
 
 $(VENV)/.python: pyproject.toml
 	@case " $(SUPPORTED) " in *" $(or $(VERSION),none) "*) ;; *) \
@@ -70,10 +75,14 @@ $(VENV)/.figures: $(VENV)/.runtime
 	$(INSTALL) --editable '.[figures]'
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.runtime
+	$(INSTALL) --editable '.[docs]'
+	@touch $@
+
 $(VENV)/.bench: $(VENV)/.runtime
 	$(INSTALL) --editable '.[bench]'
 	@touch $@
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist docs/_api docs/_build docs/_gallery *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find bio_scnn benchmarks figures tests tools -name __pycache__ -type d -exec rm -rf {} +

@@ -8,9 +8,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
-from bio_scnn.commands.options import add_coverage_option, add_neuron_options, neuron_options, run
+from bio_scnn.commands.options import (
+    add_coverage_option,
+    add_neuron_options,
+    add_quiet_option,
+    neuron_options,
+    run,
+)
+from bio_scnn.commands.parser import CommandParser
+from bio_scnn.commands.progress import Progress
 from bio_scnn.commands.report import scores_text
 from bio_scnn.data.masks import DEFAULT_COVERAGE, MASK_KINDS
 from bio_scnn.errors import InputError
@@ -33,13 +39,12 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(
-        prog="python -m bio_scnn.evaluate",
-        description="Restore crops of photographs with models and with classical fills. "
+    p = CommandParser(
+        "evaluate",
+        "Restore crops of photographs with models and with classical fills. "
         "Print mean scores for each kind of mask. Hole PSNR is averaged over pictures. Intervals "
         "come from a bootstrap over photographs.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        EPILOG,
     )
     p.add_argument(
         "--data", type=Path, metavar="DIR", help="photographs (default: scikit-image's)"
@@ -61,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--seed", type=int, default=0, help="seed of crops and masks (default: 0)")
     add_neuron_options(p.add_argument_group("neurons"))
     p.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    add_quiet_option(p, "the scores only, no progress")
     return p
 
 
@@ -85,10 +91,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     pictures, photograph = find_pictures(
         args.data, args.size, args.crops, args.seed, skipped, grey=args.grey
     )
-    for _, reason in skipped:
+    for _, reason in () if args.quiet else skipped:
         print(f"passed over: {encodable(reason)}", file=sys.stderr)
     number = len(MASK_KINDS) * len(pictures) * len(methods)
-    with tqdm(total=number, leave=False, disable=None) as bar:
+    with Progress(number, "evaluate", quiet=args.quiet) as bar:
         report = summaries(
             methods, pictures, photograph, args.seed, args.coverage, scored=bar.update
         )

@@ -12,11 +12,14 @@ from pathlib import Path
 from bio_scnn.commands.options import (
     add_hole_options,
     add_model_option,
+    add_quiet_option,
+    add_reading_options,
     check_holes,
     check_least,
-    picture_bar,
     run,
 )
+from bio_scnn.commands.parser import CommandParser
+from bio_scnn.commands.progress import Progress
 from bio_scnn.data.datasets import embedded_images
 from bio_scnn.data.mask_files import masks_for
 from bio_scnn.data.masks import MASK_KINDS
@@ -45,15 +48,15 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(
-        prog="python -m bio_scnn.explore",
-        description="Restore a picture and write one HTML page. A click on a feature map shows "
+    p = CommandParser(
+        "explore",
+        "Restore a picture and write one HTML page. A click on a feature map shows "
         "the current, membrane potential and spikes of that neuron, simulated in Brian2, beside "
         "their closed form. The page needs no server and no network.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        EPILOG,
     )
     p.add_argument("image", nargs="?", type=Path, metavar="IMAGE", help="image to restore")
+    add_reading_options(p.add_argument_group("reading"), all_pages=False)
     add_hole_options(p.add_argument_group("holes"))
     net = p.add_argument_group("network and neurons")
     add_model_option(net)
@@ -86,14 +89,14 @@ def parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, metavar="PAGE",
         help="the page (default: restored/<image>_neurons.html)",
     )  # fmt: skip
-    out.add_argument("--quiet", action="store_true", help="print errors only")
+    add_quiet_option(out)
     return p
 
 
 def paths_of(args: argparse.Namespace) -> tuple[Path, Path]:
     """Paths of the image and of the page; what cannot be meant is refused."""
     check_holes(args, given=args.image is not None)
-    check_least(args, seed=0, window=1, maps=1)
+    check_least(args, seed=0, window=1, maps=1, page=1, max_pixels=1)
     if PROPOSED in (args.mask or ()):
         raise InputError("--mask auto needs run_inpaint, which writes a proposal to look at")
     image = args.image or embedded_images()[0]
@@ -122,18 +125,20 @@ def main(argv: Sequence[str] | None = None) -> None:
         coverage=args.coverage,
         seed=args.seed,
         options=replace(options, dt_ms=None),
+        page=args.page,
+        max_pixels=args.max_pixels,
     )
     view = View(args.window, args.maps, None if args.at is None else tuple(args.at))
     network, _ = load_model(model_path(args.model))
     network.unit.require_lif("a page of neurons")
     if request.masks:
         request = replace(request, mask=masks_for(path, request.masks))
-    job = prepare(path, request)
+    job = prepare(path, request, (args.page or 1) - 1)
     for line in job.warnings:
         print(f"warning: {encodable(line)}", file=sys.stderr)
     job = job._replace(mask=job.unknown)  # the page shows all that is not known as missing
     check_size(view, job.mask.shape, network, args.duration, args.dt)
-    with picture_bar(job.name, quiet=args.quiet) as bar:
+    with Progress(1, job.name, quiet=args.quiet) as bar:
         picture, window = explore(
             job, request, network, view, args.dt, lambda fraction: bar.update(fraction - bar.n)
         )

@@ -13,7 +13,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bio_scnn.commands.options import run
+from bio_scnn.commands.options import add_quiet_option, run
+from bio_scnn.commands.parser import CommandParser
 from bio_scnn.data.debian import assemble, download, read_manifest
 from bio_scnn.errors import InputError
 
@@ -30,17 +31,19 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(
-        prog="python -m bio_scnn.photographs",
-        description="Assemble the photographs that the shipped models were trained on.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    p = CommandParser(
+        "photographs",
+        "Assemble the photographs that the shipped models were trained on.",
+        EPILOG,
     )
-    p.add_argument("-o", "--output", type=Path, required=True, help="folder to write to")
+    p.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", required=True, help="folder to write to"
+    )
     p.add_argument("--val", action="store_true", help="write the validation photographs instead")
     p.add_argument(
-        "--packages", type=Path, metavar="FOLDER", help="folder of downloaded packages (*.deb)"
+        "--packages", type=Path, metavar="DIR", help="folder of downloaded packages (*.deb)"
     )
+    add_quiet_option(p)
     return p
 
 
@@ -53,14 +56,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         if args.packages is None:
             versions = {name: manifest.packages[name] for name in sorted(needed)}
-            print(f"downloading {', '.join(versions)}", file=sys.stderr)
+            if not args.quiet:
+                print(f"downloading {', '.join(versions)}", file=sys.stderr)
             packages = download(versions, Path(scratch))
         else:
             packages = sorted(args.packages.glob("*.deb"))
             if not packages:
                 raise InputError(f"{args.packages}: there are no packages (*.deb) in this folder")
         assemble(photographs, packages, args.output)
-    print(f"wrote {len(photographs)} photographs and ATTRIBUTION.md to {args.output}")
+    if not args.quiet:
+        print(f"wrote {len(photographs)} photographs and ATTRIBUTION.md to {args.output}")
 
 
 if __name__ == "__main__":

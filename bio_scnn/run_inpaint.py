@@ -21,6 +21,7 @@ from bio_scnn.commands.options import (
     add_hole_options,
     add_model_option,
     add_neuron_options,
+    add_quiet_option,
     add_reading_options,
     add_scheduler_option,
     check_holes,
@@ -28,6 +29,7 @@ from bio_scnn.commands.options import (
     neuron_options,
     run,
 )
+from bio_scnn.commands.parser import CommandParser
 from bio_scnn.data.masks import MASK_KINDS
 from bio_scnn.errors import InputError
 from bio_scnn.restoration.outputs import names_a_file
@@ -65,12 +67,11 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(
-        prog="python -m bio_scnn.run_inpaint",
-        description="Restore missing pixels with a hybrid network. Brian2 simulates every spike "
+    p = CommandParser(
+        "run_inpaint",
+        "Restore missing pixels with a hybrid network. Brian2 simulates every spike "
         "of its first layer.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        EPILOG,
     )
     p.add_argument(
         "images", nargs="*", type=Path, metavar="IMAGE", help="images or folders to restore"
@@ -119,7 +120,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument(
         "--json", action="store_true", help="print one JSON object per image instead of text"
     )
-    out.add_argument("--quiet", action="store_true", help="print errors only")
+    add_quiet_option(out)
     return p
 
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bio_scnn.commands.options import add_scheduler_option, run
+from bio_scnn.commands.options import add_quiet_option, add_scheduler_option, run
+from bio_scnn.commands.parser import CommandParser
 from bio_scnn.commands.training import add_execution_options, execution_of
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import config_path, model_path
@@ -45,11 +46,10 @@ SETTINGS = ("steps", "learning_rate", "batch", "shards", "seed")
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(
-        prog="python -m bio_scnn.train",
-        description="Train a hybrid spiking-convolutional network for inpainting.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    p = CommandParser(
+        "train",
+        "Train a hybrid spiking-convolutional network for inpainting.",
+        EPILOG,
     )
     p.add_argument(
         "--config",
@@ -95,7 +95,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add_execution_options(p)
     add_scheduler_option(p)
-    p.add_argument("--quiet", action="store_true", help="print errors only")
+    add_quiet_option(p)
     return p
 
 

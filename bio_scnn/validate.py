@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
-from bio_scnn.commands.options import add_scheduler_option, run
+from bio_scnn.commands.options import add_quiet_option, add_scheduler_option, run
+from bio_scnn.commands.parser import CommandParser
+from bio_scnn.commands.progress import Progress
 from bio_scnn.crossval.declared import KEYS, from_pyproject, overridden
 from bio_scnn.crossval.identify.command import (
     add_recording_options,
@@ -64,12 +63,11 @@ exit code: 0 if only declared failures occurred, 1 for other failures, 2 for bad
 
 def parser() -> argparse.ArgumentParser:  # long, because there are as many options
     """The command line."""
-    p = argparse.ArgumentParser(
-        prog="python -m bio_scnn.validate",
-        description="Check implementations of the leaky integrate-and-fire neuron against eq. 1. "
+    p = CommandParser(
+        "validate",
+        "Check implementations of the leaky integrate-and-fire neuron against eq. 1. "
         "The report gives each deviation, its cause, and its effect on the firing rate.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        EPILOG,
     )
     what = p.add_argument_group("what to check")
     what.add_argument(
@@ -143,6 +141,7 @@ def parser() -> argparse.ArgumentParser:  # long, because there are as many opti
         help="run NAME with another interpreter; bio_scnn must be installed there",
     )  # fmt: skip
     how.add_argument(
+        "-j",
         "--jobs",
         type=int,
         default=1,
@@ -156,6 +155,7 @@ def parser() -> argparse.ArgumentParser:  # long, because there are as many opti
     )
     out.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     out.add_argument("--junit", type=Path, metavar="FILE", help="file for JUnit XML")
+    add_quiet_option(out, "the results only, no progress")
     return p
 
 
@@ -196,7 +196,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         return export_golden(args, args.dt or 0.1)
     check_outputs(args.report, args.junit)
     if args.export_vectors is not None:
-        return export(args.export_vectors)
+        return export(args.export_vectors, args.quiet)
     if args.network is not None:
         return network(args)
     checks = checks_to_run(args.only, args.skip)
@@ -216,12 +216,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     how = {"dt_ms": args.dt, "limits": Limits(check_s=args.time_limit)}
     if args.scheduler is None:
-        with progress_bar(len(targets) * len(checks), "check") as follow:
-            reports = check_all(targets, checks, **how, jobs=args.jobs, progress=follow)
+        with Progress(1, "checks", quiet=args.quiet) as bar:
+            reports = check_all(targets, checks, **how, jobs=args.jobs, progress=told(bar))
     else:
-        bar = progress_bar(len(targets), "target")
-        with connected(args.scheduler) as cluster, bar as follow:
-            reports = check_all_on_cluster(targets, checks, cluster, **how, progress=follow)
+        watched = Progress(1, "checks", quiet=args.quiet)
+        with connected(args.scheduler) as cluster, watched as bar:
+            reports = check_all_on_cluster(targets, checks, cluster, **how, progress=told(bar))
     if args.check_vectors is not None:
         from bio_scnn.crossval.vectors import check_vectors
 
@@ -238,13 +238,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(1)
 
 
-def export(directory: Path) -> None:
+def export(directory: Path, quiet: bool) -> None:
     """Write the test vectors."""
     from bio_scnn.crossval.vectors import export_vectors
 
-    with progress_bar(100, "%") as follow:
-        export_vectors(directory, progress=lambda done: follow("", done))
-    print(f"wrote {encodable(str(directory))}; its README.md says what to do with it")
+    with Progress(1, "vectors", quiet=quiet) as bar:
+        export_vectors(directory, progress=lambda done: told(bar)("", done))
+    if not quiet:
+        print(f"wrote {encodable(str(directory))}; its README.md says what to do with it")
 
 
 def network(args: argparse.Namespace) -> None:
@@ -255,24 +256,16 @@ def network(args: argparse.Namespace) -> None:
     if args.all or args.command or args.nir or args.python or args.check_vectors or args.scheduler:
         raise InputError("--network goes with names only; it runs them in this environment")
     images = [Path(args.network)] if args.network else []
-    with progress_bar(100, "%") as follow:
-        found = compare_by_name(args.names, images, dt_ms=args.dt or 0.1, progress=follow)
+    with Progress(1, "networks", quiet=args.quiet) as bar:
+        found = compare_by_name(args.names, images, dt_ms=args.dt or 0.1, progress=told(bar))
     publish_networks(found, folder=args.report, as_json=args.json)
     if found.failures:
         sys.exit(1)
 
 
-@contextlib.contextmanager
-def progress_bar(total: int, unit: str) -> Iterator[Callable[[str, float], None]]:
-    """A bar where somebody watches; it is told what is done now, and the fraction finished."""
-    with tqdm(total=total, leave=False, disable=None, unit=unit) as bar:
-
-        def follow(what: str, done: float) -> None:
-            bar.set_postfix_str(what, refresh=False)
-            bar.n = round(total * done)
-            bar.refresh()
-
-        yield follow
+def told(bar: Progress) -> Callable[[str, float], None]:
+    """Function that tells a bar what is done now, and the fraction finished."""
+    return lambda what, done: bar.update(done - bar.n, what)
 
 
 if __name__ == "__main__":

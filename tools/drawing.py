@@ -70,7 +70,10 @@ def save(args: argparse.Namespace, name: str, figure: Any, facts: dict[str, Any]
 
 @styled
 def table_figure(header: Sequence[str], rows: Sequence[Sequence[str]], width: float) -> Any:
-    """A table as a figure, rules above, below and under its header; cells may have two lines."""
+    """A table as a figure, rules above, below and under its header; cells may have two lines.
+
+    `width` is the least in inches; a table that needs more gets it.
+    """
     lines = [max(cell.count("\n") + 1 for cell in row) for row in (header, *rows)]
     heights = [0.06 + 0.11 * n for n in lines]
     figure = plt.figure(figsize=(width, sum(heights) + 0.1), layout="none")
@@ -85,4 +88,7 @@ def table_figure(header: Sequence[str], rows: Sequence[Sequence[str]], width: fl
         cell.visible_edges = {0: "BT", len(rows): "B"}.get(row, "")
         cell.set_linewidth(0.6)
         cell.PAD = 0.04
+    figure.canvas.draw()  # sets the widths of the columns
+    needed = table.get_window_extent().width / figure.dpi
+    figure.set_figwidth(max(width, 1.02 * needed))
     return figure

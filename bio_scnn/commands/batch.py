@@ -16,7 +16,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from bio_scnn.commands.fingerprint import fingerprint, with_fingerprint
-from bio_scnn.commands.options import picture_bar
+from bio_scnn.commands.progress import Progress
 from bio_scnn.commands.report import report_on, report_proposal
 from bio_scnn.data.datasets import embedded_images, find_images
 from bio_scnn.data.mask_files import is_mask_beside, masks_for
@@ -177,7 +177,8 @@ def restored(path: Path, request: Request, network: HybridSCNN, quiet: bool) -> 
             return Outcome(path, report_proposal(job, request), propose(job), "", job.warnings)
         if request.options.engine == "brian2" and network.unit.simulated:
             load_brian2_meanwhile()
-        with picture_bar(path.name, quiet=quiet or request.report != "text") as bar:
+        silent = quiet or request.report != "text"
+        with Progress(1, path.name, quiet=silent) as bar:
             done = perform_all(job, path, request, network, lambda part: bar.update(part - bar.n))
     except InputError as error:
         return Outcome(path, error=_line(path, str(error)))

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from tqdm import tqdm
-
 from bio_scnn.data.limits import MAX_PIXELS
 from bio_scnn.data.mask_files import HOW_TO, MOST_MISSING, MUCH_MISSING
 from bio_scnn.data.masks import DEFAULT_COVERAGE, MASK_KINDS
@@ -70,17 +68,23 @@ def add_coverage_option(group: argparse._ActionsContainer) -> None:
     )
 
 
-def add_reading_options(group: argparse._ActionsContainer) -> None:
-    """Add the options for reading picture files."""
+def add_reading_options(group: argparse._ActionsContainer, *, all_pages: bool = True) -> None:
+    """Add the options for reading picture files; `all_pages`: all of them without --page."""
     group.add_argument(
         "--page", type=int, metavar="N",
-        help="restore only this page or frame, counted from 1 (default: all)",
+        help="restore only this page or frame, counted from 1 (default: "
+        f"{'all' if all_pages else 'the first'})",
     )  # fmt: skip
     group.add_argument(
         "--max-pixels", type=int, default=MAX_PIXELS, metavar="N",
         help="refuse pictures that declare more pixels; this protects against decompression bombs "
         f"(default: {MAX_PIXELS:,})",
     )  # fmt: skip
+
+
+def add_quiet_option(group: argparse._ActionsContainer, prints: str = "errors only") -> None:
+    """Add the option that makes a command quiet; `prints` names what it prints then."""
+    group.add_argument("-q", "--quiet", action="store_true", help=f"print {prints}")
 
 
 def add_model_option(group: argparse._ActionsContainer) -> None:
@@ -112,12 +116,6 @@ def check_least(args: argparse.Namespace, **least: int) -> None:
         if given is not None and given < smallest:
             option = name.replace("_", "-")
             raise InputError(f"--{option} is {given}; it must be at least {smallest}")
-
-
-def picture_bar(name: str, *, quiet: bool) -> tqdm:
-    """A progress bar for one picture, from 0 to 1; only where somebody watches."""
-    bar_format = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
-    return tqdm(total=1.0, desc=name, leave=False, disable=quiet or None, bar_format=bar_format)
 
 
 def add_neuron_options(group: argparse._ActionsContainer) -> None:

@@ -135,14 +135,15 @@ def scores_text(kind: str, table: dict[str, dict[str, Any]]) -> str:
         As `bio_scnn.restoration.evaluation.summary` returns it.
     """
     between = f"{'95 % interval':>17}{'over biharmonic':>26}"
-    lines = [f"{kind:32}{'hole PSNR':>10}{between}{_HEADER}"]
+    width = max(32, *(len(name) + 2 for name in table))
+    lines = [f"{kind:{width}}{'hole PSNR':>10}{between}{_HEADER}"]
     for name, row in table.items():
         spread = "{:.2f} to {:.2f}".format(*row["hole_psnr_interval"])
         gain = "{:+.2f} ({:+.2f} to {:+.2f})".format(
             row["over_biharmonic"], *row["over_biharmonic_interval"]
         )
         between = f"{spread:>17}{'' if name == REFERENCE else gain:>26}"
-        lines.append(f"{name:32}{_cells(row, between)}")
+        lines.append(f"{name:{width}}{_cells(row, between)}")
     return "\n".join(lines)
 
 

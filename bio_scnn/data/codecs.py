@@ -235,7 +235,7 @@ def _tiff_by_pillow(path: Path, page: tiff.TiffPage, strip: int, limit: int) -> 
 
 _UNSUPPORTED = (
     "its TIFF compression is unsupported at this depth; use zlib or none, or install imagecodecs "
-    "(pip install 'bio-scnn[pictures]')"
+    "(pip install imagecodecs)"
 )
 
 

@@ -194,7 +194,8 @@ function drawPlots(n) {
   const marks = [["simulated", train], ["closed", exact]].map(([kind, times], row) => {
     const top = raster + 20 * row;
     const d = Array.from(times, t => `M${potential.px(t).toFixed(1)} ${top}v15`).join("");
-    return `<text x="52" y="${top + 12}" class="end">${row ? "closed" : "spikes"}</text>` +
+    const label = row ? '<tspan x="52" dy="-3">closed</tspan><tspan x="52" dy="10">form</tspan>' : "spikes";
+    return `<text x="52" y="${top + 12}" class="end"${row ? ' style="font-size:10px"' : ""}>${label}</text>` +
       `<path id="spikes-${kind}" class="${kind}" style="stroke-width:2.4" d="${d}"/>`;
   });
   const bottom = new Panel(width, time, [0, 1], raster, 38, "");
@@ -224,7 +225,7 @@ function drawCurve(n) {
   const [cx, cy] = panel.point(current[n], simulated || 0).split(" ");
   at("curve").innerHTML = `<svg viewBox="0 0 ${width} 164" role="img" aria-label="Rate against ` +
     `current: the closed form, and the chosen neuron"><rect class="refractory" x="${left}" y="8" ` +
-    `width="${right - left}" height="120"/>${panel.frame(true, "current I; shaded: the band")}` +
+    `width="${right - left}" height="120"/>${panel.frame(true, "current I; shaded: the band that features use")}` +
     panel.line("closed", points) + (simulated === simulated ?
       `<circle class="simulated" cx="${cx}" cy="${cy}" r="5"/>` : "") + "</svg>";
 }

@@ -240,5 +240,10 @@ def _find(name: str, suffix: str) -> Path:
         if (path := folder / f"{name}{suffix}").is_file():
             return path
     shipped = sorted({path.stem for folder in _FOLDERS for path in folder.glob(f"*{suffix}")})
+    if suffix != ".toml" and any((folder / f"{name}.toml").is_file() for folder in _FOLDERS):
+        raise InputError(
+            f"the weights of {name!r} are in a checkout only; choose from {', '.join(shipped)}, "
+            "or give a file"
+        )
     choice = f"choose from {', '.join(shipped)}, or give" if shipped else "give"
     raise InputError(f"there is no shipped model {name!r}; {choice} a file")

@@ -61,6 +61,7 @@ def _drawn(
     truth: NDArray | None,
     title: str,
 ) -> bytes:
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
 
     def seen(picture: NDArray) -> NDArray:
@@ -79,8 +80,12 @@ def _drawn(
         _show(figure.add_subplot(next(position)), picture, name)
 
     maps = figure.add_subplot(next(position))
-    drawn = maps.imshow(_montage(rate_maps), vmin=0, vmax=1, cmap="viridis")
-    maps.set_title(f"firing rates of {rate_maps.shape[-1]} feature maps", fontsize=9)
+    montage = _montage(rate_maps)
+    colours = colormaps["viridis"].with_extremes(bad="lightgrey")
+    drawn = maps.imshow(montage, vmin=0, vmax=1, cmap=colours)
+    title = f"firing rates of {rate_maps.shape[-1]} feature maps"
+    elsewhere = "\n(grey: not simulated)" if np.isnan(montage).any() else ""
+    maps.set_title(title + elsewhere, fontsize=9)
     maps.set_axis_off()
     bar = figure.colorbar(drawn, ax=maps, fraction=0.04, pad=0.02, ticks=[0, 1])
     bar.ax.set_yticklabels(["lowest", "highest"], fontsize=7, rotation=90, va="center")

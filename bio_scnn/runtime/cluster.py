@@ -182,7 +182,7 @@ def connected(address: str, patience_s: float = PATIENCE_S) -> Iterator[Cluster]
         import distributed
     except ImportError:
         raise InputError(
-            "--scheduler needs Dask, not installed here: pip install 'bio-scnn[cluster]'"
+            "--scheduler needs Dask, not installed here: pip install distributed"
         ) from None
     with _logging_nothing():
         client = None

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bio_scnn.errors import InputError
+from bio_scnn.network import checkpoint
 from bio_scnn.network.checkpoint import config_path, load_model, model_path
 from bio_scnn.runtime.config import from_table, read_toml, to_table
 from bio_scnn.train import configured, parser
@@ -25,6 +27,17 @@ def test_they_are_all_there():
     assert (
         tuple(sorted(path.stem for path in config_path("inpaint").parent.glob("*.toml"))) == NAMES
     )
+
+
+def test_a_model_whose_weights_are_not_installed_says_where_they_are(tmp_path, monkeypatch):
+    for name in ("inpaint.safetensors", "inpaint.toml", "cnn_twin.toml"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(checkpoint, "_FOLDERS", (tmp_path,))
+    assert config_path("cnn_twin") == tmp_path / "cnn_twin.toml"
+    with pytest.raises(InputError, match=r"'cnn_twin' are in a checkout only; choose"):
+        model_path("cnn_twin")
+    with pytest.raises(InputError, match="there is no shipped model 'twin'; choose from inpaint"):
+        model_path("twin")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -163,6 +163,7 @@ PAGES = [
         for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")
     ),
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "tutorials").glob("*.md")),
     *sorted((ROOT / "models").glob("*.md")),
 ]
 OURS = "bio_scnn|benchmarks|figures|tests|tools"

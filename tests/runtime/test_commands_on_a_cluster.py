@@ -261,7 +261,7 @@ def test_without_dask_there_is_one_line(module, tmp_path):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == (
-        "error: --scheduler needs Dask, not installed here: pip install 'bio-scnn[cluster]'\n"
+        "error: --scheduler needs Dask, not installed here: pip install distributed\n"
     )
     assert not list(tmp_path.iterdir())
 

@@ -17,7 +17,7 @@ from tools.docs._restoration_cases import METHODS, Case, Restorer, Scores, diffe
 
 SHOWN = 20
 MOST_BYTES, WINDOWS = 1_500_000, (160, 128, 112, 96, 80, 64)
-MIN_STEP = 96  # pixels between panels, for their labels
+MIN_STEP = 150  # pixels between panels, for their labels
 Strip = tuple[list[str], list[NDArray], tuple[int, int]]  # title and labels, panels, a place
 
 
@@ -92,16 +92,21 @@ def contact_sheet(rows: Sequence[Strip]) -> bytes:
 
 
 def strip(row: Strip, window: int) -> Image.Image:
-    """One case: its name, and the panels side by side around the place, pixel by pixel."""
+    """One case: its name, and the panels side by side around the place.
+
+    Panels are shown pixel by pixel, those of small pictures enlarged by a whole number.
+    """
     (title, *names), panels, place = row
     top, left = (
         max(min(at - window // 2, side - window), 0)
         for at, side in zip(place, panels[0].shape, strict=False)
     )
     pieces = [panel[top : top + window, left : left + window] for panel in panels]
-    line, gap, step = 13, 8, max(window, MIN_STEP) + 4
+    larger = max(max(window, MIN_STEP) // max(pieces[0].shape[:2]), 1)
+    pieces = [piece.repeat(larger, axis=0).repeat(larger, axis=1) for piece in pieces]
+    line, gap, step = 18, 10, max(window, MIN_STEP) + 8
     image = Image.new("RGB", (5 * step + gap, pieces[0].shape[0] + 2 * line + gap), "white")
-    pen, font = ImageDraw.Draw(image), ImageFont.load_default(10)
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(14)
     pen.text((0, 0), title, fill="black", font=font)
     for number, (name, piece) in enumerate(zip(names, pieces, strict=True)):
         pen.text((number * step, line), name, fill="black", font=font)

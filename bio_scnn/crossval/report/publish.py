@@ -112,5 +112,5 @@ def _print(reports: Sequence[Report], nir_files: Sequence[Path]) -> None:
         from bio_scnn.crossval.nir_io import describe
 
         print(f"{file}:\n{textwrap.indent(describe(file), '  ')}\n")
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     print(text_report(reports, terminal_width(), colour))
