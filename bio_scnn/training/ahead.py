@@ -106,7 +106,7 @@ def _next_of(worker: _Worker) -> Prepared:
 def _kept(path: Path) -> Prepared:
     """Group of patches that a folder keeps."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return Prepared(*(arrays[name] for name in Prepared._fields))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         why = " ".join(str(error).split())[:200]

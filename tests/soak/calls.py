@@ -25,9 +25,8 @@ def resident_kb() -> int:
 def flat(name: str, call: Callable[[], object], number: int, until: float) -> list[Outcome]:
     """Call until the number or the time is reached; memory and handles are those of before."""
     began, done = time.monotonic(), 0
-    for _ in range(20):
-        call()
-    start_at, memory, files = 20, 0, 0
+    call()
+    start_at, memory, files = 0, 0, 0
     while done < number and time.monotonic() < until:
         call()
         done += 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 import signal
+import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from tiny_training import CONFIG
 
 from bio_scnn.data.images import write_image
 from bio_scnn.network.checkpoint import load_model
-from tests.soak.outcome import Outcome, hidden, killed
+from tests.soak.outcome import Outcome, hidden, killed, table
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
@@ -112,3 +114,11 @@ def _digests(folder: Path) -> dict[str, str]:
     """Digests of results by name."""
     found = sorted(folder.glob("[!.]*")) if folder.exists() else []
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+if __name__ == "__main__":  # the few of the test suite
+    with tempfile.TemporaryDirectory() as place:
+        number, seed = map(int, sys.argv[1:])
+        found = killed_training(Path(place), number, time.monotonic() + 300, seed)
+    print(table(found))
+    sys.exit(any(one.findings for one in found))
