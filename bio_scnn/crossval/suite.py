@@ -24,6 +24,7 @@ from bio_scnn.crossval.results import CONDUCT, UNEXPECTED, CheckResult, Report, 
 from bio_scnn.crossval.subject import Skip, Subject
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.models import NeuronParameters
+from bio_scnn.runtime.files import encodable
 
 OnFail = Literal["raise", "warn"] | None
 Listener = Callable[[str, Any], None]
@@ -276,7 +277,7 @@ def _outcome(name: str, subject: Subject) -> CheckResult:
 
 def _raised(error: BaseException) -> str:
     """An exception in words."""
-    reason = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
+    reason = f"{type(error).__name__}: {encodable(str(error).strip()) or 'no message'}"
     if isinstance(error, SystemExit):  # says nothing, as a rule
         frame = traceback.extract_tb(error.__traceback__)[-1]
         reason += f", raised in {frame.filename}:{frame.lineno} ({frame.name})"

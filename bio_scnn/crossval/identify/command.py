@@ -51,9 +51,12 @@ def explain_recording(args: argparse.Namespace, dt_ms: float | None) -> None:
     """Print what neuron a recording is of."""
     columns, own_dt_ms = read_with_step(args.recording, args.input)
     dt_ms = own_dt_ms if dt_ms is None else dt_ms
-    found = identify_recording(
-        columns["input"], columns.get("V"), columns.get("spikes"), dt_ms=dt_ms
-    )
+    try:
+        found = identify_recording(
+            columns["input"], columns.get("V"), columns.get("spikes"), dt_ms=dt_ms
+        )
+    except InputError as error:
+        raise InputError(f"{args.recording}: {error}") from error
     meant, name = _meant(args.nir)
     lines = _differences(found, meant, dt_ms)
     if args.json:

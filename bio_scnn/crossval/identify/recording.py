@@ -26,6 +26,7 @@ from bio_scnn.crossval.identify.words import with_bounds, with_words
 from bio_scnn.errors import InputError
 
 LONG, MOST_NEURONS = 2000, 8
+_LARGEST = 1e100  # of values, whose squares are summed
 """Steps and neurons that a neuron is searched in; it is checked on all of them."""
 
 
@@ -125,7 +126,9 @@ def recorded(
             raise InputError(f"{name} is of shape {array.shape}, the input of {x.shape}")
         given[name] = array
     fired = given["spikes"]
-    if fired is not None and (np.any(fired < 0) or np.any(fired != np.rint(fired))):
+    if fired is not None and (
+        np.any(fired < 0) or np.any(fired > 2**53) or np.any(fired != np.rint(fired))
+    ):
         raise InputError("spikes must be whole numbers, 0 or 1 in most steps; columns swapped?")
     if given["V"] is None and fired is not None and not fired.any():
         raise InputError("there are no spikes and no V: nothing tells what the neuron does")
@@ -144,6 +147,8 @@ def _matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
     if not np.isfinite(array).all():
         where = np.argwhere(~np.isfinite(array))[0]
         raise InputError(f"{name} is not finite in step {where[0]}")
+    if (largest := float(np.abs(array).max())) > _LARGEST:
+        raise InputError(f"{name} is as large as {largest:g}; give numbers up to {_LARGEST:g}")
     return array
 
 
