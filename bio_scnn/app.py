@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from bio_scnn.brush.guard import is_loopback
 from bio_scnn.brush.serving import serve
 from bio_scnn.brush.sheet import MOST_PIXELS
-from bio_scnn.commands.options import add_model_option, check_least, run
+from bio_scnn.commands.options import add_model_option, add_quiet_option, check_least, run
+from bio_scnn.commands.parser import CommandParser
 from bio_scnn.errors import InputError
 from bio_scnn.network.checkpoint import model_path
 
@@ -28,13 +29,12 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(
-        prog="python -m bio_scnn.app",
-        description="Paint over the damage of a photograph in the browser, restore it, and look "
-        "at the neurons. The page is served by this program on this machine; nothing is sent "
-        "elsewhere. Needs the extra: pip install 'bio-scnn[app]'",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    p = CommandParser(
+        "app",
+        "Paint over the damage of a photograph in the browser, restore it, and look at the "
+        "neurons. This program serves the page on this machine; nothing is sent elsewhere. "
+        "It needs two more packages: pip install starlette uvicorn",
+        EPILOG,
     )
     p.add_argument(
         "--port", type=int, default=0, metavar="N",
@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
         "--max-pixels", type=int, default=MOST_PIXELS, metavar="N",
         help=f"refuse pictures that declare more pixels (default: {MOST_PIXELS:,})",
     )  # fmt: skip
+    add_quiet_option(p, "the address and errors only")
     return p
 
 
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.port > 65535:
         raise InputError(f"--port is {args.port}; it must be at most 65535")
     model_path(args.model)
-    if not is_loopback(args.host):
+    if not is_loopback(args.host) and not args.quiet:
         print(
             f"warning: {args.host} can be reached from other machines, and what is sent is not "
             "encrypted; only the secret in the address keeps others out",
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
 
     def opened(address: str) -> None:
-        print(f"{address}\nend with Ctrl-C", flush=True)
+        print(address if args.quiet else f"{address}\nend with Ctrl-C", flush=True)
         if not args.no_browser:
             webbrowser.open(address)
 

@@ -80,7 +80,7 @@ def serve(
             raise
         raise InputError(
             "the brush needs Starlette and uvicorn, not installed here: "
-            "pip install 'bio-scnn[app]'"
+            "pip install starlette uvicorn"
         ) from None
     from bio_scnn.brush.desk import Desk
     from bio_scnn.brush.worker import Worker

@@ -90,7 +90,9 @@ def input_of(graph: Graph, path: Path | None) -> tuple[dict[str, NDArray[Any]], 
         raise InputError(f"there is no file {path}")
     try:
         whole = (
-            np.load(path) if path.suffix == ".npy" else np.loadtxt(path, delimiter=",", ndmin=2)
+            np.load(path, allow_pickle=False)
+            if path.suffix == ".npy"
+            else np.loadtxt(path, delimiter=",", ndmin=2)
         )
     except (ValueError, OSError) as error:
         reason = " ".join(str(error).split())

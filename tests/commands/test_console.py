@@ -30,6 +30,7 @@ DIFFERENT = {
     "--output": "a folder is needed in photographs; a file in explore",
     "--duration": "explore has a default, which does not depend on a readout",
     "--dt": "explore records V at this step; validate has a neuron's own",
+    "--max-pixels": "the brush keeps pictures in memory, whole",
     "--jobs": "train computes as many shards as there are",
     "--seed": "train has that of its configuration",
 }

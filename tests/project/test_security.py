@@ -50,7 +50,10 @@ def forbidden(tree: ast.AST) -> list[str]:
 def test_nothing_runs_code_out_of_data_or_listens():
     assert len(SOURCES) > 200
     found = {p.name: forbidden(ast.parse(p.read_text("utf-8"))) for p in SOURCES}
-    assert {name: lines for name, lines in found.items() if lines} == {}
+    # The brush serves its page; tests/brush hold it to this machine and to its secret.
+    assert {name: lines for name, lines in found.items() if lines} == {
+        "serving.py": ["listen, which listens"]
+    }
 
 
 @pytest.mark.parametrize(
