@@ -229,6 +229,21 @@ def test_a_damaged_module_is_dropped_before_it_is_loaded(tmp_path):
     assert [path.name for path in tmp_path.glob("*.sha256")] == [f"{modules[3].name}.sha256"]
 
 
+def test_what_brian2_remembers_has_a_bound(monkeypatch):
+    """It keeps statements of each number of neurons, which a process may have thousands of."""
+    codegen.load_brian2()
+    from brian2.codegen.translation import make_statements
+
+    monkeypatch.setattr(codegen, "MOST_STATEMENTS", 12)
+    cache = make_statements.__wrapped__._cache
+    for neurons in (3, 5, 6):
+        simulate(BAND[:neurons], duration_ms=5, target="numpy")
+        assert 0 < len(cache) <= 12
+    newest = list(cache)[-1]
+    simulate(BAND[:6], duration_ms=5, target="numpy")
+    assert newest in cache, "the newest must stay: the next simulation is often alike"
+
+
 def test_a_wrong_canary_is_not_trusted(monkeypatch):
     def wrong(target):
         return "a small simulation gave the spike counts [0, 0, 0]" if target == "cython" else None
