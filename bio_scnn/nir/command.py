@@ -112,6 +112,12 @@ def screen(
     """Lines of the first screen."""
     loops = f", {len(graph.back)} recurrent" if graph.back else ""
     lines = [f"{graph.name}: {len(graph.nodes)} nodes, {len(graph.edges)} edges{loops}"]
+    lines.append(f"left open by the file, and taken on the grid ({dialect.name}):")
+    lines += [f"  {sentence}" for sentence in open_points(graph, dialect)]
+    if found is not None:
+        lines.append("left open by the file, and taken in continuous time:")
+        lines += [f"  {s}" for s in found.exact.open if s not in open_points(graph, dialect)]
+    lines.append("nodes:")
     width = max(map(len, graph.nodes))
     for name, node in graph.nodes.items():
         ends = {
@@ -119,12 +125,8 @@ def screen(
             " x ".join(map(str, node.output_shape)): 0,
         }
         lines.append(f"  {name:<{width}}  {node.kind:<9}  {' -> '.join(ends)}")
-    lines.append(f"left open by the file, and taken on the grid ({dialect.name}):")
-    lines += [f"  {sentence}" for sentence in open_points(graph, dialect)]
     if found is None:
         return [*lines, f"not run in continuous time: {refused}"]
-    lines.append("left open by the file, and taken in continuous time:")
-    lines += [f"  {s}" for s in found.exact.open if s not in open_points(graph, dialect)]
     lines.append(f"spikes in {told}:")
     return lines + spike_table(found)
 

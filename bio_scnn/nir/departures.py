@@ -150,7 +150,17 @@ def depart(
     Returns
     -------
     Departures
+
+    Raises
+    ------
+    InputError
+        If the graph has several inputs or outputs, or none.
     """
+    if (len(graph.inputs), len(graph.outputs)) != (1, 1):
+        raise InputError(
+            f"{graph.name}: an importer is held to graphs with one input and one output, not "
+            f"{len(graph.inputs)} and {len(graph.outputs)}"
+        )
     d = replace(reference or reference_for(graph), dt_ms=dt_ms)
     try:
         source = importer_of(importer) if isinstance(importer, str) else importer

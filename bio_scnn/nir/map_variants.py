@@ -53,6 +53,17 @@ def of_maps(node: Node, d: Dialect) -> Iterator[Variant]:
                 "import them as they are",
                 weight=np.rint(w / unit) * unit,
             )
+    yield from _of_windows(node, d)
+    yield from _of_others(node, d)
+
+
+def _of_others(node: Node, d: Dialect) -> Iterator[Variant]:
+    """Scales, pools, delays, thresholds, and the order of a Flatten."""
+    v = node.values
+
+    def fault(code: str, cause: str, fix: str, **values: Any) -> Variant:
+        return Variant(code, cause, fix, replace(node, values={**v, **values}), d)
+
     if node.kind == "Scale":
         one = np.ones_like(v["scale"])
         yield fault("scale ignored", "the scale is ignored", "multiply by it", scale=one)
@@ -62,7 +73,6 @@ def of_maps(node: Node, d: Dialect) -> Iterator[Variant]:
         yield Variant(
             "pool", f"it takes {word}", f"{node.kind} is another", replace(node, kind=other), d
         )
-    yield from _of_windows(node, d)
     if node.kind == "Delay":
         now, late = np.zeros_like(v["delay"]), v["delay"] + d.dt_ms / 1e3
         yield fault("delay ignored", "the delay is ignored", "delay by the file's", delay=now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from bio_scnn.nir.formats import number_format
 from bio_scnn.nir.graph import Node
 
 Array = NDArray[Any]
+Role = Literal["membrane", "synapse", "behind a synapse"]
 
 
 class Stage:
@@ -28,16 +29,16 @@ class Stage:
         Where x decays to.
     kind : str
         Type of the node.
-    first : bool
-        The stage that takes the node's input.
+    role : {"membrane", "synapse", "behind a synapse"}
+        A membrane that takes the node's input, a synaptic current, or the membrane that it drives.
     """
 
     def __init__(
-        self, tau: Array | None, r: Array, leak: Array, kind: str, d: Dialect, first: bool
+        self, tau: Array | None, r: Array, leak: Array, kind: str, d: Dialect, role: Role
     ) -> None:
         form = number_format(d.number_format)
-        self.form, self.dialect, self.first = form, d, first
-        held = not first or d.input_of(kind) == "held"
+        self.form, self.dialect, self.role = form, d, role
+        held = role == "behind a synapse" or d.input_of(kind) == "held"
         # As frameworks do, parameters are converted before anything is computed with them.
         r, leak = form.dtype(1) * r.astype(form.dtype), leak.astype(form.dtype)
         dt = d.dt_ms / 1e3
@@ -72,20 +73,19 @@ class Stage:
         if d.form == "scaled":
             base = self.leak * (1 - self.a) / self.g
             return rounded(rounded(self.a * x) + u + base)
-        if d.order == "input first" and self.first:
+        if d.order == "input first" and self.role != "behind a synapse":
             return rounded(self.leak + self.a * rounded(x - self.leak + self.g * u))
         if d.update == "euler" and self.held and d.form == "increment":
             dt = self.form.dtype(d.dt_ms / 1e3)
             # The order of these operations is Norse's: first bracket for V, second for S.
             v = self.r * u
-            inner = (v + self.leak) - x if not self.first or self.single else (self.leak - x) + v
+            synapse = self.role == "synapse"
+            inner = (self.leak - x) + v if synapse else (v + self.leak) - x
             return rounded(x + rounded(dt * self.inverse * rounded(inner)))
         if d.update == "euler" and self.held and d.form == "division":
             return rounded(x + rounded((self.r * u - (x - self.leak)) / self.steps))
         moved = rounded(self.a * rounded(x - self.leak)) + self.leak
         return rounded(moved + rounded(self.g * u))
-
-    single = True
 
 
 class Cell:
@@ -106,14 +106,13 @@ class Cell:
         if node.kind in ("CubaLI", "CubaLIF"):
             below = leak if d.leaky_synapse else zero
             self.synapse: Stage | None = Stage(
-                v["tau_syn"], v["w_in"], below, node.kind, d, first=True
+                v["tau_syn"], v["w_in"], below, node.kind, d, "synapse"
             )
-            self.synapse.single = False
-            self.membrane = Stage(v["tau_mem"], v["r"], leak, node.kind, d, first=False)
+            self.membrane = Stage(v["tau_mem"], v["r"], leak, node.kind, d, "behind a synapse")
             self.S = below.astype(form.dtype) if d.start == "v_leak" else zero.astype(form.dtype)
         else:
             self.synapse = None
-            self.membrane = Stage(v.get("tau"), v["r"], leak, node.kind, d, first=True)
+            self.membrane = Stage(v.get("tau"), v["r"], leak, node.kind, d, "membrane")
         scale = self.membrane.scale
         if self.synapse is not None and d.form == "scaled":
             scale = form.rounded(scale * self.synapse.scale)

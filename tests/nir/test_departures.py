@@ -100,7 +100,12 @@ def test_a_right_importer_agrees(which):
     assert found.outputs[0] == found.outputs[1] > 20
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+QUICK = ("r", "v_reset", "dt", "bias", "transposed", "taus swapped", "pool", "flatten")
+
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(f, marks=() if f in QUICK else pytest.mark.slow) for f in FAULTS]
+)
 def test_the_first_wrong_node_and_its_cause(fault):
     which, node, words = FAULTS[fault]
     found = depart(GRAPHS[which], INPUTS[which], SmallImporter(fault))
