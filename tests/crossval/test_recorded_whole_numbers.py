@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bio_scnn.crossval.identify import identify
 from bio_scnn.crossval.identify.recording import identify_recording, recorded
 from bio_scnn.crossval.identify.whole.recorded import whole_updates
 
@@ -41,7 +42,9 @@ LEAKS = {
 }
 
 
-@pytest.mark.parametrize("words", LEAKS)
+@pytest.mark.parametrize(
+    "words", ["decay S", *(pytest.param(w, marks=pytest.mark.slow) for w in list(LEAKS)[:2])]
+)
 def test_rules_of_live_layers_explain_a_recording_in_its_units(words):
     x, V, spikes = recording(**LEAKS[words])
     found = identify_recording(x / 8, V / 64, spikes)
@@ -64,6 +67,32 @@ def test_joint_product():
     assert found.exact
     assert found.neuron.number_format.joint
     assert (found.neuron.decay, found.neuron.gain) == (230 / 256, 77 / 256)
+
+
+def s16_15(x, keep=31171):
+    """Neuron of SpiNNaker's kind: ``V <- x - (x - V) k`` in s16.15, held for two steps."""
+    x = np.rint(np.asarray(x) * 2**15).astype(np.int64)
+    V, left = np.zeros(x.shape[1], np.int64), np.zeros(x.shape[1], np.int64)
+    spikes, shown = np.zeros(x.shape, int), np.zeros(x.shape)
+    for t, now in enumerate(x):
+        V = np.where(left > 0, V, now - ((now - V) * keep >> 15))
+        fired = (left == 0) & (V >= 2**15)
+        left = np.where(fired, 2, np.maximum(left - 1, 0))
+        V = np.where(fired, 0, V)
+        spikes[t], shown[t] = fired, V / 2**15
+    return spikes, shown
+
+
+def test_s16_15_is_told_from_a_float_live_and_recorded():
+    x = np.random.default_rng(1).uniform(0, 4, (300, 1))
+    spikes, V = s16_15(x)
+    for found in (identify(s16_15), identify_recording(x, V, spikes)):
+        assert found.exact
+        assert "s16.15" in str(found)
+        form = found.neuron.number_format
+        assert (form.unit, form.joint, form.rounding) == (2.0**-15, True, "ceil")
+        assert found.neuron.decay == 31171 / 2**15
+        assert found.neuron.refractory == 2
 
 
 @pytest.mark.slow

@@ -42,6 +42,8 @@ def format_words(neuron: SteppedNeuron) -> str:
         return "" if form.name == "float64" else f"in {form.name}"
     whole = form.unit == 1
     parts = ["V in whole numbers" if whole else f"V in units of {plain(form.unit)}"]
+    if form.unit == 2.0**-15:
+        parts[0] += " (s16.15, as on SpiNNaker)"
     parts += [_products(neuron, form), _input(neuron, form), _word(form)]
     return ", ".join(part for part in parts if part)
 
@@ -83,7 +85,11 @@ def _fraction(decay: float) -> str:
 def _input(neuron: SteppedNeuron, form: FixedPoint) -> str:
     if form.input_unit:
         to = "whole numbers" if form.input_unit == 1 else f"units of {plain(form.input_unit)}"
-        return f"x rounded to {to} ({_ROUNDED[form.input_rounding]})"
+        taken = f"x rounded to {to} ({_ROUNDED[form.taken_rounding or form.input_rounding]})"
+        weighted = not form.joint and not (neuron.gain / form.unit * form.input_unit).is_integer()
+        if weighted and neuron.synapse is None:
+            taken += f", its product {_ROUNDED[form.input_rounding]}"
+        return taken
     if form.joint or form.input_rounding == form.rounding:
         return ""
     if (neuron.gain / form.unit).is_integer():

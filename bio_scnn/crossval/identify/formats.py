@@ -72,6 +72,8 @@ class FixedPoint:
     input_unit : float
         The input itself is rounded to whole multiples of this, before anything else, by
         `input_rounding`; 0 if only its product is rounded.
+    taken_rounding : str
+        Key of `ROUNDINGS`, by which the input itself is; `input_rounding` if it is empty.
     decay_bits : int
         Decay as k over two to this power, where the circuit of the product matters.
     product_word : int or None, bits
@@ -93,6 +95,7 @@ class FixedPoint:
     joint: bool = False
     synapse_rounding: str = "truncate"
     input_unit: float = 0.0
+    taken_rounding: str = ""
     decay_bits: int = 0
     product_word: int | None = None
     dropped: int = 0
@@ -146,7 +149,8 @@ class FixedPoint:
         """Input as the neuron takes it: rounded if it has a unit of its own."""
         if not self.input_unit:
             return x
-        return ROUNDINGS[self.input_rounding](x / self.input_unit) * self.input_unit
+        rounded = ROUNDINGS[self.taken_rounding or self.input_rounding]
+        return rounded(x / self.input_unit) * self.input_unit
 
     def drive(self, x: Values) -> Values:
         """Product of gain and input, rounded to the format, unless it is rounded with V."""

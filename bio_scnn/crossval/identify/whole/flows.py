@@ -140,7 +140,7 @@ def joint_flows(data: Answers, rows: NDArray[np.bool_]) -> Iterator[SteppedNeuro
     (decay, gain, _), *_ = np.linalg.lstsq(np.stack([old, x, np.ones_like(x)], 1), new, rcond=None)
     few = np.concatenate([telling(old), telling(x)])
     room = 3 / max(float(np.abs(old).max()), 1), 3 / max(float(np.abs(x).max()), 1)
-    for bits in range(1, 13):
+    for bits in range(1, MOST_BITS + 1):
         size = 2.0**bits
         ks = np.arange(np.ceil((decay - room[0]) * size), (decay + room[0]) * size + 1)
         js = np.arange(np.ceil((gain - room[1]) * size), (gain + room[1]) * size + 1)

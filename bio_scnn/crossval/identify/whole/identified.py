@@ -128,7 +128,7 @@ def in_layers_units(neuron: SteppedNeuron, layer: WholeLayer) -> SteppedNeuron:
     form = neuron.number_format
     assert isinstance(form, FixedPoint)
     if layer.rounding:
-        form = replace(form, input_unit=layer.unit, input_rounding=layer.rounding)
+        form = replace(form, input_unit=layer.unit, taken_rounding=layer.rounding)
     synapse, gain = neuron.synapse, neuron.gain * unit / layer.unit
     if synapse is not None:
         synapse = replace(synapse, gain=synapse.gain * unit / layer.unit)

@@ -22,6 +22,7 @@ _MOST_SCALE = 2**20
 """Least input that fires, in units of the input: more are digits of a floating-point number."""
 
 _STEPS = (64, 600)
+_MOST_MOVED = 0.8
 _TAKEN = ("nearest-even", "truncate", "floor", "nearest")
 
 
@@ -184,15 +185,22 @@ def _taken(
             V is None or shown is None or np.array_equal(np.asarray(shown), V)
         )
 
-    # A little more in a few places changes V, unless it is rounded off.
+    # A little more in a few places changes V of all these neurons, unless it is rounded off.
     more = x.copy()
     more[::40, ::3] += min(abs(level) * 2.0**-20, 2.0**-10)
-    if V is not None and not alike(more):
+    if V is not None and _moved(run(more)[1], V)[::3].mean() > _MOST_MOVED:
         return None
     for unit, rounding in itertools.product(units, _TAKEN):
         if alike(ROUNDINGS[rounding](x / unit) * unit):
             return (unit if V is not None else _finer(run, unit, level), rounding)
     return None
+
+
+def _moved(shown: NDArray | None, V: Array) -> NDArray[np.bool_]:
+    """Neurons whose V is another one."""
+    if shown is None:
+        return np.zeros(V.shape[1], dtype=bool)
+    return np.asarray((np.asarray(shown) != V).any(axis=0))
 
 
 def _same_rounded(run: Run, x: Array, unit: float, rounding: str) -> bool:

@@ -6,18 +6,19 @@ import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.identify.currents import through
 from bio_scnn.crossval.identify.flow import Recorded, quiet_steps
-from bio_scnn.crossval.identify.formats import FixedPoint
+from bio_scnn.crossval.identify.formats import ROUNDINGS, FixedPoint
 from bio_scnn.crossval.identify.numbers import unit_of
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, shifted
 from bio_scnn.crossval.identify.whole.drives import Answers
 from bio_scnn.crossval.identify.whole.flows import circuits, joint_flows
-from bio_scnn.crossval.identify.whole.rules import leaks
+from bio_scnn.crossval.identify.whole.rules import MOST_BITS, leaks
 from bio_scnn.crossval.identify.whole.synapses import behind_synapses
 
 Array = NDArray[np.float64]
@@ -27,6 +28,9 @@ _SECONDS, _MOST, _NEAR, _ENOUGH = 12.0, 6, 4.0, 20
 _SHARE = 0.9
 """Quiet steps that an update has to give, bit for bit: the others may be refractory."""
 
+_TAKEN = ("nearest-even", "truncate", "floor")
+_ROUNDED = ("floor", "truncate", "nearest", "nearest-even")
+_MOST_PAIRS = 400
 _WORDS = (*range(6, 21), 24, 32)
 
 
@@ -44,10 +48,24 @@ def whole_updates(data: Recorded) -> list[SteppedNeuron]:
         In the units of the recording; empty if input or V have no unit, or nothing agrees.
     """
     assert data.V is not None
-    V_unit, x_unit = unit_of(data.V), unit_of(data.x)
-    if V_unit is None or x_unit is None:
+    V_unit = unit_of(data.V)
+    if V_unit is None:
         return []
-    x, V = np.rint(data.x / x_unit), np.rint(data.V / V_unit)
+    V, x_unit = np.rint(data.V / V_unit), unit_of(data.x)
+    if x_unit is not None:
+        return _updates(data, np.rint(data.x / x_unit), V, (V_unit, x_unit))
+    for rounding in _TAKEN:  # the layer rounds its input to the unit of V
+        form: dict[str, Any] = {"input_unit": V_unit, "taken_rounding": rounding}
+        x = ROUNDINGS[rounding](data.x / V_unit)
+        if found := _updates(data, x, V, (V_unit, V_unit)):
+            return [replace(n, number_format=replace(n.number_format, **form)) for n in found]
+    return []
+
+
+def _updates(
+    data: Recorded, x: Array, V: Array, units: tuple[float, float]
+) -> list[SteppedNeuron]:
+    """The same for input and V in whole numbers, whose units are given, V's first."""
     found: list[tuple[float, SteppedNeuron]] = []
     until = time.monotonic() + _SECONDS
     for delay in (0, 1):
@@ -67,7 +85,7 @@ def whole_updates(data: Recorded) -> list[SteppedNeuron]:
         if found:
             break
     found.sort(key=lambda pair: -pair[0])
-    return [_in_recordings_units(n, V_unit, x_unit) for _, n in found[:_MOST]]
+    return [_in_recordings_units(n, *units) for _, n in found[:_MOST]]
 
 
 def _some(data: Answers, quiet: Rows) -> Iterator[Rows]:
@@ -112,8 +130,27 @@ def _flows(data: Answers, rows: Rows) -> Iterator[SteppedNeuron]:
         if np.abs(left - fit[0] * old).max() <= _NEAR + 2 * abs(fit[2]) + abs(bias):
             for leak in itertools.islice(leaks(old, left), 6):
                 yield replace(leak, gain=float(gain), bias=bias)
+    if abs(fit[1] - np.rint(fit[1])) > 1e-3:
+        yield from _with_weight(old, x, new, fit)
     yield from itertools.islice(joint_flows(data, rows), 6)
     yield from itertools.islice(behind_synapses(data, rows), 6)
+
+
+def _with_weight(old: Array, x: Array, new: Array, fit: Array) -> Iterator[SteppedNeuron]:
+    """Updates with decay and gain over one power of two, each product rounded by itself."""
+    room = 3 / max(float(np.abs(old).max()), 1), 3 / max(float(np.abs(x).max()), 1)
+    for bits in range(4, MOST_BITS + 1):
+        size = 2.0**bits
+        ks = np.arange(np.ceil((fit[0] - room[0]) * size), (fit[0] + room[0]) * size)
+        js = np.arange(np.ceil((fit[1] - room[1]) * size), (fit[1] + room[1]) * size)
+        if len(ks) * len(js) > _MOST_PAIRS:
+            return
+        for one, two, k in itertools.product(_ROUNDED, _ROUNDED, ks):
+            left = new - ROUNDINGS[one](k / size * old)
+            for j in js:
+                if np.array_equal(ROUNDINGS[two](j / size * x), left):
+                    form = FixedPoint(rounding=one, input_rounding=two)
+                    yield SteppedNeuron(float(k / size), float(j / size), number_format=form)
 
 
 def _in_words(data: Answers, quiet: Rows, neuron: SteppedNeuron) -> Iterator[SteppedNeuron]:
