@@ -14,7 +14,7 @@ RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test figures bench docs clean
+.PHONY: help demo test figures bench docs soak audit clean
 
 help:
 	@echo 'make demo    restore a photograph that comes with scikit-image; results in restored/'
@@ -22,11 +22,13 @@ help:
 	@echo 'make figures reproduce the figures and tables of the paper, and measure its claims'
 	@echo 'make bench   measure speed and memory beside peers; results in docs/performance.md'
 	@echo 'make docs    build the documentation site in docs/_build/html, and check its links'
+	@echo 'make soak    kill, starve and fuzz it for an hour; ARGS="--minutes 5" takes less'
+	@echo 'make audit   look up known faults of the dependencies, and list them all in sbom.json'
 	@echo 'make clean   remove environments, caches and built packages'
 	@echo
 	@echo 'Each makes an environment of its own in .venv/ first; it needs Python 3.11 to 3.13.'
 	@echo 'PYTHON=python3.13 chooses another interpreter than python3,'
-	@echo 'ARGS="..." adds to the command line of demo and bench, PYTEST_ARGS="..." to that of pytest.'
+	@echo 'ARGS="..." adds to the command line of demo, bench and soak, PYTEST_ARGS="..." to that of pytest.'
 
 demo: $(VENV)/.runtime
 	$(RUN) -m bio_scnn.run_inpaint $(ARGS)
@@ -49,6 +51,17 @@ bench: $(VENV)/.bench
 docs: $(VENV)/.docs
 	$(RUN) -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	$(RUN) -m tools.docs.links docs/_build/html
+
+soak: $(VENV)/.soak
+	$(RUN) -m tests.soak $(ARGS)
+
+# What the package itself needs, apart from the tools that look it up. Without a network the list
+# is written all the same.
+audit: $(VENV)/.audit
+	$(VENV)/audited/bin/python -m pip freeze --exclude-editable > $(VENV)/audited.txt
+	$(VENV)/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-file sbom.json \
+	  $(VENV)/audited/bin/python
+	@$(VENV)/audit/bin/python tools/audit.py $(VENV)/audit/bin/pip-audit $(VENV)/audited.txt
 
 $(VENV)/.python: pyproject.toml
 	@case " $(SUPPORTED) " in *" $(or $(VERSION),none) "*) ;; *) \
@@ -83,6 +96,19 @@ $(VENV)/.bench: $(VENV)/.runtime
 	$(INSTALL) --editable '.[bench]'
 	@touch $@
 
+$(VENV)/.soak: $(VENV)/.dev
+	$(INSTALL) --editable '.[soak]'
+	@touch $@
+
+$(VENV)/.audit: $(VENV)/.python
+	$(PYTHON) -m venv --clear $(VENV)/audited
+	$(VENV)/audited/bin/python -m pip install -qq --disable-pip-version-check .
+	$(PYTHON) -m venv --clear $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install -qq --disable-pip-version-check \
+	  'pip-audit>=2.7,<3' 'cyclonedx-bom>=5,<8'
+	@touch $@
+
 clean:
-	rm -rf .venv build dist docs/_api docs/_build docs/_gallery *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv sbom.json build dist docs/_api docs/_build docs/_gallery *.egg-info .mypy_cache \
+	  .pytest_cache .ruff_cache
 	find bio_scnn benchmarks figures tests tools -name __pycache__ -type d -exec rm -rf {} +

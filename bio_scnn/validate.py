@@ -23,6 +23,7 @@ from bio_scnn.crossval.workers.isolation import Limits
 from bio_scnn.crossval.workers.many import check_all, check_all_on_cluster
 from bio_scnn.crossval.workers.targets import checks_to_run, find_targets, listing
 from bio_scnn.errors import InputError
+from bio_scnn.nir.command import add_graph_options, run_graph
 from bio_scnn.runtime.cluster import connected
 from bio_scnn.runtime.files import encodable
 
@@ -48,8 +49,12 @@ examples:
       use a Dask cluster; the frameworks must be installed on its workers
   python -m bio_scnn.validate --recording chip.csv --dt 0.1 --nir model.nir
       identify the neuron in a recording of input, V and spikes, without its source
+  python -m bio_scnn.validate chip.py:layer --dt 1 --decay 0.9 --word 16 --fraction 8
+      check a layer in fixed point bit for bit against the machine that you declare
   python -m bio_scnn.validate --export-golden golden/ --word 16 --fraction 8 --dt 1
       write bit-exact inputs, V and spikes in fixed point, as hex for a test bench
+  python -m bio_scnn.validate --graph network.nir --dialect norse --against norse
+      run a whole network exactly and on a time grid, and name the node at which norse departs
   python -m bio_scnn.validate --all --junit junit.xml --json > results.json
       check everything installed, with output for programs
 exit code: 0 if only declared failures occurred, 1 for other failures, 2 for bad input
@@ -110,6 +115,7 @@ def parser() -> argparse.ArgumentParser:  # long, because there are as many opti
         "torch:cuda:tf32 and torch:cuda:bfloat16 name the whole network in PyTorch",
     )
     add_recording_options(p)
+    add_graph_options(p)
     add_declaration(p)
     how = p.add_argument_group("how")
     how.add_argument(
@@ -164,8 +170,8 @@ def add_declaration(p: argparse.ArgumentParser) -> None:
         if kind is bool:
             group.add_argument(f"--{key}", action="store_const", const=True, help=meaning)
         else:
-            convert = str if kind is str else float
-            metavar = "WORD" if kind is str else "X"
+            convert = kind if isinstance(kind, type) else float
+            metavar = {str: "WORD", int: "N"}.get(convert, "X")
             group.add_argument(f"--{key}", type=convert, metavar=metavar, help=meaning)
 
 
@@ -182,8 +188,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     if args.recording is not None:
         return explain_recording(args, args.dt)
-    if args.input is not None:
-        raise InputError("--input goes with --recording FILE")
+    if args.graph is not None:
+        return None if run_graph(args) else sys.exit(1)
+    if args.input is not None or args.against:
+        raise InputError("--input goes with --recording or --graph FILE, --against with --graph")
     if args.export_golden is not None:
         return export_golden(args, args.dt or 0.1)
     check_outputs(args.report, args.junit)

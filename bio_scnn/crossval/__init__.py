@@ -13,6 +13,7 @@ frameworks, each in a process of its own, and `bio_scnn.crossval.testing` under 
 """
 
 from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup
+from bio_scnn.crossval.q_format import FixedPointNeuron
 from bio_scnn.crossval.resolve import as_adapter
 from bio_scnn.crossval.results import CheckResult, Report
 from bio_scnn.crossval.suite import ConformanceError, ConformanceWarning, check_lif
@@ -25,6 +26,7 @@ __all__ = [
     "CheckResult",
     "ConformanceError",
     "ConformanceWarning",
+    "FixedPointNeuron",
     "Report",
     "Setup",
     "Trace",

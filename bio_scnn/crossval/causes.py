@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from bio_scnn.crossval.oracles.counters import COUNTER_TEXTS
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -128,6 +130,7 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "is 2",
         "refractory.rounded-clock": "refractory period is {way} here and there: it is compared "
         "with times that are rounded, as in t - t_last > t_ref",
+        **COUNTER_TEXTS,
         "refractory.hidden-step": "{steps} hidden step(s) in each interval: the reset comes one "
         "step late, or there is a refractory step that was not asked for",
         "refractory.acts-as": "every interval is {off_ms:.6g} ms too {way}: the refractory period "
@@ -307,6 +310,15 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "bounds.dead-zone": "changes of V smaller than {size:.6g} in a step are dropped",
         "bounds.change": "V cannot change by more than {most:.6g} in a step",
         "bounds.wraps": "V wraps round between {low:.6g} and {high:.6g}",
+        "format.rounding": "products are rounded otherwise ({rounding}) than declared "
+        "({declared})",
+        "format.product-wraps": "the product of decay and V overflows: {k} V wraps round at "
+        "{word} bits before it is shifted by {bits}",
+        "format.dropped-bits": "the lowest {dropped} bits of V are dropped before it is "
+        "multiplied",
+        "format.logical-shift": "a negative V is shifted as if it had no sign: a logical shift of "
+        "{word} bits in place of an arithmetic one",
+        "format.stochastic": "products are rounded at random",
         "format.decay": "the decay is rounded to {bits} bits",
         "spikes.doublets": "spikes come twice: V of the step before, above the threshold and not "
         "yet reset, fires again",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bio_scnn.crossval.protocol import Capabilities
+from bio_scnn.crossval.q_format import FixedPointNeuron
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.runtime.config import read_toml, shown
@@ -23,9 +24,19 @@ KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "reset": (str, "value or subtract"),
     "integrator": (str, "exact, forward Euler, backward Euler or Crank-Nicolson"),
     "above": (bool, "the layer fires at V > threshold, not at V >= threshold"),
+    "word": (int, "fixed point: width of V in bits, sign included (16)"),
+    "fraction": (int, "fixed point: bits of V behind the point (8)"),
+    "decay-bits": (int, "fixed point: decay as k/2^M (12)"),
+    "rounding": (str, "fixed point: truncate, floor, nearest, stochastic, ... (truncate)"),
+    "overflow": (str, "fixed point: saturate or wrap (saturate)"),
+    "leak": (int, "fixed point: linear leak of so many units a step, in place of the decay"),
+    "input-rounding": (str, "fixed point: rounding of the weighted input (nearest)"),
+    "input-fraction": (int, "fixed point: bits behind the point of the input itself"),
 }
 """Names of what can be declared, with their types and meanings."""
 
+
+_FORMAT = tuple(key for key, (_, meaning) in KEYS.items() if meaning.startswith("fixed point"))
 
 _LARGEST = 2**63  # of whole numbers, which a float holds
 
@@ -112,5 +123,18 @@ def declared(table: Mapping[str, Any], dt_ms: float) -> tuple[LIFParameters, Cap
         integrator=table.get("integrator", "exact"),
         fires_at_threshold=not table.get("above", False),
         membrane="none",
+        fixed_point=declared_format(table),
     )
     return params, claims
+
+
+def declared_format(table: Mapping[str, Any]) -> FixedPointNeuron | None:
+    """Q-format that is declared; None without a key of one.
+
+    Raises
+    ------
+    InputError
+        If no neuron has it.
+    """
+    said = {key.replace("-", "_"): table[key] for key in _FORMAT if key in table}
+    return FixedPointNeuron(**said, linear_leak="leak" in said) if said else None

@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.causes import Cause, cause, either
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import membrane_tolerance
+from bio_scnn.crossval.oracles.counters import COUNTERS
 from bio_scnn.crossval.oracles.dialects import REFRACTORY, UPDATE_OF, UPDATES, GridNeuron
 from bio_scnn.crossval.oracles.grid import GridTrace, grid_trace, raster_of
 from bio_scnn.crossval.oracles.precision import largest_magnitude
+from bio_scnn.crossval.periods import counters
 from bio_scnn.crossval.protocol import CannotRepresent, Capabilities
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.crossval.variants import varied
@@ -184,7 +186,9 @@ def single_differences(base: GridNeuron) -> list[GridNeuron]:
 
 def _pairs(base: GridNeuron) -> Iterator[GridNeuron]:
     """Neurons with two differences, each in a respect of its own."""
-    singles = [neuron.changes_from(base) for neuron in single_differences(base)]
+    # Counters in floating point are told by themselves, or not at all.
+    kinds = [n for n in single_differences(base) if n.refractory not in COUNTERS]
+    singles = [neuron.changes_from(base) for neuron in kinds]
     for one, two in itertools.combinations(singles, 2):
         if not one.keys() & two.keys():
             yield replace(base, **one, **two)  # type: ignore[arg-type] # fields by name
@@ -225,6 +229,9 @@ def _explain(subject: Subject) -> Explanation | None:
     asked, claimed = answers(subject), claimed_neuron(subject.claims)
     error = _MEMBRANE_ERROR[subject.dtype]
     found = search(asked, claimed, error=error)
+    if found is not None and found.neuron.refractory in COUNTERS and (names := counters(subject)):
+        counted = replace(found.neuron, refractory=names[0])  # which of them all periods tell
+        return Explanation(counted, counted.difference_from(claimed))
     if found is None or found.cause is None or not fits_all(asked, claimed):
         return found
     # Of a V that is held after a spike, a late reset and the other side of it look alike.

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -134,20 +134,25 @@ def read_npy(path: Path) -> NDArray[Any]:
         If it cannot be read.
     """
     with path.open("rb") as file:
-        try:
-            version = np.lib.format.read_magic(file)
-            if version not in _NPY_HEADERS:
-                raise ValueError(f"version {version} of the format is not known")
-            shape, _, dtype = _NPY_HEADERS[version](file)
-            needed, there = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
-            if dtype.hasobject or needed != there:
-                raise ValueError(f"{there} bytes of values where {shape} of {dtype} was declared")
-            file.seek(0)
-            return np.lib.format.read_array(file, allow_pickle=False)
-        except (ValueError, OSError):
-            raise
-        except Exception as error:  # a header is read as Python, and may be damaged anywhere
-            raise ValueError(f"its header is damaged: {error}") from None
+        return npy_array(file, path.stat().st_size)
+
+
+def npy_array(file: IO[bytes], size: int) -> NDArray[Any]:
+    """The array of an open NumPy file of `size` bytes, as `read_npy` reads it."""
+    try:
+        version = np.lib.format.read_magic(file)
+        if version not in _NPY_HEADERS:
+            raise ValueError(f"version {version} of the format is not known")
+        shape, _, dtype = _NPY_HEADERS[version](file)
+        needed, there = math.prod(shape) * dtype.itemsize, size - file.tell()
+        if dtype.hasobject or needed != there:
+            raise ValueError(f"{there} bytes of values where {shape} of {dtype} was declared")
+        file.seek(0)
+        return np.lib.format.read_array(file, allow_pickle=False)
+    except (ValueError, OSError):
+        raise
+    except Exception as error:  # a header is read as Python, and may be damaged anywhere
+        raise ValueError(f"its header is damaged: {error}") from None
 
 
 _NPY_HEADERS = {

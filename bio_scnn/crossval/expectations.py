@@ -28,6 +28,7 @@ _SURPLUS = (
 )
 _QUANTITATIVE = (*_SURPLUS, "first_spike", "reset_overshoot")
 _RANDOM = ("determinism", "state_reset", "batch_invariance", "permutation", "causality")
+_OF_A_WORD = ("subthreshold_membrane", "threshold_equality", "silence", "own_noise")
 _MEMBRANE = ("subthreshold_membrane",)
 
 
@@ -71,6 +72,9 @@ def declared_differences(claims: Capabilities, *, plain: bool = True) -> list[Di
     found = []
     if plain:
         found += _from_eq_1(claims)
+    if claims.fixed_point is not None:
+        reason = f"declared: fixed point, {claims.fixed_point}"
+        found.append(Difference(reason, (*_QUANTITATIVE, *_OF_A_WORD)))
     if claims.drive == "events":
         reason = "declared: driven by one event per step, not by a current"
         also = ("subthreshold_membrane", "silence", "threshold_equality")

@@ -19,6 +19,8 @@ def explanation(subject: Subject) -> Explanation | None:
     """Grid neuron that fires as a clock-driven implementation does; None if there is none."""
     if not (subject.explained and subject.plain) or subject.claims.precise:
         return None
+    if subject.claims.fixed_point is not None:  # its own machine explains it, or a fault of that
+        return None
     try:
         return explain(subject)
     except (Exception, SystemExit):  # whatever is raised, the checks have reported it

@@ -24,61 +24,24 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.families import FAMILIES as FAMILIES
+from bio_scnn.crossval.families import family_of as family_of
+from bio_scnn.crossval.families import without_refractory as without_refractory
+from bio_scnn.crossval.q_format import FixedPointNeuron
 from bio_scnn.errors import InputError
-from bio_scnn.neuron.models import (
-    AdaptiveLIFParameters,
-    CubaLIFParameters,
-    IFParameters,
-    LIParameters,
-    NeuronParameters,
-)
-from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
+from bio_scnn.neuron.parameters import TABLE_1
 from bio_scnn.neuron.trace import SpikeLabel, Trace
 from bio_scnn.neuron.units import to_number
 
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 """Floating-point types that there are tolerances for."""
-
-
-FAMILIES: Mapping[str, type] = MappingProxyType(
-    {
-        "LIF": LIFParameters,
-        "IF": IFParameters,
-        "LI": LIParameters,
-        "CubaLIF": CubaLIFParameters,
-        "adaptive LIF": AdaptiveLIFParameters,
-    }
-)
-"""Families of neurons by name, with the class of their parameters, which holds the equation."""
-
-
-def family_of(params: Any) -> str:
-    """Name of the family that parameters belong to.
-
-    Raises
-    ------
-    InputError
-        If they are those of no neuron.
-    """
-    for name, kind in FAMILIES.items():
-        if isinstance(params, kind):
-            return name
-    *others, last = (kind.__name__ for kind in FAMILIES.values())
-    raise InputError(f"params (={params!r}) must be {', '.join(others)} or {last}")
-
-
-def without_refractory(params: NeuronParameters) -> NeuronParameters:
-    """The same neuron without a refractory period."""
-    if any(field.name == "t_ref_ms" for field in fields(params)):
-        return replace(params, t_ref_ms=0.0)  # type: ignore[arg-type] # it has one
-    return params
 
 
 def time_step(dt_ms: Any) -> float:
@@ -170,6 +133,9 @@ class Capabilities:
         The same setup and currents give the same spikes.
     families : tuple of str
         Neurons it can be built as, out of `FAMILIES`.
+    fixed_point : FixedPointNeuron or None
+        Q-format of a layer in fixed point: it is checked bit for bit against that machine, and
+        may differ from eq. 1 by what the word costs.
 
     Raises
     ------
@@ -191,18 +157,15 @@ class Capabilities:
     own_noise: bool = False
     deterministic: bool = True
     families: tuple[str, ...] = ("LIF",)
+    fixed_point: FixedPointNeuron | None = None
 
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self)).items():
             value: Any = getattr(self, name)
-            if name == "dtypes":
-                _check_dtypes(value)
-                # A list is as good; frozen dataclasses are set through object.__setattr__.
-                object.__setattr__(self, name, tuple(value))
-                continue
-            if name == "families":
-                _check_families(value)
-                object.__setattr__(self, name, tuple(value))
+            if name in _CHECKED:
+                _CHECKED[name](value)
+                if isinstance(value, list):  # as good as a tuple
+                    object.__setattr__(self, name, tuple(value))
                 continue
             allowed = get_args(hint) if get_origin(hint) is Literal else (False, True)
             if not isinstance(value, type(allowed[0])) or value not in allowed:
@@ -229,6 +192,16 @@ def _check_families(families: Any) -> None:
             f"Capabilities: families is {families!r}; it must be a tuple of some of "
             f"{', '.join(map(repr, FAMILIES))}"
         )
+
+
+def _check_format(form: Any) -> None:
+    if not isinstance(form, FixedPointNeuron | None):
+        raise InputError(
+            f"Capabilities: fixed_point is {form!r}; it must be a FixedPointNeuron or None"
+        )
+
+
+_CHECKED = {"dtypes": _check_dtypes, "families": _check_families, "fixed_point": _check_format}
 
 
 class Adapter(ABC):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from bio_scnn.crossval.causes import CODES, single_codes
+from bio_scnn.crossval.oracles.counters import COUNTER_TEXTS
 
 _UPDATE = "scale the input by R (1 - exp(-dt/tau)) once: V <- a V + R (1 - a) I, a = exp(-dt/tau)"
 _DECLARE = "set decay = exp(-dt/tau) for the exact step, or declare integrator="
@@ -50,6 +51,7 @@ _FIRST: dict[str, str] = {
     "clamp.frozen-synapse": "let the synaptic current go on while V is held",
     "clamp.frozen-adaptation": "let w go on while V is held",
     "refractory.float-countdown": _CLOCK,
+    **dict.fromkeys(COUNTER_TEXTS, _CLOCK),
     "refractory.blocked-by-negative": "keep a counter for the refractory period, apart from V",
     "membrane.while-refractory": "return the V that is tested: V_reset while refractory",
     "input.magnitude": "drop the abs on the input",
@@ -61,6 +63,11 @@ _FIRST: dict[str, str] = {
     "bounds.dead-zone": "make small changes of V too: use more digits",
     "leak.dead-zone": "take the leak of the whole V: multiply first, shift last",
     "format.no-dead-zone": "round the product as declared, and let small V stay",
+    "format.product-wraps": "give the product the bits of decay and V together",
+    "format.dropped-bits": "multiply the whole V first, then shift",
+    "format.logical-shift": "use an arithmetic shift (Verilog: >>> on signed; C: a signed type)",
+    "format.stochastic": "round to the nearest, or declare the stochastic rounding",
+    "format.rounding": "round as declared, or declare the rounding that the circuit has",
     "format.decay": "use more bits for the decay",
     "spikes.doublets": "test the threshold on V after its reset, once a step",
     "spikes.lasting": "hand a spike out in the step of its crossing alone",

@@ -10,9 +10,12 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from bio_scnn.crossval.adapters import ENTRIES
 from bio_scnn.crossval.adapters.wrapped import (
@@ -207,7 +210,19 @@ def resolve(
         return as_adapter(thing, dt_ms=dt_ms)
     step_ms = dt_ms or (1.0 if "decay" in declare else 0.1)
     params, claims = declared(declare, step_ms)
+    if claims.fixed_point is not None and _shows_V(thing, step_ms):
+        claims = replace(claims, membrane="after reset")
     return as_adapter(thing, dt_ms=step_ms, params=params, capabilities=claims)
+
+
+def _shows_V(thing: Any, dt_ms: float) -> bool:
+    """True if a layer returns V beside its spikes."""
+    try:
+        adapter = as_adapter(thing, dt_ms=dt_ms, capabilities=Capabilities())
+        adapter.build(Setup(dt_ms=dt_ms))
+        return adapter.run(np.zeros((4, 1))).membrane is not None
+    except (Exception, SystemExit):  # the checks will report it
+        return False
 
 
 def nameless(name: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from bio_scnn.crossval.checks import CHECKS, check_names
 from bio_scnn.crossval.checks.needs import unmet
+from bio_scnn.crossval.declared_bits import cost_in_words
 from bio_scnn.crossval.judgement import found_out
 from bio_scnn.crossval.likeness import behaves_like, explanation, identity_of
 from bio_scnn.crossval.oracles.declared import does_not_show
@@ -23,6 +24,7 @@ from bio_scnn.crossval.results import CONDUCT, UNEXPECTED, CheckResult, Report, 
 from bio_scnn.crossval.subject import Skip, Subject
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.models import NeuronParameters
+from bio_scnn.runtime.files import encodable
 
 OnFail = Literal["raise", "warn"] | None
 Listener = Callable[[str, Any], None]
@@ -181,7 +183,7 @@ def header(subject: Subject) -> Report:
         versions=versions,
         capabilities=adapter.capabilities,
         cannot=(cannot,) if isinstance(cannot, str) else tuple(map(str, cannot)),
-        remarks=(*map(str, adapter.remarks), *subject.remarks),
+        remarks=(*map(str, adapter.remarks), *subject.remarks, *_word(subject)),
         error=adapter.trouble,
         params=subject.params,
         dt_ms=subject.dt_ms,
@@ -189,6 +191,14 @@ def header(subject: Subject) -> Report:
         target_rate_hz=subject.target_rate_hz,
         identity=subject.identity,
     )
+
+
+def _word(subject: Subject) -> tuple[str, ...]:
+    """Remark on what the declared word costs, if there is one."""
+    if subject.claims.fixed_point is None:
+        return ()
+    said = subject.once(cost_in_words)
+    return (said,) * bool(said)
 
 
 def chosen(checks: Iterable[str] | None) -> tuple[str, ...]:
@@ -267,7 +277,7 @@ def _outcome(name: str, subject: Subject) -> CheckResult:
 
 def _raised(error: BaseException) -> str:
     """An exception in words."""
-    reason = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
+    reason = f"{type(error).__name__}: {encodable(str(error).strip()) or 'no message'}"
     if isinstance(error, SystemExit):  # says nothing, as a rule
         frame = traceback.extract_tb(error.__traceback__)[-1]
         reason += f", raised in {frame.filename}:{frame.lineno} ({frame.name})"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bio_scnn.crossval.faults.whole_numbers import declared_whole, whole_fault
+from bio_scnn.crossval.causes import cause
+from bio_scnn.crossval.declared_bits import as_whole_layer, in_units, machine
+from bio_scnn.crossval.faults.whole_numbers import WholeFault, declared_whole, whole_fault
 from bio_scnn.crossval.identify.differences import meant_neuron
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.readings import code_sentence, physics_sentence
@@ -36,9 +38,13 @@ def in_whole_numbers(subject: Subject) -> Identity | None:
     shown, above = claims.membrane != "none", not claims.fires_at_threshold
     run = subject_runner(subject)
     try:
+        if claims.fixed_point is not None:
+            return _beside_its_machine(subject)
         layer = whole_layer(run, has_V=shown)
         if layer is None:
             return None
+        if (layer.V_unit or 0) > 1 and float(layer.V_unit or 0).is_integer():
+            layer = replace(layer, V_unit=1.0)  # the V that it showed had a common factor
         fault = None
         if isinstance(params, LIFParameters):
             base = declared_whole(params, subject.dt_ms, layer, above=above)
@@ -52,6 +58,18 @@ def in_whole_numbers(subject: Subject) -> Identity | None:
     if fault is None:
         apart = () if found is None else _whole_departures(found, subject, layer.V_unit or 1.0)
         return identity(found, compared, apart, own=False) if found and apart else None
+    return _with_fault(subject, fault, compared)
+
+
+def _beside_its_machine(subject: Subject) -> Identity | None:
+    """Identity of a layer that is the machine of its declared Q-format but for one fault."""
+    layer = as_whole_layer(subject)
+    fault = whole_fault(layer, in_units(machine(subject), layer), declared=True)
+    return None if fault is None else _with_fault(subject, fault, "the declared machine")
+
+
+def _with_fault(subject: Subject, fault: WholeFault, compared: str) -> Identity:
+    """Identity of a layer that is the declared neuron but for one fault."""
     why = Departure(
         fault.cause.text, fault.cause.code, portrait.effect(subject), remedy(fault.cause.code)
     )
@@ -60,7 +78,7 @@ def in_whole_numbers(subject: Subject) -> Identity | None:
         physics=physics_sentence(fault.neuron, subject.dt_ms),
         spikes=fault.spikes,
         spikes_explained=1.0,
-        V_explained=1.0 if shown else None,
+        V_explained=1.0 if subject.claims.membrane != "none" else None,
         compared_with=compared,
         departures=(why,),
     )
@@ -84,11 +102,17 @@ def _whole_departures(
     fires_from = neuron.threshold + (0 if neuron.fires_at_threshold else unit)
     if fires_from == params.V_th + above * unit:
         neuron = replace(neuron, threshold=params.V_th, fires_at_threshold=True)
+    others: tuple[Departure, ...] = ()
+    if abs(fires_from - params.V_th - above * unit) == unit:
+        code = "threshold.reached" if above else "threshold.exceeded"
+        why, neuron = cause(f"{code}/measured"), replace(neuron, threshold=params.V_th)
+        neuron = replace(neuron, fires_at_threshold=True)
+        others = (Departure(why.text, why.code, portrait.effect(subject), remedy(why.code)),)
     # Decays and gain are numbers of their own in whole numbers: R follows from neither.
     meant = _meant(subject)
     gain, right = (n.gain * steady_gain(n) for n in (neuron, meant))
     if abs(gain - right) < 1e-6 * abs(right):
         neuron = replace(neuron, gain=params.R * (1 - neuron.decay) / steady_gain(neuron))
     apart = departures(replace(found, neuron=neuron), params, subject.dt_ms, subject.claims)
-    others = tuple(d for d in apart if d.cause_code != "format.fixed-point")
+    others += tuple(d for d in apart if d.cause_code != "format.fixed-point")
     return others or apart

@@ -146,6 +146,9 @@ def _by_pillow(path: Path, opened: Image.Image, number: int, strip: int) -> Stor
             raise InputError(f"{path}: is an animation of 16 bits, which cannot be read")
         return Stored(upright(png.read_png16(path), orientation), Form(), metadata)
     opened.load()
+    if opened.format == "PNG" and number == 0:
+        width, height = opened.size
+        png.check_complete(path, np.asarray(opened.crop((0, max(height - 2, 0), width, height))))
     if pages > 1:
         timing = {"duration": opened.info.get("duration", 0), "loop": opened.info.get("loop")}
         metadata = replace(metadata, animation=timing)

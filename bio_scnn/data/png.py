@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bio_scnn.data.metadata import Metadata
+from bio_scnn.errors import InputError
 
 Chunk = tuple[bytes, bytes]
 
@@ -29,6 +30,12 @@ _HEAD = len(SIGNATURE) + 25  # signature and IHDR
 _KEPT = {b"cHRM", b"gAMA", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"tIME"}
 _REBUILT = {b"iCCP", b"eXIf", b"pHYs"}  # from the metadata
 _TEXTS_REBUILT = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
+# Passes of an interlaced picture: first column and row, and steps between them.
+_ADAM7 = (
+    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)  # fmt: skip
+_PART = 2**20  # bytes unpacked at a time
 _MOST = 2**26  # bytes of one chunk to keep
 
 
@@ -122,16 +129,59 @@ def read_png16(path: Path) -> NDArray[np.uint16]:
         image = decoded("I;16", "I;16B").astype(np.uint16)
     elif colour_type == COLOUR_TYPE[2]:  # both samples of a pixel as one 32-bit number
         pixels = decoded("I", "I;32B").view(np.uint32)
-        return np.stack([pixels >> 16, pixels & 0xFFFF], axis=-1).astype(np.uint16)
+        image = np.stack([pixels >> 16, pixels & 0xFFFF], axis=-1).astype(np.uint16)
     else:
         mode = "RGB" if colour_type == COLOUR_TYPE[3] else "RGBA"
         high = decoded(mode, f"{mode};16B").astype(np.uint16)
         image = high << 8 | decoded(mode, f"{mode};16L")
+    check_complete(path, image[-2:])
     if colour_type in (COLOUR_TYPE[1], COLOUR_TYPE[3]) and len(key) == 2 * (
         image.size // (width * height)
     ):
         return with_key(image, np.frombuffer(key, ">u2"))
     return image
+
+
+def check_complete(path: Path, rows: NDArray) -> None:
+    """Refuse a PNG file whose pixels end before its header says; Pillow takes the rest as black.
+
+    Parameters
+    ----------
+    path : Path
+    rows : array
+        The last decoded rows. Only where one is all zero can pixels be missing.
+
+    Raises
+    ------
+    InputError
+        If pixels are missing.
+    """
+    if all(row.any() for row in rows):
+        return
+    inflated, inflater, needed = 0, zlib.decompressobj(), 0
+    with path.open("rb") as file:
+        for kind, data in chunks(file, data=True):
+            if kind == b"IHDR":
+                needed = _raw_size(data)
+            elif kind == b"IDAT":
+                while data and inflated < needed and not inflater.eof:
+                    inflated += len(inflater.decompress(data, _PART))
+                    data = inflater.unconsumed_tail
+    inflated += 0 if inflater.eof else len(inflater.flush())
+    if inflated < needed:
+        raise InputError(f"{path}: its pixels end after {inflated:,} of {needed:,} bytes")
+
+
+def _raw_size(header: bytes) -> int:
+    """Bytes of the pixels of a PNG file, unpacked, with one for the filter of each row."""
+    width, height, bits, colour_type, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    channels = {3: 1, **{kind: number for number, kind in COLOUR_TYPE.items()}}[colour_type]
+    size = 0
+    for left, top, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -((left - width) // across), -((top - height) // down)
+        if columns > 0:
+            size += rows * (1 + -(-columns * bits * channels // 8))
+    return size
 
 
 def with_key(image: NDArray, key: NDArray) -> NDArray:

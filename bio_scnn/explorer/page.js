@@ -66,7 +66,13 @@ function interesting() {
   const best = score.indexOf(Math.max(...score));
   return { row: Math.floor(best / columns), column: best % columns };
 }
-const chosen = { ...interesting(), map: 0, step: 0, moving: false };
+// The address may name a pixel of the picture: #row,column.
+function named() {
+  const [, y, x] = location.hash.match(/^#(\d+),(\d+)$/) ?? [];
+  const row = Math.floor(y / data.fold) - data.top, column = Math.floor(x / data.fold) - data.left;
+  return row >= 0 && row < rows && column >= 0 && column < columns ? { row, column } : null;
+}
+const chosen = { ...named() ?? interesting(), map: 0, step: 0, moving: false };
 const CELL = Math.max(Math.floor(640 / Math.max(rows, columns)), 4);
 
 function draw(canvas, map, cell, paint) {

@@ -101,11 +101,16 @@ def _introduction(picture: Picture) -> str:
     )
     if picture.hole_psnr is not None:
         said += f"; the hole PSNR of its restoration is {picture.hole_psnr:.2f} dB"
+    simulated = (
+        f"Brian2 simulated {picture.neurons:,} of them, with {picture.spikes:,} spikes, and the "
+        "picture was restored from their firing rates."
+        if picture.neurons
+        else "The picture was restored from their firing rates, by the closed form: no neuron was "
+        "simulated for it."
+    )
     return (
         f"<p>{said}. Each pixel of a feature map drives one leaky integrate-and-fire neuron. "
-        f"Brian2 simulated {picture.neurons:,} of them, with {picture.spikes:,} spikes, and the "
-        "picture was restored from their firing rates. The neurons in the marked window can be "
-        "looked at one by one.</p>"
+        f"{simulated} The neurons in the marked window can be looked at one by one.</p>"
     )
 
 

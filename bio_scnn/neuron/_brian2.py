@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from bio_scnn.errors import InputError
+from bio_scnn.neuron._brian2_cache import drop_damaged, record
 from bio_scnn.runtime.memory import garbage_collected
 
 TARGETS = ("auto", "numpy", "cython")
@@ -254,9 +255,12 @@ def working_target(target: str, work: int, model: str, canary: Callable[[str], s
     if target == "auto":
         worth = work >= WORK_WORTH_COMPILING or (work >= WORK_WORTH_LOADING and warm.exists())
         wanted = "cython" if worth else "numpy"
+    if wanted == "cython":
+        drop_damaged(warm.parent)
     problem = (why_no_cython() if wanted == "cython" else None) or canary(wanted)
     if problem is None:
         if wanted == "cython":
+            record(warm.parent)
             with contextlib.suppress(OSError):
                 warm.touch()
         return wanted

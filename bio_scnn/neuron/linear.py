@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Parameter = Any
+"""A float, or one for each neuron."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,15 @@ class DecayingCurrent:
     """
 
     name: str
-    tau_ms: float
+    tau_ms: Parameter
     sign: float = 1.0
-    weight: float | None = None
+    weight: Parameter | None = None
     at_spike: float = 0.0
+
+    def take(self, who: Any) -> DecayingCurrent:
+        """The current of some of the neurons."""
+        weight = None if self.weight is None else _of(self.weight, who)
+        return replace(self, tau_ms=_of(self.tau_ms, who), weight=weight)
 
 
 @dataclass(frozen=True)
@@ -49,17 +56,27 @@ class LinearNeuron:
     infinite tau. ``V = V_th`` from below: a spike; V_reset, or V less ``V_th - V_reset``, and
     V is held for t_ref. V starts at V_reset. A neuron with an infinite V_th never fires.
 
-    Attributes and methods are those of `HybridSystem` and of the parameters' classes.
+    Attributes and methods are those of `HybridSystem` and of the parameters' classes. Numbers may
+    be arrays, one for each neuron; of V_th and tau all are finite then or none.
     """
 
-    R: float
-    tau_ms: float
-    V_rest: float
-    V_th: float
-    V_reset: float
+    R: Parameter
+    tau_ms: Parameter
+    V_rest: Parameter
+    V_th: Parameter
+    V_reset: Parameter
     t_ref_ms: float
     reset: Literal["value", "subtract"]
     currents: tuple[DecayingCurrent, ...] = ()
+
+    def take(self, who: Any) -> Self:
+        """Some of the neurons, by index or mask; itself if all are equal."""
+        numbers = ("R", "tau_ms", "V_rest", "V_th", "V_reset")
+        equal = all(np.ndim(getattr(self, name)) == 0 for name in numbers)
+        if equal and not any(np.ndim(x.tau_ms) or np.ndim(x.weight or 0) for x in self.currents):
+            return self
+        fewer: dict[str, Any] = {name: _of(getattr(self, name), who) for name in numbers}
+        return replace(self, **fewer, currents=tuple(x.take(who) for x in self.currents))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,7 +84,7 @@ class LinearNeuron:
 
     @property
     def _leaks(self) -> bool:
-        return math.isfinite(self.tau_ms)
+        return not _infinite(self.tau_ms)
 
     @property
     def _gain(self) -> float:
@@ -116,13 +133,13 @@ class LinearNeuron:
         return after
 
     def crossing(self, state: Array, current: Array, within_ms: Array) -> Array:
-        if math.isinf(self.V_th):
+        if _infinite(self.V_th):
             return np.full(current.shape, np.inf)
         held, decaying = self._drive(state, current)
         wait = self._closed_crossing(state[0], held)
         if decaying.any():
             some = decaying.any(axis=0)
-            wait[some] = self._bracketed_crossing(
+            wait[some] = self.take(some)._bracketed_crossing(
                 state[0, some], held[some], decaying[:, some], within_ms[some]
             )
         return wait
@@ -179,25 +196,26 @@ class LinearNeuron:
         if not able.size:
             return wait
         V, held, decaying, within = V[able], held[able], decaying[:, able], within[able]
-        extrema = self._extrema(V, held, decaying, within)
+        some = self.take(able)
+        extrema = some._extrema(V, held, decaying, within)
         marks = np.array([np.zeros(V.shape), *extrema, within])
-        heights = np.array([V, *(self._V(V, held, decaying, t) for t in marks[1:])]) - self.V_th
+        heights = np.array([V, *(some._V(V, held, decaying, t) for t in marks[1:])]) - some.V_th
         rises = (heights[:-1] < 0) & (heights[1:] >= 0)
-        at_once = (heights[0] >= 0) & (self._slope(V, held, decaying) > 0)
+        at_once = (heights[0] >= 0) & (some._slope(V, held, decaying) > 0)
         wait[able[at_once]] = 0.0
         found = np.flatnonzero(rises.any(axis=0) & ~at_once)
         piece = rises[:, found].argmax(axis=0)
-        V, held, decaying = V[found], held[found], decaying[:, found]
+        V, held, decaying, some = V[found], held[found], decaying[:, found], some.take(found)
 
         def height(t: Array) -> tuple[Array, Array]:
-            now = self._V(V, held, decaying, t)
+            now = some._V(V, held, decaying, t)
             left = np.array(
                 [
                     part * np.exp(-t / x.tau_ms)
-                    for part, x in zip(decaying, self.currents, strict=True)
+                    for part, x in zip(decaying, some.currents, strict=True)
                 ]
             )
-            return now - self.V_th, self._slope(now, held, left)
+            return now - some.V_th, some._slope(now, held, left)
 
         wait[able[found]] = _zero(height, marks[piece, found], marks[piece + 1, found], True)
         return wait
@@ -222,7 +240,7 @@ class LinearNeuron:
             return [_inside(time, within)]
 
         (rate, fall), (other_rate, other_fall) = parts
-        slowest = min(leak, rate, other_rate)
+        slowest = np.minimum(np.minimum(leak, rate), other_rate)
 
         def scaled_slope(t: Array) -> tuple[Array, Array]:
             """``exp(slowest t) dV/dt``, which keeps its sign when dV/dt underflows."""
@@ -250,14 +268,25 @@ def _relaxed(x: Array, target: Array, h: Array) -> Array:
     return np.where(h < 0.7, near, target + (x - target) * np.exp(-h))
 
 
-def _response(leak: float, rate: float, t: Array, shift: float = 0.0) -> Array:
+def _infinite(parameter: Parameter) -> bool:
+    """True if a parameter is infinite, of one neuron or of all."""
+    if isinstance(parameter, float):
+        return math.isinf(parameter)
+    return bool(np.isinf(parameter).all())
+
+
+def _of(parameter: Parameter, who: Any) -> Parameter:
+    return parameter if np.ndim(parameter) == 0 else parameter[who]
+
+
+def _response(leak: Parameter, rate: Parameter, t: Array, shift: Parameter = 0.0) -> Array:
     """``exp(shift t)`` times the integral of ``exp(-leak (t - s) - rate s)`` over s from 0 to t.
 
     No exponent is positive, and equal rates are no special case.
     """
     apart = abs(leak - rate) * t
     mean = np.divide(-np.expm1(-apart), apart, out=np.ones_like(apart), where=apart > 0)
-    return t * np.exp((shift - min(leak, rate)) * t) * mean
+    return t * np.exp((shift - np.minimum(leak, rate)) * t) * mean
 
 
 def _inside(t: Array, within: Array) -> Array:

@@ -10,6 +10,7 @@ import queue
 import sys
 import time
 import warnings
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -28,6 +29,10 @@ _AHEAD = 3
 _LOOK_S = 2.0
 
 
+# Result of a task during which several workers died, one after the other.
+_DEADLY = Failure("several workers died of it, as for lack of memory")
+
+
 class _UnfitWorker(NamedTuple):
     """Answer of a worker that cannot run our tasks, though it joined those that can."""
 
@@ -39,8 +44,10 @@ class _UnfitWorker(NamedTuple):
 class Cluster:
     """The workers of a Dask scheduler; they may join, leave or die during the work.
 
-    What a dead one was working on is given to another. Items travel through the scheduler and
-    are asked for only when there is a worker to take them; workers need no file of ours.
+    What a dead one was working on is given to another. Dask blames a death on all that the worker
+    held, so an item with too many is tried again with nothing beside it. Items travel through the
+    scheduler and are asked for only when there is a worker to take them; workers need no file of
+    ours.
 
     Attributes
     ----------
@@ -67,12 +74,14 @@ class Cluster:
         sent: dict[Any, tuple[int, Any]] = {}
         done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         unfit: set[str] = set()
+        suspects: deque[tuple[int, Any]] = deque()
+        tried_alone: set[int] = set()
         room, looked = 0, -_LOOK_S
         try:
             while True:
                 if time.monotonic() - looked > _LOOK_S:
                     room, looked = _AHEAD * max(len(self.client.nthreads()), 1), time.monotonic()
-                while len(sent) < room and (following := next(numbered, None)) is not None:
+                for following in _sendable(numbered, suspects, sent, room):
                     future = self._submit(task, following[1], shared, unfit)
                     sent[future] = following
                     future.add_done_callback(done.put)
@@ -82,6 +91,10 @@ class Cluster:
                     continue
                 result = self._result(future)
                 index, item = sent.pop(future)
+                if result == _DEADLY and index not in tried_alone:
+                    tried_alone.add(index)
+                    suspects.append((index, item))
+                    continue
                 if not isinstance(result, _UnfitWorker):
                     yield index, result
                     continue
@@ -138,13 +151,28 @@ class Cluster:
         try:
             return future.result()
         except KilledWorker:
-            return Failure("several workers died of it, as for lack of memory")
+            return _DEADLY
         except CancelledError as error:
             raise InputError(f"the scheduler {self.address} was lost") from error
         except OSError:
             raise
         except Exception as error:  # of the machinery: the task's own come as results
             return failure_of(error)
+
+
+def _sendable(
+    numbered: Iterator[tuple[int, Any]],
+    suspects: deque[tuple[int, Any]],
+    sent: dict[Any, tuple[int, Any]],
+    room: int,
+) -> Iterator[tuple[int, Any]]:
+    """Items to send now: a suspect only by itself, others while there is room."""
+    if suspects:
+        if not sent:
+            yield suspects.popleft()
+        return
+    while len(sent) < room and (following := next(numbered, None)) is not None:
+        yield following
 
 
 @contextlib.contextmanager

@@ -39,6 +39,8 @@ def write_whole(path: Path, data: bytes | Callable[[BinaryIO], None]) -> None:
                     data(file)
                 else:
                     file.write(data)
+                file.flush()
+                os.fsync(file.fileno())  # else a crash may leave the new name with nothing in it
             os.replace(beside, path)
         finally:
             beside.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from concurrent.futures import as_completed
 from dataclasses import dataclass
 from typing import Any
 
+from bio_scnn.errors import InputError
 from bio_scnn.runtime.cluster import PATIENCE_S, Cluster, connected
 from bio_scnn.runtime.processes import begin, interrupts_held, threads
 from bio_scnn.runtime.tasks import Failure, Task, attempt
@@ -79,7 +80,13 @@ class Here:
         # Started anew: a fork would share locks that threads hold here.
         context = multiprocessing.get_context("spawn")
         share = max(threads() // self.jobs, 1)
-        pool = ProcessPoolExecutor(self.jobs, context, initializer=begin, initargs=(share,))
+        try:
+            pool = ProcessPoolExecutor(self.jobs, context, initializer=begin, initargs=(share,))
+        except OSError as error:  # as without a /dev/shm that can be written to
+            raise InputError(
+                f"{self.jobs} processes cannot be started here ({error.strerror or error}); "
+                "say --jobs 1"
+            ) from error
         try:
             with interrupts_held():
                 numbers = {pool.submit(attempt, task, items[i], shared): i for i in items}

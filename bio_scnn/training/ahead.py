@@ -7,6 +7,8 @@ import json
 import multiprocessing
 import queue
 import sys
+import zipfile
+import zlib
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,6 +20,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bio_scnn.data.sampler import PatchSampler
+from bio_scnn.errors import InputError
 from bio_scnn.network.architecture import Architecture
 from bio_scnn.runtime.config import to_table
 from bio_scnn.runtime.files import alone, encodable, write_whole
@@ -61,7 +64,13 @@ def groups(
     sent = sampler if workers == 1 else sampler.without_images()
     try:
         for number in range(workers):
-            ready = context.Queue(maxsize=1)  # and one more is in the making
+            try:
+                ready = context.Queue(maxsize=1)  # and one more is in the making
+            except OSError as error:
+                raise InputError(
+                    "processes that prepare patches need shared memory, which cannot be had here "
+                    f"({error.strerror or error}): make /dev/shm writable"
+                ) from error
             args = (ready, sent, architecture, settings, numbers[number::workers], folder)
             team.append(_Worker(context.Process(target=_produce, args=args, daemon=True), ready))
             with interrupts_held():
@@ -90,9 +99,18 @@ def _next_of(worker: _Worker) -> Prepared:
     if isinstance(item, BaseException):
         raise item
     if isinstance(item, Path):
-        with np.load(item) as arrays:
-            return Prepared(*(arrays[name] for name in Prepared._fields))
+        return _kept(item)
     return item
+
+
+def _kept(path: Path) -> Prepared:
+    """Group of patches that a folder keeps."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return Prepared(*(arrays[name] for name in Prepared._fields))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        why = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: is damaged ({why}); delete it: it is made again") from error
 
 
 def kept_name(

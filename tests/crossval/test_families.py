@@ -212,6 +212,7 @@ def test_a_right_layer_of_any_family_passes(name):
     assert ("the step before" in report.behaves_like) == name.endswith("late")
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("name", WRONG)
 @pytest.mark.parametrize("membrane", [True, False])
 def test_a_wrong_layer_fails(name, membrane):

@@ -207,6 +207,9 @@ def test_nir_s_data_classes_are_read_by_their_observables():
         ("input,spike\n1,0\n2,0\n3,0\n", "no spikes and no V"),
         ("input,V,spike\n1,0,0.5\n2,0,0\n3,0,1\n", "whole numbers"),
         ("", "is empty"),
+        ("input,V,spike\n", "no rows"),
+        ("input,V,spike\n1,1e150,0\n2,0,0\n3,0,1\n", "as large as 1e.150"),
+        ("input,V,spike\n1,0,1e30\n2,0,0\n3,0,1\n", "whole numbers"),
     ],
 )
 def test_bad_files_are_refused_in_one_line(tmp_path, text, message):
@@ -215,6 +218,35 @@ def test_bad_files_are_refused_in_one_line(tmp_path, text, message):
     with pytest.raises(InputError, match=message) as caught:
         main(["--recording", str(path)])
     assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "bomb", "npy", "pickle"])
+def test_damaged_arrays_are_refused_in_one_line(tmp_path, damage):
+    x = drive()
+    path = tmp_path / ("bad.npy" if damage == "npy" else "bad.npz")
+    np.savez(tmp_path / "bad.npz", input=x, v=x, spikes=x * 0)
+    data = bytearray((tmp_path / "bad.npz").read_bytes())
+    if damage == "cut":
+        data = data[: len(data) // 2]
+    elif damage == "flipped":
+        data[300] ^= 1
+    elif damage == "bomb":  # 3 GB of zeros in 3 MB, as its directory says
+        at = data.rindex(b"PK\1\2")
+        data[at + 24 : at + 28] = (3 << 30).to_bytes(4, "little")
+    elif damage == "npy":  # declares 8 TB
+        header = "{'descr': '<f8', 'fortran_order': False, 'shape': (10**12,), }".replace(
+            "10**12", str(10**12)
+        )
+        data = b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header.encode()
+    else:
+        np.savez(path, input=np.array([{}], object), v=x)
+        data = path.read_bytes()
+    path.write_bytes(data)
+    with pytest.raises(InputError) as caught:
+        main(["--recording", str(path)])
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
 
 
 def test_the_command_line_explains_a_recording(tmp_path, capsys):

@@ -61,6 +61,7 @@ def test_a_correct_layer_raises_no_alarm(name):
 
 
 @pytest.mark.slow
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize("seed", range(25))
 def test_a_correct_layer_drawn_at_random_raises_no_alarm(seed):
     report = checked(drawn(seed))
@@ -73,18 +74,21 @@ FINDS = {"stretch": ["as_declared", "frozen_noise"], "more": ["as_declared", "fi
 SHARP = [name for name, layer in QUICK.items() if layer.dtype in ("float64", "float32")]
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("name", SHARP)
 def test_a_time_constant_that_is_3_percent_off_is_found(name):
     wrong = replace(QUICK[name], stretch=1.03)
     assert not checked(wrong, checks=FINDS["stretch"], explain=False).ok
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("name", QUICK)
 def test_a_refractory_step_more_is_found(name):
     assert not checked(replace(QUICK[name], more=1), checks=FINDS["more"], explain=False).ok
 
 
 @pytest.mark.slow
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize("wrong", [{"stretch": 1.03}, {"more": 1}], ids=["tau", "t_ref"])
 @pytest.mark.parametrize("seed", range(8))
 def test_wrong_layers_drawn_at_random_are_found(seed, wrong):

@@ -25,6 +25,7 @@ def named(broken, codes):
     return any(single_codes(code) & set(broken.truth) for code in codes)
 
 
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.name)
 def test_a_broken_neuron_is_flagged_and_its_cause_named(broken):
     report = check_lif(broken(), on_fail=None)

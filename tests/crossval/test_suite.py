@@ -185,6 +185,7 @@ class Single(Grid):
 
 
 @pytest.mark.slow
+@pytest.mark.sweep(4)
 @pytest.mark.parametrize("params", NEURONS.values(), ids=NEURONS)
 @pytest.mark.parametrize(
     ("layer", "dt_ms"),

@@ -16,6 +16,7 @@ from bio_scnn.data.datasets import find_images
 from bio_scnn.data.images import read_image, read_mask
 from bio_scnn.data.limits import MAX_PIXELS
 from bio_scnn.data.pictures import read_picture
+from bio_scnn.data.png import chunks, dump_png16
 
 WIDE, HIGH = 30_000, 24_000
 
@@ -120,3 +121,54 @@ def test_names_of_all_formats_are_found_in_folders(tmp_path):
     assert [path.name for path in found] == sorted(formats)
     for path in found:
         assert read_image(path).shape[:2] == (96, 80)
+
+
+def interlaced(image):
+    """A PNG file of an 8-bit RGB image, in the seven passes of the format."""
+    passes = ["::8 ::8", "::8 4::8", "4::8 ::4", "::4 2::4", "2::4 ::2", "::2 1::2", "1::2 ::1"]
+    raw = b""
+    for one in passes:
+        rows, columns = (
+            slice(*(int(n) if n else None for n in p.split(":"))) for p in one.split()
+        )
+        raw += b"".join(b"\0" + row.tobytes() for row in image[rows, columns] if row.size)
+    head = struct.pack(">IIBBBBB", image.shape[1], image.shape[0], 8, 2, 0, 0, 1)
+    return png_of(head, zlib.compress(raw))
+
+
+def png_of(head, data):
+    parts = ((b"IHDR", head), (b"IDAT", data), (b"IEND", b""))
+    coded = [
+        struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(coded)
+
+
+@pytest.mark.parametrize("kind", ["RGB", "RGBA", "P", "1", "L", "grey 16", "RGB 16"])
+def test_pixels_that_end_before_the_header_says_are_refused(tmp_path, kind):
+    path = tmp_path / "a.png"
+    if kind == "RGB 16":
+        path.write_bytes(dump_png16(photograph().astype(np.uint16) * 257, 3))
+    elif kind == "grey 16":
+        path.write_bytes(dump_png16(photograph()[..., 0].astype(np.uint16) * 257, 1))
+    else:
+        Image.fromarray(photograph()).convert(kind).save(path)
+    whole = path.read_bytes()
+    with path.open("rb") as file:
+        data = b"".join(part for name, part in chunks(file, data=True) if name == b"IDAT")
+    width, height, *rest = struct.unpack(">IIBBBBB", whole[16:29])
+    path.write_bytes(png_of(struct.pack(">IIBBBBB", width, height + 1, *rest), data))
+    with pytest.raises(InputError, match=rf"^{path}: .*(end after|not a readable)"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("size", [(24, 24), (1, 1), (5, 3), (2, 1), (1, 9)])
+def test_black_rows_at_the_end_are_no_missing_ones(tmp_path, size):
+    """A row of zeros is what Pillow gives for missing ones, too; interlaced or not."""
+    image = np.zeros((*size, 3), np.uint8)
+    for data in (interlaced(image), None):
+        if data is None:
+            Image.fromarray(image).save(tmp_path / "a.png")
+        else:
+            (tmp_path / "a.png").write_bytes(data)
+        np.testing.assert_array_equal(read_image(tmp_path / "a.png"), image)

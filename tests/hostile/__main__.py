@@ -1,6 +1,7 @@
 """Hostile input by the hundred: ``python -m tests.hostile [GROUP ...] [--cases N] [--seed N]``."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -12,20 +13,21 @@ from tests.hostile.running import GROUPS, available, run, table, work
 def main() -> None:
     """Run groups of cases and print one table."""
     if sys.argv[1:2] == ["--worker"]:
-        work(sys.argv[2], range(int(sys.argv[3]), int(sys.argv[4])))
+        work(json.loads(sys.argv[2]))
         return
     p = argparse.ArgumentParser(prog="python -m tests.hostile", description=__doc__)
     p.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}")
     p.add_argument("--cases", type=int, help="of each group (default: as many as in the tests)")
     p.add_argument("--seed", type=int, default=0, help="of the first case")
     args = p.parse_args()
-    cases = []
+    wanted = {}
     for group in args.groups or GROUPS:
         if not available(group):
             print(f"{group}: left out, since nir is not installed", file=sys.stderr)
             continue
         number = args.cases or GROUPS[group][1]
-        cases += run(group, range(args.seed, args.seed + number))
+        wanted[group] = range(args.seed, args.seed + number)
+    cases = run(wanted)
     print(table(cases))
     sys.exit(any(case.outcome not in ("right", "refused") for case in cases))
 

@@ -58,6 +58,9 @@ class Calls:
         self.changed = one_of(rng, sorted(self.arguments))
         self.arguments[self.changed] = one_of(rng, VALUES)
 
+    def __str__(self) -> str:
+        return f"{self.name}({self.changed}={repr(self.arguments[self.changed])[:60]})"
+
     def use(self) -> None:
         home = next(module for module in MODULES if hasattr(module, self.name))
         result = getattr(home, self.name)(**self.arguments)

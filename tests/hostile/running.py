@@ -14,24 +14,33 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
 from bio_scnn import InputError
 from tests.hostile.calls import Calls
 from tests.hostile.files import Configs, Declared, Models, NIRFiles, States, Vectors
+from tests.hostile.pictures import Masks, Pictures
+from tests.hostile.programs import Adapters, CommandLines, Recordings
 
 GROUPS = {
+    "pictures": (Pictures, 150),
+    "masks": (Masks, 60),
     "models": (Models, 60),
     "configurations": (Configs, 60),
     "declared neurons": (Declared, 20),
     "training states": (States, 40),
     "test vectors": (Vectors, 50),
     "NIR files": (NIRFiles, 40),
+    "recordings": (Recordings, 40),
+    "adapters": (Adapters, 40),
+    "command lines": (CommandLines, 60),
     "library calls": (Calls, 150),
 }
 """Subjects by group, and how many cases of each are run by default."""
@@ -61,30 +70,58 @@ def available(group: str) -> bool:
     return True
 
 
-def run(group: str, seeds: range) -> list[Case]:
-    """Run the cases of some seeds; a process that dies costs one case, and another goes on."""
-    found: list[Case] = []
-    words = [sys.executable, "-m", "tests.hostile", "--worker", group]
+def run(wanted: dict[str, range]) -> list[Case]:
+    """Run cases by group and seed; a process that dies costs one case, and another goes on."""
+    words = [sys.executable, "-m", "tests.hostile", "--worker", json.dumps(
+        {group: [seeds.start, seeds.stop] for group, seeds in wanted.items()}
+    )]  # fmt: skip
     paths = [str(ROOT), str(ROOT / "tests" / "support"), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    while len(found) < len(seeds):
-        left = seeds[len(found) :]
-        ended = subprocess.run(
-            [*words, str(left.start), str(left.stop)],
-            env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        lines = [line[5:] for line in ended.stdout.splitlines() if line.startswith("CASE ")]
-        done = [Case(group, *json.loads(line)) for line in lines]
-        found += done
-        if len(found) < len(seeds):
-            if not done and ended.returncode > 0:
-                raise RuntimeError(f"{group}: {ended.stderr[-2000:]}")
-            found.append(Case(group, seeds[len(found)], f"died with {ended.returncode}"))
-    return found
+    # One thread: processes are forked from it.
+    environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    ended = subprocess.run(
+        words, env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if ended.returncode != 0:
+        raise RuntimeError(ended.stderr[-2000:])
+    lines = [line[5:] for line in ended.stdout.splitlines() if line.startswith("CASE ")]
+    return [Case(*json.loads(line)) for line in lines]
 
 
-def work(group: str, seeds: range) -> None:
-    """The other side of `run`: a line for each case as soon as it is over."""
+def work(wanted: dict[str, list[int]]) -> None:
+    """The other side of `run`: a line for each case. Processes are forked, as imports are slow."""
+    for group, (start, stop) in wanted.items():
+        while start < stop:
+            start = _forked(group, range(start, stop))
+
+
+def _forked(group: str, seeds: range) -> int:
+    """Run cases in a process of their own; the first seed that is left."""
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        os.close(reading)
+        try:
+            with open(writing, "w") as report:
+                _cases(group, seeds, report)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(70)
+        os._exit(0)
+    os.close(writing)
+    with open(reading) as report:
+        done = [json.loads(line) for line in report]
+    _, status = os.waitpid(child, 0)
+    if not done and os.waitstatus_to_exitcode(status) == 70:
+        raise SystemExit(f"{group}: no case can be run")
+    if len(done) < len(seeds):
+        ended = os.waitstatus_to_exitcode(status)
+        done.append([group, seeds[len(done)], f"died with {ended}"])
+    for case in done:
+        print(f"CASE {json.dumps(case)}", flush=True)
+    return seeds.start + len(done)
+
+
+def _cases(group: str, seeds: range, report: TextIO) -> None:
     warnings.simplefilter("error")
     with tempfile.TemporaryDirectory() as folder:
         subject = GROUPS[group][0](Path(folder))
@@ -92,12 +129,13 @@ def work(group: str, seeds: range) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         for seed in seeds:
             subject.damage(np.random.default_rng([seed, *group.encode()]))
-            print(f"CASE {json.dumps([seed, _outcome(subject)])}", flush=True)
+            report.write(json.dumps([group, seed, _outcome(subject)]) + "\n")
+            report.flush()
 
 
 def _outcome(subject) -> str:
-    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    signal.alarm(2 * SECONDS)  # ends the process, also in the middle of another library
+    began, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    signal.alarm(6 * SECONDS)  # ends the process, also in the middle of another library
     try:
         subject.use()
         outcome = "right"
@@ -106,15 +144,14 @@ def _outcome(subject) -> str:
     except BaseException as error:  # all that must not happen
         outcome = f"{type(error).__name__}: {str(error)[:200]}"
     signal.alarm(0)
-    seconds = time.monotonic() - began
+    seconds = time.process_time() - began  # others may use the machine as well
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
     if outcome in ("right", "refused") and seconds > SECONDS:
         return f"took {seconds:.0f} s"
     if outcome in ("right", "refused") and grown > GIGABYTES:
         return f"took {grown:.1f} GB"
-    if outcome not in ("right", "refused") and hasattr(subject, "changed"):
-        value = repr(subject.arguments[subject.changed])[:60]
-        return f"{subject.name}({subject.changed}={value}): {outcome}"
+    if outcome not in ("right", "refused") and subject.path is None:
+        return f"{subject}: {outcome}"
     return outcome
 
 

@@ -58,7 +58,9 @@ def study(params, dt_ms, *, synaptic, target="numpy"):
         (0.5, False, "numpy"),
         (1.0, True, "numpy"),
         (7.0, True, "numpy"),
-        pytest.param(1.0, True, "cython", marks=[NEEDS_COMPILER, pytest.mark.slow]),
+        pytest.param(
+            1.0, True, "cython", marks=[NEEDS_COMPILER, pytest.mark.slow, pytest.mark.sweep(2)]
+        ),
     ],
 )
 def test_spikes_and_V_are_those_of_the_event_driven_solution(name, dt_ms, synaptic, target):

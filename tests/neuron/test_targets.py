@@ -11,6 +11,7 @@ from simulations import BAND, NEEDS_COMPILER
 
 from bio_scnn.errors import InputError
 from bio_scnn.neuron import _brian2 as codegen
+from bio_scnn.neuron._brian2_cache import drop_damaged, record
 from bio_scnn.neuron.parameters import TABLE_1
 from bio_scnn.neuron.simulation import Request, run, simulate
 from bio_scnn.neuron.time_grid import time_grid
@@ -135,6 +136,8 @@ def test_cython_compiles_once_and_auto_then_uses_it(tmp_path):
     target, compiled = run("cython")
     assert target == "cython"
     assert len(compiled) >= 5
+    digests = {path.with_suffix("") for path in tmp_path.rglob("*.sha256")}
+    assert digests == set(compiled), "damage to a module would not be noticed"
     assert run("auto") == ("cython", compiled), "compiled again, or not found"
 
 
@@ -208,6 +211,22 @@ def test_what_keeps_brian2_from_loading_is_left_to_who_needs_it(tmp_path):
         cwd=tmp_path,
     )  # fmt: skip
     assert (done.stdout.strip(), done.stderr) == ("out of order", "")
+
+
+def test_a_damaged_module_is_dropped_before_it_is_loaded(tmp_path):
+    """A module cut off or with a flipped bit may end the process that loads it."""
+    modules = [tmp_path / f"_cython_magic_{n}.cpython-311.so" for n in range(4)]
+    for path in modules:
+        path.write_bytes(path.name.encode() * 99)
+    record(tmp_path)
+    modules[0].write_bytes(modules[0].read_bytes()[:50])
+    modules[1].write_bytes(b"x" + modules[1].read_bytes()[1:])
+    modules[2].with_name(f"{modules[2].name}.sha256").write_text("no digest")
+    new = tmp_path / "_cython_magic_new.cpython-311.so"  # is being built by another process
+    new.write_bytes(b"half")
+    drop_damaged(tmp_path)
+    assert sorted(tmp_path.glob("*.so")) == [modules[3], new]
+    assert [path.name for path in tmp_path.glob("*.sha256")] == [f"{modules[3].name}.sha256"]
 
 
 def test_a_wrong_canary_is_not_trusted(monkeypatch):

@@ -16,6 +16,7 @@ REASONS: dict[str, str] = {
     "bio_scnn/crossval/faults/of_spikes.py:resets": "one fault after the other",
     "bio_scnn/crossval/faults/of_refractoriness.py:refractory": "one fault after the other",
     "bio_scnn/crossval/faults/of_values.py:inputs": "one fault after the other",
+    "bio_scnn/data/hdf5.py": "one file format, one method for each of its structures",
     "bio_scnn/network/conv2d.py": "a convolution and its gradient share their blocks",
     "bio_scnn/neuron/closed_form.py": "ten public functions, half of the lines their docstrings",
     "bio_scnn/neuron/hybrid_system.py": "the protocol of a neuron and the loop that runs it",

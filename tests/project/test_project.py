@@ -127,7 +127,7 @@ def test_editors_and_hooks_have_the_settings_of_the_project():
 
 
 @pytest.mark.parametrize(
-    "module", ["run_inpaint", "explore", "train", "photographs", "evaluate", "validate"]
+    "module", ["run_inpaint", "explore", "train", "photographs", "evaluate", "validate", "app"]
 )
 def test_help_shows_examples(module, tmp_path):
     # In another folder, as after an installation.

@@ -8,7 +8,7 @@ PACKAGE = Path(__file__).resolve().parent.parent.parent / "bio_scnn"
 
 ORDER = (
     "errors", "_moved", "_version", "runtime", "neuron", "data", "network", "restoration",
-    "training", "explorer", "crossval", "commands",
+    "training", "explorer", "crossval", "nir", "commands", "brush",
 )  # fmt: skip
 """From the ground up. What stands beside the wings, the commands, imports any of them."""
 

@@ -42,9 +42,18 @@ class Page:
         self.requests: list[str] = []
 
     def open(
-        self, url: str, width: int = 1280, height: int = 900, dark: bool = False, mobile=False
+        self,
+        url: str,
+        width: int = 1280,
+        height: int = 900,
+        dark: bool = False,
+        mobile: bool = False,
+        online: bool = False,
     ) -> None:
-        """Load a page, as if there were no network, and wait until it has run."""
+        """Load a page and wait until it has run; as if there were no network, unless `online`.
+
+        Chromium counts a server of this machine as network.
+        """
         target = self.command("Target.createTarget", url="about:blank")["targetId"]
         attached = self.command("Target.attachToTarget", targetId=target, flatten=True)
         self._session = {"sessionId": attached["sessionId"]}
@@ -52,7 +61,7 @@ class Page:
             self.command(f"{domain}.enable")
         self.command(
             "Network.emulateNetworkConditions",
-            offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1,
+            offline=not online, latency=0, downloadThroughput=-1, uploadThroughput=-1,
         )  # fmt: skip
         self.command(
             "Emulation.setDeviceMetricsOverride",
@@ -65,6 +74,36 @@ class Page:
         end = time.monotonic() + PATIENCE
         while not self._loaded:
             self._next(end)
+
+    def wait(self, expression: str) -> None:
+        """Wait until an expression of JavaScript is true."""
+        self.until(lambda: self.run(expression))
+
+    def until(self, happened) -> None:
+        """Wait until a function returns true."""
+        end = time.monotonic() + PATIENCE
+        while not happened():
+            assert time.monotonic() < end, self.problems
+            time.sleep(0.02)
+
+    def choose(self, selector: str, path) -> None:
+        """Choose a file in an input of files, as its dialog would."""
+        found = self.command(
+            "Runtime.evaluate", expression=f"document.querySelector({selector!r})"
+        )
+        self.command(
+            "DOM.setFileInputFiles", files=[str(path)], objectId=found["result"]["objectId"]
+        )
+
+    def drag(self, *places: tuple[float, float]) -> None:
+        """Move the mouse from place to place with its button pressed."""
+        for number, (x, y) in enumerate((*places, places[-1])):
+            last = number == len(places)
+            kind = "mouseReleased" if last else "mouseMoved" if number else "mousePressed"
+            self.command(
+                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left",
+                buttons=0 if last else 1, clickCount=1,
+            )  # fmt: skip
 
     def run(self, expression: str):
         """The value of an expression of JavaScript."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers import SMALL
 
+from bio_scnn import InputError
 from bio_scnn.data.datasets import DataSettings, embedded_images
 from bio_scnn.data.sampler import PatchSampler
 from bio_scnn.runtime.files import alone
@@ -50,6 +51,9 @@ def test_kept_groups_are_taken_by_the_trainings_that_they_are_the_same_for(sampl
     other_batch = dataclasses.replace(settings, batch=1, pool=4, learning_rate=0.5)
     (taken,) = groups(sampler, SMALL, other_batch, 0, folder=tmp_path)
     assert same(taken, changed)
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(InputError, match=f"{path}: is damaged .* delete it"):
+        list(groups(sampler, SMALL, other_batch, 0, folder=tmp_path))
     for change in ({"seed": 1}, {"patch": 64}, {"varied_masks": 0.0}, {"pool": 4}):
         others = dataclasses.replace(settings, **change)
         assert kept_name(sampler, SMALL, others, 0) != path.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bio_scnn.crossval.checks import others
+from bio_scnn.crossval.checks import bits, others
 from bio_scnn.crossval.diagnosis import answers, explain
 from bio_scnn.crossval.oracles.dialects import PERFECT
 from bio_scnn.crossval.subject import Finding, Skip, Subject
@@ -13,8 +13,11 @@ def as_declared(subject: Subject) -> Finding:
 
     An implementation may declare that it uses forward Euler, or subtracts instead of resetting;
     other checks then fail as expected. This one compares it with just that neuron on the grid,
-    spike for spike, so that a declared difference cannot hide another one.
+    spike for spike, so that a declared difference cannot hide another one. A layer that declares
+    a Q-format is compared with that machine, bit for bit.
     """
+    if subject.claims.fixed_point is not None:
+        return bits.as_declared(subject)
     if subject.claims.precise or subject.claims.integrator == "adaptive":
         raise Skip("it is held to the exact neuron instead")
     if not subject.plain:

@@ -11,11 +11,11 @@ from bio_scnn.crossval.causes import Cause, cause
 from bio_scnn.crossval.checks.needs import PLAIN, needs
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.grid import crossing_steps
+from bio_scnn.crossval.periods import Case, counters, effective_t_ref, periods
 from bio_scnn.crossval.protocol import CannotRepresent
 from bio_scnn.crossval.subject import Finding, Skip, Subject
 from bio_scnn.crossval.variants import varied
 from bio_scnn.neuron.closed_form import current_for_latency
-from bio_scnn.neuron.parameters import LIFParameters
 
 
 @needs(*PLAIN)
@@ -30,25 +30,11 @@ def refractory_period(subject: Subject) -> Finding:
     if subject.claims.refractory == "none":
         raise Skip("it declares that it has no refractory period")
     p = subject.params
-    wrong: list[tuple[float, float, float]] = []  # dt, t_ref, and what acts, ms
-    values: dict[str, float] = {}
-    measured = 0
-    for dt in dict.fromkeys((0.1, 0.3, 1.0, subject.dt_ms)):
-        for ratio in (1, 2, 5, 10, 50, 0.5, 2.5):
-            t_ref = round(ratio * dt, 9)
-            try:
-                acts = _effective_t_ref(subject, varied(p, t_ref_ms=t_ref), dt)
-            except CannotRepresent:
-                continue
-            on_grid = subject.claims.refractory == "steps" or not subject.claims.precise
-            if ratio != int(ratio) and on_grid:
-                values[f"t_ref_{ratio:g}_steps_acts_as_steps_at_dt_{dt:g}"] = acts / dt
-                continue
-            measured += 1
-            if not abs(acts - t_ref) <= subject.tolerance_ms(dt):
-                wrong.append((dt, t_ref, acts))
+    cases, acts_as = subject.once(periods)
+    values, measured = dict(acts_as), len(cases)
+    wrong = [c for c in cases if not abs(c[2] - c[1]) <= subject.tolerance_ms(c[0])]
     if not measured:  # one neuron only: measure what it has
-        acts = _effective_t_ref(subject, p, subject.dt_ms)
+        acts = effective_t_ref(subject, p, subject.dt_ms)
         if not abs(acts - p.t_ref_ms) <= subject.tolerance_ms():
             wrong.append((subject.dt_ms, p.t_ref_ms, acts))
     finite = [acts - t_ref for _, t_ref, acts in wrong if np.isfinite(acts)]
@@ -58,7 +44,7 @@ def refractory_period(subject: Subject) -> Finding:
     dt, t_ref, acts = min(wrong, key=lambda w: (abs(w[0] - subject.dt_ms), abs(w[1] - p.t_ref_ms)))
     # A wrong constant of the membrane changes long latencies by more steps than short ones.
     try:
-        slow = _effective_t_ref(subject, varied(p, t_ref_ms=t_ref), dt, needed=61)
+        slow = effective_t_ref(subject, varied(p, t_ref_ms=t_ref), dt, needed=61)
     except CannotRepresent:
         slow = acts
     membrane = abs(slow - acts) > 0.5 * dt
@@ -68,31 +54,17 @@ def refractory_period(subject: Subject) -> Finding:
         f"{seen} for t_ref = {t_ref:g} ms at dt = {dt:g} ms; wrong in {len(wrong)} of "
         f"{max(measured, 1)} cases" + ("; not so at another current" if membrane else ""),
         f"{t_ref:.3f} ms",
-        None if membrane else _refractory_cause(wrong, measured),
+        None if membrane else _refractory_cause(wrong, measured, counters(subject)),
         values,
     )
 
 
-def _effective_t_ref(
-    subject: Subject, params: LIFParameters, dt: float, needed: int = 13
-) -> float:
-    """ISI less the steps that V needs from V_reset, ms; NaN if it does not fire twice."""
-    stepped = subject.in_steps(params, dt)
-    needed = min(needed, drives.longest_charge(stepped, dt, subject.dtype))
-    latency = drives.crossing_ms(stepped, dt, [needed])
-    current = current_for_latency(latency, stepped)
-    steps = round(3 * (needed + params.t_ref_ms / dt)) + 16
-    trace = subject.run(drives.held(current, steps), params=params, dt_ms=dt)
-    train = trace.spike_times_ms[0]
-    if len(train) < 2:
-        return np.nan
-    return float(train[1] - train[0] - (latency[0] if subject.claims.precise else needed * dt))
-
-
-def _refractory_cause(wrong: list[tuple[float, float, float]], measured: int) -> Cause | None:
+def _refractory_cause(wrong: list[Case], measured: int, counted: tuple[str, ...]) -> Cause | None:
     """Cause of refractory periods that act otherwise, from dt, t_ref and what acts, all in ms."""
     if not all(np.isfinite(acts) for *_, acts in wrong):
         return None
+    if counted:
+        return cause(f"refractory.{counted[0]}")
     everywhere, mostly = len(wrong) >= measured, len(wrong) > measured / 2
     off = {round((acts - t_ref) / dt, 2) for dt, t_ref, acts in wrong}
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bio_scnn.crossval.causes import Cause, cause, either
+from bio_scnn.crossval.causes import Cause, both, cause, either
 from bio_scnn.crossval.faults.of_whole_numbers import Fault, whole_faults
 from bio_scnn.crossval.identify.differences import meant_neuron
 from bio_scnn.crossval.identify.formats import FixedPoint
@@ -19,6 +20,7 @@ from bio_scnn.crossval.identify.whole.identified import in_layers_units
 from bio_scnn.crossval.identify.whole.layer import WholeLayer
 from bio_scnn.crossval.identify.whole.rules import MOST_BITS, ROUNDED
 from bio_scnn.crossval.identify.whole.spikes import compared
+from bio_scnn.crossval.identify.whole.stochastic import at_random
 from bio_scnn.neuron.parameters import LIFParameters
 
 _SECONDS = 20.0
@@ -88,7 +90,9 @@ def declared_whole(
     )
 
 
-def whole_fault(layer: WholeLayer, base: SteppedNeuron) -> WholeFault | None:
+def whole_fault(
+    layer: WholeLayer, base: SteppedNeuron, *, declared: bool = False
+) -> WholeFault | None:
     """Fault of a declared neuron that gives a layer's answers, bit for bit.
 
     Parameters
@@ -96,6 +100,8 @@ def whole_fault(layer: WholeLayer, base: SteppedNeuron) -> WholeFault | None:
     layer : WholeLayer
     base : SteppedNeuron
         As `declared_whole` gives it.
+    declared : bool
+        Its number format is declared, too: another rounding is a fault.
 
     Returns
     -------
@@ -110,19 +116,65 @@ def whole_fault(layer: WholeLayer, base: SteppedNeuron) -> WholeFault | None:
     data, proof = (replace(asked(layer, x, *moved), limits=ends) for x in drives)
     total = int(data.spikes.sum() + proof.spikes.sum())
     until = time.monotonic() + _SECONDS
-    rounded = [(r, _rounded(base, r)) for r in ROUNDED]
-    for rounding, neuron in rounded:
-        why = cause("format.fixed-point", unit=layer.V_unit or layer.unit, rounding=rounding)
+    if declared and _matching(
+        data, proof, [(cause("format.fixed-point", unit=1, rounding=""), base)]
+    ):
+        return None  # it is what it declares
+    for why, neuron in _formats(base, layer, declared=declared):
         if _matching(data, proof, [(why, neuron)]):
             return WholeFault(why, in_layers_units(neuron, layer), total)
-    for _, neuron in rounded:
+    for neuron, also in [(base, None)] if declared else _bases(base, data):
         if time.monotonic() > until:
             break
-        found = _matching(data, proof, whole_faults(neuron, data))
+        found = _matching(data, proof, whole_faults(neuron, data, layer.V_unit or layer.unit))
         if found:
             alike = list({c.code: c for c, _ in reversed(found)}.values())[::-1]
-            return WholeFault(either(alike[:3]), in_layers_units(found[0][1], layer), total)
+            why = either(alike[:3])
+            why = both([why, also]) if also else why
+            return WholeFault(why, in_layers_units(found[0][1], layer), total)
+    for neuron in [base] if declared else [n for n, _ in _bases(base, data)]:
+        found_random = at_random(neuron, data)
+        if found_random is not None and found_random.right:
+            neuron = in_layers_units(_rounded(neuron, "stochastic"), layer)
+            return WholeFault(cause("format.stochastic"), neuron, total)
     return None
+
+
+def _formats(base: SteppedNeuron, layer: WholeLayer, *, declared: bool) -> Iterator[Fault]:
+    """The neuron with each rounding, but the declared one."""
+    own = base.number_format
+    assert isinstance(own, FixedPoint)
+    for rounding in ROUNDED:
+        if not declared:
+            unit = layer.V_unit or layer.unit
+            yield (
+                cause("format.fixed-point", unit=unit, rounding=rounding),
+                _rounded(base, rounding),
+            )
+        elif rounding != own.rounding:
+            why = cause("format.rounding", rounding=rounding, declared=own.rounding)
+            yield why, _rounded(base, rounding)
+
+
+def _bases(base: SteppedNeuron, data: Answers) -> Iterator[tuple[SteppedNeuron, Cause | None]]:
+    """Neurons whose format is not declared: each rounding, without a word and then with one."""
+    for rounding in ROUNDED:
+        yield _rounded(base, rounding), None
+    for word, rounding in itertools.product(_words(data), ROUNDED[:3]):
+        neuron = _rounded(base, rounding)
+        form = neuron.number_format
+        assert isinstance(form, FixedPoint)
+        if 2.0 ** (word - 1) > neuron.threshold:
+            saturates = replace(neuron, number_format=replace(form, word=word))
+            yield saturates, cause("format.saturates", word=word)
+
+
+def _words(data: Answers) -> list[int]:
+    """Words at which V may saturate: those that it is seen to reach, or usual ones."""
+    if data.V is None:
+        return [16, 8, 12, 24]
+    ends = {-float(data.V.min()), float(data.V.max()) + 1}
+    return [int(np.log2(end)) + 1 for end in ends if end > 1 and np.log2(end).is_integer()]
 
 
 def _rounded(base: SteppedNeuron, rounding: str) -> SteppedNeuron:

@@ -8,14 +8,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bio_scnn.crossval.declared import KEYS, declared_format
 from bio_scnn.crossval.identify.differences import differences
-from bio_scnn.crossval.identify.fixed_point import FixedPointNeuron, in_fixed_point
+from bio_scnn.crossval.identify.fixed_point import in_fixed_point
 from bio_scnn.crossval.identify.golden import golden_vectors
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.readings import as_parameters, code_sentence, physics_sentence
 from bio_scnn.crossval.identify.recording import identify_recording
 from bio_scnn.crossval.identify.recording_files import read_with_step
 from bio_scnn.crossval.protocol import family_of
+from bio_scnn.crossval.q_format import FixedPointNeuron
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.runtime.files import encodable
@@ -40,36 +42,21 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
     golden.add_argument(
         "--export-golden", type=Path, metavar="DIR",
         help="write inputs, V and spikes of the neuron of Table 1, or of --nir, in fixed point "
-        "as hex for $readmemh of a test bench, and stop",
+        "as hex for $readmemh of a test bench, and stop; --word and the other options of fixed "
+        "point give the format",
     )  # fmt: skip
-    golden.add_argument(
-        "--word", type=int, default=16, metavar="BITS", help="width of the word (default: 16)"
-    )
-    golden.add_argument(
-        "--fraction",
-        type=int,
-        default=8,
-        metavar="BITS",
-        help="fractional bits of the word (default: 8)",
-    )
-    golden.add_argument(
-        "--decay-bits", type=int, default=12, metavar="M", help="decay as k/2^M (default: 12)"
-    )
-    golden.add_argument(
-        "--rounding", default="truncate",
-        choices=["truncate", "floor", "nearest", "nearest-even", "stochastic"],
-        help="rounding of the product of decay and V (default: truncate, towards 0)",
-    )  # fmt: skip
-    golden.add_argument("--overflow", default="saturate", choices=["saturate", "wrap"])
 
 
 def explain_recording(args: argparse.Namespace, dt_ms: float | None) -> None:
     """Print what neuron a recording is of."""
     columns, own_dt_ms = read_with_step(args.recording, args.input)
     dt_ms = own_dt_ms if dt_ms is None else dt_ms
-    found = identify_recording(
-        columns["input"], columns.get("V"), columns.get("spikes"), dt_ms=dt_ms
-    )
+    try:
+        found = identify_recording(
+            columns["input"], columns.get("V"), columns.get("spikes"), dt_ms=dt_ms
+        )
+    except InputError as error:
+        raise InputError(f"{args.recording}: {error}") from error
     meant, name = _meant(args.nir)
     lines = _differences(found, meant, dt_ms)
     if args.json:
@@ -163,13 +150,8 @@ def export_golden(args: argparse.Namespace, dt_ms: float) -> None:
     """Write golden vectors of a neuron in fixed point."""
     params, _ = _meant(args.nir)
     params = params or TABLE_1
-    form = FixedPointNeuron(
-        word=args.word,
-        fraction=args.fraction,
-        rounding=args.rounding,
-        overflow=args.overflow,
-        decay_bits=args.decay_bits,
-    )
+    said = {key: value for key in KEYS if (value := vars(args)[key.replace("-", "_")]) is not None}
+    form = declared_format(said) or FixedPointNeuron()
     neuron = in_fixed_point(params, dt_ms, form)
     golden_vectors(neuron, form, args.export_golden)
     print(f"wrote {encodable(str(args.export_golden))}; its README.md says what to do with it")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bio_scnn.crossval.identify.display import affine
 from bio_scnn.crossval.identify.flow import Flow, Recorded, quiet_steps
 from bio_scnn.crossval.identify.formats import FixedPoint
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.readings import code_sentence
 from bio_scnn.crossval.identify.spikes_only import ambiguities
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
-from bio_scnn.crossval.identify.trial import LATE
+from bio_scnn.crossval.identify.trial import LATE, compared
 
 if TYPE_CHECKING:
     from bio_scnn.crossval.identify.trial import Trial
@@ -146,3 +148,23 @@ def _remarks(data: Recorded, best: Trial, tried: list[Flow]) -> list[str]:
                 "quantised V, or an update that is not among those tried"
             )
     return remarks
+
+
+def at_rest(data: Recorded, found: Identification) -> Identification:
+    """The same neurons, about the value at which V stays, if one of them stays there too."""
+    assert data.V is not None
+    found = replace(found, remarks=("V is constant, and tells nothing", *found.remarks))
+    for neuron in (found.neuron, *found.alternatives):
+        moved = neuron and affine(neuron, 1.0, float(data.V[0, 0]))
+        trial = moved and compared(data, moved, "after reset")
+        if trial and trial.wrong == 0 and trial.explained == 1.0:
+            others = tuple(n for n in (found.neuron, *found.alternatives) if n and n != neuron)
+            return replace(
+                found,
+                neuron=moved,
+                V_explained=1.0,
+                V_error=trial.error,
+                V_shown="after reset",
+                alternatives=others,
+            )
+    return found

@@ -3,61 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bio_scnn.crossval.identify.formats import ROUNDINGS, FixedPoint
+from bio_scnn.crossval.identify.formats import FixedPoint
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
+from bio_scnn.crossval.oracles.dialects import UPDATES
+from bio_scnn.crossval.q_format import LONGEST_WORD, FixedPointNeuron
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import LIFParameters
 
 RATES_HZ = (10.0, 20.0, 50.0, 100.0)
-LONGEST_WORD = 48
 SPREAD = np.linspace(0.95, 1.05, 15)
 """Rates around each one, over which the grid of time steps averages out."""
-
-
-@dataclass(frozen=True)
-class FixedPointNeuron:
-    """Q-format of a neuron in hardware.
-
-    Attributes
-    ----------
-    word : int, bits
-        Width of V, sign included.
-    fraction : int, bits
-        Of them behind the point.
-    rounding : str
-        Key of `formats.ROUNDINGS`, or "stochastic".
-    overflow : {"saturate", "wrap"}
-    decay_bits : int
-        Decay as k over two to this power.
-    linear_leak : bool
-        V moves by a whole number of units towards 0 in place of the decay.
-    """
-
-    word: int = 16
-    fraction: int = 8
-    rounding: str = "truncate"
-    overflow: Literal["saturate", "wrap"] = "saturate"
-    decay_bits: int = 12
-    linear_leak: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse words that no neuron fits."""
-        if not 2 <= self.word <= LONGEST_WORD:
-            raise InputError(f"a word has 2 to {LONGEST_WORD} bits, not {self.word}")
-        if not 0 <= self.fraction < self.word:
-            raise InputError(f"{self.fraction} fraction bits do not fit a word of {self.word}")
-        if self.rounding not in (*ROUNDINGS, "stochastic"):
-            raise InputError(f"rounding is one of {', '.join(ROUNDINGS)}, stochastic")
-        if self.overflow not in ("saturate", "wrap"):
-            raise InputError("overflow is saturate or wrap")
-        if not 1 <= self.decay_bits <= 30:
-            raise InputError(f"the decay has 1 to 30 bits, not {self.decay_bits}")
 
 
 def in_fixed_point(params: LIFParameters, dt_ms: float, form: FixedPointNeuron) -> SteppedNeuron:
@@ -82,44 +43,89 @@ def in_fixed_point(params: LIFParameters, dt_ms: float, form: FixedPointNeuron) 
     InputError
         If the threshold does not fit the word, or the decay rounds to 0 or 1.
     """
-    unit = 2.0**-form.fraction
     decay = math.exp(-dt_ms / params.tau_ms)
-    k = round(decay * 2**form.decay_bits)
-    if not form.linear_leak and not 0 < k < 2**form.decay_bits:
+    return _stepped(params, dt_ms, form, (decay, 1 - decay))
+
+
+def declared_machine(
+    params: LIFParameters, dt_ms: float, form: FixedPointNeuron, update: str = "exact"
+) -> SteppedNeuron:
+    """Neuron that a layer with this parameters and Q-format declares; its input is the current.
+
+    Parameters
+    ----------
+    params : LIFParameters
+    dt_ms : float, ms
+    form : FixedPointNeuron
+    update : str
+        Key of `oracles.dialects.UPDATES`: of the decay and of the weight of the current, which are
+        rounded to the decay's bits.
+
+    Returns
+    -------
+    SteppedNeuron
+        As `in_fixed_point` gives it.
+
+    Raises
+    ------
+    InputError
+        As `in_fixed_point` does, or if the weight of the current rounds to 0.
+    """
+    decay, weight = UPDATES[update](dt_ms, params)
+    return _stepped(params, dt_ms, form, (decay, weight * params.R))
+
+
+def _stepped(
+    params: LIFParameters, dt_ms: float, form: FixedPointNeuron, flow: tuple[float, float]
+) -> SteppedNeuron:
+    """Neuron with the decay and the weight of its input rounded to the bits of the decay."""
+    unit, size = 2.0**-form.fraction, 2**form.decay_bits
+    k, weight = (round(f * size) for f in flow)
+    if not form.linear_leak and not 0 < k < size:
         raise InputError(
-            f"a decay of {decay:.6g} a step is {k / 2**form.decay_bits:g} in {form.decay_bits} "
-            "bits: give it more"
+            f"a decay of {flow[0]:.6g} a step is {k / size:g} in {form.decay_bits} bits: give it "
+            "more"
         )
-
-    def whole(x: float, what: str) -> float:
-        units = round((x - params.V_rest) / unit)
-        if not -(2 ** (form.word - 1)) <= units < 2 ** (form.word - 1):
-            raise InputError(
-                f"{what} = {x:g} needs {units:,} units of 2^-{form.fraction}: more than a word of "
-                f"{form.word} bits holds"
-            )
-        return units * unit
-
-    threshold, reset = whole(params.V_th, "V_th"), whole(params.V_reset, "V_reset")
+    if not weight:
+        raise InputError(f"a weight of {flow[1]:.3g} is 0 in {form.decay_bits} bits: give it more")
+    threshold, reset = (
+        _whole(x - params.V_rest, what, form)
+        for x, what in ((params.V_th, "V_th"), (params.V_reset, "V_reset"))
+    )
     if threshold <= reset:
         raise InputError(f"V_th and V_reset are the same in units of 2^-{form.fraction}")
     subtracts = params.reset == "subtract"
     leak = 0.0
     if form.linear_leak:
         # a leak of what the exponential takes on the average between reset and threshold
-        leak = max(round((1 - decay) * threshold / 2 / unit), 1) * unit
-    gain = round((1 - decay) * 2**form.decay_bits) / 2**form.decay_bits
+        average = max(round((1 - flow[0]) * threshold / 2 / unit), 1)
+        leak = (form.leak or average) * unit
+    fmt = FixedPoint(unit, form.rounding, form.word, form.overflow, form.input_rounding)
+    if form.input_fraction is not None:
+        fmt = replace(fmt, input_unit=2.0**-form.input_fraction)
+    fmt = replace(fmt, decay_bits=form.decay_bits)
     return SteppedNeuron(
-        decay=1.0 if form.linear_leak else k / 2**form.decay_bits,
+        decay=1.0 if form.linear_leak else k / size,
         leak=leak,
-        gain=gain,
+        gain=weight / size,
         threshold=threshold,
         reset_keep=1.0 if subtracts else 0.0,
         reset_to=reset - threshold if subtracts else reset,
         refractory=round(params.t_ref_ms / dt_ms),
         start=reset,
-        number_format=FixedPoint(unit, form.rounding, form.word, form.overflow, "nearest", True),
+        number_format=fmt,
     )
+
+
+def _whole(x: float, what: str, form: FixedPointNeuron) -> float:
+    """Potential, counted from V_rest, as a whole number of units that fits the word."""
+    units, half = round(x * 2**form.fraction), 2 ** (form.word - 1)
+    if not -half <= units < half:
+        raise InputError(
+            f"{what} = {x:g} needs {units:,} units of 2^-{form.fraction}: more than a word of "
+            f"{form.word} bits holds"
+        )
+    return units * 2.0**-form.fraction
 
 
 def rate_error(
@@ -148,26 +154,47 @@ def rate_error(
     (n,) array
         (rate in fixed point - rate in float64) / rate in float64; -1 where it is silent.
     """
-    neuron = in_fixed_point(params, dt_ms, form)
-    around = np.outer(np.atleast_1d(np.asarray(rates_hz, dtype=float)), SPREAD)
-    currents = np.array([current_for(params, rate) for rate in around.ravel()])
-    longest = 1000 / float(np.min(rates_hz))
-    steps = min(math.ceil(12 * longest / dt_ms), 100_000)
-    x = np.broadcast_to(currents * params.R, (steps, len(currents)))
-    decay = math.exp(-dt_ms / params.tau_ms)
-    exact = replace(
-        neuron,
-        decay=decay,
-        gain=1 - decay,
-        leak=0.0,
-        threshold=params.V_th - params.V_rest,
-        reset_to=params.V_reset - (params.V_th if neuron.subtracts else params.V_rest),
-        start=params.V_reset - params.V_rest,
-        number_format=SteppedNeuron().number_format,
-    )
-    rate = mean_rates(step(neuron, x, rng).spikes).reshape(around.shape).mean(axis=1)
-    wanted = mean_rates(step(exact, x).spikes).reshape(around.shape).mean(axis=1)
+    # What the input is rounded to by itself is no matter of the word.
+    neuron = in_fixed_point(params, dt_ms, replace(form, input_fraction=None))
+    rates = tuple(float(rate) for rate in np.atleast_1d(np.asarray(rates_hz, dtype=float)))
+    leak = 0.0
+    if form.linear_leak:
+        average = (1 - math.exp(-dt_ms / params.tau_ms)) * (params.V_th - params.V_rest) / 2
+        leak = form.leak * 2.0**-form.fraction or average
+    rate = _mean(step(neuron, _held(params, dt_ms, rates), rng).spikes)
+    wanted = _unrounded(params, dt_ms, rates, leak)
     return (rate - wanted) / wanted
+
+
+def _held(params: LIFParameters, dt_ms: float, rates_hz: tuple[float, ...]) -> NDArray[np.float64]:
+    """Inputs ``(steps, neurons)`` held about each rate, long enough for the slowest."""
+    currents = [current_for(params, float(r)) for r in np.outer(rates_hz, SPREAD).ravel()]
+    steps = min(math.ceil(12 * 1000 / min(rates_hz) / dt_ms), 100_000)
+    return np.broadcast_to(np.array(currents) * params.R, (steps, len(currents)))
+
+
+def _mean(spikes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean rate about each one, in spikes a step."""
+    return mean_rates(spikes).reshape(-1, len(SPREAD)).mean(axis=1)
+
+
+@lru_cache(maxsize=32)
+def _unrounded(
+    params: LIFParameters, dt_ms: float, rates_hz: tuple[float, ...], leak: float
+) -> NDArray[np.float64]:
+    """Mean rates of the same steps in float64, with a linear leak if there is one."""
+    decay, subtracts = math.exp(-dt_ms / params.tau_ms), params.reset == "subtract"
+    exact = SteppedNeuron(
+        decay=1.0 if leak else decay,
+        gain=1 - decay,
+        leak=leak,
+        threshold=params.V_th - params.V_rest,
+        reset_keep=float(subtracts),
+        reset_to=params.V_reset - (params.V_th if subtracts else params.V_rest),
+        refractory=round(params.t_ref_ms / dt_ms),
+        start=params.V_reset - params.V_rest,
+    )
+    return _mean(step(exact, _held(params, dt_ms, rates_hz)).spikes)
 
 
 def current_for(params: LIFParameters, rate_hz: float) -> float:

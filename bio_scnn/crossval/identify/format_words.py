@@ -60,7 +60,15 @@ def _products(neuron: SteppedNeuron, form: FixedPoint) -> str:
         text += f", decay S{_fraction(neuron.synapse.decay)} too"
     elif neuron.synapse is not None:
         text += f", decay S{_fraction(neuron.synapse.decay)} {_ROUNDED[form.synapse_rounding]}"
-    return text + ", V moves by a unit at least" * (not form.dead_zone)
+    return text + ", V moves by a unit at least" * (not form.dead_zone) + _circuit(form)
+
+
+def _circuit(form: FixedPoint) -> str:
+    """Circuit of the product, where it matters."""
+    dropped = f", the lowest {form.dropped} bits of V dropped before" * bool(form.dropped)
+    wraps = f", k V wraps round at {form.product_word} bits" if form.product_word else ""
+    shift = f", k V shifted without its sign in {form.logical} bits" if form.logical else ""
+    return dropped + wraps + shift
 
 
 def _fraction(decay: float) -> str:

@@ -72,6 +72,14 @@ class FixedPoint:
     input_unit : float
         The input itself is rounded to whole multiples of this, before anything else, by
         `input_rounding`; 0 if only its product is rounded.
+    decay_bits : int
+        Decay as k over two to this power, where the circuit of the product matters.
+    product_word : int or None, bits
+        The product k V wraps round at this width before it is shifted.
+    dropped : int, bits
+        Lowest bits of V that are dropped before it is multiplied.
+    logical : int or None, bits
+        The product is shifted in a register of this width as if it had no sign.
     """
 
     unit: float = 1.0
@@ -85,6 +93,10 @@ class FixedPoint:
     joint: bool = False
     synapse_rounding: str = "truncate"
     input_unit: float = 0.0
+    decay_bits: int = 0
+    product_word: int | None = None
+    dropped: int = 0
+    logical: int | None = None
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -98,14 +110,31 @@ class FixedPoint:
         self, decay: float | Values, V: Values, rng: np.random.Generator | None = None
     ) -> Values:
         """Product of decay and V, rounded to the format; stochastic rounding draws from `rng`."""
+        if self.dropped:
+            step = self.unit * 2.0**self.dropped
+            V = np.floor(V / step) * step
+        if self.product_word or self.logical:
+            return self._by_circuit(decay, V)
         if self.shifts:
             parts = (many * self.product(V / 2.0**by, rng) for many, by in self.shifts)
             return np.sum(list(parts), axis=0)
         new = self.product(decay * V, rng)
         return new if self.dead_zone else np.where(new == V, V - np.sign(V) * self.unit, new)
 
+    def _by_circuit(self, decay: float | Values, V: Values) -> Values:
+        """Product as a circuit forms it: in a word of its own, then shifted."""
+        whole = decay * 2.0**self.decay_bits * (V / self.unit)
+        if self.product_word:
+            half = 2.0 ** (self.product_word - 1)
+            whole = np.mod(whole + half, 2 * half) - half
+        if self.logical:
+            whole = np.mod(whole, 2.0**self.logical)
+        return ROUNDINGS[self.rounding](whole / 2.0**self.decay_bits) * self.unit
+
     def product(self, x: Values, rng: np.random.Generator | None = None) -> Values:
         """Product of decay and V, rounded to the format."""
+        if self.unit == 1 and self.rounding in ROUNDINGS:
+            return ROUNDINGS[self.rounding](x)
         whole = x / self.unit
         if self.rounding == "stochastic":
             if rng is None:
@@ -175,3 +204,11 @@ def _bfloat16(x: Values) -> Values:
 
 NumberFormat = FixedPoint | FloatingPoint
 FLOAT64 = FloatingPoint()
+
+
+def bits_of(decay: float, most: int = 30) -> int | None:
+    """Least m for which a decay is k over two to the power of m; None if it is none."""
+    for bits in range(most + 1):
+        if decay * 2.0**bits == np.rint(decay * 2.0**bits):
+            return bits
+    return None

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bio_scnn.crossval.identify.fixed_point import FixedPointNeuron
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
+from bio_scnn.crossval.q_format import FixedPointNeuron
 from bio_scnn.errors import InputError
 
 

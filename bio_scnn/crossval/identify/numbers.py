@@ -71,7 +71,7 @@ def unit_of(values: NDArray[np.float64], levels: float = 2.0**32) -> float | Non
         if np.array_equal(whole, np.rint(whole)):
             return float(np.gcd.reduce(whole.astype(np.int64))) / 2.0**shift
     unit = float(min(np.diff(distinct).min(), distinct[0]))
-    if distinct[-1] / unit > min(levels, 2.0**17) or len(distinct) < 8:
+    if distinct[-1] > min(levels, 2.0**17) * unit or len(distinct) < 8:
         return None
     for _ in range(3):
         counts = np.rint(distinct / unit)

@@ -97,7 +97,8 @@ def _with_reset(data: Probed, n: SteppedNeuron) -> Iterator[SteppedNeuron]:
         return distances(data.layer, some, replace(n, reset_keep=keep, reset_to=to), raw=True)
 
     zero = off(0.0, 0.0)
-    A = np.stack([off(small, 0.0) - zero, off(0.0, -small * F) - zero], 1) / small
+    with np.errstate(invalid="ignore"):  # infinite ones are left out below
+        A = np.stack([off(small, 0.0) - zero, off(0.0, -small * F) - zero], 1) / small
     if not np.isfinite(A).all() or np.abs(A).max() < 1e-9:
         yield replace(n, reset_keep=0.0, reset_to=0.0)
         yield replace(n, reset_keep=1.0, reset_to=-n.threshold)

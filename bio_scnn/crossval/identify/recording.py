@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.crossval.identify.adapting import adapting
-from bio_scnn.crossval.identify.display import affine
 from bio_scnn.crossval.identify.events import with_events
-from bio_scnn.crossval.identify.explained import MOST_ALTERNATIVES, summary
+from bio_scnn.crossval.identify.explained import MOST_ALTERNATIVES, at_rest, summary
 from bio_scnn.crossval.identify.flow import Flow, Recorded, flows
 from bio_scnn.crossval.identify.formats import FloatingPoint
 from bio_scnn.crossval.identify.identification import Identification
@@ -22,10 +21,12 @@ from bio_scnn.crossval.identify.spikes_only import from_spikes
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.identify.synaptic import synaptic_flows
 from bio_scnn.crossval.identify.trial import A_STEP_LATE, Trial, compared, polished, started
+from bio_scnn.crossval.identify.whole.recorded import whole_updates
 from bio_scnn.crossval.identify.words import with_bounds, with_words
 from bio_scnn.errors import InputError
 
 LONG, MOST_NEURONS = 2000, 8
+_LARGEST = 1e100  # of values, whose squares are summed
 """Steps and neurons that a neuron is searched in; it is checked on all of them."""
 
 
@@ -79,7 +80,7 @@ def identify_recording(
         return from_spikes(part, data, dt_ms)
     if np.ptp(data.V) == 0 and data.fired().any():
         found = from_spikes(part, data, dt_ms)
-        return _at_rest(data, found)
+        return at_rest(data, found)
     trials, tried = _trials(part)
     if not trials and data.fired().any():
         found = from_spikes(part, data, dt_ms)
@@ -89,26 +90,6 @@ def identify_recording(
         trials = [replace(a, threshold=t.threshold) for a, t in zip(again, trials, strict=False)]
         trials.sort(key=lambda t: t.order(data.scale))
     return summary(data, trials, tried, dt_ms)
-
-
-def _at_rest(data: Recorded, found: Identification) -> Identification:
-    """The same neurons, about the value at which V stays, if one of them stays there too."""
-    assert data.V is not None
-    found = replace(found, remarks=("V is constant, and tells nothing", *found.remarks))
-    for neuron in (found.neuron, *found.alternatives):
-        moved = neuron and affine(neuron, 1.0, float(data.V[0, 0]))
-        trial = moved and compared(data, moved, "after reset")
-        if trial and trial.wrong == 0 and trial.explained == 1.0:
-            others = tuple(n for n in (found.neuron, *found.alternatives) if n and n != neuron)
-            return replace(
-                found,
-                neuron=moved,
-                V_explained=1.0,
-                V_error=trial.error,
-                V_shown="after reset",
-                alternatives=others,
-            )
-    return found
 
 
 def excerpt(data: Recorded) -> Recorded:
@@ -145,7 +126,9 @@ def recorded(
             raise InputError(f"{name} is of shape {array.shape}, the input of {x.shape}")
         given[name] = array
     fired = given["spikes"]
-    if fired is not None and (np.any(fired < 0) or np.any(fired != np.rint(fired))):
+    if fired is not None and (
+        np.any(fired < 0) or np.any(fired > 2**53) or np.any(fired != np.rint(fired))
+    ):
         raise InputError("spikes must be whole numbers, 0 or 1 in most steps; columns swapped?")
     if given["V"] is None and fired is not None and not fired.any():
         raise InputError("there are no spikes and no V: nothing tells what the neuron does")
@@ -164,6 +147,8 @@ def _matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
     if not np.isfinite(array).all():
         where = np.argwhere(~np.isfinite(array))[0]
         raise InputError(f"{name} is not finite in step {where[0]}")
+    if (largest := float(np.abs(array).max())) > _LARGEST:
+        raise InputError(f"{name} is as large as {largest:g}; give numbers up to {_LARGEST:g}")
     return array
 
 
@@ -171,7 +156,7 @@ def _trials(data: Recorded) -> tuple[list[Trial], list[Flow]]:
     """Neurons stepped beside the recording, best first, and the flows that were tried."""
     tried = flows(data)
     trials: list[Trial] = []
-    for more in (_by_flows, _by_later_flows, _by_adaptation, _by_synapse):
+    for more in (_by_flows, _by_whole_rules, _by_later_flows, _by_adaptation, _by_synapse):
         now, behind = more(data, tried)
         tried = tried + behind
         trials = sorted(trials + now, key=lambda t: t.order(data.scale))
@@ -195,6 +180,17 @@ def _by_flows(data: Recorded, tried: list[Flow]) -> Found:
         trials += _of_flow(data, flow, unit, form)
         trials.sort(key=lambda t: t.order(data.scale))
         if _settled(trials):
+            break
+    return trials, []
+
+
+def _by_whole_rules(data: Recorded, tried: list[Flow]) -> Found:
+    """Trials of updates in whole numbers, by the rules of live layers."""
+    trials: list[Trial] = []
+    for neuron in whole_updates(data):
+        form = neuron.number_format
+        trials += _of_neuron(data, neuron, getattr(form, "unit", 1.0) / 1e4)
+        if any(t.wrong == 0 and t.explained == 1.0 for t in trials):
             break
     return trials, []
 

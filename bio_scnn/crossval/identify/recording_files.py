@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.exchange import npy_array, read_npy
 from bio_scnn.errors import InputError
+
+_MOST_BYTES = 2**31  # that an npz file may unpack to
 
 NAMES = {
     "input": ("input", "x", "i", "in", "current", "stimulus", "drive", "inputs", "i_in", "data"),
@@ -170,19 +175,36 @@ def _named(path: Path, only: tuple[str, ...] | None) -> Columns:
         if path.is_dir():
             raise InputError(f"{path} is a folder; a recording is one file: {TAKEN}")
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                named = {name: arrays[name] for name in arrays.files}
-            return _by_name(named, path, only)
+            return _by_name(_npz(path), path, only)
         if path.suffix == ".npy":
-            return _by_position(np.load(path, allow_pickle=False), path, only)
+            return _by_position(read_npy(path), path, only)
         return _csv(path, only)
-    except (OSError, ValueError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, InputError):
             raise
         if not path.exists():
             raise InputError(f"there is no file {path}") from None
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path} cannot be read: {reason}; taken are {TAKEN}") from error
+
+
+def _npz(path: Path) -> dict[str, NDArray]:
+    """Arrays of an npz file, by name."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if (size := sum(member.file_size for member in members)) > _MOST_BYTES:
+            raise InputError(
+                f"{path}: says it unpacks to {size:,} bytes; up to {_MOST_BYTES:,} are read"
+            )
+        arrays = {}
+        for member in members:
+            try:
+                with archive.open(member) as file:
+                    array = npy_array(file, member.file_size)
+            except (NotImplementedError, RuntimeError) as error:  # unknown methods, passwords
+                raise ValueError(str(error)) from error
+            arrays[member.filename.removesuffix(".npy")] = array
+    return arrays
 
 
 def _csv(path: Path, only: tuple[str, ...] | None) -> Columns:
@@ -201,6 +223,8 @@ def _csv(path: Path, only: tuple[str, ...] | None) -> Columns:
     for number, row in enumerate(rows, 1 + (header is not None)):
         if len(row) != width:
             raise InputError(f"{path}: row {number} has {len(row)} columns, the first {width}")
+    if not rows:
+        raise InputError(f"{path} has a header and no rows")
     table = np.array([[_number(cell) for cell in row] for row in rows], dtype=np.float64)
     if header is None:
         return _by_position(table, path, only)

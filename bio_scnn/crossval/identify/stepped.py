@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.crossval.identify.currents import InputShape, Synapse, shaped, shifted, through
 from bio_scnn.crossval.identify.formats import FLOAT64, FixedPoint, FloatingPoint, NumberFormat
+from bio_scnn.crossval.identify.plain_steps import is_plain, plain_steps
 from bio_scnn.crossval.identify.reset import fired, reset
 from bio_scnn.crossval.identify.within_step import run_within_steps
 
@@ -200,12 +201,10 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
         drive = drive + neuron.bias
         drive = drive if isinstance(form, FixedPoint) else form.total(drive)
     if neuron.crossing == "within-step":
-        where = (neuron.decay, neuron.threshold, neuron.reset_to, neuron.refractory, neuron.start)
-        a = neuron.adaptation
-        adapts = (0.0, 0.0) if a is None else (a.decay, a.jump)
-        counts, V_end, unreset = run_within_steps(drive, *where, neuron.floor, adapts)
-        spikes = shifted(counts, neuron.spike_delay)
-        return Stepped(spikes, V_end, V_end, drive, unreset - neuron.threshold)
+        return _within_steps(neuron, drive)
+    if is_plain(neuron):
+        counts, V_end, unreset, margin = plain_steps(neuron, drive, rng)
+        return Stepped(shifted(counts, neuron.spike_delay), V_end, unreset, drive, margin)
     V = np.full(x.shape[1], float(neuron.start))
     w, off = np.zeros_like(V), np.zeros_like(V)
     left = np.zeros(V.shape)
@@ -241,6 +240,16 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
         left = np.where(now > 0, neuron.refractory, np.maximum(left - 1, 0))
         spikes[n], after[n] = now, V
     return Stepped(shifted(spikes, neuron.spike_delay), after, before, drive, margin)
+
+
+def _within_steps(neuron: SteppedNeuron, drive: NDArray[np.float64]) -> Stepped:
+    """Run of a neuron whose spikes lie within steps."""
+    where = (neuron.decay, neuron.threshold, neuron.reset_to, neuron.refractory, neuron.start)
+    a = neuron.adaptation
+    adapts = (0.0, 0.0) if a is None else (a.decay, a.jump)
+    counts, V_end, unreset = run_within_steps(drive, *where, neuron.floor, adapts)
+    spikes = shifted(counts, neuron.spike_delay)
+    return Stepped(spikes, V_end, V_end, drive, unreset - neuron.threshold)
 
 
 def _with_constants_rounded(neuron: SteppedNeuron, form: FloatingPoint) -> SteppedNeuron:

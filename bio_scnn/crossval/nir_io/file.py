@@ -41,7 +41,7 @@ def load_nodes(path: Path) -> list[tuple[str, dict[str, Any]]]:
         neuron; or if `nir` refuses the graph for another reason.
     """
     try:
-        import h5py
+        import h5py  # noqa: F401
         import nir
     except ModuleNotFoundError as error:
         raise InputError(
@@ -49,18 +49,7 @@ def load_nodes(path: Path) -> list[tuple[str, dict[str, Any]]]:
         ) from None
     if not path.is_file():
         raise InputError(f"there is no file {path}")
-    try:
-        with h5py.File(path, "r") as file:
-            if not hasattr(file.get("node"), "keys"):
-                raise InputError(f"{path} is an HDF5 file, but not of NIR: it has no 'node'")
-            root = _Walk(path).table(file["node"], "node")
-    except InputError:
-        raise
-    except Exception as error:  # of many kinds, depending on which byte is damaged
-        what = "truncated" if "truncated" in str(error) else "not an HDF5 file, or damaged"
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} is no readable NIR file: it is {what} ({reason})") from None
-    nodes = list(_nodes(root, path))
+    nodes = list(_nodes(load_table(path), path))
     for name, node in nodes:
         if node["type"] in FIELDS:
             _check_fields(name, node, path)
@@ -72,6 +61,23 @@ def load_nodes(path: Path) -> list[tuple[str, dict[str, Any]]]:
             f"{path}: nir {nir.version} refuses the graph ({type(error).__name__}: {reason})"
         ) from None
     return nodes
+
+
+def load_table(path: Path) -> dict[str, Any]:
+    """Everything below a file's 'node', by h5py, as nested tables."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            if not hasattr(file.get("node"), "keys"):
+                raise InputError(f"{path} is an HDF5 file, but not of NIR: it has no 'node'")
+            return _Walk(path).table(file["node"], "node")
+    except InputError:
+        raise
+    except Exception as error:  # of many kinds, depending on which byte is damaged
+        what = "truncated" if "truncated" in str(error) else "not an HDF5 file, or damaged"
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} is no readable NIR file: it is {what} ({reason})") from None
 
 
 class _Walk:

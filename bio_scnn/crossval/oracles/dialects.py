@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from bio_scnn.crossval.causes import Cause, both, cause
+from bio_scnn.crossval.oracles.counters import COUNTERS
 from bio_scnn.neuron.parameters import LIFParameters
 
 _Update = Callable[[float, LIFParameters], tuple[float, float]]
@@ -113,6 +114,7 @@ REFRACTORY: MappingProxyType[str, Callable[[float, LIFParameters], int]] = Mappi
         "counted-in-ms-truncated": lambda dt, p: int(p.t_ref_ms),
         "at-least-one-step": lambda dt, p: max(round(p.t_ref_ms / dt), 1),
         "truncated": lambda dt, p: int(p.t_ref_ms / dt),
+        **COUNTERS,
     }
 )
 """Steps for which V is held after a spike, from dt in ms and the parameters."""

@@ -177,7 +177,11 @@ def _cell(number: int, report: Report, result: CheckResult | None) -> str:
 
 
 def _section(number: int, report: Report) -> str:
-    claims = dataclasses.asdict(report.capabilities)
+    claims = {
+        field.name: value
+        for field in dataclasses.fields(report.capabilities)
+        if (value := getattr(report.capabilities, field.name)) is not None
+    }
     effects = [result.effect for result in report.results if result.effect]
     facts = {
         **identity_facts(report.identity),

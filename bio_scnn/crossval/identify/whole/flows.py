@@ -6,15 +6,16 @@ import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.identify.formats import ROUNDINGS, FixedPoint
+from bio_scnn.crossval.identify.formats import ROUNDINGS, FixedPoint, bits_of
 from bio_scnn.crossval.identify.quantised import gains
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 from bio_scnn.crossval.identify.whole.drives import Answers
-from bio_scnn.crossval.identify.whole.rules import leaks
+from bio_scnn.crossval.identify.whole.rules import MOST_BITS, leaks, telling
 from bio_scnn.crossval.identify.whole.synapses import behind_synapses
 
 Array = NDArray[np.float64]
@@ -40,7 +41,7 @@ def whole_flows(data: Answers, *, synapses: bool = True) -> list[SteppedNeuron]:
         V in whole units, threshold infinite; empty if none reproduces V.
     """
     found: list[SteppedNeuron] = []
-    kinds = (_plain, _with_bias, _joint, *([behind_synapses] if synapses else []))
+    kinds = (_plain, _with_bias, joint_flows, *([behind_synapses] if synapses else []))
     until = time.monotonic() + _SECONDS
     cut = np.clip(data.x, *data.limits)
     taken = [data] if np.array_equal(cut, data.x) else [data, replace(data, x=cut)]
@@ -131,12 +132,13 @@ def _linear(data: Answers, rows: NDArray[np.bool_], bias: float) -> Iterator[Ste
             break
 
 
-def _joint(data: Answers, rows: NDArray[np.bool_]) -> Iterator[SteppedNeuron]:
+def joint_flows(data: Answers, rows: NDArray[np.bool_]) -> Iterator[SteppedNeuron]:
     """Decay and gain over one power of two, their sum rounded as a whole."""
     old, x, new = _columns(data, rows)
     if len(old) < 12 or not x.any() or not old.any():
         return
     (decay, gain, _), *_ = np.linalg.lstsq(np.stack([old, x, np.ones_like(x)], 1), new, rcond=None)
+    few = np.concatenate([telling(old), telling(x)])
     room = 3 / max(float(np.abs(old).max()), 1), 3 / max(float(np.abs(x).max()), 1)
     for bits in range(1, 13):
         size = 2.0**bits
@@ -144,7 +146,9 @@ def _joint(data: Answers, rows: NDArray[np.bool_]) -> Iterator[SteppedNeuron]:
         js = np.arange(np.ceil((gain - room[1]) * size), (gain + room[1]) * size + 1)
         if len(ks) * len(js) > 3000:
             return
-        for k, j in itertools.product(ks, js):
+        pairs = np.array(list(itertools.product(ks, js))).reshape(-1, 2)
+        near = np.abs((pairs @ np.stack([old, x])[:, few]) / size - new[few]).max(axis=1) <= 1
+        for k, j in pairs[near]:
             exact = (k * old + j * x) / size
             if np.abs(exact - new).max() > 1:
                 continue
@@ -164,6 +168,9 @@ def bounded(data: Answers, flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
         yield from _saturating(data, cut)
     for cut in cuts:
         yield from _wrapping(data, cut)
+    for circuit in circuits(flow):
+        yield circuit
+        yield from _saturating(data, circuit)
 
 
 def _saturating(data: Answers, flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
@@ -204,3 +211,15 @@ def _wrapping(data: Answers, flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
         if least <= low and high <= least + 2.0**word - 1:
             wraps = replace(form, word=word, overflow="wrap", signed=signed)
             yield replace(flow, number_format=wraps)
+
+
+def circuits(flow: SteppedNeuron) -> Iterator[SteppedNeuron]:
+    """A flow whose product wraps round before it is shifted, or is shifted without its sign."""
+    form, bits = flow.number_format, bits_of(flow.decay, MOST_BITS)
+    assert isinstance(form, FixedPoint)
+    if not bits or form.shifts or form.joint or form.dropped:
+        return
+    for word in range(bits + 4, bits + 25):
+        for name in ("product_word", "logical"):
+            circuit: dict[str, Any] = {"decay_bits": bits, name: word}
+            yield replace(flow, number_format=replace(form, **circuit))

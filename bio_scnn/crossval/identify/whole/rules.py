@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,11 +54,13 @@ def leaks(old: Array, left: Array) -> Iterator[SteppedNeuron]:
     if not plain:
         yield from _shifts(old, left)
     yield from (n for n in shown if n not in plain)
+    if not shown:
+        yield from _dropped(old, left)
 
 
 def _rational(old: Array, left: Array, low: float, high: float) -> Iterator[SteppedNeuron]:
     """Decays k/2^m of the smallest m, by rounding."""
-    few = _telling(old)
+    few = telling(old)
     low, high = max(low, 0.0), min(high, 1.0)
     for bits in range(MOST_BITS + 1):
         k = np.arange(np.ceil(low * 2**bits), np.floor(high * 2**bits) + 1)
@@ -79,7 +82,20 @@ def _rational(old: Array, left: Array, low: float, high: float) -> Iterator[Step
             return
 
 
-def _telling(old: Array) -> NDArray[np.int64]:
+def _dropped(old: Array, left: Array) -> Iterator[SteppedNeuron]:
+    """Decays of a V whose lowest bits are dropped before it is multiplied."""
+    for bits in range(1, 9):
+        kept = np.floor(old / 2.0**bits) * 2.0**bits
+        low, high = (float(end) for end in slope_bounds(kept, left))
+        if kept.any() and low <= high:
+            for n in _rational(kept, left, low, high):
+                form = n.number_format
+                assert isinstance(form, FixedPoint)
+                if form.rounding in _PLAIN:
+                    yield replace(n, number_format=replace(form, dropped=bits))
+
+
+def telling(old: Array) -> NDArray[np.int64]:
     """A few rows, those with the largest V first."""
     order = np.argsort(-np.abs(old), kind="stable")
     return np.unique(np.concatenate([order[:12], order[:: max(len(order) // 24, 1)]]))
@@ -87,14 +103,14 @@ def _telling(old: Array) -> NDArray[np.int64]:
 
 def _shifts(old: Array, left: Array) -> Iterator[SteppedNeuron]:
     """Sums of shifted V, each rounded by itself: V - (V >> 4), (V >> 1) + (V >> 2), ..."""
-    few = _telling(old)
+    few, top = telling(old), float(np.abs(old).max())
     slope = float(old @ left / (old @ old))
     near = 4.0 * len(old) ** 0.5 / float(np.linalg.norm(old)) + 0.02
     for terms in _sums():
         decay = sum(many / 2.0**by for many, by in terms)
         if not 0 <= decay < 1 or abs(decay - slope) > near:
             continue
-        if any(2.0**by > np.abs(old).max() for _, by in terms):
+        if any(2.0**by > top for _, by in terms):
             continue
         for rounding in ("floor", "truncate", "half-away"):
             form = FixedPoint(rounding=rounding, shifts=terms)

@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 
 _ROUNDED = ("truncate", "floor", "nearest", "half-away")
 _BITS = (2, 3, 4, 5, 6, 7, 8, 10, 12)
+_FIRST, _TOGETHER = 40, 64  # steps, decays
 
 
 def behind_synapses(data: Answers, rows: NDArray[np.bool_]) -> Iterator[SteppedNeuron]:
@@ -35,12 +36,9 @@ def behind_synapses(data: Answers, rows: NDArray[np.bool_]) -> Iterator[SteppedN
         V in whole units.
     """
     roots, gain, bias = _second_order(data, rows)
-    x = data.x
     for fresh, root in itertools.product((True, False), roots):
-        for decay, rounding in _candidates(data, root):
-            S = _current(x, decay, rounding, gain)
-            drive = S if fresh else shifted(S, 1)
-            left = data.state - drive - bias
+        for decay, rounding in _likely(data, rows, root, (gain, bias, fresh)):
+            left = data.state - _drive(data.x, decay, rounding, gain, fresh) - bias
             good = rows & (data.old != 0)
             low, high = slope_bounds(data.old[good], left[good])
             if low > high:
@@ -51,6 +49,30 @@ def behind_synapses(data: Answers, rows: NDArray[np.bool_]) -> Iterator[SteppedN
                 form = replace(form, synapse_rounding=rounding)
                 synapse = Synapse(decay, gain, fresh)
                 yield replace(leak, gain=1.0, bias=bias, synapse=synapse, number_format=form)
+
+
+def _likely(
+    data: Answers, rows: NDArray[np.bool_], root: float, drive: tuple[float, float, bool]
+) -> list[tuple[float, str]]:
+    """Candidates of which the first steps leave a leak of V, tried together."""
+    gain, bias, fresh = drive
+    kept = slice(0, _FIRST)
+    good = (rows & (data.old != 0))[kept]
+    old, state = data.old[kept][good], data.state[kept][good]
+    decays = list(dict.fromkeys(decay for decay, _ in _candidates(data, root)))
+    agree: set[tuple[float, str]] = set()
+    for rounding, some in itertools.product(_ROUNDED, _parts(decays)):
+        many = np.array(some)[:, None, None]
+        left = state - _drive(data.x[kept], many, rounding, gain, fresh)[:, good] - bias
+        low, high = slope_bounds(old, left)
+        agree.update((some[n], rounding) for n in np.flatnonzero(low <= high))
+    return [pair for pair in _candidates(data, root) if pair in agree]
+
+
+def _parts(values: list[float]) -> Iterator[list[float]]:
+    """Values in lists that are short enough to be tried together."""
+    for start in range(0, len(values), _TOGETHER):
+        yield values[start : start + _TOGETHER]
 
 
 def _second_order(data: Answers, rows: NDArray[np.bool_]) -> tuple[list[float], float, float]:
@@ -86,10 +108,17 @@ def _candidates(data: Answers, root: float) -> Iterator[tuple[float, str]]:
                     yield decay, rounding
 
 
-def _current(x: Array, decay: float, rounding: str, gain: float) -> Array:
-    """Synaptic current ``(steps, neurons)`` in whole numbers."""
-    S, now = np.empty_like(x), np.zeros_like(x[0])
+def _drive(x: Array, decay: float | Array, rounding: str, gain: float, fresh: bool) -> Array:
+    """Synaptic current that drives V, in whole numbers: ``(steps, neurons)``.
+
+    Decays ``(n, 1, 1)`` give currents ``(n, steps, neurons)``.
+    """
+    round_, many = ROUNDINGS[rounding], np.atleast_3d(decay)
+    S, now = np.zeros((len(many), *x.shape)), np.zeros((len(many), x.shape[1]))
     for n, value in enumerate(gain * x):
-        now = ROUNDINGS[rounding](decay * now) + value
-        S[n] = now
-    return S
+        if not fresh:
+            S[:, n] = now
+        now = round_(many[:, 0] * now) + value
+        if fresh:
+            S[:, n] = now
+    return S if np.ndim(decay) else S[0]

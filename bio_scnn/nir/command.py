@@ -1,0 +1,184 @@
+"""Command line of whole networks: ``python -m bio_scnn.validate --graph FILE``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.errors import InputError
+from bio_scnn.nir.beside import Beside, beside
+from bio_scnn.nir.dialects import DIALECTS, Dialect, dialect_of
+from bio_scnn.nir.graph import Graph
+from bio_scnn.nir.open_points import open_points
+from bio_scnn.nir.reading import read_graph
+from bio_scnn.runtime.files import encodable, write_whole
+
+STEPS, SHARE, SEED = 200, 0.1, 0
+"""Random spikes, where no input is given."""
+
+
+def add_graph_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options to the parser of `bio_scnn.validate`."""
+    group = parser.add_argument_group("a whole network")
+    group.add_argument(
+        "--graph", type=Path, metavar="FILE",
+        help="run a NIR file's network in continuous time and on a time grid, and compare the "
+        f"spikes of every node; without --input FILE (npy or csv, a row per step) on {STEPS} "
+        "steps of seeded random spikes",
+    )  # fmt: skip
+    group.add_argument(
+        "--dialect",
+        default="euler",
+        metavar="NAME",
+        help=f"conventions of the time grid: {', '.join(DIALECTS)} (default: euler)",
+    )
+    group.add_argument(
+        "--against",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="import the file with these frameworks as well, and name the first node at which "
+        "each departs, with the cause",
+    )
+
+
+def run_graph(args: argparse.Namespace) -> bool:
+    """Print the first screen of a network; False if an importer departs."""
+    graph = read_graph(args.graph)
+    dialect = dialect_of(args.dialect, args.dt)
+    inputs, told = input_of(graph, args.input)
+    found, refused = None, ""
+    try:
+        found = beside(graph, inputs, dialect)
+    except InputError as error:  # of continuous time alone: the grid may be run
+        refused = str(error)
+    judged: list[Any] = []
+    if args.against:
+        from bio_scnn.nir.departures import depart
+
+        judged = [depart(graph, inputs, name, dt_ms=dialect.dt_ms) for name in args.against]
+    lines = screen(graph, dialect, found, refused, told)
+    if args.report is not None:
+        from bio_scnn.nir.page import page
+
+        write_whole(args.report / "index.html", page(graph, lines, judged).encode())
+    if args.json:
+        print(json.dumps(as_table(graph, dialect, found, refused, judged), indent=2))
+    else:
+        print(encodable("\n".join(lines)))
+        for one in judged:
+            print(encodable(f"\n{one}"))
+    return all(one.agrees for one in judged)
+
+
+def input_of(graph: Graph, path: Path | None) -> tuple[dict[str, NDArray[Any]], str]:
+    """Input of a file, or seeded random spikes; and what it is."""
+    from bio_scnn.nir.running import given_inputs
+
+    if path is None:
+        rng = np.random.default_rng(SEED)
+        shapes = {name: graph.nodes[name].input_shape for name in graph.inputs}
+        spikes = {n: (rng.random((STEPS, *s)) < SHARE).astype(float) for n, s in shapes.items()}
+        return spikes, f"{STEPS} steps of random spikes (seed {SEED}, {SHARE:.0%} of all)"
+    if not path.is_file():
+        raise InputError(f"there is no file {path}")
+    try:
+        whole = (
+            np.load(path) if path.suffix == ".npy" else np.loadtxt(path, delimiter=",", ndmin=2)
+        )
+    except (ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path}: an input must be npy or csv, a row per step ({reason})"
+        ) from None
+    shape = graph.the_input().input_shape
+    if whole.ndim < 1 or whole[:1].size != np.prod(shape):
+        raise InputError(f"{path}: a step has {whole[:1].size} values, the input {shape}")
+    found = given_inputs(graph, whole.reshape(len(whole), *shape))
+    return found, f"{len(whole)} steps of {path}"
+
+
+def screen(
+    graph: Graph, dialect: Dialect, found: Beside | None, refused: str, told: str
+) -> list[str]:
+    """Lines of the first screen."""
+    loops = f", {len(graph.back)} recurrent" if graph.back else ""
+    lines = [f"{graph.name}: {len(graph.nodes)} nodes, {len(graph.edges)} edges{loops}"]
+    width = max(map(len, graph.nodes))
+    for name, node in graph.nodes.items():
+        ends = {
+            " x ".join(map(str, node.input_shape)): 0,
+            " x ".join(map(str, node.output_shape)): 0,
+        }
+        lines.append(f"  {name:<{width}}  {node.kind:<9}  {' -> '.join(ends)}")
+    lines.append(f"left open by the file, and taken on the grid ({dialect.name}):")
+    lines += [f"  {sentence}" for sentence in open_points(graph, dialect)]
+    if found is None:
+        return [*lines, f"not run in continuous time: {refused}"]
+    lines.append("left open by the file, and taken in continuous time:")
+    lines += [f"  {s}" for s in found.exact.open if s not in open_points(graph, dialect)]
+    lines.append(f"spikes in {told}:")
+    return lines + spike_table(found)
+
+
+def spike_table(found: Beside) -> list[str]:
+    """Spikes per node in continuous time and per time step, with the error of the counts."""
+    nodes = found.exact.counts
+    if not nodes:
+        return ["  no node fires"]
+    width = max(map(len, [*nodes, "node"]))
+    head = "".join(f"{f'dt {dt:g} ms':>24}" for dt in found.grids)
+    lines = [f"  {'node':<{width}}  {'continuous':>10}{head}"]
+    for name, count in nodes.items():
+        cells = [
+            f"{grid.counts[name]:,} ({_percent(found.error(name, dt))} wrong)"
+            for dt, grid in found.grids.items()
+        ]
+        lines.append(f"  {name:<{width}}  {count:>10,}" + "".join(f"{c:>24}" for c in cells))
+    last = list(nodes)[-1]
+    if found.exact.spikes[last][0].size > 1:
+        same = [f"{dt:g} ms" for dt in found.grids if found.agrees(last, dt)]
+        lines.append(
+            f"  the neuron of {last} that fires most is the same at: {', '.join(same) or 'no dt'}"
+        )
+    return lines
+
+
+def _percent(share: float) -> str:
+    return "all" if np.isinf(share) else f"{100 * share:.1f} %"
+
+
+def _finite(number: float) -> float | None:
+    """A number of JSON, which has no infinity."""
+    return number if np.isfinite(number) else None
+
+
+def as_table(
+    graph: Graph, dialect: Dialect, found: Beside | None, refused: str, judged: Sequence[Any]
+) -> dict[str, Any]:
+    """The screen as a table of JSON."""
+    table: dict[str, Any] = {
+        "graph": graph.name,
+        "nodes": {n: [v.kind, v.input_shape, v.output_shape] for n, v in graph.nodes.items()},
+        "edges": graph.edges,
+        "dialect": dialect.name,
+        "open": open_points(graph, dialect),
+        "refused": refused,
+        "against": [one.table() for one in judged],
+    }
+    if found is not None:
+        table["continuous"] = found.exact.counts
+        table["grid"] = {
+            f"{dt:g}": {
+                name: {"spikes": count, "error": _finite(found.error(name, dt))}
+                for name, count in grid.counts.items()
+            }
+            for dt, grid in found.grids.items()
+        }
+    return table

@@ -1,0 +1,147 @@
+"""Importers of whole NIR graphs: each framework's own import, driven step by step."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.errors import InputError
+from bio_scnn.nir.graph import Graph, Node
+from bio_scnn.runtime.provenance import installed_version
+
+Array = NDArray[Any]
+Network = Callable[[Array], Array]
+"""From inputs ``(steps, *shape)`` to outputs ``(steps, *shape)``, from the initial state."""
+
+
+class Importer(Protocol):
+    """A framework's import of NIR graphs."""
+
+    @property
+    def name(self) -> str:
+        """Name of the framework."""
+
+    def load(self, graph: Graph, dt_ms: float) -> Network:
+        """The network of a graph with one input and one output, at a time step.
+
+        Any exception means that the import is refused.
+        """
+
+
+def to_nir(graph: Graph) -> Any:
+    """A graph as one of the `nir` package, subgraphs taken apart."""
+    import nir
+
+    return nir.NIRGraph(
+        {name: _nir_node(node, nir) for name, node in graph.nodes.items()}, list(graph.edges)
+    )
+
+
+def _nir_node(node: Node, nir: Any) -> Any:
+    kind = node.kind
+    values: dict[str, Any] = dict(node.values)
+    shape = np.array(node.input_shape)
+    if kind in ("Input", "Output"):
+        return getattr(nir, kind)({kind.lower(): shape})
+    if kind == "Flatten":
+        ends = {name: int(values[name]) for name in ("start_dim", "end_dim")}
+        return nir.Flatten({"input": shape}, **ends)
+    fields = {key: values[key] for key in values if key not in ("input_shape", "input_type")}
+    fields = {key: np.array(value) for key, value in fields.items() if key != "shape"}
+    if kind in ("Conv1d", "Conv2d"):
+        fields["groups"] = int(fields["groups"])
+        spatial = node.input_shape[1:]
+        if kind == "Conv1d":
+            alone = ("stride", "padding", "dilation")
+            fields |= {key: int(fields[key].ravel()[0]) for key in alone}
+            return nir.Conv1d(input_shape=spatial[0], **fields)
+        fields |= {key: tuple(map(int, fields[key])) for key in ("stride", "padding", "dilation")}
+        return nir.Conv2d(input_shape=spatial, **fields)
+    return getattr(nir, kind)(**fields)
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Without what frameworks print and warn of while they import."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@dataclass(frozen=True)
+class TorchImporter:
+    """A framework on PyTorch, whose networks are called once per step with their last state.
+
+    Attributes
+    ----------
+    name, module : str
+        Package, and module that has the import function.
+    build : callable
+        Given that module, a `nir.NIRGraph` and dt in seconds: the network.
+    """
+
+    name: str
+    module: str
+    build: Callable[[Any, Any, float], Any]
+
+    def load(self, graph: Graph, dt_ms: float) -> Network:
+        import torch
+
+        with _quietly():
+            module = import_module(self.module)
+            network = self.build(module, to_nir(graph), dt_ms / 1e3)
+
+        def run(x: Array) -> Array:
+            state, outputs = None, []
+            given = torch.as_tensor(np.asarray(x, dtype=np.float32))
+            with torch.no_grad(), _quietly():
+                for row in given:
+                    call = (row[None],) if state is None else (row[None], state)
+                    found = network(*call)
+                    y, state = found if isinstance(found, tuple) else (found, None)
+                    outputs.append(np.asarray(y.detach().numpy(), dtype=np.float64).ravel())
+            shape = graph.nodes[graph.outputs[0]].output_shape
+            return np.array(outputs).reshape(len(x), *shape)
+
+        return run
+
+
+IMPORTERS: Mapping[str, TorchImporter] = {
+    "norse": TorchImporter(
+        "norse", "norse.torch", lambda m, g, dt: m.from_nir(g, ignore_warnings=True, dt=dt)
+    ),
+    "snntorch": TorchImporter(
+        "snntorch", "snntorch.import_nir", lambda m, g, dt: m.import_from_nir(g)
+    ),
+    "spikingjelly": TorchImporter(
+        "spikingjelly",
+        "spikingjelly.activation_based.nir_exchange",
+        lambda m, g, dt: m.import_from_nir(g, dt=dt),
+    ),
+    "sinabs": TorchImporter("sinabs", "sinabs.nir", lambda m, g, dt: m.from_nir(g, batch_size=1)),
+}
+"""Importers by the name of their package. snnTorch's takes dt = 0.1 ms whatever it is told."""
+
+
+def importer_of(name: str) -> Importer:
+    """An importer by name.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name, or its package is not installed.
+    """
+    if name not in IMPORTERS:
+        raise InputError(f"no importer {name!r}; known are {', '.join(IMPORTERS)}")
+    for package in (name, "nir", "nirtorch"):
+        if installed_version(package) is None:
+            raise InputError(f"{name}: {package} is not installed here: pip install {package}")
+    return IMPORTERS[name]

@@ -1,0 +1,118 @@
+"""Points that a NIR file leaves open, each with what a run has decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bio_scnn.nir.dialects import Dialect
+from bio_scnn.nir.graph import NEURONS, Graph, Node
+
+
+def open_points(
+    graph: Graph, dialect: Dialect | None, area_s: float | None = None, reset: str = "value"
+) -> tuple[str, ...]:
+    """Sentences about what the file does not say; `dialect` is None in continuous time."""
+    kinds = {node.kind for node in graph.nodes.values()}
+    firing = [node for node in graph.nodes.values() if node.fires]
+    found = list(_grouped(graph.filled))
+    if dialect is None:
+        found.append(_area_in_words(graph, area_s))
+        found.append("V at the start: 0 taken")
+        found.append(f"the reset: {'to v_reset, as NIR has it' if reset == 'value' else reset}")
+        if graph.back:
+            found.append("the delay of recurrent edges: none")
+        return tuple(found)
+    d = dialect
+    found.append(f"the time step: {d.dt_ms:g} ms")
+    how = "one impulse" if d.input == "impulse" else "a current held over it"
+    found.append(f"a value in a step: {how}")
+    if d.IF_input and kinds & {"IF", "I"}:
+        found.append(f"a value in a step of an IF or I: {d.IF_input}")
+    found.append(f"the update: {d.update}, written as {d.form}, in {d.number_format}")
+    found.append(f"V at the start: {d.start}")
+    if firing:
+        found.append(f"a spike: V {'>' if d.strict else '>='} v_threshold, tested once a step")
+        found.append(f"the reset: {d.reset}, in the {d.reset_when}")
+    if graph.back:
+        found.append(f"the delay of recurrent edges: {d.recurrent_delay} step(s)")
+    if d.edge_delay and firing:
+        found.append(f"the delay of every other edge behind a spike: {d.edge_delay} step(s)")
+    if kinds & {"CubaLI", "CubaLIF"}:
+        found.append(f"the synaptic current that V sees: the {d.synapse} one")
+    used = [f for f in d.ignores if f.split(".")[0] in kinds]
+    if used:
+        found.append(f"fields that this dialect ignores: {', '.join(used)}")
+    found += _off_grid(graph, d)
+    return tuple(found)
+
+
+def _grouped(filled: tuple[str, ...]) -> Iterator[str]:
+    """Sentences that differ in the node only, as one."""
+    nodes: dict[str, list[str]] = {}
+    for sentence in filled:
+        node, _, rest = sentence.partition(": ")
+        nodes.setdefault(rest, []).append(node)
+    for rest, names in nodes.items():
+        yield f"{rest} in {', '.join(names)}"
+
+
+def suggested_area_s(graph: Graph) -> float | None:
+    """Area of a spike that a file's gains suggest: a weight then moves V (or S) by itself.
+
+    Exporters that have a time step put it into r, or w_in: then r/tau is 1/dt in all neurons, of
+    whatever tau. With one tau, or r = 1 everywhere, nothing is suggested.
+    """
+    nodes = [node for node in graph.nodes.values() if node.fires]
+    gains = [gain_per_s(node).ravel() for node in nodes]
+    taus = [
+        n.values["tau_syn" if n.kind == "CubaLIF" else "tau"].ravel()
+        for n in nodes
+        if n.kind != "IF"
+    ]
+    if not taus or np.ptp(np.concatenate(taus)) <= 1e-3 * np.concatenate(taus).max():
+        return None
+    every = np.concatenate(gains)
+    if every.min() <= 0 or np.ptp(every) > 1e-4 * every.max():
+        return None
+    return float(f"{1 / every.mean():.6g}")
+
+
+def _area_in_words(graph: Graph, area_s: float | None) -> str:
+    suggested = suggested_area_s(graph)
+    if area_s is not None:
+        hint = f"; the file's gains suggest {suggested:g} s" if suggested else ""
+        return f"a spike's area: {area_s:g} s taken; NIR's delta functions have 1{hint}"
+    if suggested is None:
+        return "a spike's area: 1 s taken, as NIR's delta functions have it"
+    return (
+        f"a spike's area: {suggested:g} s taken, at which a weight adds itself in all neurons; "
+        "NIR's delta functions have 1 s"
+    )
+
+
+def gain_per_s(node: Node) -> np.ndarray:
+    """Change of V, or of a CubaLIF's S, by a unit impulse."""
+    v = node.values
+    if node.kind in ("CubaLIF", "CubaLI"):
+        return np.asarray(v["w_in"] / v["tau_syn"])
+    return np.asarray(v["r"] / v["tau"] if "tau" in v else v["r"])
+
+
+def _off_grid(graph: Graph, d: Dialect) -> Iterator[str]:
+    """Delays that are no whole steps, and time constants that a step is too long for."""
+    for node in graph.nodes.values():
+        if node.kind == "Delay":
+            steps = node.values["delay"] * 1e3 / d.dt_ms
+            if np.any(np.abs(steps - np.rint(steps)) > 1e-6):
+                yield f"{node.name}: its delays are no whole steps, and are rounded"
+        if node.kind in NEURONS and d.update == "euler":
+            shortest = min(
+                (v.min() for k, v in node.values.items() if k.startswith("tau")), default=np.inf
+            )
+            if shortest * 1e3 < 2 * d.dt_ms:
+                yield (
+                    f"{node.name}: a time constant of {shortest * 1e3:.4g} ms is below two steps, "
+                    "where forward Euler is another neuron"
+                )

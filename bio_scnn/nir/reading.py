@@ -1,0 +1,242 @@
+"""NIR files and graphs of the `nir` package, read into a checked `Graph`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bio_scnn.data.hdf5 import UnsupportedHDF5, read_hdf5
+from bio_scnn.errors import InputError
+from bio_scnn.nir.graph import DEFAULTS, FIELDS, NEURONS, Edge, Graph, Node, order_of
+from bio_scnn.nir.shapes import infer_shapes
+
+_POSITIVE = ("tau", "tau_mem", "tau_syn", "stride", "kernel_size", "dilation", "groups")
+
+
+def read_graph(source: str | Path | Graph | Any) -> Graph:
+    """A graph from a file, or from a `nir.NIRGraph`.
+
+    Parameters
+    ----------
+    source : str, Path, Graph, nir.NIRGraph, or the dict of one
+
+    Returns
+    -------
+    Graph
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or the graph cannot be run: unknown nodes, missing fields,
+        values that make no neuron, edges that lead nowhere, shapes that do not fit.
+    """
+    if isinstance(source, Graph):
+        return source
+    if isinstance(source, Mapping):
+        return build_graph(source)
+    if hasattr(source, "to_dict"):
+        return build_graph(source.to_dict())
+    path = Path(source)
+    try:
+        table = read_hdf5(path)
+    except UnsupportedHDF5:
+        if find_spec("h5py") is None:
+            raise
+        from bio_scnn.crossval.nir_io.file import load_table
+
+        table = {"node": load_table(path)}
+    if not isinstance(table.get("node"), dict):
+        raise InputError(f"{path} is an HDF5 file, but not of NIR: it has no 'node'")
+    return build_graph(table["node"], str(path))
+
+
+def build_graph(table: Mapping[str, Any], name: str = "the graph") -> Graph:
+    """A checked graph from nested tables, as a file holds them.
+
+    Parameters
+    ----------
+    table : mapping
+        ``{"type": "NIRGraph", "nodes": {name: {"type": ..., field: value}}, "edges": [(a, b)]}``;
+        a bare node is a graph of one.
+    name : str
+        File, for messages.
+    """
+    if "nodes" not in table and table.get("type") != "NIRGraph":
+        table = _around(table, name)
+    raw: dict[str, dict[str, Any]] = {}
+    edges: list[Edge] = []
+    inputs, outputs = _flatten(table, "", name, raw, edges)
+    if not raw:
+        raise InputError(f"{name} has no nodes")
+    filled: list[str] = []
+    kinds = {node: str(fields["type"]) for node, fields in raw.items()}
+    values = {node: _values(node, fields, name, filled) for node, fields in raw.items()}
+    edges = _resolved(edges, raw, name)
+    order, back = order_of(list(raw), edges)
+    shapes = infer_shapes(kinds, values, order, edges, name)
+    if not inputs:
+        raise InputError(f"{name} has no Input node")
+    for node, (shape, _) in shapes.items():
+        if kinds[node] in NEURONS and values[node]["r"].shape != shape:
+            wide = {key: np.broadcast_to(v, shape) for key, v in values[node].items()}
+            values[node] = wide
+            filled.append(f"{node}: one set of parameters, taken for all {shape} neurons")
+    nodes = {n: Node(n, kinds[n], values[n], *shapes[n]) for n in order}
+    return Graph(nodes, tuple(edges), back, inputs, outputs, name, tuple(filled))
+
+
+def _around(node: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A graph around one node."""
+    kind = node.get("type")
+    if not isinstance(kind, str) or kind not in FIELDS:
+        raise InputError(f"{name}: its one node has the type {kind!r}, which NIR has not")
+    ends: dict[str, Any] = {"input": {"type": "Input"}, "node": node, "output": {"type": "Output"}}
+    graph = {"nodes": ends, "edges": [("input", "node"), ("node", "output")]}
+    sizes = infer_shapes(
+        {"node": kind}, {"node": _values("node", node, name, [])}, ["node"], [], name
+    )
+    ends["input"]["shape"] = np.array(sizes["node"][0])
+    return graph
+
+
+def _flatten(
+    table: Mapping[str, Any],
+    prefix: str,
+    name: str,
+    raw: dict[str, dict[str, Any]],
+    edges: list[Edge],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Collect the nodes and edges of a graph and its subgraphs; names of its ends."""
+    where = f"subgraph {prefix[:-1]!r}" if prefix else "the graph"
+    nodes = table.get("nodes")
+    if not isinstance(nodes, Mapping):
+        raise InputError(f"{name}: {where} has no nodes")
+    for key, node in nodes.items():
+        full = f"{prefix}{key}"
+        kind = node.get("type") if isinstance(node, Mapping) else None
+        if kind is None:
+            raise InputError(f"{name}: node {full!r} has no type")
+        if kind == "NIRGraph":
+            _flatten(node, f"{full}.", name, raw, edges)
+        elif kind not in FIELDS:
+            raise InputError(
+                f"{name}: node {full!r} has the type {kind!r}; known are {', '.join(FIELDS)}"
+            )
+        elif full in raw:
+            raise InputError(f"{name}: two nodes are called {full!r}")
+        else:
+            raw[full] = dict(node)
+    for pair in np.asarray(table.get("edges", []), dtype=object).reshape(-1, 2):
+        a, b = (x.decode("utf-8", "replace") if isinstance(x, bytes) else str(x) for x in pair)
+        edges.append((f"{prefix}{a}", f"{prefix}{b}"))
+    ends = {
+        kind: tuple(f"{prefix}{k}" for k, v in nodes.items() if v["type"] == kind)
+        for kind in ("Input", "Output")
+    }
+    return ends["Input"], ends["Output"]
+
+
+def _resolved(edges: list[Edge], raw: Mapping[str, Any], name: str) -> list[Edge]:
+    """Edges between nodes, those to and from subgraphs led to their ends."""
+
+    def find(end: str, kind: str, edge: Edge) -> str:
+        if end in raw:
+            return end
+        inside = [
+            n for n in raw
+            if n.startswith(f"{end}.") and "." not in n[len(end) + 1 :] and raw[n]["type"] == kind
+        ]  # fmt: skip
+        if len(inside) == 1:
+            return inside[0]
+        if inside:
+            raise InputError(
+                f"{name}: the edge {edge} leads to subgraph {end!r}, which has {len(inside)} "
+                f"ends of type {kind}: name one of {', '.join(inside)}"
+            )
+        raise InputError(f"{name}: the edge {edge} has an end {end!r} that is no node")
+
+    found = [(find(a, "Output", (a, b)), find(b, "Input", (a, b))) for a, b in edges]
+    return list(dict.fromkeys(found))
+
+
+def _values(
+    node: str, fields: Mapping[str, Any], name: str, filled: list[str]
+) -> dict[str, NDArray[Any]]:
+    """Fields of a node as arrays, checked; `filled` gets a sentence for what was missing."""
+    kind = str(fields["type"])
+    here = f"{name}: {kind} node {node!r}"
+    wanted = FIELDS[kind]
+    found = {
+        key: np.asarray(value)
+        for key, value in fields.items()
+        if key not in ("type", "metadata") and value is not None and not isinstance(value, Mapping)
+    }
+    _known_as(found, fields, kind)
+    missing = [key for key in wanted if key not in found and key not in DEFAULTS]
+    if missing:
+        raise InputError(f"{here} lacks {' and '.join(missing)}")
+    for key in wanted:
+        if key not in found:
+            like = found["r"] if kind in NEURONS else found["weight"]
+            shape = like.shape if kind in NEURONS else _bias_shape(kind, like)
+            found[key] = np.full(shape, DEFAULTS[key], dtype=like.dtype)
+            if kind in NEURONS:
+                filled.append(f"{node}: the file has no {key}; NIR's default {DEFAULTS[key]:g}")
+    for key in wanted:
+        _check(key, found[key], here)
+    if kind in NEURONS:
+        shape = np.broadcast_shapes(*(found[key].shape for key in wanted if key == "r")) or (1,)
+        for key in wanted:
+            if found[key].shape not in (shape, (), (1,)):
+                listed = ", ".join(f"{k} {found[k].shape}" for k in wanted)
+                raise InputError(f"{here}: its fields must have one shape, not {listed}")
+            found[key] = np.broadcast_to(found[key], shape)
+    elif "weight" in found and found["weight"].ndim < {"Conv1d": 3, "Conv2d": 4}.get(kind, 2):
+        raise InputError(f"{here}: weight (shape {found['weight'].shape}) has too few axes")
+    elif "bias" in wanted:
+        shape = _bias_shape(kind, found["weight"])
+        if found["bias"].shape not in (shape, ()):
+            raise InputError(f"{here}: bias (shape {found['bias'].shape}) must have shape {shape}")
+    return found
+
+
+def _known_as(found: dict[str, NDArray[Any]], fields: Mapping[str, Any], kind: str) -> None:
+    """Give the shapes of ends and of a Flatten the names that files have for them."""
+    names = {"Input": "input", "Output": "output", "Flatten": "input"}
+    if kind not in names:
+        return
+    for key in ("input_type", "output_type"):
+        inner = fields.get(key)
+        if isinstance(inner, Mapping) and inner:
+            shape = inner.get(names[kind], next(iter(inner.values())))
+            if shape is not None:
+                found["input_type" if kind == "Flatten" else "shape"] = np.asarray(shape)
+                return
+
+
+def _bias_shape(kind: str, weight: NDArray[Any]) -> tuple[int, ...]:
+    if kind in ("Conv1d", "Conv2d"):
+        return weight.shape[:1]
+    return (*weight.shape[:-2], weight.shape[-2])
+
+
+def _check(key: str, value: NDArray[Any], here: str) -> None:
+    """Refuse a field that holds no usable numbers."""
+    if key == "padding" and value.dtype.kind in "SUO":
+        return
+    if value.dtype.kind not in "fiub":
+        raise InputError(f"{here}: {key} holds no numbers")
+    if not value.size:
+        raise InputError(f"{here}: {key} is empty")
+    if not np.isfinite(value).all():
+        raise InputError(f"{here}: {key} holds NaN or infinity; give finite numbers")
+    if key in _POSITIVE and value.min() <= 0:
+        unit = " s" if key.startswith("tau") else ""
+        raise InputError(f"{here}: {key} (={value.min():g}{unit}) must be greater than 0{unit}")
+    if key in ("delay", "padding") and value.min() < 0:
+        raise InputError(f"{here}: {key} (={value.min():g}) must be at least 0")
