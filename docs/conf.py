@@ -53,6 +53,7 @@ WINGS = {
     "bio_scnn.crossval": "Checks of LIF layers",
     "bio_scnn.crossval.identify": "Identification of neurons",
     "bio_scnn.crossval.nir_io": "NIR files",
+    "bio_scnn.nir": "NIR graphs",
     "bio_scnn.explorer": "The page of neurons",
     "bio_scnn.runtime": "Processes, clusters, files",
 }

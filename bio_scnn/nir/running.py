@@ -30,12 +30,12 @@ class Activity:
         "continuous", or the dialect's name.
     dt_ms : float, ms
         Time step of the grid; in continuous time, the distance of the samples of V.
-    spikes : mapping of str to (steps, *shape) array
+    spikes : mapping of str to (steps, ...) array
         Spikes of each neuron that fires, per step: in continuous time those in (n dt, (n + 1) dt],
         or at 0 for the first step.
-    V : mapping of str to (steps, *shape) array
+    V : mapping of str to (steps, ...) array
         V of each node that has one, at the ends of the steps.
-    outputs : mapping of str to (steps, *shape) array
+    outputs : mapping of str to (steps, ...) array
         On a grid, what each node puts out. In continuous time only of nodes that put out spikes
         or V.
     times_ms : mapping of str to (spikes,) array, ms
@@ -77,7 +77,7 @@ def run(
     ----------
     graph : str, Path, Graph, or nir.NIRGraph
         The network; a path is that of a NIR file.
-    spikes_or_currents : (steps, *shape) array_like, or mapping of str to such
+    spikes_or_currents : (steps, ...) array_like, or mapping of str to such
         Input of each step; of several Input nodes by name.
     dialect : str or Dialect, optional
         By name of `DIALECTS`, as "norse". None: continuous time, without any time step.

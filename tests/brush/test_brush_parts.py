@@ -130,7 +130,7 @@ def test_what_the_command_refuses(monkeypatch):
     with pytest.raises(InputError, match="no shipped model"):
         main(["--model", "nobody"])
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(InputError, match=r"pip install 'bio-scnn\[app\]'"):
+    with pytest.raises(InputError, match=r"pip install starlette uvicorn"):
         main(["--no-browser"])
 
 

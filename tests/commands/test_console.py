@@ -25,12 +25,12 @@ MODULES = {
 }
 # Options that differ between commands, and why.
 DIFFERENT = {
+    "--max-pixels": "app holds a picture in memory as long as its page is open",
     "--model": "evaluate takes several",
     "--val": "a folder in train, a choice in photographs",
     "--output": "a folder is needed in photographs; a file in explore",
     "--duration": "explore has a default, which does not depend on a readout",
     "--dt": "explore records V at this step; validate has a neuron's own",
-    "--max-pixels": "the brush keeps pictures in memory, whole",
     "--jobs": "train computes as many shards as there are",
     "--seed": "train has that of its configuration",
 }
