@@ -91,7 +91,7 @@ class Cluster:
                     continue
                 result = self._result(future)
                 index, item = sent.pop(future)
-                if result == _DEADLY and index not in tried_alone:
+                if result is _DEADLY and index not in tried_alone:
                     tried_alone.add(index)
                     suspects.append((index, item))
                     continue

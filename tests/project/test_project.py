@@ -182,7 +182,8 @@ def exists(name):
 def test_pages_name_files_and_modules_that_exist(page):
     text = page.read_text("utf-8")
     files = set(re.findall(rf"`((?:{OURS}|docs|models)/[\w./-]+)`", text))
-    assert not {name for name in files if not (ROOT / name).exists()}
+    made = {"docs/_build/html"}  # by make docs
+    assert not {name for name in files - made if not (ROOT / name).exists()}
     dotted = {
         *re.findall(rf"`((?:{OURS})(?:\.\w+)+)(?:\(.*\))?`", text),
         *re.findall(rf"\bpython3? -m ((?:{OURS})(?:\.\w+)*)", text),
