@@ -14,7 +14,7 @@ RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test figures bench docs soak audit clean
+.PHONY: help demo test style types tests figures bench docs soak audit clean
 
 help:
 	@echo 'make demo    restore a photograph that comes with scikit-image; results in restored/'
@@ -33,10 +33,17 @@ help:
 demo: $(VENV)/.runtime
 	$(RUN) -m bio_scnn.run_inpaint $(ARGS)
 
-test: $(VENV)/.dev
+# One after the other, or side by side with make --jobs=2 test.
+test: style types tests
+
+style: $(VENV)/.dev
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+
+types: $(VENV)/.dev
 	$(RUN) -m mypy
+
+tests: $(VENV)/.dev
 	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile $(PYTEST_ARGS)
 
 figures: $(VENV)/.figures

@@ -109,6 +109,7 @@ def test_report_says_what_the_word_costs():
 HIDDEN = ("format.product-wraps", "leak.linear", "format.logical-shift")
 
 
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize(
     ("code", "hidden"), [*((c, False) for c in FAULTS), *((c, True) for c in HIDDEN)]
 )

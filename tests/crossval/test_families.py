@@ -231,6 +231,7 @@ def test_a_wrong_layer_fails(name, membrane):
 OWN = ["determinism", "first_spike", "subthreshold_membrane", "silence", "state_reset"]
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("params", [COUNTS, LEAKS, CUBA, ALIF, SOFT])
 def test_our_event_driven_engine_passes_as_every_family(params):
     engine = ENTRIES["closed-form"].load()

@@ -1,10 +1,10 @@
-"""A cluster that the tests of a process share."""
+"""A cluster that the tests of a module share; it costs time as long as it is there."""
 
 import pytest
 from dask_processes import scheduler, workers
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """Address of a scheduler with two workers."""
     folder = tmp_path_factory.mktemp("dask")
