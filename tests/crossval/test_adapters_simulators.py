@@ -276,6 +276,7 @@ def test_settings_of_brainpy_and_jax_are_left_as_they_were():
 
 @every(NAMES)
 @pytest.mark.slow
+@pytest.mark.sweep(2)  # of an odd number of names: each at one of the two
 @pytest.mark.parametrize("dt_ms", [0.1, 1.0])
 def test_the_suite_finds_what_is_declared_and_nothing_else(adapter, dt_ms):
     # CVODE has no step, and needs a minute for what is left out here where currents change in
