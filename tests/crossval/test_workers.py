@@ -13,7 +13,7 @@ from bio_scnn.crossval.workers.many import check_all
 FAKES = Path(__file__).parent.parent / "support" / "validate_fakes.py"
 CHECKS = ("first_spike", "silence", "non_finite_input", "fi_curve")
 # Loading takes a second or two, unless the machine is busy.
-SHORT = Limits(check_s=1.0, load_s=7.0)  # imports take seconds on a busy machine
+SHORT = Limits(check_s=1.0, load_s=20.0)  # imports take seconds on a busy machine
 
 
 def fake(name):
@@ -24,7 +24,7 @@ def fake(name):
 def test_hanging_whatever_it_is_given_costs_the_time_limit_of_three_checks():
     began = time.monotonic()
     report = check_apart(fake("Loops"), CHECKS, limits=SHORT)
-    assert time.monotonic() - began < 35
+    assert time.monotonic() - began < 100
     assert {result.check: result.status for result in report.results} == dict.fromkeys(
         CHECKS, "error"
     )
@@ -42,7 +42,7 @@ def test_a_program_that_hangs(tmp_path):
     target = Target("program", {"command": f"{sys.executable} -I -S {program} {{dir}}"})
     began = time.monotonic()
     report = check_apart(target, CHECKS[:3], limits=SHORT)
-    assert time.monotonic() - began < 40
+    assert time.monotonic() - began < 100
     assert [result.status for result in report.results] == ["error"] * 3
 
 

@@ -74,7 +74,8 @@ def agreements(rng: np.random.Generator, target: str, steps: int) -> list[Agreem
 @pytest.mark.parametrize(
     ("target", "sets"), [("numpy", 180), pytest.param("cython", 75, marks=NEEDS_COMPILER)]
 )
-def test_sweep(target, sets):
+def test_sweep(target, sets, every_case):
+    sets = sets if every_case else sets // 3
     rng = np.random.default_rng({"numpy": 1, "cython": 2}[target])
     steps, found, faults = 40, [], []
     for n in range(sets):

@@ -131,7 +131,7 @@ def test_unfit_workers_are_refused(tmp_path, threads, line, message):
         scheduler(tmp_path) as address,
         workers(address, tmp_path, *words, number=1, threads=threads),
         pytest.raises(InputError, match=message),
-        open_place(scheduler=address),
+        open_place(scheduler=address, patience_s=60),
     ):
         pass
 

@@ -61,7 +61,7 @@ class Limits:
     """
 
     check_s: float = 60.0
-    load_s: float = 10.0
+    load_s: float = 30.0
     end_s: float = 5.0
     crashes: int = 3
 
