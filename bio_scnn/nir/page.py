@@ -13,7 +13,7 @@ from bio_scnn.nir.departures import Departures
 from bio_scnn.nir.graph import Graph
 
 COLOURS = {"agrees": "#cfe8cf", "departs": "#f3b8b0", "refused": "#e3e3e3", "": "#ffffff"}
-"""Of a node, by its verdict."""
+"""Colours of nodes, by verdict."""
 
 _DOTS, _ROWS = 4000, 40  # of a raster: more would not be seen
 

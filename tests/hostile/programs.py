@@ -109,7 +109,7 @@ class Recordings:
 
 
 def silently(main, words: list[str]) -> str:
-    """What a command line prints; its one line of an error is raised as `InputError`."""
+    """Output of a command line; its one line of an error is raised as `InputError`."""
     out, err = io.StringIO(), io.StringIO()
     end = None
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

@@ -140,7 +140,7 @@ def test_two_neurons_have_the_same_V_whatever_the_step():
 
 
 def test_the_area_of_a_spike_is_the_one_that_the_gains_suggest():
-    """Of an exporter with dt = 1e-4 s: weights add themselves, whatever the time constants are."""
+    """Graph of an exporter with dt = 1e-4 s: a weight adds as it is, for any time constant."""
     first = cuba(2, tau_syn=[0.004, 0.002], w_in=[40.0, 20.0], tau_mem=0.01, r=100.0)
     graph = chain((2,), a=first, b=lif(2, tau=0.003, r=30.0))
     x = np.ones((8, 2))

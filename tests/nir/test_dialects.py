@@ -181,7 +181,7 @@ def recurrent_file(path):
 @pytest.mark.peer
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_norse_bit_for_bit(tmp_path):
-    """Of the paper's files, where they are: the Braille networks and the convolutional one."""
+    """Braille networks and convolutional network of the NIR paper, where its files are."""
     rng = np.random.default_rng(0)
     cases = [(recurrent_file(tmp_path / "a.nir"), 256, 1e-4, 0.1)]
     if PAPER:

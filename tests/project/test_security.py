@@ -22,7 +22,7 @@ CODE = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "joblib
 
 
 def forbidden(tree: ast.AST) -> list[str]:
-    """What runs code out of data, reaches a shell, guesses names of files, or listens."""
+    """Calls and imports that run code out of data, reach a shell, guess file names, or listen."""
     found = []
     for node in ast.walk(tree):
         match node:

@@ -46,12 +46,12 @@ class Place:
 
 
 def limited(kind: int, size: int) -> Callable[[], None]:
-    """What a process does first to have less of something."""
+    """Code that a process runs first, to have less of a resource."""
     return lambda: resource.setrlimit(kind, (size, size))
 
 
 def judged(ended: subprocess.CompletedProcess[str], codes: tuple[int, ...], says: str = "") -> str:
-    """What is wrong with how a command ended; empty if nothing is."""
+    """Fault in how a command ended, in words; empty if there is none."""
     said = ended.stderr.strip().splitlines()
     if ended.returncode not in codes:
         return f"exit code {ended.returncode}: {' | '.join(said[-3:])[:300]}"

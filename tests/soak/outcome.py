@@ -20,7 +20,7 @@ from bio_scnn.commands.options import run
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was done, how often of how often it was asked for, and what was found."""
+    """Outcome of a part of the soak: repetitions done and asked for, and findings."""
 
     name: str
     done: int
