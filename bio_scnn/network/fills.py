@@ -22,7 +22,7 @@ from bio_scnn.runtime.memory import give_back_freed_memory
 # What a solve takes for each pixel, and the pixels of holes that do not touch in one solve.
 _BYTES, _AT_ONCE = 2400, 2**16
 # A band as wide as this takes about as long as a sparse factorisation, and no more memory.
-_WIDEST_BAND = 80
+_WIDEST_BAND = 120
 _SLAB = 2**20  # pixels that are looked at together where a fill needs all known ones
 
 
