@@ -140,18 +140,21 @@ def _produce(
     try:
         with threadpool_limits(1):
             told = len(sampler.skipped)
-            sampler.decode()
+
+            def make(number: int) -> Prepared:
+                sampler.decode()  # not before: a folder may hold all groups
+                return prepare(sampler, architecture, settings, number)
+
             for number in numbers:
                 path = folder and folder / kept_name(sampler, architecture, settings, number)
                 if path is None:
-                    prepared: Prepared | Path = prepare(sampler, architecture, settings, number)
+                    prepared: Prepared | Path = make(number)
                 else:
                     prepared = path
                     # Trainings that run at the same time share the work.
                     with alone(path.with_suffix(".lock")):
                         if not path.exists():
-                            group = prepare(sampler, architecture, settings, number)
-                            write_whole(path, partial(np.savez, **group._asdict()))
+                            write_whole(path, partial(np.savez, **make(number)._asdict()))
                 for bad, reason in sampler.skipped[told:]:
                     print(encodable(f"skipped {bad}: {reason}"), file=sys.stderr, flush=True)
                 told = len(sampler.skipped)

@@ -5,8 +5,9 @@ Importing this module needs PyTorch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, nullcontext
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
 
@@ -124,27 +125,50 @@ def fit_on_torch(
     features = int(np.prod(architecture.feature_shape(settings.patch, settings.patch)))
     table = torch.from_numpy(noise_table(settings.seed, features)).to(device.name)
     unit = HybridSCNN(architecture, {}, lif).unit
-    for step in range(state.step, settings.steps):
-        if step == state.step or step % settings.group_steps == 0:
-            prepared = Prepared(*map(device.tensor, next(source)))
-        batch = torch_batch(prepared, architecture, settings, step)
-        noise = _noise(architecture, unit, settings, step, table, features)
-        with device.arithmetic():
-            x = _channels_first(torch_input(architecture, batch.fill, batch.mask))
-            restored = network(x, noise).permute(0, 2, 3, 1)
-        error = restored.to(device.dtype) - batch.truth
-        loss = (batch.weight[..., None] * error**2).sum()
-        with torch.no_grad():
-            grads = packing.join(dict(zip(packing.shapes, _gradients(loss, weights), strict=True)))
-            grads = _clipped(grads, settings)
-            packed = cast(PackedState, descend(packed, grads, settings, kernel_step=muon))
-            for weight, value in zip(weights, packing.split(packed.params).values(), strict=True):
-                weight.copy_(_theirs(value))
-        value = loss.item()
-        if not np.isfinite(value):
-            raise FloatingPointError(f"the loss is {value} at step {step}")
-        on_step(packed, value)
+    with closing(_by_step(source, settings, state.step, device)) as steps:
+        for step, prepared in steps:
+            batch = torch_batch(prepared, architecture, settings, step)
+            noise = _noise(architecture, unit, settings, step, table, features)
+            with device.arithmetic():
+                x = _channels_first(torch_input(architecture, batch.fill, batch.mask))
+                restored = network(x, noise).permute(0, 2, 3, 1)
+            error = restored.to(device.dtype) - batch.truth
+            loss = (batch.weight[..., None] * error**2).sum()
+            with torch.no_grad():
+                grads = packing.join(
+                    dict(zip(packing.shapes, _gradients(loss, weights), strict=True))
+                )
+                grads = _clipped(grads, settings)
+                packed = cast(PackedState, descend(packed, grads, settings, kernel_step=muon))
+                for weight, value in zip(
+                    weights, packing.split(packed.params).values(), strict=True
+                ):
+                    weight.copy_(_theirs(value))
+            value = loss.item()
+            if not np.isfinite(value):
+                raise FloatingPointError(f"the loss is {value} at step {step}")
+            on_step(packed, value)
     return packed.as_arrays()
+
+
+def _by_step(
+    source: Iterator[Prepared], settings: TrainingSettings, first: int, device: Device
+) -> Generator[tuple[int, Prepared], None, None]:
+    """Steps with their groups of patches, each loaded while the one before is trained on."""
+
+    def load() -> Prepared | None:
+        group = next(source, None)
+        return None if group is None else Prepared(*map(device.tensor, group))
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(load)
+        for step in range(first, settings.steps):
+            if step == first or step % settings.group_steps == 0:
+                group = coming.result()
+                if group is None:
+                    raise RuntimeError(f"there are no patches for step {step}")
+                coming = pool.submit(load)
+            yield step, group
 
 
 def _gradients(loss: Tensor, weights: list[nn.Parameter]) -> list[Tensor]:
