@@ -1,7 +1,8 @@
 """One spiking network in snnTorch, Norse and SpikingJelly, and in NumPy as the reference.
 
-Two linear layers, each before LIF neurons: V <- V + (x - V) / tau, a spike above 1, V <- 0. The three
-frameworks are set to this equation; snnTorch has no gain of its own, so its weights are divided by tau.
+Two linear layers, each before LIF neurons: V <- V + (x - V) / tau, a spike above 1, V <- 0. The
+three frameworks are set to this equation; snnTorch has no gain of its own, so its weights are
+divided by tau.
 """
 
 from __future__ import annotations

@@ -11,17 +11,17 @@ HEAD = """# Backends of one framework
 A spiking network is computed on a CPU or a GPU, in float32, TF32 or bfloat16, step by step or all
 steps at once, compiled or not. This page shows on which of these it is the same network.
 
-The network has 64 inputs, 128 LIF neurons and 10 LIF neurons, seeded weights, 32 inputs of Poisson spikes,
-200 steps: V <- V + (x - V) / 10, a spike above 1, V <- 0. snnTorch, Norse and SpikingJelly are set to this
-equation. The reference is NumPy in float64.
+The network has 64 inputs, 128 LIF neurons and 10 LIF neurons, seeded weights, 32 trains of Poisson
+spikes per input, 200 steps: V <- V + (x - V) / 10, a spike above 1, V <- 0. snnTorch, Norse and
+SpikingJelly are set to this equation. The reference is NumPy in float64.
 """
 
 NOTES = """
 - *spikes that differ*: of both layers, where one of the two has a spike and the other has none.
-- *V*: its largest difference in the steps before the first spike that differs, in any of the inputs.
-- *departs*: step and layer of the first spike that differs, and how far V was from the threshold there
-  in the reference.
-- *classes*: inputs, of 32, whose most active output neuron changes.
+- *V*: its largest difference in the steps before the first spike that differs.
+- *departs*: step and layer of the first spike that differs, and how far V was from the threshold
+  there in the reference.
+- *classes*: trains, of 32, whose most active output neuron changes.
 - Every run was repeated from the start. One that does not repeat bit for bit is an error.
 """
 
@@ -55,7 +55,7 @@ def _summary(rows: list[Row]) -> list[str]:
         changed = max(row["classes"] for row in found)
         lines.append(
             f"- {device}, {dtype}: {same} of {len(found)} have every spike of the reference; "
-            f"at most {most:.2%} of the spikes differ, and {changed} of {found[0]['batch']} classes."
+            f"at most {most:.2%} of the spikes and {changed} of {found[0]['batch']} classes differ."
         )
     return lines
 
