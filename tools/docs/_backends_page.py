@@ -55,7 +55,7 @@ def _summary(rows: list[Row]) -> list[str]:
         changed = max(row["classes"] for row in found)
         lines.append(
             f"- {device}, {dtype}: {same} of {len(found)} have every spike of the reference; "
-            f"at most {most:.2%} of the spikes and {changed} of {found[0]['batch']} classes differ."
+            f"at most {most:.2%} of spikes and {changed} of {found[0]['batch']} classes differ."
         )
     return lines
 
