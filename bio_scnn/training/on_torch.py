@@ -164,10 +164,9 @@ def _by_step(
         coming = pool.submit(load)
         for step in range(first, settings.steps):
             if step == first or step % settings.group_steps == 0:
-                group = coming.result()
-                if group is None:
+                if (loaded := coming.result()) is None:
                     raise RuntimeError(f"there are no patches for step {step}")
-                coming = pool.submit(load)
+                group, coming = loaded, pool.submit(load)
             yield step, group
 
 
