@@ -77,7 +77,7 @@ def measure(photographs: Sequence[Path], crops: int = 8, size: int = 128) -> dic
         the hybrid loses by the noise.
     """
     cases = common.cases(photographs, crops, size)
-    models = {"hybrid": "inpaint", "CNN-only twin": "cnn_twin"}
+    models = {"hybrid": "lif_twin", "CNN-only twin": "cnn_twin"}
     networks = {name: load_model(model_path(model))[0] for name, model in models.items()}
     of: dict[str, dict[str, list[NDArray]]] = {}
     with tqdm(total=sum(map(len, LEVELS.values())), leave=False, disable=None) as bar:

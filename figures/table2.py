@@ -39,6 +39,7 @@ PUBLISHED = {
 }
 MODELS = {
     "inpaint": "bio_scnn",
+    "lif_twin": "bio_scnn, trained as the twins",
     "cnn_twin": "CNN-only twin",
     "one_step": "paper's one-step layer",
     "paper": "paper's setting, rebuilt",

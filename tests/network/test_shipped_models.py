@@ -15,7 +15,7 @@ from bio_scnn.runtime.config import from_table, read_toml, to_table
 from bio_scnn.train import configured, parser
 from bio_scnn.training.settings import Config
 
-NAMES = ("cnn_twin", "inpaint", "one_step", "paper")
+NAMES = ("cnn_twin", "inpaint", "lif_twin", "one_step", "paper")
 
 
 def config_of(name):
@@ -72,7 +72,7 @@ def test_each_was_trained_by_its_configuration_and_the_command_it_names(name):
 
 
 def test_the_twin_differs_in_its_neurons_only():
-    spiking, twin = config_of("inpaint"), config_of("cnn_twin")
+    spiking, twin = config_of("lif_twin"), config_of("cnn_twin")
     assert twin.architecture.neurons == "relu"
     same = replace(twin.architecture, neurons="lif")
     assert replace(twin, architecture=same) == spiking

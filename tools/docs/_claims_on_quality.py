@@ -107,11 +107,11 @@ def accuracy(n: Numbers) -> list[Claim]:
 
 def hybrid(n: Numbers) -> list[Claim]:
     """Spikes against none."""
-    over = n["table2"]["measured"]["bio_scnn"]["over"]
+    over = n["table2"]["measured"]["bio_scnn, trained as the twins"]["over"]
     twin, one_step = over["CNN-only twin"], over["paper's one-step layer"]
     noise = n["claim_robustness"]
     small = noise["picture"]["over_twin"][0]
-    seeds = n["ablation"].get("another seed")
+    seeds = n["ablation"].get("seed 1")
     chance = ""
     if seeds:
         base = n["ablation"]["as configured"]

@@ -35,14 +35,16 @@ from bio_scnn.training.run_files import RunFiles
 from bio_scnn.training.settings import Config
 from bio_scnn.training.validation import ValidationSet, validation_set
 from tools.docs import DOCS
-from tools.docs._ablation_variants import ALSO_TRIED, ONE_FILL, VARIANTS, Change
+from tools.docs._ablation_variants import ALSO_TRIED, ONE_FILL, REUSE, VARIANTS, Change
 
 NOISE = 0.1
+SCORES = "scores.json"
 
 
 def changed(config: Config, change: Change, steps: int) -> Config:
     """The configuration with the change applied, shortened."""
     tables = to_table(config)
+    tables["training"] |= {"reuse": REUSE}
     for table, values in change.items():
         tables[table] |= values
     if len(tables["architecture"]["fills"]) == 1:  # no weight between fills to be learnt
@@ -135,23 +137,25 @@ def table(results: dict[str, dict[str, float]], classical: dict[str, dict[str, f
     return "\n".join(lines)
 
 
-def page(text: str, steps: int, pictures: int) -> str:
-    """The page around the table."""
+def page(text: str, steps: int, pictures: int, missing: Sequence[str] = ()) -> str:
+    """The page around the table; `missing` variants are named as not measured."""
     paragraphs = [
         "# What each ingredient of the default model gives",
         fill(
             "Every row is `models/inpaint.toml` with one thing changed, trained for "
             f"{steps:,} steps ({read_steps():,} are the configuration's), or as many as show the "
-            f"same number of patches, and measured on {pictures} crops of photographs held out of "
-            "training (`models/DATA.md`), rates in the closed form. The first rows are hole PSNR "
-            "in dB of the classical fills and of the configuration as it is; the others are "
+            f"same number of patches. Each patch is shown {REUSE} times. The rows are measured on "
+            f"{pictures} crops of photographs held out of training (`models/DATA.md`), rates in "
+            "the closed form. The first rows are hole PSNR in dB of the classical fills and of "
+            "the configuration as it is. The others are "
             "differences to the latter. A seed changes the first weights, and the order and "
             "holes of the patches. A difference within the spread of the seeds tells nothing. "
-            "*Loss by noise* is what feature noise of 0.1 costs, *loss by counts* what it costs "
-            "to count spikes over 100 ms, on strokes / boxes / scratches.",
+            "*Loss by noise* is what feature noise of 0.1 costs. *Loss by counts* is what it "
+            "costs to count spikes over 100 ms. Both are given for strokes / boxes / scratches.",
             98,
         ),
         text,
+        *([fill(f"Not measured in these runs: {'; '.join(missing)}.", 98)] if missing else []),
         f"`python -m tools.docs.ablation --data PHOTOS --steps {steps}`",
         ALSO_TRIED,
     ]
@@ -169,8 +173,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--data", type=Path, required=True, metavar="DIR", help="photographs")
     p.add_argument("--steps", type=int, default=4000, help="of every variant (default: 4000)")
     p.add_argument(
-        "--only", nargs="+", choices=list(VARIANTS), metavar="VARIANT",
-        help="train and measure some of the variants, and write no page: " + ", ".join(VARIANTS),
+        "--only", nargs="+", choices=list(VARIANTS), metavar="VARIANT", default=list(VARIANTS),
+        help="variants to train and measure; the page has all that are measured by then: "
+        + ", ".join(VARIANTS),
     )  # fmt: skip
     p.add_argument(
         "--runs", type=Path, default=Path("runs/ablation"), metavar="DIR", help="what is trained"
@@ -193,41 +198,50 @@ def main(argv: Sequence[str] | None = None) -> None:
     photographs, held_out = find_data(config.data)
     validation, _ = validation_set(config, photographs, held_out)
     execution = execution_of(args)
-    results = {}
-    for name in args.only or VARIANTS:
+    for name in args.only:
         variant = changed(config, VARIANTS[name], args.steps)
-        folder = args.runs / name.replace(" ", "-")
+        folder = folder_of(args.runs, name)
         if name == "a quarter of the photographs":
             few = fewer(args.runs / "photographs", args.data, held_out)
             data = dataclasses.replace(variant.data, folder=str(few))
             variant = dataclasses.replace(variant, data=data)
-        results[name] = measured(variant, folder, validation, config, execution)
-    if args.only:
+        measure(variant, folder, validation, config, execution)
+    files = {name: folder_of(args.runs, name) / SCORES for name in VARIANTS}
+    results = {
+        name: json.loads(file.read_text("utf-8")) for name, file in files.items() if file.exists()
+    }
+    if "as configured" not in results:
         return
     write_whole(args.output / "scores.json", (json.dumps(results, indent=1) + "\n").encode())
     text = table(results, fills(validation))
-    pictures = len(validation.truth)
-    write_whole(args.output.with_suffix(".md"), page(text, args.steps, pictures).encode())
+    missing = [name for name in VARIANTS if name not in results]
+    written = page(text, args.steps, len(validation.truth), missing)
+    write_whole(args.output.with_suffix(".md"), written.encode())
     print(text)
 
 
-def measured(
+def folder_of(runs: Path, name: str) -> Path:
+    """Folder of a variant."""
+    return runs / name.replace(" ", "-")
+
+
+def measure(
     variant: Config,
     folder: Path,
     validation: ValidationSet,
     reference: Config,
     execution: Execution,
-) -> dict[str, float]:
-    """Scores of a variant, trained and measured if that is not done."""
-    files, known = RunFiles(folder, "model"), folder / "scores.json"
+) -> None:
+    """Train a variant and write its scores, if that is not done."""
+    files, known = RunFiles(folder, "model"), folder / SCORES
+    if known.exists():
+        return
     if not files.model.exists():
         print(f"{folder.name}: {variant.training.steps} steps", flush=True)
         resume = files.state.exists()
         train(variant, files, resume=resume, quiet=False, command="ablation", execution=execution)
-    if not known.exists():
-        found = scores(load_model(files.model)[0], validation, reference.architecture.fills)
-        write_whole(known, json.dumps(found).encode())
-    return json.loads(known.read_text("utf-8"))
+    found = scores(load_model(files.model)[0], validation, reference.architecture.fills)
+    write_whole(known, json.dumps(found).encode())
 
 
 if __name__ == "__main__":
