@@ -9,10 +9,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.identify.alpha_synapses import of_unit_synapse
 from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint, FloatName, NumberFormat
 from bio_scnn.crossval.identify.hypotheses import Probed, bits_needed
 from bio_scnn.crossval.identify.numbers import simplest
-from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
+from bio_scnn.crossval.identify.stepped import SteppedNeuron, Synapse, step
 
 _SHORT = 7  # digits of a number that somebody wrote down
 
@@ -50,10 +51,9 @@ def _size(neuron: SteppedNeuron, scale: float, shift: float) -> float | None:
 def unturned(neuron: SteppedNeuron, sign: float, shift: float) -> SteppedNeuron:
     """A neuron that takes the layer's own input u; the probes were ``sign (u - shift)``."""
     gain = sign * neuron.gain
-    synapse = neuron.synapse
     steady = 1.0
-    if synapse is not None and synapse.decay < 1:
-        steady = synapse.gain / (1 - synapse.decay)
+    if neuron.synapse is not None and neuron.synapse.slowest < 1:
+        steady = neuron.synapse.steady
     return replace(neuron, gain=gain, bias=neuron.bias - gain * steady * shift)
 
 
@@ -88,6 +88,9 @@ def complexity(neuron: SteppedNeuron) -> float:
         + (neuron.dead_change > 0)
         + 2.0 * (neuron.synapse is not None)
         + 0.1 * (neuron.synapse is not None and neuron.synapse.decay > neuron.decay)
+        + 2.0 * (neuron.synapse is not None and neuron.synapse.second is not None)
+        + 0.5 * (neuron.synapse is not None and neuron.synapse.beside)
+        + 1.0 * (neuron.synapse is not None and neuron.synapse.cleared)
         + (neuron.floor > -math.inf)
         + (neuron.input_shape != "as-given")
         + 0.5 * (neuron.refractory > 0)
@@ -106,15 +109,14 @@ def tidy(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
     error : float
         Relative to the threshold, or to 1 for a decay.
     """
+    neuron = of_unit_synapse(neuron)
     size = error * max(abs(neuron.threshold), abs(neuron.start))
     decay = tidied(neuron.decay, error)
     if decay == neuron.decay and decay < 1:
         decay = 1 - tidied(1 - decay, error) if digits(tidied(1 - decay, error)) <= 4 else decay
     synapse, adapts = neuron.synapse, neuron.adaptation
     if synapse is not None:
-        synapse = replace(
-            synapse, decay=tidied(synapse.decay, 20 * error), gain=tidied(synapse.gain, error)
-        )
+        synapse = _tidy_synapse(synapse, error)
     if adapts is not None:
         adapts = replace(
             adapts, decay=tidied(adapts.decay, 50 * error), jump=tidied(adapts.jump, 50 * size)
@@ -136,6 +138,17 @@ def tidy(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
         synapse=synapse,
         adaptation=adapts,
     )
+
+
+def _tidy_synapse(synapse: Synapse, error: float) -> Synapse:
+    """Synapse with the numbers of its currents as somebody may have written them down."""
+    decay, second = tidied(synapse.decay, 20 * error), synapse.second
+    if second is not None:
+        # Three decays of one answer are told less exactly than two.
+        decay, rough = tidied(synapse.decay, 2e3 * error), 2e3 * error
+        gain = tidied(second.gain, rough * abs(second.gain))
+        second = replace(second, decay=tidied(second.decay, rough), gain=gain)
+    return replace(synapse, decay=decay, gain=tidied(synapse.gain, error), second=second)
 
 
 def _tidy_time(neuron: SteppedNeuron, error: float) -> float:
@@ -186,7 +199,7 @@ def _shifted(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
 
 def _split_gain(neuron: SteppedNeuron) -> SteppedNeuron:
     """A neuron behind a synapse with its gain shared out as code would have it."""
-    if neuron.synapse is None:
+    if neuron.synapse is None or neuron.synapse.second is not None:
         return neuron
     s, gain = 1 - neuron.synapse.decay, neuron.gain * neuron.synapse.gain
     for mine in (s, 1.0):
