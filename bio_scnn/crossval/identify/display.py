@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,17 +216,21 @@ def rearranged(neuron: SteppedNeuron) -> Iterator[SteppedNeuron]:
     if neuron.reset_when == "same-step" and neuron.refractory == 0:
         yield replace(neuron, reset_when="next-step")
     after = neuron.reset_when == "after-update"
-    if neuron.spike_delay and (after or (neuron.refractory and neuron.reset_keep == 0)):
+    # A step of any delay may be the test of V before its update.
+    late = "spike_delay" if neuron.spike_delay else "input_delay"
+    delay = getattr(neuron, late)
+    if delay and (after or (neuron.refractory and neuron.reset_keep == 0)):
+        shorter: dict[str, Any] = {late: delay - 1}
         yield replace(
             neuron,
             tested="old",
-            spike_delay=neuron.spike_delay - 1,
+            **shorter,
             reset_when="same-step",
             refractory=neuron.refractory if after else neuron.refractory - 1,
         )
     whole = neuron.input_delay + neuron.spike_delay
-    for late in range(1, whole):
-        yield replace(neuron, input_delay=late, spike_delay=whole - late)
+    for first in range(1, whole):
+        yield replace(neuron, input_delay=first, spike_delay=whole - first)
 
 
 # --- number format ---------------------------------------------------------------------------
