@@ -95,12 +95,19 @@ def probed(layer: Layer) -> Probed:
     quiet[1, 4] = -1.2 * a
     quiet[:5, 6] = 0.15 * a * np.array([1, -0.5, 0.7, 1, -2.0])
     probes = [(d, k) for d in range(quiet.shape[1]) for k in TELLING]
-    calm = read(layer, quiet, probes, REACH)
+    calm = _before_spikes(read(layer, quiet, probes, REACH), layer.latency)
     blocked = _blocked(layer)
     if blocked == _NEVER:
         return Probed(layer, calm, calm, np.inf, _rounding(calm))
     after = _after_spikes(layer, blocked)
     return Probed(layer, calm, after, blocked, _rounding(calm), *_several(layer))
+
+
+def _before_spikes(readings: Readings, latency: int) -> Readings:
+    """Readings without those after a spike: a slow current may turn and make one."""
+    fired = np.cumsum(readings.spikes, axis=0) > 0
+    last = np.minimum(readings.at + latency, len(fired) - 1)
+    return readings.only(~fired[last, readings.drive])
 
 
 def _several(layer: Layer) -> tuple[float, float]:

@@ -39,7 +39,8 @@ def _flows(data: Probed) -> Iterator[SteppedNeuron]:
     a = layer.ever
 
     def response(d: int, size: float) -> NDArray[np.float64]:
-        return np.array([1.0] + [(rest[k] - U[d][k]) / size for k in TELLING[1:]])
+        shares = [(rest[k] - U[d].get(k, np.nan)) / size for k in TELLING[1:]]
+        return np.array([1.0, *shares])
 
     h, small = response(1, 0.45 * a), response(2, 0.2 * a)
     minus, far = response(3, -a), response(5, -40 * a)
