@@ -98,7 +98,7 @@ def test_they_are_identified(layer, sentence):
     found = identify(layer)
     assert found.spikes_explained == 1
     assert code_sentence(found.neuron).replace("from 1 on", "above 1") == sentence
-    x = np.random.default_rng(5).normal(0.6, 1.5, (300, 4))  # another input than the search's
+    x = np.random.default_rng(5).normal(0.6, 6.0, (300, 4))  # another input than the search's
     right = np.asarray(layer(x)[0])
     assert right.sum() > 20
     assert np.array_equal(step(found.neuron, x).spikes > 0, right)
