@@ -266,6 +266,10 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "adaptation.saturates": "w goes no higher than {most:.6g}",
         "synapse.reset": "a spike sets the synaptic current to 0",
         "synapse.twice": "the input passes through the synapse twice",
+        "synapse.twice/second": "the synaptic current passes through a second one, which decays "
+        "by a factor of {decay:.6g} a step (alpha synapse)",
+        "synapse.beside": "a second synaptic current beside the first drives V; it decays by a "
+        "factor of {decay:.6g} a step",
         "leak.added": "a leak: V decays by a factor of {decay:.6g} a step",
         "adaptation.missing": "the adaptation is missing: a spike adds nothing to w",
         "adaptation.set": "w is set to b at a spike, not raised by it",
@@ -283,6 +287,18 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "loses its input",
         "refractory.blocked-by-negative/count": "the refractory period is only counted in steps "
         "with an input that is not negative",
+        "refractory.blocked-by-negative/blocks": "a negative V counts as refractory: it cannot "
+        "fire in the step after it",
+        "refractory.blocked-by-negative/climbs": "a negative V counts as refractory: it climbs by "
+        "{pace:.4g} a step and takes no input",
+        "refractory.blocked-by-negative/counter": "the refractory period is counted by a negative "
+        "V, which climbs by {pace:.4g} a step: inhibition makes it longer, or starts it",
+        "refractory.started-again/any": "refractory period retriggered: any excitation during it "
+        "starts it anew",
+        "refractory.started-again/input": "refractory period retriggered: an input with R I above "
+        "{size:.4g} during it starts it anew",
+        "refractory.started-again/V": "refractory period retriggered: V at the threshold "
+        "during it starts it anew",
         "membrane.while-refractory": "V shown while refractory is another, though the spikes are "
         "right",
         "membrane.while-refractory/value": "V is shown at {value:.6g} while refractory, "

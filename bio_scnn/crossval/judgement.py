@@ -40,6 +40,7 @@ ENOUGH = 0.999
 """Share of the spikes that a neuron has to explain for a layer to be judged by it."""
 
 _CLOSE = 1e-3
+_SCALED = 0.5  # a share of R above this is no dt / tau: a gain of 0.5 is a common number
 
 
 def found_out(adapter: Adapter, dt_ms: float | None) -> tuple[Adapter, Identity | None]:
@@ -95,7 +96,7 @@ def meant_as(neuron: SteppedNeuron, params: LIFParameters, dt_ms: float) -> bool
         if 0 < a < 1 and abs(neuron.decay - a) <= _CLOSE * (1 - a):
             return True
         right = weight * params.R / params.V_th
-        if weight < 1 and abs(gain - right) <= _CLOSE * right:
+        if weight < _SCALED and abs(gain - right) <= _CLOSE * right:
             return True
     return False
 

@@ -1,5 +1,6 @@
 """Layers that declare a Q-format, against integers that are written out here."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from bio_scnn import LIFParameters
 from bio_scnn.crossval import Capabilities, FixedPointNeuron, as_adapter, check_lif
+from bio_scnn.crossval.adapters import ENTRIES
 from bio_scnn.crossval.checks.declared import as_declared
 from bio_scnn.crossval.identify import identify
 from bio_scnn.crossval.results import Report
@@ -175,3 +177,14 @@ def test_the_command_line_declares_a_format(tmp_path, capsys, monkeypatch):
     out = capsys.readouterr().out
     assert "rounded otherwise (floor) than declared (nearest)" in out
     assert "costs in rate" in out
+
+
+@pytest.mark.parametrize("shifts_down", [False, True])
+def test_lavas_fixed_model_is_its_declared_machine_bit_for_bit(shifts_down):
+    lava = ENTRIES["lava-fixed"].load()
+    if shifts_down:  # an arithmetic shift of a negative V rounds down, not towards zero
+        claims = dataclasses.replace(lava.capabilities.fixed_point, rounding="floor")
+        lava.capabilities = dataclasses.replace(lava.capabilities, fixed_point=claims)
+    report = check_lif(lava, dt_ms=1.0, checks=["as_declared"], on_fail=None)
+    assert report.ok is not shifts_down
+    assert ("bit for bit" in report.results[0].observed) is not shifts_down

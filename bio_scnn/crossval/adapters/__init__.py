@@ -102,6 +102,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("norse-refractory", "norse:Refractory", ("norse", "torch"), "LIFRefracCell"),
         Entry("norse-synaptic", "norse:Synaptic", ("norse", "torch"), "LIFCell, a CubaLIF"),
         Entry("lava-float", "lava:LavaFloat", (), "Lava's floating-point LIF, by its formula"),
+        Entry("lava-fixed", "lava:LavaFixed", (), "Lava's fixed-point LIF, by its formula"),
         Entry("spikingjelly", "spikingjelly:LIFNode", ("spikingjelly", "torch"), "neuron.LIFNode"),
         Entry(
             "spikingjelly-plif",

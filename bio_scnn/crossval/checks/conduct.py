@@ -81,6 +81,9 @@ def _repetition(subject: Subject) -> tuple[str, Cause | None]:
     current = _currents(subject, 8)
     before = np.abs(current[:173]) * 1.5
     before[:100] *= _strong(subject, 1e5)  # fires all the time, and so forgets what was before
+    # All the more if no refractory period goes on from before, which would set the phase.
+    rest = round(subject.neuron.t_ref_ms / subject.dt_ms) + 1
+    before = np.concatenate([np.zeros((rest, before.shape[1])), before])
     runs = []
     for _ in range(2):
         subject.run(before)

@@ -18,11 +18,14 @@ def step_currents(subject: Subject) -> Finding:
     """A current that changes at grid times acts from its own step on.
 
     Jumps fall before, inside and after refractory periods, up to fourteen times rheobase and down
-    to negative values. The oracle goes from event to event for neurons that claim precise times,
+    to negative values; in some neurons, from far below to above the threshold in one step. The
+    oracle goes from event to event for neurons that claim precise times,
     and over the grid for the others.
     """
     p, dt = subject.params, subject.dt_ms
-    return _driven(subject, drives.stepping(p, dt, drives.long_enough(p, dt), 24))
+    steps = drives.long_enough(p, dt)
+    jumps = [drives.stepping(p, dt, steps, 24), drives.jumping(p, dt, steps, 4)]
+    return _driven(subject, np.concatenate(jumps, axis=1))
 
 
 def frozen_noise(subject: Subject) -> Finding:

@@ -161,13 +161,14 @@ def threshold_equality(subject: Subject) -> Finding:
 
 
 def as_declared(subject: Subject) -> Finding:
-    """All spikes under constant, jumping and noisy currents, as the declared neuron has them."""
+    """All spikes under constant, jumping and noisy currents, huge ones too, as declared."""
     p, dt, steps = subject.params, subject.dt_ms, 500
     current = np.concatenate(
         [
             drives.held(drives.rates(p, dt, 5, subject.dtype), steps),
             drives.stepping(p, dt, steps, 5),
             drives.noise(p, dt, steps, 5, coloured=False),
+            drives.jumping(p, dt, steps, 3),
         ],
         axis=1,
     )

@@ -15,7 +15,7 @@ from bio_scnn.crossval.oracles.precision import TIME_TOLERANCE_MS
 from bio_scnn.crossval.subject import Finding, Subject
 from bio_scnn.crossval.variants import varied
 from bio_scnn.neuron.closed_form import firing_rate, first_spike_ms
-from bio_scnn.neuron.trace import mean_rate_hz
+from bio_scnn.neuron.trace import Trace, mean_rate_hz
 
 _GRID = 1e-6  # of a step: rounding of k dt, in single precision too
 
@@ -34,7 +34,8 @@ def fi_curve(subject: Subject) -> Finding:
     stepped = subject.in_steps()
     current = drives.rates(stepped, dt, dtype=subject.dtype)
     steps = drives.span(stepped, dt, current, 10)
-    rate = mean_rate_hz(subject.run(drives.held(current, steps)))
+    trace = subject.run(drives.held(current, steps))
+    rate = mean_rate_hz(trace)
     exact = firing_rate(current, p)
     floor = exact if subject.claims.precise else drives.rate_floor(current, dt, stepped)
     with np.errstate(divide="ignore", invalid="ignore"):  # the exact neuron may be silent there
@@ -47,7 +48,7 @@ def fi_curve(subject: Subject) -> Finding:
         f"{rate[worst]:.2f} Hz, {100 * from_floor[worst]:+.2f} % (worst of {len(current)})",
         f"{floor[worst]:.2f} Hz"
         + ("" if subject.claims.precise else f", the grid floor of {exact[worst]:.2f} Hz"),
-        None if ok else _fi_cause(subject, current, rate),
+        None if ok else _fi_cause(subject, current, rate, silent=not _fires(trace)),
         {
             "rate_error_percent": 100 * float(np.abs(from_exact).max()),
             "excess_over_floor_percent": 100 * float(np.abs(from_floor).max()),
@@ -55,9 +56,14 @@ def fi_curve(subject: Subject) -> Finding:
     )
 
 
-def _fi_cause(subject: Subject, current: NDArray, rate: NDArray) -> Cause | None:
+def _fires(trace: Trace) -> bool:
+    """True if there is a spike at all."""
+    return any(len(times) for times in trace.spike_times_ms)
+
+
+def _fi_cause(subject: Subject, current: NDArray, rate: NDArray, *, silent: bool) -> Cause | None:
     """Cause of a wrong f-I curve: what explains all spikes, or one constant that is another."""
-    if not rate.any():
+    if silent:
         return cause("output.silent")
     if not subject.claims.precise:
         found = explain(subject)

@@ -92,11 +92,17 @@ def _second(base: Machine) -> Iterator[Hypothesis]:
         yield Hypothesis(
             "adaptation.saturates",
             lambda m, v: replace(m, w_max=v * abs(m.b)),
-            (Range(1.0, 100.0, "log"),),
+            (Range(1.05, 100.0, "log"),),
             lambda v: {"most": v * abs(base.b)},
             "adaptation",
         )
         yield Hypothesis("adaptation.set", change(builds_up=False), respect="adaptation")
+        yield Hypothesis(  # to what the spike's own step leaves of b, or to a little more
+            "adaptation.set",
+            lambda m, v: replace(m, builds_up=False, b=m.b * v),
+            (Range(0.8, 1.25, "log"),),
+            respect="adaptation",
+        )
         yield Hypothesis("clamp.frozen-adaptation", change(frozen="adaptation"), respect="hold")
     for one in ("float32", "float16", "bfloat16"):
         for how in ("all", "V"):

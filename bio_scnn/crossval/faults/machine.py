@@ -17,7 +17,7 @@ NUMBERS = (
     *("threshold", "keep", "to", "refractory", "floor", "ceiling", "fall", "rise", "unit"),
     *("range_low", "range_high", "dead_change", "drift", "wear", "th_jump", "th_decay"),
     *("bias", "x_low", "x_high", "x_dead", "x_now", "x_decay", "x_gain", "cap", "start"),
-    *("x_soft", "shown_at", "w_max"),
+    *("x_soft", "shown_at", "w_max", "climb", "again_at"),
 )
 """Fields of `Machine` that may differ among those that run together."""
 
@@ -59,6 +59,13 @@ class Machine:
     w_max, w_moves, emptied
         Bound of the adaptation, which lowers "V" or raises the "threshold" by R w; a spike sets
         the synaptic current to 0.
+    negative, climb
+        What a negative V does: the step loses its input ("V to 0", "V held"), does not fire ("V
+        blocks"), or V "climbs" by so much a step, whatever comes in; or the refractory period is
+        "counted while" the input is of a sign.
+    again, again_at
+        What starts the refractory period anew: an "input" whose R x reaches so much of the
+        threshold, or the V of the "update" that would reach it, with or without another "reset".
     rest : float
         V_rest, from which V is counted here; it is added where the size of V matters.
     delay, late, lasts : int, steps
@@ -110,6 +117,8 @@ class Machine:
     x_first: float = 1.0
     shown_at: float = 0.0
     w_max: float = math.inf
+    climb: float = 0.0
+    again_at: float = 0.0
     cap: float = math.inf
     rest: float = 0.0
     delay: int = 0
@@ -126,6 +135,7 @@ class Machine:
     w_moves: str = "V"
     clock: str = ""
     negative: str = ""
+    again: str = ""
     several: bool = False
     repeats: str = ""
     lasts: int = 1

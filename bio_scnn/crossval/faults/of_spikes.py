@@ -41,6 +41,7 @@ def spikes(base: Machine) -> Iterator[Hypothesis]:
         if not base.refractory:
             yield Hypothesis(interpolated, change(within="line"), respect="within")
             yield Hypothesis(interpolated, change(within="line", cap=1.0), respect="within")
+            yield Hypothesis(interpolated, change(within="line, unbounded"), respect="within")
         else:
             yield Hypothesis(interpolated, change(within="line, then held"), respect="within")
     yield Hypothesis(

@@ -104,7 +104,7 @@ class _State:
         self.S, self.w, self.th_w = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         self.old, self.due = np.zeros(shape) + p.start, np.zeros(shape, np.int64)
         self.ghost, self.wear = np.zeros(shape), np.ones(shape)
-        self.store = np.zeros(shape)
+        self.store, self.again = np.zeros(shape), np.zeros(shape, dtype=bool)
         self.clock, self.t = Clock(m, p.refractory, shape), 0
         form = m.precision.rpartition(" ")[2]
         self.round = FloatingPoint(form).product if form else None  # type: ignore[arg-type] # a name of one
@@ -123,15 +123,15 @@ class _State:
             u = np.where(self.due > 0, p.to + p.keep * u, u)
         elif m.reset_when == "on top":
             u = u + self.due * p.to if m.keep == 1 else np.where(self.due > 0, p.to, u)
-        if m.negative.startswith("V"):
-            u = np.where(free & (old < 0), {"V to 0": 0.0, "V held": old}.get(m.negative, u), u)
+        u = u if not m.negative.startswith("V") else self._below(u, free)
+        would = u  # V if it were not refractory
         threshold = p.threshold * (1 + p.drift * self.t) * self.wear + p.threshold * self.th_w
         if m.w_moves == "threshold":
             threshold = threshold + m.R * self.w
         tested = {"old": old, "bef": before_leak, "wit": before_leak}.get(m.tested[:3], u)
         margin = tested - threshold
         s = (margin > 0 if m.strict else margin >= 0) & free
-        if m.negative == "V blocks":
+        if m.negative in ("V blocks", "V climbs"):
             s &= old >= 0
         if m.repeats:
             again = self.old >= threshold
@@ -146,12 +146,28 @@ class _State:
             u, count = self._reset(u, s, tested, threshold, x)
             held = self._held(old, u, x, free)
             self.V = np.where(s | free, u, held)
+        if m.again:
+            self.again = self._again(x, would, threshold) & ~free
+            self.V = np.where(self.again, p.to, self.V) if m.again.endswith("reset") else self.V
         return self._after(s, count, free, tested, np.where(free, margin, np.inf), x, u)
+
+    def _below(self, u: NDArray, free: NDArray) -> NDArray:
+        """V after the update, of those whose V was negative too."""
+        old = self.V
+        instead = {"V to 0": 0.0, "V held": old, "V climbs": np.minimum(old + self.p.climb, 0)}
+        return np.where(free & (old < 0), instead.get(self.m.negative, u), u)
+
+    def _again(self, x: NDArray, would: NDArray, threshold: Any) -> NDArray[np.bool_]:
+        """True where the refractory period would start anew."""
+        if self.m.again == "input":
+            drive = x * self.m.R if np.isfinite(self.m.tau_ms) else self.p.g * x
+            return np.asarray(drive > self.p.again_at * threshold)
+        return np.asarray(would >= threshold)
 
     def _after(self, s, count, free, tested, margin, x, u):
         m, p = self.m, self.p
         self.due = count
-        self.clock.tick(s, free, x, self.V)
+        self.clock.tick(s | self.again, free, x, self.V)
         if m.second in ("adaptation", "both"):
             self.w = np.where(s, p.jump, self.w) if not m.builds_up else self.w + p.jump * count
             self.w = np.minimum(self.w, p.w_max)
@@ -269,8 +285,12 @@ class _State:
             # It may be reset in the last refractory step, or when the period is over.
             over = self.clock.free() if m.shown == "peak until the last step" else False
             return np.where(held & ~np.asarray(over), self.ghost, self.V)
-        if m.shown == "a value":
+        if m.shown.endswith("while counted"):  # until the counter is at 0
+            held = ~self.clock.free()
+        if m.shown.startswith("a value"):
             return np.where(held, p.shown_at, self.V)
+        if m.shown == "threshold while counted":
+            return np.where(held, p.threshold, self.V)
         if m.shown == "threshold":
             return np.where(free, self.V, p.threshold)
         self.ghost = np.where(s | free, self.V, p.d * self.ghost + p.g * x)

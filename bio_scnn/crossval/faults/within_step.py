@@ -14,7 +14,8 @@ def stepped_within(state: Any, x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
     Parameters
     ----------
     state : State
-        Of machines whose `within` is "line", "line, then held" or "exact"; V and the time that is
+        Of machines whose `within` is "line", "line, unbounded" (of a V that was above the
+        threshold already), "line, then held" or "exact"; V and the time that is
         left of the refractory period, in ms, are moved on.
     x : (machines, neurons) array
         Input of the step.
@@ -29,10 +30,11 @@ def stepped_within(state: Any, x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
             return np.asarray(V + (target - V) * part / tau)
         return np.asarray(target + (V - target) * np.exp(-part / tau))
 
-    if m.within == "line":
+    if m.within in ("line", "line, unbounded"):
         u = p.d * state.V + p.g * x
         s = u >= p.threshold
-        rest = np.clip((u - p.threshold) / np.where(u == state.V, 1, u - state.V), 0, 1)
+        rest = (u - p.threshold) / np.where(u == state.V, 1, u - state.V)
+        rest = np.clip(rest, 0, 1) if m.within == "line" else rest
         on = after(np.broadcast_to(p.to, u.shape), rest * dt)
         on = np.minimum(on, 0.999 * p.threshold) if m.cap < np.inf else on
         state.V = np.where(s, on, u)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.identify.alpha_synapses import of_unit_synapse
 from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint, FloatName, NumberFormat
 from bio_scnn.crossval.identify.hypotheses import Probed, bits_needed
 from bio_scnn.crossval.identify.numbers import simplest
-from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
+from bio_scnn.crossval.identify.stepped import SteppedNeuron, Synapse, step
 
 _SHORT = 7  # digits of a number that somebody wrote down
 
@@ -50,10 +52,9 @@ def _size(neuron: SteppedNeuron, scale: float, shift: float) -> float | None:
 def unturned(neuron: SteppedNeuron, sign: float, shift: float) -> SteppedNeuron:
     """A neuron that takes the layer's own input u; the probes were ``sign (u - shift)``."""
     gain = sign * neuron.gain
-    synapse = neuron.synapse
     steady = 1.0
-    if synapse is not None and synapse.decay < 1:
-        steady = synapse.gain / (1 - synapse.decay)
+    if neuron.synapse is not None and neuron.synapse.slowest < 1:
+        steady = neuron.synapse.steady
     return replace(neuron, gain=gain, bias=neuron.bias - gain * steady * shift)
 
 
@@ -88,6 +89,9 @@ def complexity(neuron: SteppedNeuron) -> float:
         + (neuron.dead_change > 0)
         + 2.0 * (neuron.synapse is not None)
         + 0.1 * (neuron.synapse is not None and neuron.synapse.decay > neuron.decay)
+        + 2.0 * (neuron.synapse is not None and neuron.synapse.second is not None)
+        + 0.5 * (neuron.synapse is not None and neuron.synapse.beside)
+        + 1.0 * (neuron.synapse is not None and neuron.synapse.cleared)
         + (neuron.floor > -math.inf)
         + (neuron.input_shape != "as-given")
         + 0.5 * (neuron.refractory > 0)
@@ -106,15 +110,14 @@ def tidy(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
     error : float
         Relative to the threshold, or to 1 for a decay.
     """
+    neuron = of_unit_synapse(neuron)
     size = error * max(abs(neuron.threshold), abs(neuron.start))
     decay = tidied(neuron.decay, error)
     if decay == neuron.decay and decay < 1:
         decay = 1 - tidied(1 - decay, error) if digits(tidied(1 - decay, error)) <= 4 else decay
     synapse, adapts = neuron.synapse, neuron.adaptation
     if synapse is not None:
-        synapse = replace(
-            synapse, decay=tidied(synapse.decay, 20 * error), gain=tidied(synapse.gain, error)
-        )
+        synapse = _tidy_synapse(synapse, error)
     if adapts is not None:
         adapts = replace(
             adapts, decay=tidied(adapts.decay, 50 * error), jump=tidied(adapts.jump, 50 * size)
@@ -136,6 +139,17 @@ def tidy(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
         synapse=synapse,
         adaptation=adapts,
     )
+
+
+def _tidy_synapse(synapse: Synapse, error: float) -> Synapse:
+    """Synapse with the numbers of its currents as somebody may have written them down."""
+    decay, second = tidied(synapse.decay, 20 * error), synapse.second
+    if second is not None:
+        # Three decays of one answer are told less exactly than two.
+        decay, rough = tidied(synapse.decay, 2e3 * error), 2e3 * error
+        gain = tidied(second.gain, rough * abs(second.gain))
+        second = replace(second, decay=tidied(second.decay, rough), gain=gain)
+    return replace(synapse, decay=decay, gain=tidied(synapse.gain, error), second=second)
 
 
 def _tidy_time(neuron: SteppedNeuron, error: float) -> float:
@@ -186,7 +200,7 @@ def _shifted(neuron: SteppedNeuron, error: float) -> SteppedNeuron:
 
 def _split_gain(neuron: SteppedNeuron) -> SteppedNeuron:
     """A neuron behind a synapse with its gain shared out as code would have it."""
-    if neuron.synapse is None:
+    if neuron.synapse is None or neuron.synapse.second is not None:
         return neuron
     s, gain = 1 - neuron.synapse.decay, neuron.gain * neuron.synapse.gain
     for mine in (s, 1.0):
@@ -202,17 +216,21 @@ def rearranged(neuron: SteppedNeuron) -> Iterator[SteppedNeuron]:
     if neuron.reset_when == "same-step" and neuron.refractory == 0:
         yield replace(neuron, reset_when="next-step")
     after = neuron.reset_when == "after-update"
-    if neuron.spike_delay and (after or (neuron.refractory and neuron.reset_keep == 0)):
+    # A step of any delay may be the test of V before its update.
+    late = "spike_delay" if neuron.spike_delay else "input_delay"
+    delay = getattr(neuron, late)
+    if delay and (after or (neuron.refractory and neuron.reset_keep == 0)):
+        shorter: dict[str, Any] = {late: delay - 1}
         yield replace(
             neuron,
             tested="old",
-            spike_delay=neuron.spike_delay - 1,
+            **shorter,
             reset_when="same-step",
             refractory=neuron.refractory if after else neuron.refractory - 1,
         )
     whole = neuron.input_delay + neuron.spike_delay
-    for late in range(1, whole):
-        yield replace(neuron, input_delay=late, spike_delay=whole - late)
+    for first in range(1, whole):
+        yield replace(neuron, input_delay=first, spike_delay=whole - first)
 
 
 # --- number format ---------------------------------------------------------------------------

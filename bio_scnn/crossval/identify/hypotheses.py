@@ -95,12 +95,19 @@ def probed(layer: Layer) -> Probed:
     quiet[1, 4] = -1.2 * a
     quiet[:5, 6] = 0.15 * a * np.array([1, -0.5, 0.7, 1, -2.0])
     probes = [(d, k) for d in range(quiet.shape[1]) for k in TELLING]
-    calm = read(layer, quiet, probes, REACH)
+    calm = _before_spikes(read(layer, quiet, probes, REACH), layer.latency)
     blocked = _blocked(layer)
     if blocked == _NEVER:
         return Probed(layer, calm, calm, np.inf, _rounding(calm))
     after = _after_spikes(layer, blocked)
     return Probed(layer, calm, after, blocked, _rounding(calm), *_several(layer))
+
+
+def _before_spikes(readings: Readings, latency: int) -> Readings:
+    """Readings without those after a spike: a slow current may turn and make one."""
+    fired = np.cumsum(readings.spikes, axis=0) > 0
+    last = np.minimum(readings.at + latency, len(fired) - 1)
+    return readings.only(~fired[last, readings.drive])
 
 
 def _several(layer: Layer) -> tuple[float, float]:
@@ -184,6 +191,10 @@ def parameters(neuron: SteppedNeuron) -> dict[str, float]:
         found["floor"] = neuron.floor
     if neuron.synapse is not None:
         found["synapse.decay"] = neuron.synapse.decay
+        if (second := neuron.synapse.second) is not None:
+            found["synapse.second.decay"] = second.decay
+            if not second.behind:
+                found["synapse.second.gain"] = second.gain
     if neuron.adaptation is not None:
         found["adaptation.decay"] = neuron.adaptation.decay
         found["adaptation.jump"] = neuron.adaptation.jump
@@ -193,14 +204,15 @@ def parameters(neuron: SteppedNeuron) -> dict[str, float]:
 def with_parameters(neuron: SteppedNeuron, values: dict[str, float]) -> SteppedNeuron:
     """A neuron with some continuous parameters set; ``"synapse.decay"`` is that of its synapse."""
     for name, value in values.items():
-        part, _, field = name.partition(".")
-        if field:
-            inner: Any = replace(getattr(neuron, part), **{field: float(value)})
-            neuron = replace(neuron, **{part: inner})
-        else:
-            change: dict[str, Any] = {name: float(value)}
-            neuron = replace(neuron, **change)
+        neuron = _with(neuron, name.split("."), float(value))
     return neuron
+
+
+def _with(thing: Any, path: list[str], value: float) -> Any:
+    """A dataclass with a number set that lies at the end of a path of fields."""
+    if len(path) > 1:
+        return replace(thing, **{path[0]: _with(getattr(thing, path[0]), path[1:], value)})
+    return replace(thing, **{path[0]: value})
 
 
 def refined(
@@ -227,7 +239,7 @@ def _fitted(
 ) -> tuple[float, SteppedNeuron]:
     """A neuron with some parameters fitted to readings, and its largest error there."""
     names = list(start)
-    free = ("decay", "reset_keep", "refractory")
+    free = ("decay", "reset_keep", "refractory", "second.gain")
     scale = [1.0 if n.endswith(free) else layer.first for n in names]
 
     def off(values: NDArray[np.float64]) -> NDArray[np.float64]:

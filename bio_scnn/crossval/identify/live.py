@@ -29,8 +29,8 @@ from bio_scnn.crossval.identify.whole.identified import identify_whole
 from bio_scnn.crossval.identify.whole.layer import refuses_fractions
 
 _FAMILIES = (
-    "LIF, IF and linear leak, with one synapse or one adaptation at most, hard, soft or partial "
-    "reset: none explains all spikes",
+    "LIF, IF and linear leak, with two synaptic currents or one adaptation at most, hard, soft or "
+    "partial reset: none explains all spikes",
 )
 
 
@@ -196,7 +196,7 @@ def _resolution(data: Probed, read: SteppedNeuron, told: SteppedNeuron) -> float
 
 def _tau(neuron: SteppedNeuron) -> float:
     """Steps in which the slowest part of a neuron loses most of its state."""
-    slowest = max(neuron.decay, 0.0 if neuron.synapse is None else neuron.synapse.decay)
+    slowest = max(neuron.decay, 0.0 if neuron.synapse is None else neuron.synapse.slowest)
     return min(1 / max(1 - slowest, 1e-4), 400.0)
 
 

@@ -26,6 +26,8 @@ def is_plain(neuron: SteppedNeuron) -> bool:
     random = isinstance(form, FixedPoint) and form.rounding == "stochastic"
     if random and neuron.while_refractory == "leaks":  # two updates share their draws there
         return False
+    if neuron.synapse is not None and neuron.synapse.cleared:
+        return False
     usual = neuron.reset_when == "same-step" and neuron.tested == "new"
     return usual and neuron.adaptation is None and not neuron.several
 
@@ -48,7 +50,7 @@ def plain_steps(
     -------
     (spikes, after, before, margin) : (steps, neurons) arrays
     """
-    updated, threshold = _update(neuron, rng), neuron.threshold
+    updated, threshold = update_of(neuron, rng), neuron.threshold
     over = np.greater_equal if neuron.fires_at_threshold else np.greater
     before, after = np.empty(drive.shape), np.empty(drive.shape)
     blocked = np.zeros(drive.shape, dtype=bool)
@@ -58,20 +60,20 @@ def plain_steps(
         new = updated(V, d)
         if waits:
             np.not_equal(left, 0, out=blocked[n])
-            new = _while_blocked(neuron, blocked[n], V, new)
+            new = while_blocked(neuron, blocked[n], V, new)
         before[n] = new
         fires = over(new, threshold)
         if waits:
             fires &= ~blocked[n]
             left = np.where(fires, neuron.refractory, np.maximum(left - 1, 0))
-        V = _reset(neuron, new, fires) if np.count_nonzero(fires) else new
+        V = reset_those(neuron, new, fires) if np.count_nonzero(fires) else new
         after[n] = V
     margin = np.where(blocked, -np.inf, before - threshold)
     spikes = (over(before, threshold) & ~blocked).astype(np.int64)
     return spikes, after, before, margin
 
 
-def _update(
+def update_of(
     neuron: SteppedNeuron, rng: np.random.Generator | None
 ) -> Callable[[Values, Values], Values]:
     """Update ``(V, drive) -> V`` of a neuron that is not refractory."""
@@ -99,7 +101,7 @@ def _update(
     return updated
 
 
-def _while_blocked(
+def while_blocked(
     neuron: SteppedNeuron, blocked: NDArray[np.bool_], V: Values, new: Values
 ) -> Values:
     """V after an update, of those that are refractory too."""
@@ -114,7 +116,7 @@ def _while_blocked(
     return np.where(blocked, form.total(kept + neuron.bias) if neuron.bias else kept, new)
 
 
-def _reset(neuron: SteppedNeuron, V: Values, fires: NDArray[np.bool_]) -> Values:
+def reset_those(neuron: SteppedNeuron, V: Values, fires: NDArray[np.bool_]) -> Values:
     """V after the reset of those that fire."""
     keep, to = neuron.reset_keep, neuron.reset_to
     new = V + to if keep == 1.0 else keep * V + to

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.identify.alpha_synapses import behind_two_currents
 from bio_scnn.crossval.identify.hypotheses import TELLING, Probed, by_error, refined
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, Synapse
 
@@ -38,7 +39,8 @@ def _flows(data: Probed) -> Iterator[SteppedNeuron]:
     a = layer.ever
 
     def response(d: int, size: float) -> NDArray[np.float64]:
-        return np.array([1.0] + [(rest[k] - U[d][k]) / size for k in TELLING[1:]])
+        shares = [(rest[k] - U[d].get(k, np.nan)) / size for k in TELLING[1:]]
+        return np.array([1.0, *shares])
 
     h, small = response(1, 0.45 * a), response(2, 0.2 * a)
     minus, far = response(3, -a), response(5, -40 * a)
@@ -71,6 +73,9 @@ def _flows(data: Probed) -> Iterator[SteppedNeuron]:
         synaptic = replace(plain, decay=first, synapse=Synapse(second))
         b = _bias(rest, first)
         bases.append(replace(synaptic, bias=b, threshold=rest[0] + b))
+    for base in behind_two_currents(plain, h, data.limit / 50):
+        b = _bias(rest, base.decay)
+        bases.append(replace(base, bias=b, threshold=rest[0] + b))
     for base in bases:
         for shape in _bounded(base, a, h, minus, far, data.limit / 20):
             yield from _delayed(shape, layer.latency)
@@ -93,7 +98,8 @@ def _two_decays(h: NDArray[np.float64]) -> list[tuple[float, float]]:
     if np.abs(roots.imag).max() > 1e-3:
         return []
     one, two = np.clip(roots.real, 0, 1)
-    # An input that is not the first root's alone: 1, d + s, ...
+    if min(one, two) == 0:
+        return []  # what keeps nothing is no synapse
     return [(float(one), float(two)), (float(two), float(one))]
 
 
@@ -116,8 +122,6 @@ def _bounded(
         low = -40 * a * far[1] / d if abs(far[1]) > 1e-12 else 0.0
         if floored:
             yield replace(base, floor=low)
-        if base.synapse is not None:
-            return
     yield base
 
 

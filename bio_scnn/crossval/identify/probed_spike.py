@@ -62,7 +62,16 @@ def resets(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
 
 
 def _waiting(data: Probed, base: SteppedNeuron) -> Iterator[SteppedNeuron]:
-    r = data.blocked
+    """A flow with every manner of waiting after a spike, and of clearing a synapse at it."""
+    if base.synapse is not None and not base.several and not np.isinf(data.blocked):
+        cleared = replace(base, synapse=replace(base.synapse, cleared=True))
+        # What comes in at a spike is cleared before it drives V, if V takes the last step's.
+        for r in {data.blocked, max(data.blocked - (not base.synapse.fresh), 0)}:
+            yield from _waiting_so_long(cleared, r)
+    yield from _waiting_so_long(base, data.blocked)
+
+
+def _waiting_so_long(base: SteppedNeuron, r: float) -> Iterator[SteppedNeuron]:
     yield replace(base, refractory=r)
     if r == np.inf:
         yield replace(base, refractory=r, while_refractory="integrates")

@@ -86,6 +86,8 @@ def _of_current(neuron: SteppedNeuron) -> bool:
 def adapting(data: Probed, base: SteppedNeuron) -> Found:
     """Flows with an adaptation, whose decay is what is left when V's own is taken off."""
     found: Found = []
+    if base.synapse is not None and base.synapse.second is not None:
+        return found
     lone = _after_one_spike(data, base)
     for keep, when in product((0.0, 1.0), _MOMENTS):
         r = data.blocked - (keep == 0 and when == "after-update")

@@ -12,13 +12,14 @@ from bio_scnn.crossval.identify.formats import FixedPoint
 from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.spike_words import (
     adapts,
+    currents,
     fires,
     resets,
     steps_of,
     times,
     waits,
 )
-from bio_scnn.crossval.identify.stepped import SteppedNeuron
+from bio_scnn.crossval.identify.stepped import SteppedNeuron, Synapse
 from bio_scnn.crossval.protocol import DTYPES, Capabilities
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import LIFParameters
@@ -58,8 +59,8 @@ def _update(neuron: SteppedNeuron) -> list[str]:
     x = f"x({steps_of(neuron.input_delay)} ago)" if neuron.input_delay else "x"
     parts = []
     if (synapse := neuron.synapse) is not None:
-        parts.append(f"S <- {plain(synapse.decay)} S{times(synapse.gain, x)}")
-        x = "S" if synapse.fresh else "S(1 step ago)"
+        parts += currents(synapse, x)
+        x = _drive_words(synapse)
     V = decayed_words(neuron) or times(neuron.decay, "V", first=True)
     rest = 0.0 if decayed_words(neuron) else resting(neuron)
     if rest:
@@ -67,6 +68,8 @@ def _update(neuron: SteppedNeuron) -> list[str]:
         V = f"{plain(rest)}{times(neuron.decay, above)}"
     if neuron.leak:
         V = f"{V or '0'} moved by {plain(neuron.leak)} towards 0"
+    if " + " in x and abs(neuron.gain) != 1:
+        x = f"({x})"
     total = V + times(neuron.gain, x, first=not V)
     if neuron.bias and not rest:
         total += f" {'-' if neuron.bias < 0 else '+'} {plain(abs(neuron.bias))}"
@@ -84,6 +87,14 @@ def _update(neuron: SteppedNeuron) -> list[str]:
     if neuron.ceiling < math.inf:
         parts.append(f"V kept at {plain(neuron.ceiling)} or below")
     return parts
+
+
+def _drive_words(synapse: Synapse) -> str:
+    """Current that drives V, in words."""
+    second, ago = synapse.second, "" if synapse.fresh else "(1 step ago)"
+    if second is None:
+        return f"S{ago}"
+    return f"A{ago}" if second.behind else f"S{ago} + A{ago}"
 
 
 def resting(neuron: SteppedNeuron) -> float:
@@ -125,7 +136,12 @@ def physics_sentence(neuron: SteppedNeuron, dt_ms: float | None) -> str:
     parts = [_flow(neuron, dt_ms), _threshold(neuron, dt_ms)]
     if neuron.synapse is not None:
         S = neuron.synapse
-        parts.insert(0, f"synaptic current with tau = {_tau(S.decay, dt_ms)}, then")
+        if S.second is None:
+            what = f"synaptic current with tau = {_tau(S.decay, dt_ms)}"
+        else:
+            what = "alpha synapse" if S.second.behind else "two synapses side by side"
+            what += f" with tau = {_tau(S.decay, dt_ms)} and {_tau(S.second.decay, dt_ms)}"
+        parts.insert(0, f"{what}{', cleared by each spike' * S.cleared}, then")
     if neuron.adaptation is not None:
         a = neuron.adaptation
         parts.append(f"adaptation ({a.on}) with tau = {_tau(a.decay, dt_ms)}")

@@ -14,10 +14,7 @@ Same = Callable[[float, float], bool]
 
 def steady_gain(neuron: SteppedNeuron) -> float:
     """Gain of a synapse for a constant input, 1 without one; for a pulse if it has no leak."""
-    if neuron.synapse is None:
-        return 1.0
-    away = 1 - neuron.synapse.decay
-    return neuron.synapse.gain / away if away > 0 else neuron.synapse.gain
+    return 1.0 if neuron.synapse is None else neuron.synapse.steady
 
 
 def second_differences(
@@ -43,14 +40,19 @@ def _synapse(
         return
     gain = right.gain * steady_gain(right) / steady_gain(found)
     changes = {"synapse": synapse, "gain": gain}
-    if meant is None:
-        assert synapse is not None
-        yield cause("synapse.before-membrane", decay=synapse.decay), changes
-    elif synapse is None:
+    if synapse is None:
         yield cause("synapse.missing"), changes
+        return
+    if meant is None:
+        yield cause("synapse.before-membrane", decay=synapse.decay), changes
     elif not same(1 - synapse.decay, 1 - meant.decay):
         times = _times(synapse.decay, meant.decay)
         yield cause("constant.tau/syn", times=times), changes
+    if (second := synapse.second) is not None:
+        code = "synapse.twice/second" if second.behind else "synapse.beside"
+        yield cause(code, decay=second.decay), changes
+    if synapse.cleared:
+        yield cause("synapse.reset"), changes
 
 
 def _adaptation(

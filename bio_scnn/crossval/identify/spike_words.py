@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from bio_scnn.crossval.identify.format_words import plain
-from bio_scnn.crossval.identify.stepped import SteppedNeuron
+from bio_scnn.crossval.identify.stepped import SteppedNeuron, Synapse
 
 
 def steps_of(n: float) -> str:
@@ -63,6 +63,15 @@ def _plus(x: float) -> str:
     return f" {'-' if x < 0 else '+'} {plain(abs(x))}"
 
 
+def currents(synapse: Synapse, x: str) -> list[str]:
+    """Updates of the synaptic currents, in words."""
+    found = [f"S <- {plain(synapse.decay)} S{times(synapse.gain, x)}"]
+    if (second := synapse.second) is not None:
+        source = "S" if second.behind else x
+        found.append(f"A <- {plain(second.decay)} A{times(second.gain, source)}")
+    return found
+
+
 def resets(neuron: SteppedNeuron) -> str:
     """Reset in words."""
     if neuron.threshold == math.inf:
@@ -85,6 +94,8 @@ def resets(neuron: SteppedNeuron) -> str:
         "next-step": "at the beginning of the next step",
         "after-update": "at the end of the next step",
     }
+    if neuron.synapse is not None and neuron.synapse.cleared:
+        what += ", S and A to 0," if neuron.synapse.second is not None else ", S to 0,"
     if neuron.crossing == "within-step":
         return f"{what} at that moment, from where V goes on"
     return what if what == "no reset" else f"{what} {when[neuron.reset_when]}"

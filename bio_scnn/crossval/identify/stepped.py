@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bio_scnn.crossval.identify.cleared_steps import cleared_steps
 from bio_scnn.crossval.identify.currents import InputShape, Synapse, shaped, shifted, through
 from bio_scnn.crossval.identify.formats import FLOAT64, FixedPoint, FloatingPoint, NumberFormat
 from bio_scnn.crossval.identify.plain_steps import is_plain, plain_steps
@@ -185,8 +186,7 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
     -------
     Stepped
     """
-    form = neuron.number_format
-    x = np.asarray(x, dtype=np.float64)
+    form, x = neuron.number_format, np.asarray(x, dtype=np.float64)
     if isinstance(form, FloatingPoint) and form.name != "float64":
         x, neuron = form.product(x), _with_constants_rounded(neuron, form)
     if isinstance(form, FixedPoint):
@@ -196,6 +196,9 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
     if neuron.dead_input:
         x = np.where(np.abs(x) > neuron.dead_input, x, 0.0)
     x = shifted(shaped(x, neuron.input_shape), neuron.input_delay)
+    if neuron.synapse is not None and neuron.synapse.cleared:
+        counts, *rest = cleared_steps(neuron, x, rng)
+        return Stepped(shifted(counts, neuron.spike_delay), *rest)
     drive = form.drive(neuron.gain * through(neuron.synapse, x, form))
     if neuron.bias:
         drive = drive + neuron.bias
@@ -205,9 +208,8 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
     if is_plain(neuron):
         counts, V_end, unreset, margin = plain_steps(neuron, drive, rng)
         return Stepped(shifted(counts, neuron.spike_delay), V_end, unreset, drive, margin)
-    V = np.full(x.shape[1], float(neuron.start))
+    V, left = np.full(x.shape[1], float(neuron.start)), np.zeros(x.shape[1])
     w, off = np.zeros_like(V), np.zeros_like(V)
-    left = np.zeros(V.shape)
     pending = np.zeros(V.shape, dtype=int)
     spikes = np.zeros(x.shape, dtype=np.int64)
     after, before, margin = np.empty(x.shape), np.empty(x.shape), np.empty(x.shape)

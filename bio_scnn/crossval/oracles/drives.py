@@ -193,6 +193,23 @@ def stepping(
     return level(params, levels)
 
 
+def jumping(
+    params: NeuronParameters, dt_ms: float, steps: int, neurons: int
+) -> NDArray[np.float64]:
+    """Currents of either sign that may bring V across its whole range in one step.
+
+    Blocks of one to six steps; a third of them are silent.
+    """
+    rng = np.random.default_rng(13)
+    tau = hybrid_system(params).tau_ms
+    once = 1.0 / -math.expm1(-dt_ms / (tau if math.isfinite(tau) else _WITHOUT_LEAK_MS))
+    lengths = rng.integers(1, 7, size=steps)
+    levels = rng.choice([-0.7, 0.0, 1.6], size=(steps, neurons)) * rng.uniform(
+        0.8, 1.2, (steps, neurons)
+    )
+    return level(params, once * np.repeat(levels, lengths, axis=0)[:steps])
+
+
 def rate_floor(current: ArrayLike, dt_ms: float, params: LIFParameters) -> NDArray[np.float64]:
     """Rate, Hz, of the perfect neuron on a grid: ``1/(t_ref + dt ceil(t_1/dt))``."""
     steps = np.ceil(first_spike_ms(np.asarray(current, dtype=np.float64), params) / dt_ms - 1e-9)
