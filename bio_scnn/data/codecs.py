@@ -258,7 +258,7 @@ def _read_tiff16(path: Path, opened: Image.Image) -> NDArray[np.uint16]:
     index = opened.tell()
 
     def decoded(byte_order: str) -> NDArray:
-        with Image.open(path) as again:
+        with path.open("rb") as file, open_image(file, path, sys.maxsize) as again:
             again.seek(index)
             args = tuple(again.tile[0].args or ())
             if len(again.tile) > 1 or args[:1] not in (("RGB;16N",), ("RGBA;16N",)):
@@ -268,7 +268,7 @@ def _read_tiff16(path: Path, opened: Image.Image) -> NDArray[np.uint16]:
             return np.asarray(ImageOps.exif_transpose(again))
 
     high, low = ("L", "B") if sys.byteorder == "little" else ("B", "L")
-    return decoded(high).astype(np.uint16) << 8 | decoded(low)
+    return png.joined(decoded(high), decoded(low))
 
 
 def _read_netpbm16(path: Path, header: bytes, limit: int) -> NDArray | None:
