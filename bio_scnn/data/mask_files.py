@@ -131,8 +131,9 @@ def read_mask_for(
         )
     pixels, turned = _turned(path, mask, image, _pixels(mask, page, max_pixels))
     if pixels.shape[:2] != image.shape[:2]:
+        which = f", page {page + 1}," if page else ""
         raise InputError(
-            f"{mask} has {pixels.shape[0]} x {pixels.shape[1]} pixels, {path} "
+            f"{mask} has {pixels.shape[0]} x {pixels.shape[1]} pixels, {path}{which} "
             f"{image.shape[0]} x {image.shape[1]}; they must be of the same size"
         )
     try:
