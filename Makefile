@@ -65,7 +65,7 @@ soak: $(VENV)/.soak
 # What the package itself needs, apart from the tools that look it up. Without a network the list
 # is written all the same.
 audit: $(VENV)/.audit
-	$(VENV)/audited/bin/python -m pip freeze --exclude-editable > $(VENV)/audited.txt
+	$(VENV)/audited/bin/python -m pip freeze --exclude bio-scnn > $(VENV)/audited.txt
 	$(VENV)/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-file sbom.json \
 	  $(VENV)/audited/bin/python
 	@$(VENV)/audit/bin/python tools/audit.py $(VENV)/audit/bin/pip-audit $(VENV)/audited.txt

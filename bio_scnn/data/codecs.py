@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bio_scnn.data import png, tiff
+from bio_scnn.data.ends import jpeg_ends_early
 from bio_scnn.data.forms import Form, form_of_tiff, plain
 from bio_scnn.data.ifd import ORIENTATION
 from bio_scnn.data.limits import MAX_PIXELS, check_size, open_image
@@ -27,6 +28,7 @@ from bio_scnn.data.metadata import Metadata, of_pillow
 from bio_scnn.data.palettes import of_palette
 from bio_scnn.data.upright import orientation_of, upright
 from bio_scnn.errors import InputError
+from bio_scnn.runtime.printed import printed_lines
 
 _STRIP = 2**20
 
@@ -107,7 +109,11 @@ def load_page(path: Path, number: int, limit: int = MAX_PIXELS, strip: int = _ST
         page = tiff.read_tiff(path, number, limit)
         if page.pixels is not None:
             return Stored(page.pixels, page.form, page.metadata, page.pages)
-        return _tiff_by_pillow(path, page, strip, limit)
+        with printed_lines() as lines:
+            read = _tiff_by_pillow(path, page, strip, limit)
+        if said := [line for line in lines if line.startswith("Fax")]:
+            raise InputError(f"{path}: its fax data are damaged ({said[0]})")
+        return read
     if (netpbm := _read_netpbm16(path, header, limit)) is not None:
         _check_number(path, number, 1)
         return Stored(netpbm, Form(), Metadata())
@@ -141,6 +147,8 @@ def _by_pillow(path: Path, opened: Image.Image, number: int, strip: int) -> Stor
     if not several and getattr(opened, "n_frames", 1) > 1:
         metadata = metadata.without(f"{opened.format}'s further pictures")
     opened.seek(number)
+    if opened.format in ("JPEG", "MPO") and jpeg_ends_early(path.read_bytes()):
+        raise InputError(f"{path}: its JPEG data end before the last row; get the whole file")
     if bits == 16 and (colour_type != 0 or "transparency" in opened.info):
         if pages > 1:
             raise InputError(f"{path}: is an animation of 16 bits, which cannot be read")
@@ -250,7 +258,7 @@ def _read_tiff16(path: Path, opened: Image.Image) -> NDArray[np.uint16]:
     index = opened.tell()
 
     def decoded(byte_order: str) -> NDArray:
-        with Image.open(path) as again:
+        with path.open("rb") as file, open_image(file, path, sys.maxsize) as again:
             again.seek(index)
             args = tuple(again.tile[0].args or ())
             if len(again.tile) > 1 or args[:1] not in (("RGB;16N",), ("RGBA;16N",)):
@@ -260,7 +268,7 @@ def _read_tiff16(path: Path, opened: Image.Image) -> NDArray[np.uint16]:
             return np.asarray(ImageOps.exif_transpose(again))
 
     high, low = ("L", "B") if sys.byteorder == "little" else ("B", "L")
-    return decoded(high).astype(np.uint16) << 8 | decoded(low)
+    return png.joined(decoded(high), decoded(low))
 
 
 def _read_netpbm16(path: Path, header: bytes, limit: int) -> NDArray | None:

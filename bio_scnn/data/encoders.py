@@ -41,7 +41,8 @@ def to_write(
         if remark := other_compression(metadata):
             lost.append(remark)
         return Written(stored(form, pixels, mask), form, metadata), lost
-    if form.kind == "inks" and suffix in JPEG:
+    four = pixels.shape[2:] == (4,)
+    if form.kind == "inks" and suffix in JPEG and four:
         return Written(stored(form, pixels, mask), form, metadata), lost
     if form.kind == "bilevel" and suffix == ".png":
         return Written(pixels >= 128, Form(), metadata), lost
@@ -52,7 +53,7 @@ def to_write(
             lost.append("the palette" if form.kind == "palette" else "its one bit a pixel")
         return Written(plain(form, pixels), Form(), metadata), lost
     rgb = None
-    if form.kind == "inks" and pixels.dtype == np.uint8 and metadata.icc:
+    if form.kind == "inks" and four and pixels.dtype == np.uint8 and metadata.icc:
         rgb = _by_profile(255 - pixels, metadata.icc)
     lost.append(
         f"{'the inks' if form.kind == 'inks' else 'CIE Lab'}, converted to sRGB"

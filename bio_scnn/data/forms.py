@@ -13,19 +13,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.data.cielab import lab_to_rgb, rgb_to_lab
 from bio_scnn.errors import InputError
 
 Kind = Literal["plain", "bilevel", "palette", "inks", "lab"]
 COLOURS = 256  # of a palette
 _ROWS = 2**20  # pixels converted at a time
-# Bradford's adaptation of the white of print, D50, to that of screens, D65.
-_TO_D65 = np.array(
-    [
-        [0.9555766, -0.0230393, 0.0631636],
-        [-0.0282895, 1.0099416, 0.0210077],
-        [0.0122982, -0.0204830, 1.3299098],
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -82,7 +75,7 @@ def form_of_tiff(
     if photometric in (8, 9) and native.dtype in (np.uint8, np.uint16, np.int8, np.int16):
         values = native.view(f"u{native.dtype.itemsize}")
         icc = photometric == 9
-        pixels = _in_slabs(lambda slab: _lab_to_rgb(slab, icc), values, np.dtype(np.float32))
+        pixels = _in_slabs(lambda slab: lab_to_rgb(slab, icc), values, np.dtype(np.float32))
         return pixels, _of(form, kind="lab", kept=values)
     if native.dtype == np.float16:
         return native.astype(np.float32), _of(form, dtype=native.dtype)
@@ -104,12 +97,19 @@ def _of(form: Form, **changes: object) -> Form:
 
 
 def settle(form: Form, pixels: NDArray, mask: NDArray[np.bool_]) -> None:
-    """Round restored pixels, in place, to what the form can hold: black or white, or a palette."""
+    """Round restored pixels, in place, to what the form can hold.
+
+    That is black or white, a palette, or an alpha of nothing but opaque and transparent.
+    """
     if form.kind == "bilevel":
         pixels[mask] = np.where(pixels[mask] >= 128, 255, 0)
     elif form.kind == "palette" and form.palette is not None:
         values = pixels[mask].reshape(-1, form.palette.shape[1])
         pixels[mask] = _nearest(values, form.palette).reshape(pixels[mask].shape)
+    elif form.has_alpha and pixels.dtype.kind == "u" and pixels.shape[2:] in ((2,), (4,)):
+        alpha, top = pixels[..., -1], np.iinfo(pixels.dtype).max
+        if not ((alpha > 0) & (alpha < top) & ~mask).any():  # nothing is half transparent
+            alpha[mask] = np.where(alpha[mask] > top // 2, top, 0)
 
 
 def _nearest(values: NDArray[np.uint8], palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -156,8 +156,10 @@ def stored(form: Form, pixels: NDArray, mask: NDArray[np.bool_]) -> NDArray:
         return pixels.astype(form.dtype)
     if form.kept is not None:
         values = form.kept.copy()
-        back = _rgb_to_lab if form.kind == "lab" else multiplied_by_alpha
-        values[mask] = back(pixels[mask], form)
+        if form.kind == "lab":
+            values[mask] = rgb_to_lab(pixels[mask], values.dtype, form.photometric == 9)
+        else:
+            values[mask] = multiplied_by_alpha(pixels[mask])
         return values
     return pixels
 
@@ -173,7 +175,8 @@ def plain(form: Form, pixels: NDArray) -> NDArray:
     if form.dtype is not None and form.dtype.kind in "iu":
         raise InputError(f"has {form.dtype} pixels; expected uint8, uint16 or float")
     if form.kind == "inks":
-        return _in_slabs(_inks_to_rgb, pixels, pixels.dtype)
+        alpha = pixels.shape[-1] == 5 and form.extrasamples in ((1,), (2,))
+        return _in_slabs(lambda slab: _inks_to_rgb(slab, alpha), pixels, pixels.dtype)
     if form.kind == "lab" and form.kept is not None:
         most = np.iinfo(form.kept.dtype).max
         return _in_slabs(lambda slab: np.rint(slab * most), pixels, form.kept.dtype)
@@ -210,7 +213,7 @@ def divided_by_alpha(values: NDArray) -> NDArray:
     return np.concatenate([colours, alpha], axis=-1).astype(values.dtype)
 
 
-def multiplied_by_alpha(values: NDArray, form: Form) -> NDArray:
+def multiplied_by_alpha(values: NDArray) -> NDArray:
     """Colours multiplied by alpha, their last channel."""
     top = _top(values.dtype)
     colours = values[..., :-1] * (values[..., -1:].astype(np.float64) / top)
@@ -219,43 +222,11 @@ def multiplied_by_alpha(values: NDArray, form: Form) -> NDArray:
     return np.concatenate([colours, values[..., -1:]], axis=-1).astype(values.dtype)
 
 
-def _inks_to_rgb(values: NDArray) -> NDArray:
-    """RGB of complements of C, M, Y and K."""
+def _inks_to_rgb(values: NDArray, alpha: bool) -> NDArray:
+    """RGB of complements of C, M, Y and K, with that of a fifth channel as alpha."""
     top = np.iinfo(values.dtype).max
-    light = values[..., :3].astype(np.float64) * values[..., 3:]
-    return np.rint(light / top)
-
-
-def _lab_to_rgb(values: NDArray, icc: bool) -> NDArray:
-    """sRGB in [0, 1] of CIE L*a*b* (D50) as TIFF files hold it."""
-    from skimage.color import lab2xyz, xyz2rgb
-
-    deep = values.dtype == np.uint16
-    lightness = values[..., :1] * (100.0 / ((65280 if icc else 65535) if deep else 255))
-    middle = 1 << (8 * values.dtype.itemsize - 1)
-    # Two's complement and an offset of half the range differ by the highest bit.
-    opponents = (values[..., 1:3] if icc else values[..., 1:3] ^ middle).astype(np.float64)
-    opponents = (opponents - middle) / (256 if deep else 1)
-    lab = np.concatenate([lightness, opponents], axis=-1)
-    return xyz2rgb(lab2xyz(lab, illuminant="D50") @ _TO_D65.T).astype(np.float32)
-
-
-def _rgb_to_lab(colours: NDArray, form: Form) -> NDArray:
-    """Undo `_lab_to_rgb`."""
-    from skimage.color import rgb2xyz, xyz2lab
-
-    assert form.kept is not None
-    dtype, icc = form.kept.dtype, form.photometric == 9
-    deep, bits = dtype == np.uint16, 8 * dtype.itemsize
-    xyz = rgb2xyz(colours[np.newaxis].astype(np.float64)) @ np.linalg.inv(_TO_D65).T
-    lab = xyz2lab(xyz, illuminant="D50")[0]
-    lightness = np.rint(lab[:, :1] / 100 * ((65280 if icc else 65535) if deep else 255))
-    middle = 1 << (bits - 1)
-    opponents = np.rint(lab[:, 1:] * (256 if deep else 1)) + middle
-    values = np.concatenate([lightness, opponents], axis=-1).clip(0, (1 << bits) - 1).astype(dtype)
-    if not icc:
-        values[:, 1:] ^= dtype.type(middle)
-    return values
+    light = np.rint(values[..., :3].astype(np.float64) * values[..., 3:4] / top)
+    return np.concatenate([light, top - values[..., 4:]], axis=-1) if alpha else light
 
 
 def indexed(pixels: NDArray, palette: NDArray[np.uint8]) -> tuple[NDArray, NDArray[np.uint8]]:

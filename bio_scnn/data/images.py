@@ -170,11 +170,12 @@ def output_path_for(source: str | os.PathLike, folder: str | os.PathLike | None 
     Returns
     -------
     path : Path
-        ``<name>_restored.png``, or ``.tif`` for a TIFF source, which may hold floats. Both keep
-        the known pixels bit for bit; the source's own format might not.
+        ``<name>_restored.png``, or ``.tif`` for TIFF and PFM sources, which may hold floats. Both
+        keep the known pixels bit for bit; the source's own format might not.
     """
     source = Path(source)
     suffix = source.suffix if source.suffix.lower() in (".tif", ".tiff") else ".png"
+    suffix = ".tif" if source.suffix.lower() == ".pfm" else suffix
     return Path(folder or source.parent, f"{source.stem}_restored{suffix}")
 
 

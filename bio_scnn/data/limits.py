@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from bio_scnn.errors import InputError
 
@@ -34,7 +34,7 @@ def check_size(path: Path, size: tuple[int, int], limit: int, bytes_each: float 
         )
 
 
-def open_image(file: BinaryIO, path: Path, limit: int) -> Image.Image:
+def open_image(file: BinaryIO, path: Path, limit: int) -> ImageFile.ImageFile:
     """File opened by Pillow, held to `limit` in place of Pillow's own."""
     with _PILLOW:
         theirs, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None

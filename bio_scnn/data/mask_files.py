@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from bio_scnn.data.datasets import find_images
 from bio_scnn.data.forms import plain
-from bio_scnn.data.images import read_image
 from bio_scnn.data.limits import MAX_PIXELS
 from bio_scnn.data.mask_reading import Reading, mask_of
 from bio_scnn.data.orientation import stored_orientation, turned_back
@@ -131,8 +130,9 @@ def read_mask_for(
         )
     pixels, turned = _turned(path, mask, image, _pixels(mask, page, max_pixels))
     if pixels.shape[:2] != image.shape[:2]:
+        which = f", page {page + 1}," if page else ""
         raise InputError(
-            f"{mask} has {pixels.shape[0]} x {pixels.shape[1]} pixels, {path} "
+            f"{mask} has {pixels.shape[0]} x {pixels.shape[1]} pixels, {path}{which} "
             f"{image.shape[0]} x {image.shape[1]}; they must be of the same size"
         )
     try:
@@ -144,13 +144,17 @@ def read_mask_for(
 
 
 def _pixels(mask: Path, page: int, max_pixels: int) -> NDArray:
-    """Pixels of a mask's page; of a file with one page those of that."""
-    if page > 0 and (found := read_picture(mask, 0, max_pixels)).pages > 1:
+    """Pixels of a mask's page, of a file with one page of that; whole numbers as such."""
+    found = read_picture(mask, 0, max_pixels)
+    if page > 0 and found.pages > 1:
         if page >= found.pages:
             raise InputError(f"{mask} has {found.pages} pages, and none for page {page + 1}")
         found = read_picture(mask, page, max_pixels)
-        return plain(found.form, found.pixels)
-    return read_image(mask, max_pixels)
+    whole = found.form.dtype is not None and found.form.dtype.kind in "iu"
+    pixels = found.pixels if whole else plain(found.form, found.pixels)
+    if pixels.ndim == 3 and pixels.shape[2] > 4:
+        raise InputError(f"{mask}: has {pixels.shape[2]} channels; expected 1 to 4")
+    return pixels
 
 
 def _turned(

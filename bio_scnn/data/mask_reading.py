@@ -163,7 +163,8 @@ def _bright(colour: NDArray) -> Reading:
         return Reading(np.full(value.shape, full), f"of one value, {top:g}")
     two_valued = ((value == bottom) | (value == top)).all()
     if two_valued:
-        return Reading(value == top, f"where it is {top:g}, not {bottom:g}")
+        marked, other = (bottom, top) if top == 0 else (top, bottom)  # -1 is true for some
+        return Reading(value == marked, f"where it is {marked:g}, not {other:g}")
     if float(top) <= _DARK * _white(value):
         raise InputError(
             f"has no value above {top:g} of {_white(value):g}, and more than two: nothing in it "

@@ -132,14 +132,21 @@ def read_png16(path: Path) -> NDArray[np.uint16]:
         image = np.stack([pixels >> 16, pixels & 0xFFFF], axis=-1).astype(np.uint16)
     else:
         mode = "RGB" if colour_type == COLOUR_TYPE[3] else "RGBA"
-        high = decoded(mode, f"{mode};16B").astype(np.uint16)
-        image = high << 8 | decoded(mode, f"{mode};16L")
+        image = joined(decoded(mode, f"{mode};16B"), decoded(mode, f"{mode};16L"))
     check_complete(path, image[-2:])
     if colour_type in (COLOUR_TYPE[1], COLOUR_TYPE[3]) and len(key) == 2 * (
         image.size // (width * height)
     ):
         return with_key(image, np.frombuffer(key, ">u2"))
     return image
+
+
+def joined(high: NDArray[np.uint8], low: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Samples of 16 bits of their high and low bytes, which need no third array of that size."""
+    result = np.empty(high.shape, "<u2")
+    halves = result.view(np.uint8).reshape(*high.shape, 2)
+    halves[..., 0], halves[..., 1] = low, high
+    return result.astype(np.uint16, copy=False)
 
 
 def check_complete(path: Path, rows: NDArray) -> None:

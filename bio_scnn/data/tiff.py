@@ -11,6 +11,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from bio_scnn.data.ends import FAX_TAGS, fax_ends_early, jpeg_ends_early
 from bio_scnn.data.forms import Form, form_of_tiff
 from bio_scnn.data.ifd import EXIF, GPS, ORIENTATION, Entry, read_directory
 from bio_scnn.data.limits import check_size
@@ -21,6 +22,7 @@ from bio_scnn.errors import InputError
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MOST_SAMPLES, _MOST_PAGES = 64, 10_000
+_MOST_PARTS = 64  # strips or tiles, at the end of the file, that are looked at for theirs
 # Without imagecodecs tifffile decodes: none, two codes of zlib, PackBits, LZMA. With it, also LZW,
 # Zstandard, and others that lose nothing.
 _PLAIN = (1, 8, 32946, 32773, 34925)
@@ -80,11 +82,35 @@ def read_tiff(path: Path, number: int, limit: int) -> TiffPage:
             extra = tuple(map(int, page.extrasamples))
             form = Form(photometric=int(page.photometric), extrasamples=extra)
             bits = page.bitspersample
+            _check_end(path, file, page)
             return TiffPage(None, form, metadata, len(found), index, page.dtype, bits)
         native = upright(native, orientation)
         native = np.ascontiguousarray(native, native.dtype.newbyteorder("="))
         pixels, form = _formed(path, native, page)
     return TiffPage(pixels, form, metadata, len(found), index, page.dtype)
+
+
+def _check_end(path: Path, file: tifffile.TiffFile, page: tifffile.TiffPage) -> None:
+    """Refuse JPEG and fax data that end early, of which Pillow says nothing."""
+    parts = [*zip(page.dataoffsets, page.databytecounts, strict=False)][-_MOST_PARTS:]
+    for number, (start, size) in enumerate(parts, max(len(page.dataoffsets) - len(parts), 0)):
+        if page.compression not in (2, 3, 4, 7) or start + size > file.filehandle.size:
+            return
+        file.filehandle.seek(start)
+        data = file.filehandle.read(size)
+        if page.compression == 7:
+            early = jpeg_ends_early(data[:2] + (page.jpegtables or b"")[2:-2] + data[2:])
+        else:
+            coding = {code: page.tags[code].value for code in FAX_TAGS if code in page.tags}
+            rows, columns = page.imagelength, page.imagewidth
+            rows = min(page.rowsperstrip, rows - number * page.rowsperstrip)
+            shape = (page.tilelength, page.tilewidth) if page.is_tiled else (rows, columns)
+            early = min(shape) > 0 and fax_ends_early(data, shape, coding)
+        if early:
+            raise InputError(
+                f"{path}: its {'JPEG' if page.compression == 7 else 'fax'} data end before the "
+                "last row; get the whole file"
+            )
 
 
 def pages_of(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:

@@ -18,6 +18,7 @@ from bio_scnn.data.tiff import has_codecs, pages_of
 
 _WRITTEN = {1: None, 8: "zlib", 32946: "zlib", 34925: "lzma"}
 _WRITTEN_WITH_CODECS = {5: "lzw", 32773: "packbits", 50000: "zstd"}
+_STRIP = 2**20  # bytes
 # tifffile keeps these two tags for itself, so they are written under numbers beside theirs.
 _BESIDE = {EXIF: EXIF - 1, GPS: GPS - 1}
 
@@ -43,7 +44,7 @@ def dump_tiff(pages: Sequence[Written]) -> bytes:
             extra += [(_BESIDE[code], 4, 1, 0, True) for code in lower]
             below.append(lower)
             writer.write(
-                **_laid_out(values, form), **_coded(metadata), **_resolved(metadata),
+                **_in_strips(_laid_out(values, form) | _coded(metadata)), **_resolved(metadata),
                 extratags=extra, metadata=None, software=False, contiguous=False,
             )  # fmt: skip
     if any(below):
@@ -66,6 +67,17 @@ def _laid_out(values: NDArray, form: Form) -> dict[str, Any]:
         extra = (2,) if channels in (2, 4) else ()
     arguments = {"data": values, "photometric": photometric, "extrasamples": extra or None}
     return arguments | {"planarconfig": "contig" if channels > 1 else None}
+
+
+def _in_strips(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of tifffile, with pixels as they are in strips: it would hold them twice."""
+    data = arguments["data"]
+    if arguments["compression"] or arguments["tile"] or data.dtype == bool:
+        return arguments
+    rows = max(_STRIP // data[0].nbytes, 1)
+    strips = (data[top : top + rows] for top in range(0, len(data), rows))
+    more = {"data": strips, "shape": data.shape, "dtype": data.dtype, "rowsperstrip": rows}
+    return arguments | more
 
 
 def _coded(metadata: Metadata) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from bio_scnn.restoration.colour import ColourRestoration
 from bio_scnn.restoration.orientation import orientations
 from bio_scnn.restoration.picture import UnitPicture, check_picture, colour_groups, plain_array
 from bio_scnn.restoration.result import SHOWN_MAPS, RateMaps, Restoration
-from bio_scnn.restoration.scale import scale_of, unit_limits
+from bio_scnn.restoration.scale import constant_channels, scale_of, unit_limits
 from bio_scnn.restoration.tiling import DEFAULT_TILING, Tiling
 from bio_scnn.restoration.transparency import seen_channels
 from bio_scnn.runtime.config import shown
@@ -210,6 +210,8 @@ def restore(
     view = result.image[..., np.newaxis] if image.ndim == 2 else result.image
     wanted = restored if unknown is mask else restored[mask[unknown]]
     view[mask] = scale.from_unit(wanted, image.dtype)
+    for number, value in constant_channels(channels, unknown).items():
+        view[..., number][mask] = value
     return result
 
 

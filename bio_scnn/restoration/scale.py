@@ -13,6 +13,7 @@ _OWN = 1 / 8  # of the type's range: a picture that uses less is scaled by its o
 _TRIM = 0.5  # percent at either end that may be outliers
 _FAR = 8.0  # they are outliers if the whole range is so many times that of the others
 _SAMPLE = 2**18  # pixels that percentiles are taken of
+_FEW_ROWS = 16  # that are looked at before all are
 _LARGEST = 1e4  # of a scaled value, so that single precision holds what is made of it
 
 
@@ -106,6 +107,20 @@ def unit_limits(image: NDArray, mask: NDArray[np.bool_], scale: Scale) -> tuple[
         return 0.0, 1.0
     low, high = scale.to_unit(np.array(known_range(image, mask)))
     return min(float(low), 0.0), max(float(high), 1.0)
+
+
+def constant_channels(channels: NDArray, mask: NDArray[np.bool_]) -> dict[int, np.generic]:
+    """Channels (H, W, C) that are known to have one value everywhere, and that value."""
+    found: dict[int, np.generic] = {}
+    first = np.unravel_index(np.argmax(~mask), mask.shape)
+    step = max(len(mask) // _FEW_ROWS, 1)
+    for number in range(channels.shape[-1]):
+        channel = channels[..., number]
+        value = channel[first]
+        few = ((channel[::step] == value) | mask[::step]).all()  # nearly always tells
+        if few and ((channel == value) | mask).all():
+            found[number] = value
+    return found
 
 
 def _usual(image: NDArray, mask: NDArray[np.bool_]) -> tuple[float, float]:

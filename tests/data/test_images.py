@@ -347,6 +347,7 @@ def test_default_output_is_lossless():
     assert output_path_for("photos/a.jpg").as_posix() == "photos/a_restored.png"
     assert output_path_for("photos/a.TIF", "out").as_posix() == "out/a_restored.TIF"
     assert output_path_for("a.b.webp", "out").as_posix() == "out/a.b_restored.png"
+    assert output_path_for("a.pfm", "out").as_posix() == "out/a_restored.tif"
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

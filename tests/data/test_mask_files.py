@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 from helpers import hole, photograph
 from PIL import Image
 
@@ -137,3 +138,19 @@ def test_masks_beside_the_pictures(tmp_path):
     assert is_mask_beside(tmp_path / "b-mask.png", names)
     assert not is_mask_beside(tmp_path / "c_mask.png", names)  # of no picture
     assert not is_mask_beside(tmp_path / "a.png", names)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "uint32", "float64"])
+def test_masks_of_any_numbers(tmp_path, dtype):
+    image, mask = np.zeros((20, 30), np.uint8), np.zeros((20, 30), bool)
+    mask[5:9, 4:20] = True
+    for marked in (1, -1) if np.dtype(dtype).kind == "i" else (1, 200):
+        tifffile.imwrite(tmp_path / "m.tif", mask.astype(dtype) * np.dtype(dtype).type(marked))
+        read = read_mask_for(tmp_path / "a.png", tmp_path / "m.tif", image, 0, 10**6)
+        np.testing.assert_array_equal(read.mask, mask)
+
+
+def test_a_mask_of_five_channels_is_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "m.tif", np.zeros((20, 30, 5), np.uint8), planarconfig="contig")
+    with pytest.raises(InputError, match=r"m\.tif: has 5 channels"):
+        read_mask_for(tmp_path / "a.png", tmp_path / "m.tif", np.zeros((20, 30)), 0, 10**6)

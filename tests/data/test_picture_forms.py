@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 from restored import written_again
 
 from bio_scnn import InputError
+from bio_scnn.data.forms import Form, settle
 from bio_scnn.data.images import read_image
 from bio_scnn.data.pictures import read_picture
 
@@ -412,3 +413,35 @@ def test_inks_with_a_profile_that_is_of_no_use(tmp_path):
         assert lost == []
         with Image.open(target) as back:
             assert back.info["icc_profile"] == profile
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_inks_with_alpha(tmp_path, depth):
+    white = np.iinfo(depth).max
+    inks = np.asarray(Image.fromarray(photograph()).convert("CMYK")).astype(depth)
+    inks *= depth(white // 255)
+    alpha = np.full((*inks.shape[:2], 1), white // 4 * 3, depth)
+    source = tmp_path / "inks.tif"
+    values = np.concatenate([inks, alpha], axis=-1)
+    tifffile.imwrite(source, values, photometric="separated", extrasamples=["unassalpha"])
+    shown = read_image(source)
+    light = (white - inks[..., :3].astype(float)) * (white - inks[..., 3:].astype(float)) / white
+    assert np.abs(shown[..., :3] - light).max() <= 1
+    np.testing.assert_array_equal(shown[..., 3:], alpha)
+    page, again = tiff(written(source)[0])
+    assert (int(page.photometric), page.extrasamples) == (5, (2,))
+    np.testing.assert_array_equal(again[KNOWN], values[KNOWN])
+    np.testing.assert_array_equal(read_image(written(source, ".png")[0])[KNOWN], shown[KNOWN])
+
+
+def test_what_is_nowhere_half_transparent_stays_so():
+    form, mask = Form(), hole()
+    for half in (0, 40000):
+        pixels = np.full((*mask.shape, 4), 65535, np.uint16)
+        pixels[:5, :, 3], pixels[-1, 0, 3] = 0, half
+        pixels[mask, 3] = np.where(np.arange(mask.sum()) % 2, 65523, 12)
+        restored = pixels[mask].copy()
+        settle(form, pixels, mask)
+        wanted = restored[:, 3] if half else np.where(restored[:, 3] > 99, 65535, 0)
+        np.testing.assert_array_equal(pixels[mask][:, 3], wanted)
+        np.testing.assert_array_equal(pixels[mask][:, :3], restored[:, :3])

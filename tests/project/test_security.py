@@ -3,6 +3,7 @@
 import ast
 import os
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from bio_scnn.crossval.identify.recording_files import read_recording
 from bio_scnn.data.images import read_image, read_mask
 from bio_scnn.network.checkpoint import load_model
 from bio_scnn.runtime.config import parse_json, read_toml
+from tools.audit import audited
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCES = sorted((ROOT / "bio_scnn").rglob("*.py"))
@@ -132,3 +134,26 @@ def test_partial_files_are_private_until_they_are_whole(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="File exists"):
         files.write_whole(tmp_path / "result", b"x")
     assert (tmp_path / "victim").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(
+    ("answer", "ci", "code", "says"),
+    [
+        ('{"name": "a", "version": "1", "vulns": []}', "1", 0, "1 packages, 0 known fault"),
+        ('{"name": "a", "version": "1", "vulns": [{"id": "CVE-7"}]}', "", 1, "a 1: CVE-7"),
+        ('{"name": "a", "skip_reason": "not found"}', "", 0, "not done"),
+        ('{"name": "a", "skip_reason": "not found"}', "1", 1, "not done"),
+    ],
+)
+def test_known_faults_of_dependencies_are_told(
+    tmp_path, monkeypatch, capsys, answer, ci, code, says
+):
+    (tmp_path / "tool.py").write_text(f"print('{{\"dependencies\": [{answer}]}}')\n")
+    tool = tmp_path / "tool"
+    tool.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{tmp_path}/tool.py'\n")
+    tool.chmod(0o755)
+    monkeypatch.delenv("CI", raising=False)
+    if ci:
+        monkeypatch.setenv("CI", ci)
+    assert audited(str(tool), "requirements.txt") == code
+    assert says in capsys.readouterr().out

@@ -8,7 +8,13 @@ from helpers import hole, photograph, random_model
 from bio_scnn import InputError, inpaint
 from bio_scnn.data.nodata import no_data, stored_nodata
 from bio_scnn.network.fills import fill, harmonic_values
-from bio_scnn.restoration.scale import Scale, scale_of, type_scale, unit_limits
+from bio_scnn.restoration.scale import (
+    Scale,
+    constant_channels,
+    scale_of,
+    type_scale,
+    unit_limits,
+)
 
 NONE = np.zeros((96, 80), bool)
 
@@ -141,3 +147,30 @@ def test_sparse_pixels_are_enough(known):
 
     assert error(found) < 1.1 * error(other)
     assert error(found) < 0.5 * np.var(image)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-20, -7.5, 0.3, 255.0, 1e38])
+def test_a_picture_of_one_value_stays_one(value):
+    image = np.full((30, 40), value)
+    image[10:20, 10:30] = np.nan
+    image[0, 0] = np.inf  # holds no data
+    restored = inpaint(image, np.isnan(image), model=random_model(), quality="fast")
+    assert restored[0, 0] == np.inf
+    restored[0, 0] = value
+    assert (restored == value).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_one_known_pixel_is_all_there_is(dtype):
+    image, mask = np.zeros((20, 30, 3), dtype), np.ones((20, 30), bool)
+    mask[7, 9], image[7, 9] = False, np.array([200, 7, 0]).astype(dtype)
+    restored = inpaint(image, mask, channel_axis=-1, model=random_model(), quality="fast")
+    assert (restored == image[7, 9]).all()
+
+
+def test_a_channel_of_one_value_is_found_where_it_is():
+    image = np.dstack([photograph()[..., :2], np.full(hole().shape, 9, np.uint8)])
+    image[hole()] = 77
+    assert constant_channels(image, hole()) == {2: 9}
+    image[-1, 0] = 8  # in a row that is not looked at first
+    assert constant_channels(image, hole()) == {}
