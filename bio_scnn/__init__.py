@@ -52,9 +52,7 @@ def __getattr__(name: str) -> Any:
         return import_module(f"bio_scnn.{name}")
     if name not in _LATER:
         raise AttributeError(f"module 'bio_scnn' has no attribute {name!r}")
-    value = globals()[name] = getattr(
-        import_module(f"bio_scnn.restoration.{_LATER[name]}"), name
-    )
+    value = globals()[name] = getattr(import_module(f"bio_scnn.restoration.{_LATER[name]}"), name)
     return value
 
 

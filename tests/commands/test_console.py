@@ -66,6 +66,7 @@ def test_help_lists_the_commands_and_loads_nothing_heavy():
     [
         ("inpiant", "there is no command inpiant; did you mean inpaint?"),
         ("run_inpaint", "there is no command run_inpaint; did you mean inpaint?"),
+        ("restore", "there is no command restore; did you mean inpaint?"),
         ("qqqq", "there is no command qqqq; choose from inpaint, validate, "),
         ("--mask", "--mask needs a command before it: bio-scnn COMMAND --mask"),
         (__file__, f"name a command before {__file__}: bio-scnn inpaint "),
