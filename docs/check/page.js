@@ -6,20 +6,6 @@ let worker = null;
 
 const EXAMPLES = {
   usual: at("source").value,
-  refractory: `import numpy as np
-
-def layer(x):
-    V = np.zeros(x.shape[1])
-    held = np.zeros(x.shape[1], int)  # steps that are left
-    spikes = []
-    for x_n in x:
-        V = np.where(held > 0, 0, 0.95 * V + 0.05 * x_n)
-        held = np.maximum(held - 1, 0)
-        fires = V >= 1
-        V, held = np.where(fires, 0, V), np.where(fires, 3, held)
-        spikes.append(fires)
-    return np.array(spikes)
-`,
   declared: `import numpy as np
 from bio_scnn import LIFParameters
 from bio_scnn.crossval import Capabilities, as_adapter
