@@ -168,8 +168,8 @@ def training_text(data: dict[str, Any], assumed: Assumed) -> list[str]:
         f"Each worker has one shard of {t['patches_per_shard']} patches. An epoch is one patch of "
         "each image. *Transfer* is that of weights and gradients.",
         "",
-        "| workers | batch | work | transfer | MB a step | preparation | a step takes | efficiency | "
-        "an epoch |",
+        "| workers | batch | work | transfer | MB a step | preparation | a step takes | "
+        "efficiency | an epoch |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for shards in SHARDS:

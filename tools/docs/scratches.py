@@ -33,11 +33,12 @@ TEXT = """\
 the preview, correct the mask in any painting program, and give it as `--mask`. Or accept it
 unseen, with `--mask auto --yes`.
 
-A candidate is a thin line or spot that is lighter, or darker, than its surroundings in every colour
-channel. A top-hat filter of 7 x 7 pixels finds it, and a line filter of 21 pixels must confirm it.
-Five properties decide: its contrast against the texture around it, the strength of the filter's
-answer, the number of other candidates nearby, its length and its width. Their weights were fitted to the same kind of
-synthetic damage on forty other photographs (the training photographs of `models/DATA.md`).
+A candidate is a thin line or spot that is lighter, or darker, than its surroundings in every
+colour channel. A top-hat filter of 7 x 7 pixels finds it, and a line filter of 21 pixels must
+confirm it. Five properties decide: its contrast against the texture around it, the strength of
+the filter's answer, the number of other candidates nearby, its length and its width. Their
+weights were fitted to the same kind of synthetic damage on forty other photographs (the training
+photographs of `models/DATA.md`).
 
 The proposals are measured on photographs that the program damages, each with {scratches}
 scratches and {dust} specks of dust, white or black, with soft edges and an opacity of 0.5 to 1.
