@@ -105,6 +105,12 @@ def test_a_misspelt_option_is_answered_with_the_right_one(words, line, capsys):
     assert printed.count("\n") == 1
 
 
+def test_words_of_other_frameworks_lead_to_the_option(capsys):
+    with pytest.raises(SystemExit):
+        command_line("validate").parse_args(["layer.py:layer", "--beta", "0.9"])
+    assert "no option --beta; did you mean --decay?" in capsys.readouterr().err
+
+
 def test_an_argument_too_many_is_named(capsys):
     with pytest.raises(SystemExit):
         command_line("train").parse_args(["photos", "--quiet"])
