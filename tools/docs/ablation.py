@@ -145,8 +145,9 @@ def page(text: str, steps: int, pictures: int) -> str:
             f"the same number of patches, and measured on {pictures} crops of photographs held "
             "out of training (`models/DATA.md`), with rates in the closed form. The first rows "
             "are hole PSNR in dB of the classical fills and of the configuration itself; all "
-            "others are differences from the configuration. A seed changes the first weights, and the order "
-            "and holes of the patches. A difference within the spread of the seeds means nothing. "
+            "others are differences from the configuration. A seed changes the first weights, "
+            "and the order and holes of the patches. A difference within the spread of the seeds "
+            "means nothing. "
             "*Loss by noise* is the loss of hole PSNR under feature noise of 0.1. *Loss by "
             "counts* is the loss if spikes are counted over 100 ms. Both are for strokes / boxes "
             "/ scratches.",
