@@ -57,6 +57,7 @@ bench: $(VENV)/.bench
 
 docs: $(VENV)/.docs
 	$(RUN) -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	$(RUN) -m pip wheel -qq --disable-pip-version-check --no-deps --wheel-dir docs/_build/html/check .
 	$(RUN) -m tools.docs.links docs/_build/html
 
 soak: $(VENV)/.soak

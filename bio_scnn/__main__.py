@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bio_scnn.commands.options import run
-from bio_scnn.commands.parser import COMMANDS, CONSOLE, similar
+from bio_scnn.commands.parser import COMMANDS, CONSOLE, OTHER_WORDS, similar
 from bio_scnn.errors import InputError
 
 PURPOSES = {
@@ -88,7 +88,7 @@ def help_text() -> str:
             "examples:",
             f"  {CONSOLE} inpaint photo.jpg --mask painted.png -o result.png",
             f"  {CONSOLE} validate my_layer.py:layer",
-            f"  {CONSOLE} train --steps 200 --output runs/try",
+            f"  {CONSOLE} train --steps 20 --output runs/try",
             "",
             f"{CONSOLE} COMMAND --help explains a command. {CONSOLE} --version prints versions.",
         ]
@@ -101,7 +101,7 @@ def refusal(word: str) -> str:
         return "figures are drawn from a checkout of the sources: make figures"
     if word in PURPOSES:
         return f"{word} is not part of this installation"
-    modules = {module: name for name, module in COMMANDS.items() if module != name}
+    modules = {module: name for name, module in COMMANDS.items() if module != name} | OTHER_WORDS
     if word in modules:
         return f"there is no command {word}; did you mean {modules[word]}?"
     if word.startswith("-"):

@@ -1,4 +1,4 @@
-"""Assemble the photographs that the models were trained on: ``python -m bio_scnn.photographs``.
+"""The photographs that the models were trained on, fetched: ``python -m bio_scnn.photographs``.
 
 The photographs are parts of Debian packages under free licences. ``data/photographs.toml`` lists
 each with its package, author, licence and checksum. This command fetches them, checks them, and
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bio_scnn.commands.options import add_quiet_option, run
 from bio_scnn.commands.parser import CommandParser
+from bio_scnn.commands.progress import Progress
 from bio_scnn.data.debian import assemble, download, read_manifest
 from bio_scnn.errors import InputError
 
@@ -33,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = CommandParser(
         "photographs",
-        "Assemble the photographs that the shipped models were trained on.",
+        "Fetch the photographs that the shipped models were trained on, and write them as JPEG.",
         EPILOG,
     )
     p.add_argument(
@@ -57,13 +58,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.packages is None:
             versions = {name: manifest.packages[name] for name in sorted(needed)}
             if not args.quiet:
-                print(f"downloading {', '.join(versions)}", file=sys.stderr)
-            packages = download(versions, Path(scratch))
+                print(f"downloading {len(versions)} packages with apt-get", file=sys.stderr)
+            with Progress(len(versions), "packages", quiet=args.quiet) as bar:
+                packages = download(versions, Path(scratch), lambda name: bar.update(1, name))
         else:
             packages = sorted(args.packages.glob("*.deb"))
             if not packages:
                 raise InputError(f"{args.packages}: there are no packages (*.deb) in this folder")
-        assemble(photographs, packages, args.output)
+        with Progress(len(photographs), "photographs", quiet=args.quiet) as bar:
+            assemble(photographs, packages, args.output, lambda name: bar.update(1, name))
     if not args.quiet:
         print(f"wrote {len(photographs)} photographs and ATTRIBUTION.md to {args.output}")
 

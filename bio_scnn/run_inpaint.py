@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
     add_hole_options(holes)
     holes.add_argument(
         "--yes", action="store_true",
-        help="with --mask auto: restore with the proposed mask, without a look at it",
+        help="with --mask auto: restore with the proposed mask at once",
     )  # fmt: skip
     holes.add_argument(
         "--truth",

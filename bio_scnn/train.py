@@ -36,8 +36,8 @@ examples:
       compute the gradients of each step on 16 workers of a Dask cluster
   python -m bio_scnn.train --data photos/ --backend torch --device cuda --precision tf32
       the same training in PyTorch, on a GPU
-  python -m bio_scnn.train --steps 200 --output runs/try
-      a short trial without data of your own: scikit-image's photographs and generated images
+  python -m bio_scnn.train --steps 20 --output runs/try
+      a trial of a few minutes without data of your own, on scikit-image's photographs
 """
 
 # Settings that have an option each.

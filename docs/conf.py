@@ -32,7 +32,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "gallery", "_gallery/*.ipynb"]
+exclude_patterns = ["_build", "check", "gallery", "_gallery/*.ipynb"]
 suppress_warnings = ["config.cache"]  # the gallery's settings hold functions
 highlight_language = "text"  # of blocks that name no language
 default_role = "py:obj"  # docstrings name objects in single backticks
@@ -135,14 +135,19 @@ def on_site(app: Any, name: str, source: list[str]) -> None:
     text = re.sub(r"\[[\w./-]+\.md\]\(([\w./-]+\.md)\)", r"[](\1)", text)  # titles as link texts
     up = "../" * depth
     source[0] = re.sub(
-        r"\[([^\]]+)\]\((validation/index\.html)\)", rf'<a href="{up}\2">\1</a>', text
+        r"\[([^\]]+)\]\((?:\.\./)*((?:check|validation)/index\.html)\)",
+        rf'<a href="{up}\2">\1</a>',
+        text,
     )
 
 
 def copy_pages(app: Any, error: Exception | None) -> None:
-    """Copy pages that were written by the program itself."""
+    """Copy pages that are no part of Sphinx's, and name this version in them."""
     if error is None and app.builder.name == "html":
-        shutil.copytree(DOCS / "validation", Path(app.outdir, "validation"), dirs_exist_ok=True)
+        for folder in ("check", "validation"):
+            shutil.copytree(DOCS / folder, Path(app.outdir, folder), dirs_exist_ok=True)
+        page = Path(app.outdir, "check", "index.html")
+        page.write_text(page.read_text("utf-8").replace("@VERSION@", release), "utf-8")
 
 
 def setup(app: Any) -> None:

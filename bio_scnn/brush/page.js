@@ -23,6 +23,7 @@ async function ask(doing, url, body) {
   at("doing").textContent = doing;
   at("progress").removeAttribute("value");
   trouble("");
+  say("");
   refresh();
   try {
     const answer = await fetch(url, { method: "POST", body, signal: stop.signal });
@@ -130,7 +131,9 @@ function changed(rect) {
 
 async function propose() {
   const found = await task("Looking for scratches and dust", "propose", page());
-  if (found) await mark(found, true);
+  if (!found) return;
+  await mark(found, true);
+  if (state.mask.count) say(`${at("said").textContent} Look at the marks, and erase what is not damage.`);
 }
 async function loadMask(file) {
   if (file.size > limits.bytes) return trouble(`${file.name} is too large.`);
@@ -353,9 +356,9 @@ function refresh() {
   at("size").value = at("size-said").textContent = state.size;
   if (!picture) return;
   const share = 100 * mask.count / mask.bytes.length;
-  at("marked").textContent = !mask.count ? "Paint over it, or let it be proposed." :
+  at("marked").textContent = !mask.count ? "Paint over it, or press Auto-mark." :
     `${share < 0.01 ? "less than 0.01" : share.toFixed(2)} % marked.` +
-    (result && !state.fresh ? " Changed since it was restored." : "");
+    (result && !state.fresh ? " The marks have changed since the picture was restored." : "");
 }
 
 // Pointers: one paints, moves, compares or picks; two fingers zoom and move.
@@ -390,6 +393,7 @@ view.addEventListener("pointerdown", event => {
   if (panned || state.busy) return;
   if (state.mode === "compare") return setSplit(place(event).x / state.picture.width);
   if (state.pen?.down) lift();
+  say("");
   state.mask.begin();
   stroke(place(event));
   drawRing();
@@ -484,6 +488,7 @@ view.addEventListener("blur", () => { if (state.pen?.down && !drag) lift(); });
 function history(back) {
   if (!state.picture || state.busy) return;
   lift();
+  say("");
   if (state.mode !== "mark") setMode("mark");
   changed(back ? state.mask.undo() : state.mask.redo());
 }
@@ -505,7 +510,7 @@ for (const button of document.querySelectorAll("[data-mode]"))
 on("size", () => setSize(+at("size").value), "input");
 on("undo", () => history(true));
 on("redo", () => history(false));
-on("clear", () => { setMode("mark"); changed(state.mask.replace(null, false)); });
+on("clear", () => { setMode("mark"); say(""); changed(state.mask.replace(null, false)); });
 on("in", () => zoom(TIMES));
 on("out", () => zoom(1 / TIMES));
 on("fit", fit);

@@ -24,6 +24,16 @@ COMMANDS = {
 }
 """Name after ``bio-scnn`` to module of bio_scnn; a module may be missing."""
 
+OTHER_WORDS = {
+    "--alpha": "--decay",
+    "--beta": "--decay",
+    "--v-threshold": "--threshold",
+    "brush": "app",
+    "check": "validate",
+    "restore": "inpaint",
+}
+"""Names that users of other programs may expect, and the command or option here."""
+
 
 def program(module: str) -> str:
     """Start of the running command line: ``bio-scnn NAME`` or ``python -m bio_scnn.MODULE``."""
@@ -62,7 +72,9 @@ class CommandParser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self.add_argument(
-            "--version", action=_Version, help="print the versions of all that matters, and stop"
+            "--version",
+            action=_Version,
+            help="print the versions of bio_scnn and of what it uses, and stop",
         )
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -85,7 +97,9 @@ class CommandParser(argparse.ArgumentParser):
         if not options:
             return f"too many arguments: {' '.join(words)}"
         known = [name for name in self._option_string_actions if name.startswith("--")]
-        return f"there is no option {options[0]}{similar(options[0], known)}"
+        meant = OTHER_WORDS.get(options[0], "")
+        hint = f"; did you mean {meant}?" if meant in known else similar(options[0], known)
+        return f"there is no option {options[0]}{hint}"
 
 
 class _Version(argparse.Action):

@@ -43,7 +43,7 @@ def report_proposal(job: Job, request: Request) -> str:
         f"{job.name}: {100 * share:.2f} % look like scratches or dust; nothing is restored yet\n"
         f"  look at {job.outputs.preview}\n"
         f"  correct {mask} where it is wrong (white is missing), and give --mask {mask};\n"
-        "  or restore by it as it is: --mask auto --yes"
+        "  or accept it unchanged: --mask auto --yes"
     )
 
 

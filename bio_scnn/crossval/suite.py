@@ -237,7 +237,7 @@ def _outcome(name: str, subject: Subject) -> CheckResult:
     certain = announced is not None and announced.certain
     why = "" if announced is None else announced.reason
     if subject.adapter.off_equation and name not in (*CONDUCT, "causality"):
-        reason = f"it is no neuron of eq. 1: {subject.adapter.off_equation}"
+        reason = f"it needs the neuron of eq. 1 and 2; the layer is {subject.adapter.off_equation}"
         return CheckResult(name, "skipped", reason=reason)
     if need := unmet(CHECKS[name], subject):
         return CheckResult(name, "skipped", reason=need)

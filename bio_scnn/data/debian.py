@@ -8,12 +8,11 @@ import struct
 import subprocess
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageOps
-from tqdm import tqdm
 
 from bio_scnn.errors import InputError
 from bio_scnn.runtime.config import from_table, read_toml
@@ -74,7 +73,12 @@ def read_manifest(path: Path | None = None) -> Manifest:
     return manifest
 
 
-def assemble(photographs: Sequence[Photograph], packages: Iterable[Path], folder: Path) -> None:
+def assemble(
+    photographs: Sequence[Photograph],
+    packages: Iterable[Path],
+    folder: Path,
+    done: Callable[[str], object] = lambda name: None,
+) -> None:
     """Write photographs as JPEG of at most 1,600 pixels, and ``ATTRIBUTION.md`` beside them.
 
     Parameters
@@ -85,6 +89,8 @@ def assemble(photographs: Sequence[Photograph], packages: Iterable[Path], folder
         Debian packages, ``name_version_architecture.deb``.
     folder : Path
         Where to write.
+    done : callable
+        Called with the name of each photograph that was written.
 
     Raises
     ------
@@ -92,8 +98,7 @@ def assemble(photographs: Sequence[Photograph], packages: Iterable[Path], folder
         If a photograph is missing in its package or not the one that the manifest means.
     """
     missing = {photograph.name for photograph in photographs}
-    bar = tqdm(packages, "packages", disable=None, leave=False)
-    for package in bar:
+    for package in packages:
         name = package.name.split("_")[0]
         inside = [photograph for photograph in photographs if photograph.package == name]
         for photograph, content in _members(package, inside):
@@ -104,6 +109,7 @@ def assemble(photographs: Sequence[Photograph], packages: Iterable[Path], folder
                 )
             write_whole(folder / f"{photograph.name}.jpg", _jpeg(content))
             missing.discard(photograph.name)
+            done(photograph.name)
     if missing:
         some = ", ".join(sorted(missing)[:3])
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
@@ -120,16 +126,27 @@ def attribution(photographs: Iterable[Photograph]) -> str:
     )
 
 
-def download(packages: dict[str, str], folder: Path) -> list[Path]:
+def download(
+    packages: dict[str, str], folder: Path, done: Callable[[str], object] = lambda name: None
+) -> list[Path]:
     """Download packages by name and version with the machine's own apt-get.
+
+    Parameters
+    ----------
+    packages : dict of str to str
+        Version of each package.
+    folder : Path
+    done : callable
+        Called with the name of each package that was downloaded.
 
     Raises
     ------
     InputError
         If apt-get is not there or fails, for example since a newer version has replaced this one.
     """
-    wanted = [f"{name}={version}" for name, version in packages.items()]
-    _run(["apt-get", "download", *wanted], folder)
+    for name, version in packages.items():
+        _run(["apt-get", "download", f"{name}={version}"], folder)
+        done(name)
     return sorted(folder.glob("*.deb"))
 
 

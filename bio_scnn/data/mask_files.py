@@ -221,8 +221,8 @@ def finished(
         )
     if share == 1:
         raise InputError(
-            f"the mask is full: in {mask} every pixel is marked (read: missing {how}), there is "
-            "nothing to go by; make missing pixels white and the others black"
+            f"the mask is full: in {mask} every pixel is marked (read: missing {how}); make "
+            "missing pixels white and the others black"
         )
     if share > most:
         raise InputError(

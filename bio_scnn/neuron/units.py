@@ -215,7 +215,9 @@ def _floating(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _wrong_unit(value: Any, name: str, unit: str) -> InputError:
-    right = "dimensionless" if unit == "dimensionless" else f"in {unit}"
+    right = f"in {unit}"
+    if unit == "dimensionless":
+        right = "dimensionless; give plain numbers, in units with V = R I such as mV, nA and Mohm"
     return InputError(f"{name} (={brief(str(value))}) has the wrong unit: it must be {right}")
 
 

@@ -92,7 +92,7 @@ def wire(graph: Graph) -> Wiring:
             return known[name]
         if name in under_way:
             loop = " -> ".join([*under_way[under_way.index(name) :], name])
-            raise InputError(f"{graph.name}: the loop {loop} has nothing but linear maps in it")
+            raise InputError(f"{graph.name}: the loop {loop} has only linear maps")
         under_way.append(name)
         matrix, bias = matrix_of(graph.nodes[name])
         parts, constant = before(name)

@@ -94,7 +94,7 @@ def _around(node: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A graph around one node."""
     kind = node.get("type")
     if not isinstance(kind, str) or kind not in FIELDS:
-        raise InputError(f"{name}: its one node has the type {kind!r}, which NIR has not")
+        raise InputError(f"{name}: its only node has the type {kind!r}, which NIR does not have")
     ends: dict[str, Any] = {"input": {"type": "Input"}, "node": node, "output": {"type": "Output"}}
     graph = {"nodes": ends, "edges": [("input", "node"), ("node", "output")]}
     sizes = infer_shapes(
@@ -158,7 +158,7 @@ def _resolved(edges: list[Edge], raw: Mapping[str, Any], name: str) -> list[Edge
                 f"{name}: the edge {edge} leads to subgraph {end!r}, which has {len(inside)} "
                 f"ends of type {kind}: name one of {', '.join(inside)}"
             )
-        raise InputError(f"{name}: the edge {edge} has an end {end!r} that is no node")
+        raise InputError(f"{name}: the edge {edge} names {end!r}, which is not a node")
 
     found = [(find(a, "Output", (a, b)), find(b, "Input", (a, b))) for a, b in edges]
     return list(dict.fromkeys(found))

@@ -56,7 +56,7 @@ def infer_shapes(
                 raise InputError(f"{here}: {error}") from None
             raise InputError(f"{here} cannot take an input of shape {taken} ({error})") from None
         if min(shapes[node][1], default=1) < 1:
-            raise InputError(f"{here} makes nothing of an input of shape {taken}")
+            raise InputError(f"{here} has no output for an input of shape {taken}")
     for a, b in edges:
         if shapes[a][1] != shapes[b][0]:
             raise InputError(

@@ -160,6 +160,6 @@ def _refuse(
                 "continuous time solves one integrator before a neuron: run it on a grid"
             )
         if node.kind == "I" and (held or other.kind == "Threshold"):
-            raise InputError(f"{graph.name}: {name} is a ramp that drives neurons: use a grid")
+            raise InputError(f"{graph.name}: {name} drives neurons with a ramp; give a dialect")
     if node.kind == "I" and wiring.constant[node.name].any():
-        raise InputError(f"{graph.name}: {name} is a ramp that drives neurons: use a grid")
+        raise InputError(f"{graph.name}: {name} drives neurons with a ramp; give a dialect")

@@ -223,7 +223,7 @@ def _unknown(image: NDArray, mask: NDArray[np.bool_], nodata: float | None) -> N
     if (mask | empty).all():
         n = np.count_nonzero(empty)
         raise InputError(
-            f"{n} known values of the image are NaN or infinite, or mean no data, and there are "
-            "no others; there is nothing to go by"
+            f"all {n} known values of the image are NaN, infinite or no data; at least one must "
+            "be a finite number"
         )
     return mask | empty

@@ -72,7 +72,10 @@ def _drawn(
         shown.insert(0, ("original", seen(rgb(truth))))
     columns = len(shown) + 1 + (truth is not None)
     aspect = min(max(mask.shape[0] / mask.shape[1], 0.1), 4.0)
-    figure = Figure(figsize=(2.9 * columns, 2.9 * aspect + 0.5), layout="constrained")
+    montage = _montage(rate_maps)
+    gaps = bool(np.isnan(montage).any())
+    height = 2.9 * aspect + (0.8 if gaps else 0.5)  # a title has two lines or one
+    figure = Figure(figsize=(2.9 * columns, height), layout="constrained")
     figure.suptitle(title, fontsize=10, parse_math=False)
     grid = figure.add_gridspec(1, columns)
     position = (grid[0, column] for column in range(columns))
@@ -80,11 +83,10 @@ def _drawn(
         _show(figure.add_subplot(next(position)), picture, name)
 
     maps = figure.add_subplot(next(position))
-    montage = _montage(rate_maps)
     colours = colormaps["viridis"].with_extremes(bad="lightgrey")
     drawn = maps.imshow(montage, vmin=0, vmax=1, cmap=colours)
     title = f"firing rates of {rate_maps.shape[-1]} feature maps"
-    elsewhere = "\n(grey: not simulated)" if np.isnan(montage).any() else ""
+    elsewhere = "\n(grey: far from holes, not computed)" if gaps else ""
     maps.set_title(title + elsewhere, fontsize=9)
     maps.set_axis_off()
     bar = figure.colorbar(drawn, ax=maps, fraction=0.04, pad=0.02, ticks=[0, 1])

@@ -85,7 +85,7 @@ def check_picture(image: NDArray, mask: NDArray[np.bool_]) -> None:
     if not mask.any():
         raise InputError("the mask is empty: no pixel is missing, there is nothing to restore")
     if mask.all():
-        raise InputError("the mask is full: every pixel is missing, there is nothing to go by")
+        raise InputError("the mask is full: every pixel is missing; at least one must be known")
 
 
 def colour_groups(channels: int) -> list[list[int]]:

@@ -110,7 +110,7 @@ def _kept(path: Path) -> Prepared:
             return Prepared(*(arrays[name] for name in Prepared._fields))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         why = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: is damaged ({why}); delete it: it is made again") from error
+        raise InputError(f"{path}: is damaged ({why}); delete it, and it is made anew") from error
 
 
 def kept_name(

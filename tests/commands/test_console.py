@@ -66,6 +66,7 @@ def test_help_lists_the_commands_and_loads_nothing_heavy():
     [
         ("inpiant", "there is no command inpiant; did you mean inpaint?"),
         ("run_inpaint", "there is no command run_inpaint; did you mean inpaint?"),
+        ("restore", "there is no command restore; did you mean inpaint?"),
         ("qqqq", "there is no command qqqq; choose from inpaint, validate, "),
         ("--mask", "--mask needs a command before it: bio-scnn COMMAND --mask"),
         (__file__, f"name a command before {__file__}: bio-scnn inpaint "),
@@ -102,6 +103,12 @@ def test_a_misspelt_option_is_answered_with_the_right_one(words, line, capsys):
     assert line in printed.replace("'fast', 'default', 'best'", "fast, default, best")
     assert printed.startswith("error: ")
     assert printed.count("\n") == 1
+
+
+def test_words_of_other_frameworks_lead_to_the_option(capsys):
+    with pytest.raises(SystemExit):
+        command_line("validate").parse_args(["layer.py:layer", "--beta", "0.9"])
+    assert "no option --beta; did you mean --decay?" in capsys.readouterr().err
 
 
 def test_an_argument_too_many_is_named(capsys):

@@ -334,6 +334,26 @@ def test_what_is_missing_is_said(torch):
         find_call(Labelled())
     adapter = as_adapter(torch.nn.Conv2d(3, 4, 3))
     assert "Conv2d(input) cannot be called with (time, batch): RuntimeError" in adapter.trouble
+    assert "give the neuron alone" not in adapter.trouble
+
+
+def test_of_a_network_a_neuron_is_named(torch):
+    class Leaky(torch.nn.Module):
+        """A neuron that is no layer of PyTorch's own."""
+
+        def forward(self, x):
+            return (x > 1).to(x.dtype)
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weights, self.lif1 = torch.nn.Linear(10, 5), Leaky()
+
+        def forward(self, x):
+            return self.lif1(self.weights(x))
+
+    adapter = as_adapter(Net())
+    assert adapter.trouble.endswith("give the neuron alone, such as its attribute lif1")
 
 
 def test_a_module_from_a_factory_is_run_in_eval(torch):

@@ -134,9 +134,12 @@ MALFORMED = {
     "no nodes": (delete("node/nodes"), "the graph has no nodes"),
     "no edges": (delete("node/edges"), "refuses the graph"),
     "no type": (delete(f"{NODE}/type"), "node 'lif' has no type"),
-    "unknown type": (put(f"{NODE}/type", "Izhikevich"), "type 'Izhikevich', which NIR has not"),
-    "function as type": (put(f"{NODE}/type", "read"), "type 'read', which NIR has not"),
-    "number as type": (put(f"{NODE}/type", 3), "the type .*3.*, which NIR has not"),
+    "unknown type": (
+        put(f"{NODE}/type", "Izhikevich"),
+        "type 'Izhikevich', which NIR does not have",
+    ),
+    "function as type": (put(f"{NODE}/type", "read"), "type 'read', which NIR does not have"),
+    "number as type": (put(f"{NODE}/type", 3), "the type .*3.*, which NIR does not have"),
     "missing tau": (delete(f"{NODE}/tau"), "LIF node 'lif' lacks tau"),
     "missing r and v_leak": (
         lambda file: [file.__delitem__(f"{NODE}/{field}") for field in ("r", "v_leak")],

@@ -183,7 +183,9 @@ def test_photographs_come_out_of_packages(tmp_path):
         entry("inner", "two", "usr/p.rcc:/pictures/x.png", inner),
     ]
     out = tmp_path / "out"
-    assemble(wanted, debs, out)
+    names = []
+    assemble(wanted, debs, out, names.append)
+    assert sorted(names) == ["inner", "tall", "wide"]
     sizes = {path.stem: read_rgb(path).shape[1::-1] for path in find_images(out)}
     assert sizes == {"wide": (1600, 900), "tall": (500, 800), "inner": (64, 48)}
     with Image.open(io.BytesIO(tall)) as image, Image.open(out / "tall.jpg") as written:
@@ -212,11 +214,13 @@ def test_packages_are_asked_for_by_version(tmp_path, monkeypatch):
     tools.mkdir()
     into.mkdir()
     fake = tools / "apt-get"
-    fake.write_text('#!/bin/sh\necho "$@" > asked\ntouch b_1_all.deb a_1%3a2_all.deb\n')
+    fake.write_text('#!/bin/sh\necho "$@" >> asked\ntouch b_1_all.deb a_1%3a2_all.deb\n')
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
-    found = download({"a": "1:2", "b": "1"}, into)
-    assert (into / "asked").read_text() == "download a=1:2 b=1\n"
+    names = []
+    found = download({"a": "1:2", "b": "1"}, into, names.append)
+    assert names == ["a", "b"]
+    assert (into / "asked").read_text() == "download a=1:2\ndownload b=1\n"
     assert [path.name for path in found] == ["a_1%3a2_all.deb", "b_1_all.deb"]
     fake.write_text('#!/bin/sh\necho "E: first" >&2\necho "E: Version not found" >&2\nexit 100\n')
     with pytest.raises(InputError, match="apt-get download failed: E: Version not found"):

@@ -90,7 +90,7 @@ BAD = {
     "no such type": (graph_with({"x": {"type": "Spline"}}, []), "'x' has the type 'Spline'"),
     "no type": (graph_with({"x": {}}, []), "'x' has no type"),
     "missing field": (graph_with({"x": {"type": "LI", "tau": [1.0]}}, []), "lacks r and v_leak"),
-    "dangling": (graph_with({"w": W}, [("input", "v")]), "'v' that is no node"),
+    "dangling": (graph_with({"w": W}, [("input", "v")]), "'v', which is not a node"),
     "shapes": (
         graph_with({"w": W, "x": lif(2)}, [("input", "w"), ("w", "x")]),
         r"'w' puts out shape \(3,\), but 'x' takes \(2,\)",
@@ -119,7 +119,7 @@ BAD = {
             ),
             np.ones((3, 2)),
         ),
-        "a -> a has nothing but linear maps",
+        "a -> a has only linear maps",
     ),
     "reset above threshold": (
         lambda: run(chain((1,), x=lif(v_reset=2.0)), [[1.0]]), "v_reset must be below",

@@ -300,7 +300,7 @@ def test_seeded_noise(model):
         (np.zeros((8, 8)), np.zeros((8, 8)), "mask is empty"),
         (np.zeros((8, 8)), np.ones((8, 8)), "mask is full"),
         (np.full((8, 8), np.nan), np.eye(8), "56 known values of the image are NaN"),
-        (np.full((8, 8), np.inf), np.eye(8), "NaN or infinite"),
+        (np.full((8, 8), np.inf), np.eye(8), "NaN, infinite or no data"),
         (np.zeros((0, 8)), np.zeros((0, 8)), r"image has shape \(0, 8\)"),
         (np.zeros((8, 8), complex), np.eye(8), "holds complex128"),
         (np.zeros((8, 8), "int16"), np.eye(8), "holds int16"),

@@ -117,7 +117,7 @@ def test_no_other_values_are_refused():
     image = np.full((20, 20), np.nan)
     mask = np.zeros((20, 20), bool)
     mask[4:8] = True
-    with pytest.raises(InputError, match="320 known values of the image are NaN or infinite"):
+    with pytest.raises(InputError, match="all 320 known values of the image are NaN, infinite"):
         inpaint(image, mask, model=random_model())
     huge = np.full((20, 20), 1.7e308)
     huge[::2] = -1.7e308

@@ -167,7 +167,8 @@ def robustness(n: Numbers) -> list[Claim]:
     claims.append(
         Claim(
             "Robust to noise on the neurons' currents",
-            "(Not claimed in this form.) Table 1 gives noise 10 ms, the text a deviation of 0.1.",
+            "(Not claimed in this form.) The noise has 10 ms in Table 1 and a deviation of 0.1 "
+            "in the text.",
             f"Coloured noise of 0.1 costs {db(lost[0.1])} of hole PSNR. Noise of {worst:g}, a "
             f"tenth of the weakest current, costs {db(lost[worst])}. Holds if noise of 0.1 has no "
             "effect. A rectifier has no such noise, so this is no advantage over one.",

@@ -75,49 +75,41 @@ one bullet.
 
 **One job versus two**
 
-- Two jobs lose against twice the speed, with pictures of 256 x 256, for three reasons. The
+- With pictures of 256 x 256, two jobs are not quite twice as fast as one, for three reasons. The
   processes need 0.5 s to start. Each of them imports Brian2 and draws for the first time, which
-  takes 1.2 s. And one job has two threads for convolutions, which costs 5 % of every picture.
+  takes 1.2 s. A single job has two threads for convolutions, which saves it 5 % of every picture.
 - Each of two jobs used to have two threads as well, which took the core from the drawing of the
   other job. Now they share the cores, and a picture takes 0.70 s instead of 0.74 s. The
   processes of joblib searched for garbage every second. Those of the standard library do not,
   and need no dependency. The simulation itself takes the same time beside another one (0.33 and
   0.34 s for 1.6 million neurons). Forked processes save 0.1 to 0.7 s of 18 s, but are not safe
   beside threads.
-- Runs of 96 pictures gave ratios of 1.74, 1.77, 1.86 and 1.91. Since then `--quiet` no longer
-  computes the comparison with fills. After that another machine gave 1.92, 1.92, 1.95 and 1.96,
-  and a third one 1.92. With today's 64 pictures the third machine gave 1.86, 1.94 and 1.75, and
-  a fourth one 1.86, 1.80 and 1.88. Drawing takes half the time of a small picture. A cheaper
-  drawing would make folders faster and this ratio smaller.
-- Cores can change their speed from minute to minute. Checking nine implementations, one at a
-  time, took 40 to 53 s within ten minutes. Two at a time were 1.69, 1.91 and 2.19 times as fast
-  in three runs, at 1.0 times the processor time. Four runs of training gave 1.64, 1.84, 1.85 and
-  2.01, and one of 25 rounds 1.75 (quartiles 1.51 and 1.82, shortest time to shortest time 2.02).
-  Threads that wait for each other in every step lose most when a core slows down.
-- Four runs of `make bench` on one more machine gave 1.99, 1.75, 1.71 and 1.92 for checking, and
-  1.88, 1.80, 1.89 and 1.76 for training. Checking by hand in between gave 1.99 and 1.94. The
-  fourth machine gave 2.03, 1.96 and 2.06 for checking, and 1.78 (of 5 rounds), 1.83 and 1.81 (of
-  15, as now) for training.
+- Repeated runs on four machines gave ratios of 1.74 to 1.96 for pictures, 1.69 to 2.19 for
+  checking, and 1.64 to 2.01 for training. The processor time of two jobs equals that of one. The
+  spread comes from cores that change their speed from minute to minute: checking nine
+  implementations, one at a time, took 40 to 53 s within ten minutes. Threads that wait for each
+  other in every step lose most when a core slows down.
+- Drawing takes half the time of a small picture. Faster drawing would make folders faster, and
+  this ratio smaller.
 - More shards than threads, so that a slow core may do less, did not help. In 7 rounds of ten
   steps, two threads were 1.81 times as fast as one with two shards, 1.61 times with three and
   1.54 times with six, because smaller matrix products are slower.
 - Two processes that compute gradients side by side take as long as one alone (103 and 103 ms).
   Two threads take 5 to 12 % longer. Python's lock is not the reason; in 100 ms it is held for
   longer than 0.3 ms during 1.4 ms only. glibc's arenas are not the reason either; one arena for
-  all is no faster. The rest is unknown. Five implementations, of which snnTorch took half of the
-  time, could not be twice as fast: 1.64 to 1.92.
+  all is no faster. The reason is unknown. Checking five implementations cannot be twice as fast,
+  because one of them, snnTorch, takes half of the time: the ratio was 1.64 to 1.92.
 
 **Clusters and PyTorch**
 
 - Dask configures glibc's allocator in a way that made a restoration take twice as long on a
   worker. Its workers now keep freed memory, and so do local processes; the demo takes a
   twentieth less. Workers were still slower by 11.5 %, until all their threads shared one arena.
-  Then one machine gave -7.5 %, another -2.9, +1.5, +3.2 and +7.3 %. Since neurons are simulated
-  for 20 ms, that machine gave 9.7, 10.2 and 10.4 %. A third machine, of steadier speed, gave
-  4.6, 3.6, 4.7 and 3.3 % with the same code.
+  Since then two machines gave -7.5 to +10.4 %. A third one, of steadier speed, gave 3.3 to
+  4.7 %.
 - On a busy machine, ratios of programs with several threads mean nothing. At a load of 4, two
   threads of bio_scnn were once 6 to 9 times as fast as PyTorch's two, most likely because those
-  wait for one another at every layer. With one thread the ratios were nearly those of a quiet
-  minute. So scripts record how many cores were busy with other work, and warn.
+  wait for one another at every layer. With one thread the ratios were nearly those of an idle
+  machine. So scripts record how many cores were busy with other work, and warn.
 - [benchmarks/README.md](../benchmarks/README.md) lists the changes that made the network in
   NumPy faster, their cost in digits, and the changes without effect."""

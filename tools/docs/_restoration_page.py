@@ -57,14 +57,15 @@ def summary(psnr: NDArray, wanted: Sequence[Case]) -> str:
     by_coverage = ", ".join(
         f"{100 * c:g} %: {worse[:, coverage == c].mean():.1%}" for c in np.unique(coverage)
     )
-    return f"""**{gain.size:,} restorations of {len(psnr)} photographs: on average
-        {gain.mean():+.2f} dB, at worst {gain.min():+.2f} dB. {np.mean(gain < 0):.1%} are worse,
-        {worse.sum():,} ({worse.mean():.1%}) by more than {-MUCH_WORSE:g} dB**, of which
-        {np.sum(worse & (reference < VISIBLE)):,} where the better fill is below {VISIBLE:g} dB,
-        so that errors may be seen at all. Nothing escapes hindsight altogether: the harmonic fill
-        is as far below the better of the two in {lags[0]:.1%} of the cases and the biharmonic in
-        {lags[1]:.1%}, and where a hole has few pixels chance decides. By coverage, the share of
-        restorations that are so much worse: {by_coverage}."""
+    return f"""**{gain.size:,} restorations of {len(psnr)} photographs: the mean difference is
+        {gain.mean():+.2f} dB, the worst {gain.min():+.2f} dB. {np.mean(gain < 0):.1%} are worse
+        than the better fill, {worse.sum():,} ({worse.mean():.1%}) by more than
+        {-MUCH_WORSE:g} dB.** In {np.sum(worse & (reference < VISIBLE)):,} of these the better
+        fill is below {VISIBLE:g} dB, where errors can be visible. Neither fill alone is always
+        the better one: the harmonic fill is more than {-MUCH_WORSE:g} dB below the better of the
+        two in {lags[0]:.1%} of the cases, the biharmonic fill in {lags[1]:.1%}. In holes of a few
+        pixels, chance decides. Share of restorations that are worse by more than
+        {-MUCH_WORSE:g} dB, by coverage: {by_coverage}."""
 
 
 def often_worse(measured: Scores) -> str:
@@ -102,11 +103,11 @@ def page(
     }
     psnr = np.array([list(of.values()) for of in measured.values()])
     parts = [
-        "# Never much worse than the classics?",
-        f"""Hole PSNR of the model `{settings["model"]}` minus that of the better of the harmonic
-        and the biharmonic fill (scikit-image's definition). The better one is chosen for each
-        single case, which nobody can do without knowing the truth. All in 8 bits; hole PSNR is
-        counted up to {BEST_COUNTED:g} dB.""",
+        "# The network beside classical fills, case by case",
+        f"""Each number is the hole PSNR of the model `{settings["model"]}` minus that of the
+        better of two fills, harmonic and biharmonic (scikit-image's definition). The better fill
+        of each case is found with the true picture, which a user does not have. Pictures have 8
+        bits. A hole PSNR above {BEST_COUNTED:g} dB counts as {BEST_COUNTED:g} dB.""",
         summary(psnr, wanted),
         f"""Each cell: mean / minimum / number below {MUCH_WORSE:g} dB, of {len(images)}
         photographs.""",
@@ -114,17 +115,18 @@ def page(
         "\n".join(table(measured, wanted, grey=False)),
         "## Grey",
         "\n".join(table(measured, wanted, grey=True)),
-        f"""A picture of a size is the middle of the photograph, its shorter side downscaled to
-        that size. Photographs are never enlarged: a smaller one is shown as it is. Where more than
-        {MOST_MISSING:,} pixels would be missing the picture is cropped, at 10 % to 1000 px and at
-        40 % to 500 px. From {LARGE_PICTURE} px on every other coverage is measured. Holes have the
-        sizes of `bio_scnn.data.masks`, in pixels, whatever the picture's size; {LARGE} are drawn
-        whole in pictures of {LARGE_SIZE} px until the coverage is reached.""",
-        f"""Most cases below {MUCH_WORSE:g} dB, of {len(wanted)} each:
+        f"""The columns give the size of the picture: the middle of the photograph, with its
+        shorter side reduced to that size. Photographs are never enlarged; a smaller one keeps its
+        size. If more than {MOST_MISSING:,} pixels would be missing, the picture is cropped: to
+        1000 px at a coverage of 10 %, to 500 px at 40 %. From {LARGE_PICTURE} px on, only every
+        other coverage is measured. Holes have the same size in pixels in every picture
+        (`bio_scnn.data.masks`). In pictures of {LARGE_SIZE} px, whole {LARGE} are drawn until the
+        coverage is reached.""",
+        f"""Photographs with the most cases below {MUCH_WORSE:g} dB, of {len(wanted)} cases each:
         {often_worse(measured)}.""",
         "## The worst cases",
-        f"""Where the network lost most, pixel by pixel; up to {SHOWN}, not more than
-        {most_of_one(images)} of a photograph.""",
+        f"""These are the cases in which the network lost most: at most {SHOWN}, and at most
+        {most_of_one(images)} of each photograph.""",
         f"""![Truth, masked, harmonic, biharmonic and bio_scnn of the worst
         cases]({folder.name}/worst.png)""",
         made_by(settings, command, folder),

@@ -166,10 +166,10 @@ def training_text(data: dict[str, Any], assumed: Assumed) -> list[str]:
         "### Training",
         "",
         f"Each worker has one shard of {t['patches_per_shard']} patches. An epoch is one patch of "
-        "each image. *Way* is the transfer of weights and gradients.",
+        "each image. *Transfer* is that of weights and gradients.",
         "",
-        "| workers | batch | work | way | MB a step | preparation | a step takes | efficiency | "
-        "an epoch |",
+        "| workers | batch | work | transfer | MB a step | preparation | a step takes | "
+        "efficiency | an epoch |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for shards in SHARDS:

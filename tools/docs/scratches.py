@@ -31,13 +31,14 @@ TEXT = """\
 `--mask auto` proposes a mask for scratches and dust. It writes `NAME_proposed_mask.png` and
 `NAME_proposed_preview.png`, the picture with the proposal in pink. It restores nothing. Look at
 the preview, correct the mask in any painting program, and give it as `--mask`. Or accept it
-without a look, with `--mask auto --yes`.
+unseen, with `--mask auto --yes`.
 
-A candidate is thin, and in every colour lighter or darker than both its sides. It is found by a
-top-hat filter of 7 x 7 pixels, and a line of 21 pixels through it must be strong as well. Five
-properties decide: its contrast against the texture around it, its height, the number of other
-candidates nearby, its length and its width. Their weights were fitted to the same kind of
-synthetic damage on forty other photographs (the training photographs of `models/DATA.md`).
+A candidate is a thin line or spot that is lighter, or darker, than its surroundings in every
+colour channel. A top-hat filter of 7 x 7 pixels finds it, and a line filter of 21 pixels must
+confirm it. Five properties decide: its contrast against the texture around it, the strength of
+the filter's answer, the number of other candidates nearby, its length and its width. Their
+weights were fitted to the same kind of synthetic damage on forty other photographs (the training
+photographs of `models/DATA.md`).
 
 The proposals are measured on photographs that the program damages, each with {scratches}
 scratches and {dust} specks of dust, white or black, with soft edges and an opacity of 0.5 to 1.

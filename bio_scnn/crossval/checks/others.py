@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.causes import cause
 from bio_scnn.crossval.identify.hypotheses import significant_bits
 from bio_scnn.crossval.oracles import drives
-from bio_scnn.crossval.oracles.compare import compare, membrane_tolerance
+from bio_scnn.crossval.oracles.compare import (
+    compare,
+    first_spike_in_words,
+    membrane_tolerance,
+)
 from bio_scnn.crossval.oracles.dialects import UPDATE_OF, UPDATES
 from bio_scnn.crossval.oracles.family import grid_oracle
 from bio_scnn.crossval.oracles.grid import GridTrace, raster_of
@@ -65,7 +69,7 @@ def first_spike(subject: Subject) -> Finding:
     worst = int(np.argmax(np.abs(error)))
     return Finding(
         bool(np.abs(error).max() <= subject.tolerance_ms()),
-        f"first spike at {found[worst]:.6g} ms",
+        first_spike_in_words(found[worst]),
         f"{expected[worst]:.6g} ms",
         values={"first_spike_error_ms": float(np.abs(error).max())},
     )

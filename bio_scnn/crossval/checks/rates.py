@@ -10,7 +10,11 @@ from bio_scnn.crossval.checks import others
 from bio_scnn.crossval.checks.needs import PLAIN, needs
 from bio_scnn.crossval.diagnosis import explain
 from bio_scnn.crossval.oracles import drives
-from bio_scnn.crossval.oracles.compare import intervals_in_words, noisy_alone
+from bio_scnn.crossval.oracles.compare import (
+    first_spike_in_words,
+    intervals_in_words,
+    noisy_alone,
+)
 from bio_scnn.crossval.oracles.precision import TIME_TOLERANCE_MS
 from bio_scnn.crossval.subject import Finding, Subject
 from bio_scnn.crossval.variants import varied
@@ -191,7 +195,7 @@ def first_spike(subject: Subject) -> Finding:
         why = _first_spike_cause(found.reshape(-1, 4), error, trace.membrane, subject)
     return Finding(
         ok,
-        f"first spike at {found[worst]:.6g} ms",
+        first_spike_in_words(found[worst]),
         f"{expected[worst]:.6g} ms",
         why,
         {"first_spike_error_ms": float(np.abs(error).max())},

@@ -106,4 +106,21 @@ def complaint(original: Original, errors: list[Exception]) -> str:
         return f"{what} gives nothing of the shape of its input, (time, batch)"
     first = errors[0]
     said = str(first).strip().partition("\n")[0][:200] or "no message"
-    return f"{what} cannot be called with (time, batch): {type(first).__name__}: {said}"
+    return (
+        f"{what} cannot be called with (time, batch): {type(first).__name__}: {said}"
+        f"{_neuron_inside(original.thing)}"
+    )
+
+
+def _neuron_inside(thing: Any) -> str:
+    """Advice to name a neuron of a network; empty if none of its layers looks like one."""
+    if not is_module(thing):
+        return ""
+    inside = [
+        name
+        for name, layer in thing.named_modules()
+        if name and not type(layer).__module__.startswith("torch.")
+    ]
+    if not inside:
+        return ""
+    return f"; of a network, give the neuron alone, such as its attribute {inside[0]}"

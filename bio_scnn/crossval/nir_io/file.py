@@ -145,7 +145,9 @@ def _nodes(
         if kind is None:
             raise InputError(f"{path}: node {full!r} has no type")
         if not (isinstance(kind, str) and _is_node(kind)):
-            raise InputError(f"{path}: node {full!r} has the type {kind!r}, which NIR has not")
+            raise InputError(
+                f"{path}: node {full!r} has the type {kind!r}, which NIR does not have"
+            )
         if kind == "NIRGraph":
             yield from _nodes(node, path, f"{full}.")
         else:

@@ -43,9 +43,9 @@ class Comparison:
     def observed(self) -> str:
         """Finding in words."""
         instead = f" instead of {self.expected}" if self.spikes != self.expected else ""
+        times = f", times off by up to {self.worst_ms:.3g} ms" if self.worst_ms else ""
         return (
-            f"{self.wrong} of {self.neurons} neurons deviate: {self.spikes} spikes"
-            f"{instead}, off by up to {self.worst_ms:.3g} ms"
+            f"{self.wrong} of {self.neurons} neurons deviate: {self.spikes} spikes{instead}{times}"
         )
 
     def values(self) -> dict[str, float]:
@@ -168,6 +168,11 @@ def _membrane_off(trace: Trace, right: NDArray, tie: NDArray, setup: Setup) -> N
     with np.errstate(invalid="ignore"):
         near = np.abs(np.asarray(trace.membrane, dtype=np.float64) - right) <= tie
     return ~np.all(near, axis=0)
+
+
+def first_spike_in_words(time_ms: float) -> str:
+    """Time of the first spike in ms; infinite without one."""
+    return f"first spike at {time_ms:.6g} ms" if np.isfinite(time_ms) else "no spike"
 
 
 def intervals_in_words(found: NDArray) -> str:

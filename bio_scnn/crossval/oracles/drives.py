@@ -189,7 +189,7 @@ def stepping(
         lengths = 1 + rng.geometric(1 / per_refractory, size=steps)
         lengths[::3] *= 8
         held_levels = rng.uniform(-3, 14, size=steps)
-        levels[:, neuron] = np.repeat(held_levels, lengths)[:steps]
+        levels[:, neuron] = np.repeat(held_levels, lengths.astype(np.intp))[:steps]
     return level(params, levels)
 
 

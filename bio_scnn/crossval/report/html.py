@@ -31,8 +31,8 @@ T = TypeVar("T")
 HEADING = "LIF neurons against their equation"
 INTRODUCTION = (
     "Each was driven with the same currents as the exact leaky integrate-and-fire neuron, "
-    "C dV/dt = I − V/R, with V held at V_reset for t_ref once it reaches V_th. Differences beyond "
-    "what a time grid and the type of its numbers cost are failures."
+    "C dV/dt = I − V/R, with V held at V_reset for t_ref once it reaches V_th. A difference is a "
+    "failure if it is larger than the time grid and the type of the numbers explain."
 )
 SYMBOLS = {
     "passed": "✓",
