@@ -61,7 +61,7 @@ def test_a_correct_layer_raises_no_alarm(name):
 
 
 @pytest.mark.slow
-@pytest.mark.sweep(3)
+@pytest.mark.sweep(5)
 @pytest.mark.parametrize("seed", range(25))
 def test_a_correct_layer_drawn_at_random_raises_no_alarm(seed):
     report = checked(drawn(seed))

@@ -9,6 +9,8 @@ from bio_scnn.neuron.closed_form import rheobase
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.neuron.simulation import simulate
 
+NIGHTLY = [pytest.mark.slow, pytest.mark.nightly]
+
 
 @TARGETS
 @pytest.mark.parametrize(("params", "dt_ms"), [(TABLE_1, 0.1), (TABLE_1, 1.0), (OTHER, 0.5)])
@@ -48,7 +50,8 @@ def test_currents_that_step_are_exact(params, dt_ms, target):
     ("dt_ms", "t_ref_ms"),
     [
         *((2.0, t_ref_ms) for t_ref_ms in (0, 0.3, 2.0)),
-        *(pytest.param(30.0, t_ref_ms, marks=pytest.mark.slow) for t_ref_ms in (0, 0.3, 30.0)),
+        pytest.param(30.0, 0.3, marks=pytest.mark.slow),
+        *(pytest.param(30.0, t_ref_ms, marks=NIGHTLY) for t_ref_ms in (0, 30.0)),
     ],
 )
 def test_any_refractory_period_and_step_against_50_digits(t_ref_ms, dt_ms, target):

@@ -311,7 +311,11 @@ def test_one_case_of_each_photograph(photographs):
 
 @pytest.mark.parametrize(
     "name",
-    ["table1", "figure2a_membrane", pytest.param("fi_curve", marks=pytest.mark.slow)],
+    [
+        "table1",
+        "figure2a_membrane",
+        pytest.param("fi_curve", marks=[pytest.mark.slow, pytest.mark.nightly]),
+    ],
 )
 def test_what_is_kept_is_what_the_scripts_give(name, tmp_path, capsys):
     importlib.import_module(f"figures.{name}").main(Namespace(output=tmp_path, format="svg"))
