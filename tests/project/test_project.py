@@ -104,7 +104,8 @@ def test_every_place_names_the_same_version():
 
 def test_import_does_not_load_what_only_some_calls_need():
     late = {"brian2", "matplotlib", "torch", "scipy.ndimage", "scipy.sparse", "skimage"}
-    code = f"import sys, bio_scnn; print({late} & set(sys.modules))"
+    late |= {"scipy.optimize", "scipy.linalg", "asyncio"}
+    code = f"import sys, bio_scnn, bio_scnn.validate; print({late} & set(sys.modules))"
     assert run(sys.executable, "-c", code).strip() == "set()"
 
 
