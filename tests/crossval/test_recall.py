@@ -26,7 +26,10 @@ def named(broken, codes):
 
 
 # Half a minute each: no single fault explains them, and all pairs are tried.
-DEAR = {"escape noise", "averaged input", "Euler-Maruyama", "t - t_last", "adaptive threshold"}
+DEAR = {
+    *("escape noise", "averaged input", "Euler-Maruyama", "t - t_last", "adaptive threshold"),
+    "label start",
+}
 
 
 @pytest.mark.parametrize(

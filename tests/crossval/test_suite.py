@@ -199,7 +199,7 @@ def test_correct_neurons_are_not_blamed(layer, params, dt_ms):
     assert report.verdict == ""
 
 
-@pytest.mark.sweep(3)
+@pytest.mark.sweep(4)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("constant", "code", "times"),

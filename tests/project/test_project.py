@@ -128,6 +128,7 @@ def test_editors_and_hooks_have_the_settings_of_the_project():
     assert [command[:2] for command in commands] == lint
 
 
+@pytest.mark.sweep(3)  # tests/commands/test_console.py has all, without a process each
 @pytest.mark.parametrize(
     "module", ["run_inpaint", "explore", "train", "photographs", "evaluate", "validate", "app"]
 )
