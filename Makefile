@@ -14,11 +14,12 @@ RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test style types tests figures bench docs soak audit clean
+.PHONY: help demo test test-all style types tests figures bench docs soak audit clean
 
 help:
 	@echo 'make demo    restore a photograph that comes with scikit-image; results in restored/'
-	@echo 'make test    check style and types, and run the tests'
+	@echo 'make test    check style and types, and run the fast tests'
+	@echo 'make test-all  the same, and every slow test and case; over half an hour'
 	@echo 'make figures reproduce the figures and tables of the paper, and measure its claims'
 	@echo 'make bench   measure speed and memory beside peers; results in docs/performance.md'
 	@echo 'make docs    build the documentation site in docs/_build/html, and check its links'
@@ -28,7 +29,8 @@ help:
 	@echo
 	@echo 'Each makes an environment of its own in .venv/ first; it needs Python 3.11 to 3.13.'
 	@echo 'PYTHON=python3.13 chooses another interpreter than python3,'
-	@echo 'ARGS="..." adds to the command line of demo, bench and soak, PYTEST_ARGS="..." to that of pytest.'
+	@echo 'ARGS="..." adds to the command line of demo, docs, bench and soak, PYTEST_ARGS="..." to that'
+	@echo 'of pytest.'
 
 demo: $(VENV)/.runtime
 	$(RUN) -m bio_scnn.run_inpaint $(ARGS)
@@ -46,6 +48,11 @@ types: $(VENV)/.dev
 tests: $(VENV)/.dev
 	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile $(PYTEST_ARGS)
 
+# Comparisons with libraries that are not installed are skipped.
+test-all: style types $(VENV)/.dev
+	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile -m 'not benchmark' --every-case \
+	  $(PYTEST_ARGS)
+
 figures: $(VENV)/.figures
 	$(RUN) -m figures
 	$(RUN) -m tools.docs.claims
@@ -56,7 +63,7 @@ bench: $(VENV)/.bench
 	$(RUN) -m tools.docs.clusters_plan
 
 docs: $(VENV)/.docs
-	$(RUN) -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	$(RUN) -m sphinx -q -W --keep-going $(ARGS) -b html docs docs/_build/html
 	$(RUN) -m pip wheel -qq --disable-pip-version-check --no-deps --wheel-dir docs/_build/html/check .
 	$(RUN) -m tools.docs.links docs/_build/html
 

@@ -1,4 +1,4 @@
-"""Sweeps: tests of many alike cases, of which a usual run takes a sample."""
+"""Sweeps and nightly tests: what a usual run leaves out, the same every time."""
 
 import pytest
 
@@ -7,7 +7,8 @@ def pytest_addoption(parser):
     parser.addoption(
         "--every-case",
         action="store_true",
-        help="run all cases of the tests marked as sweeps, not a sample of them",
+        help="run all cases of the tests marked as sweeps, not a sample of them, and the tests "
+        "marked as nightly",
     )
 
 
@@ -16,9 +17,13 @@ def pytest_collection_modifyitems(config, items):
         return
     seen, kept, left_out = {}, [], []
     for item in items:
-        sweep = item.get_closest_marker("sweep")
-        number = seen[item.function] = seen.get(item.function, -1) + 1
-        (left_out if sweep and number % sweep.args[0] else kept).append(item)
+        if item.get_closest_marker("nightly"):
+            left_out.append(item)
+        elif sweep := item.get_closest_marker("sweep"):
+            number = seen[item.function] = seen.get(item.function, -1) + 1
+            (left_out if number % sweep.args[0] else kept).append(item)
+        else:
+            kept.append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept

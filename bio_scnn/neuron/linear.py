@@ -137,7 +137,7 @@ class LinearNeuron:
             return np.full(current.shape, np.inf)
         held, decaying = self._drive(state, current)
         wait = self._closed_crossing(state[0], held)
-        if decaying.any():
+        if self.currents and decaying.any():
             some = decaying.any(axis=0)
             wait[some] = self.take(some)._bracketed_crossing(
                 state[0, some], held[some], decaying[:, some], within_ms[some]
@@ -262,10 +262,10 @@ def _relaxed(x: Array, target: Array, h: Array) -> Array:
     Over many short steps, the first form adds up no error of ``exp(-h)``; over long ones, the
     second leaves no error of x.
     """
-    near = x - (target - x) * np.expm1(-h)
-    if np.all(h < 0.7):
+    near, short = x - (target - x) * np.expm1(-h), h < 0.7
+    if np.count_nonzero(short) == short.size:
         return near
-    return np.where(h < 0.7, near, target + (x - target) * np.exp(-h))
+    return np.where(short, near, target + (x - target) * np.exp(-h))
 
 
 def _infinite(parameter: Parameter) -> bool:

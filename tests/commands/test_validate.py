@@ -241,6 +241,7 @@ def test_a_program(tmp_path, capsys):
     assert report["rate_at_150_hz"] == 0
 
 
+@pytest.mark.nightly
 @pytest.mark.peer
 def test_a_nir_file(tmp_path, capsys):
     nir = pytest.importorskip("nir")

@@ -214,7 +214,7 @@ def test_sinabs_adds_its_reset_value_in_every_step():
     assert after.tolist() == pytest.approx([-0.2, -0.5])  # 0.3 was meant to stay
 
 
-@pytest.mark.parametrize("dt_ms", [0.1, 1.0])
+@pytest.mark.parametrize("dt_ms", [1.0, pytest.param(0.1, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_check_ends_as_declared(name, dt_ms):
     report = check_lif(load(name), dt_ms=dt_ms, on_fail=None, explain=False)

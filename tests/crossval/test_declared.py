@@ -84,6 +84,7 @@ def test_contradictions_are_refused(table):
         declared(table, 1.0)
 
 
+@pytest.mark.nightly
 def test_a_layer_in_millivolts_from_the_command_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(LAYER)

@@ -200,6 +200,7 @@ def checked(params, dt_ms, layer, claims=None, membrane=True, checks=None):
 # --- verdicts ------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_layer_of_any_family_passes(name):
     params, dt_ms, layer, claims = RIGHT[name]
@@ -242,7 +243,7 @@ def test_our_event_driven_engine_passes_as_every_family(params):
 
 
 @pytest.mark.slow
-@pytest.mark.sweep(2)
+@pytest.mark.sweep(4)
 @pytest.mark.parametrize("params", [COUNTS, LEAKS, CUBA, ALIF])
 def test_simulate_passes_every_check_as_every_family(params):
     report = check_lif(ENTRIES["exact"].load(), params=params, dt_ms=0.5)

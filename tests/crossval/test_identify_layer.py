@@ -152,6 +152,7 @@ def test_the_refractory_period_is_told_by_what_V_does(kind):
     assert n.reset_to == pytest.approx(-0.5, abs=1e-9)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_what_is_none_of_these_is_said_not_to_be_explained():
     def quadratic(x):
@@ -218,7 +219,10 @@ def test_every_cause_has_a_remedy_in_one_line():
 
 @pytest.mark.parametrize(
     ("gain", "told"),
-    [(0.5, set()), pytest.param(0.505, {"constant.gain"}, marks=pytest.mark.slow)],
+    [
+        (0.5, set()),
+        pytest.param(0.505, {"constant.gain"}, marks=[pytest.mark.slow, pytest.mark.nightly]),
+    ],
 )
 def test_a_difference_that_rounding_hides_is_none(gain, told):
     decay = math.exp(-0.25 / 40)

@@ -30,6 +30,7 @@ def test_noise_that_is_not_seeded_is_said():
     assert "from call to call" in found.remarks[0]
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("shared", [False, True])
 def test_noise_that_is_the_same_in_every_run_is_said(shared):

@@ -157,7 +157,7 @@ def subject(layer, params, membrane="after reset"):
     return Subject(adapter, DT)
 
 
-@pytest.mark.sweep(2)
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize(
     ("layer", "params", "membrane", "code"),
     [
@@ -194,6 +194,7 @@ def test_the_declared_neuron_has_no_fault(params):
     assert with_fault(subject(Layer, params)) is None
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_what_no_fault_explains_gets_no_cause():
     class Erratic(Layer):

@@ -52,6 +52,7 @@ def surprises(report):
     return [r for r in report.results if r.status in ("failed", "error", "xpass")]
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("name", QUICK)
 def test_a_correct_layer_raises_no_alarm(name):
     report = checked(QUICK[name])
@@ -61,7 +62,7 @@ def test_a_correct_layer_raises_no_alarm(name):
 
 
 @pytest.mark.slow
-@pytest.mark.sweep(3)
+@pytest.mark.sweep(5)
 @pytest.mark.parametrize("seed", range(25))
 def test_a_correct_layer_drawn_at_random_raises_no_alarm(seed):
     report = checked(drawn(seed))
@@ -74,7 +75,7 @@ FINDS = {"stretch": ["as_declared", "frozen_noise"], "more": ["as_declared", "fi
 SHARP = [name for name, layer in QUICK.items() if layer.dtype in ("float64", "float32")]
 
 
-@pytest.mark.sweep(2)
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize("name", SHARP)
 def test_a_time_constant_that_is_3_percent_off_is_found(name):
     wrong = replace(QUICK[name], stretch=1.03)

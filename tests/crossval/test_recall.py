@@ -25,8 +25,24 @@ def named(broken, codes):
     return any(single_codes(code) & set(broken.truth) for code in codes)
 
 
-@pytest.mark.sweep(3)
-@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.name)
+# Half a minute each: no single fault explains them, and all pairs are tried.
+DEAR = {
+    *("escape noise", "averaged input", "Euler-Maruyama", "t - t_last", "adaptive threshold"),
+    "label start",
+}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(
+            broken,
+            marks=pytest.mark.nightly if broken.name in DEAR else pytest.mark.sweep(4),
+            id=broken.name,
+        )
+        for broken in BROKEN
+    ],
+)
 def test_a_broken_neuron_is_flagged_and_its_cause_named(broken):
     report = check_lif(broken(), on_fail=None)
     assert not report.ok

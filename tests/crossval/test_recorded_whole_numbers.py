@@ -95,6 +95,7 @@ def test_s16_15_is_told_from_a_float_live_and_recorded():
         assert found.neuron.refractory == 2
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_nothing_is_claimed_of_v_that_no_rule_gives():
     x, V, spikes = recording(lambda v: (v >> 1) + (v >> 2), top=150)

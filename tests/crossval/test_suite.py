@@ -185,7 +185,7 @@ class Single(Grid):
 
 
 @pytest.mark.slow
-@pytest.mark.sweep(4)
+@pytest.mark.sweep(8)
 @pytest.mark.parametrize("params", NEURONS.values(), ids=NEURONS)
 @pytest.mark.parametrize(
     ("layer", "dt_ms"),
@@ -199,6 +199,7 @@ def test_correct_neurons_are_not_blamed(layer, params, dt_ms):
     assert report.verdict == ""
 
 
+@pytest.mark.sweep(4)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("constant", "code", "times"),

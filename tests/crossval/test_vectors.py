@@ -127,6 +127,7 @@ def test_direct_summation_notices_a_spike_that_is_not_a_crossing(late_ms):
     assert vector_cases.replay_error(case.current, case.dt_ms, case.params, without) > 1e-3
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_other_neurons_can_be_exported(tmp_path):
     params = LIFParameters(V_th=15, V_reset=-5, t_ref_ms=2, tau_ms=20, C_ms=20)

@@ -7,32 +7,19 @@ import numpy as np
 import pytest
 import tifffile
 from helpers import hole, photograph
+from picture_files import KNOWN, png_of_bits, tiff, written
 from PIL import Image, ImageCms
-from restored import written_again
 
 from bio_scnn import InputError
 from bio_scnn.data.forms import Form, settle
 from bio_scnn.data.images import read_image
 from bio_scnn.data.pictures import read_picture
 
-KNOWN = ~hole()
-
 
 def deep(image):
     """The same in 16 bits, with low bytes that 8 bits would lose."""
     low = np.arange(image.size, dtype=np.uint16).reshape(image.shape) % 251
     return image.astype(np.uint16) * 256 + low
-
-
-def written(source, suffix=None):
-    target = source.with_name(f"again{suffix or source.suffix}")
-    return target, written_again(source, target)
-
-
-def tiff(path):
-    with tifffile.TiffFile(path) as file:
-        page = file.pages[0]
-        return page, page.asarray()
 
 
 @pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
@@ -237,43 +224,6 @@ def test_channels_of_any_meaning(tmp_path, dtype, photometric, channels, extra):
             read_image(tmp_path / "a.tif")
 
 
-@pytest.mark.parametrize("compression", [None, "zlib", "tiff_lzw"])
-@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "uint32", "float16", "float64"])
-def test_numbers_of_every_type(tmp_path, dtype, compression):
-    rng = np.random.default_rng(4)
-    if dtype.startswith("float"):
-        values = rng.random((96, 80)).astype(dtype)
-    else:
-        limits = np.iinfo(dtype)
-        values = rng.integers(limits.min, limits.max, (96, 80), dtype, endpoint=True)
-    path = tmp_path / "a.tif"
-    if compression == "tiff_lzw":
-        if dtype != "int32":
-            pytest.skip("Pillow writes no other of these")
-        Image.fromarray(values).save(path, compression=compression)
-    else:
-        tifffile.imwrite(path, values, compression=compression, photometric="minisblack")
-    page = read_picture(path)
-    assert page.pixels.dtype.kind == "f"
-    np.testing.assert_array_equal(page.pixels, values)
-    target, _ = written(path)
-    _, again = tiff(target)
-    assert again.dtype == dtype
-    np.testing.assert_array_equal(again[KNOWN], values[KNOWN])
-    expected = np.rint(0.3) if not dtype.startswith("float") else 0.3
-    np.testing.assert_allclose(again[~KNOWN], expected, rtol=1e-3)
-    if not dtype.startswith("float"):
-        with pytest.raises(InputError, match=f"has {dtype} pixels"):
-            read_image(path)
-
-
-@pytest.mark.parametrize("dtype", ["int64", "uint64", "complex64"])
-def test_numbers_that_cannot_be_worked_on_are_refused(tmp_path, dtype):
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((9, 9), dtype), photometric="minisblack")
-    with pytest.raises(InputError, match=rf"a\.tif: has {dtype} pixels; expected"):
-        read_picture(tmp_path / "a.tif")
-
-
 def with_key(path, key):
     """A PNG file with a transparent colour."""
     data = path.read_bytes()
@@ -281,25 +231,6 @@ def with_key(path, key):
     chunk = b"tRNS" + struct.pack(f">{len(key)}H", *key)
     chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
     path.write_bytes(data[:at] + chunk + data[at:])
-
-
-def png_of_bits(path, values, bits):
-    """A grey PNG file of 1, 2 or 4 bits, for Pillow writes those of one bit only."""
-    rows = np.unpackbits(values[..., np.newaxis], axis=2)[..., -bits:].reshape(len(values), -1)
-    packed = np.packbits(rows, axis=1)
-    stream = b"".join(b"\0" + row.tobytes() for row in packed)
-    chunks = (
-        (b"IHDR", struct.pack(">IIBBBBB", values.shape[1], values.shape[0], bits, 0, 0, 0, 0)),
-        (b"IDAT", zlib.compress(stream)),
-        (b"IEND", b""),
-    )
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + b"".join(
-            struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d))
-            for k, d in chunks
-        )
-    )
 
 
 @pytest.mark.parametrize("kind", ["RGB", "L", "1", "2", "4", "RGB16", "L16"])
@@ -341,42 +272,6 @@ def test_orientations_that_do_not_exist_turn_nothing(tmp_path, orientation, dtyp
     tag = (274, "H", 1, orientation, True)
     tifffile.imwrite(tmp_path / "a.tif", image, photometric="rgb", extratags=[tag])
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), image)
-
-
-def test_greys_of_few_bits(tmp_path):
-    values = photograph()[..., 0] >> 4
-    png_of_bits(tmp_path / "a.png", values, 4)
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), values * 17)
-    target, lost = written(tmp_path / "a.png")
-    assert lost == ["its 4 bits a pixel, written as 8"]
-    np.testing.assert_array_equal(read_image(target)[KNOWN], values[KNOWN] * 17)
-
-
-def twelve_bits(path, values):
-    """An uncompressed TIFF file of 12 bits a sample, made by hand."""
-    pairs = values.reshape(len(values), -1, 2).astype(np.uint32)
-    both = (pairs[..., 0] << 12) | pairs[..., 1]
-    data = np.stack([both >> 16, both >> 8 & 255, both & 255], axis=-1).astype(np.uint8).tobytes()
-    height, width = values.shape
-    tags = [
-        (256, 4, width), (257, 4, height), (258, 3, 12), (259, 3, 1), (262, 3, 1), (273, 4, 200),
-        (277, 3, 1), (278, 4, height), (279, 4, len(data)),
-    ]  # fmt: skip
-    entries = b"".join(
-        struct.pack("<HHI", code, kind, 1) + struct.pack("<I", value) for code, kind, value in tags
-    )
-    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
-    path.write_bytes(head.ljust(200, b"\0") + data)
-
-
-def test_twelve_bits_are_white_where_they_were(tmp_path):
-    values = photograph()[..., 0].astype(np.uint16) * 16 + 15
-    twelve_bits(tmp_path / "a.tif", values)
-    expected = np.rint(values / 4095 * 65535)
-    np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), expected)
-    target, lost = written(tmp_path / "a.tif")
-    assert lost == ["its 12 bits a sample, written as 16"]
-    np.testing.assert_array_equal(read_image(target)[KNOWN], expected[KNOWN])
 
 
 def test_transparent_frames_of_a_gif(tmp_path):

@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 from fifty_digits import largest_time_error_ms
-from simulations import OTHER, TARGETS, TOLERANCE_MS, event_driven
+from simulations import NIGHTLY_TARGETS, OTHER, TOLERANCE_MS, event_driven
 
 from bio_scnn.neuron.closed_form import rheobase
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
 from bio_scnn.neuron.simulation import simulate
 
+NIGHTLY = [pytest.mark.slow, pytest.mark.nightly]
 
-@TARGETS
+
+@NIGHTLY_TARGETS
 @pytest.mark.parametrize(("params", "dt_ms"), [(TABLE_1, 0.1), (TABLE_1, 1.0), (OTHER, 0.5)])
 def test_currents_that_step_are_exact(params, dt_ms, target):
     rng = np.random.default_rng(3)
@@ -43,12 +45,13 @@ def test_currents_that_step_are_exact(params, dt_ms, target):
     assert worst <= TOLERANCE_MS, worst
 
 
-@TARGETS
+@NIGHTLY_TARGETS
 @pytest.mark.parametrize(
     ("dt_ms", "t_ref_ms"),
     [
         *((2.0, t_ref_ms) for t_ref_ms in (0, 0.3, 2.0)),
-        *(pytest.param(30.0, t_ref_ms, marks=pytest.mark.slow) for t_ref_ms in (0, 0.3, 30.0)),
+        pytest.param(30.0, 0.3, marks=pytest.mark.slow),
+        *(pytest.param(30.0, t_ref_ms, marks=NIGHTLY) for t_ref_ms in (0, 30.0)),
     ],
 )
 def test_any_refractory_period_and_step_against_50_digits(t_ref_ms, dt_ms, target):
@@ -64,7 +67,7 @@ def test_any_refractory_period_and_step_against_50_digits(t_ref_ms, dt_ms, targe
     assert recording.count.min() > 2
 
 
-@TARGETS
+@NIGHTLY_TARGETS
 def test_a_neuron_held_at_rheobase_is_not_dead(target):
     params = LIFParameters(tau_ms=1.0)
     current = np.full((100, 3), rheobase(params))

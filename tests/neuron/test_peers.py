@@ -70,9 +70,11 @@ def nest_neuron(V_th):
     return LIFParameters(V_th=V_th, tau_ms=10.0, C_ms=250.0, t_ref_ms=2.0)
 
 
+NIGHTLY = [pytest.mark.slow, pytest.mark.nightly]
 EXPONENTS = [
     *range(0, -9, -1),
-    *(pytest.param(k, marks=pytest.mark.slow) for k in range(-9, -14, -1)),
+    pytest.param(-11, marks=pytest.mark.slow),
+    *(pytest.param(k, marks=NIGHTLY) for k in (-9, -10, -12, -13)),
 ]
 """Exponents of the step, in powers of 2 ms."""
 

@@ -20,12 +20,12 @@ from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.neuron.simulation import simulate
 
 NEURONS = {
+    "adaptive": AdaptiveLIFParameters(tau_ms=20, tau_w_ms=100, b=0.2, t_ref_ms=2.5),
+    "facilitating": AdaptiveLIFParameters(tau_ms=20, tau_w_ms=30, b=-0.2, tau_syn_ms=3),
     "IF": IFParameters(R=0.05, V_reset=-0.2, t_ref_ms=1.3),
     "LI": LIParameters(tau_ms=10, R=2, V_rest=-5, tau_syn_ms=3),
     "CubaLIF": CubaLIFParameters(tau_ms=20, tau_syn_ms=5, w=1.5, R=2, V_rest=0.2, t_ref_ms=2),
     "CubaLIF-equal-taus": CubaLIFParameters(tau_ms=20, tau_syn_ms=20, R=2, reset="subtract"),
-    "adaptive": AdaptiveLIFParameters(tau_ms=20, tau_w_ms=100, b=0.2, t_ref_ms=2.5),
-    "facilitating": AdaptiveLIFParameters(tau_ms=20, tau_w_ms=30, b=-0.2, tau_syn_ms=3),
 }
 STEPS_PER_STUDY = 140
 
@@ -59,7 +59,7 @@ def study(params, dt_ms, *, synaptic, target="numpy"):
         (1.0, True, "numpy"),
         (7.0, True, "numpy"),
         pytest.param(
-            1.0, True, "cython", marks=[NEEDS_COMPILER, pytest.mark.slow, pytest.mark.sweep(2)]
+            1.0, True, "cython", marks=[NEEDS_COMPILER, pytest.mark.slow, pytest.mark.sweep(6)]
         ),
     ],
 )

@@ -103,8 +103,11 @@ def test_a_right_importer_agrees(which):
 QUICK = ("r", "v_reset", "dt", "bias", "transposed", "taus swapped", "pool", "flatten")
 
 
+OTHERS = [pytest.mark.slow, pytest.mark.sweep(3)]
+
+
 @pytest.mark.parametrize(
-    "fault", [pytest.param(f, marks=() if f in QUICK else pytest.mark.slow) for f in FAULTS]
+    "fault", [pytest.param(f, marks=() if f in QUICK else OTHERS) for f in FAULTS]
 )
 def test_the_first_wrong_node_and_its_cause(fault):
     which, node, words = FAULTS[fault]

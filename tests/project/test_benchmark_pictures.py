@@ -121,6 +121,7 @@ def test_reports_are_compared_without_times():
     assert many._without_times(one) != many._without_times(two)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_pictures_are_the_same_two_at_a_time(tmp_path):
     work = many.restoring(tmp_path, 2, 64)

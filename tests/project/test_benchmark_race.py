@@ -130,6 +130,7 @@ def test_networks_that_differ_are_not_raced(monkeypatch):
             _racers.check(model, batch, pool, 2)
 
 
+@pytest.mark.nightly
 @pytest.mark.peer
 def test_quick_race(tmp_path):
     pytest.importorskip("torch")

@@ -156,6 +156,7 @@ def test_rates_of_spikes_in_the_order_of_time():
     np.testing.assert_array_equal(rates, [200.0, np.nan, 100.0, np.nan])
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 @plain
 @pytest.mark.usefixtures("interpreted")
@@ -202,6 +203,7 @@ def test_a_layer_too_large_for_one_is_said():
     assert [row.get("missing") for row in rows] == [None, *["not run beyond 3 neurons"] * 2]
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the memory is read from Linux's /proc")
 def test_memory_grows_with_the_layer():
@@ -234,6 +236,7 @@ def test_snntorch_has_no_refractory_period():
 # --- Starting ----------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_start_up(monkeypatch, tmp_path):
     hide(monkeypatch, "snntorch")

@@ -245,6 +245,7 @@ def test_energy_counts_simulated_spikes(photographs):
     claim_energy.draw(data)
 
 
+@pytest.mark.nightly
 def test_noise_costs_more_the_more_there_is(photographs, monkeypatch):
     levels = {"picture": (0.0, 0.2), "features": (0.0, 0.5), "currents": (0.0, 2.0)}
     monkeypatch.setattr(claim_robustness, "LEVELS", levels)
@@ -266,6 +267,7 @@ def test_noise_costs_more_the_more_there_is(photographs, monkeypatch):
     claim_robustness.draw(data)
 
 
+@pytest.mark.nightly
 def test_two_spikes_tell_the_rate_and_counts_need_time(photographs, monkeypatch):
     monkeypatch.setattr(claim_integration, "LONG_MS", (50.0,))
     data = claim_integration.measure(photographs, size=48)
@@ -278,6 +280,7 @@ def test_two_spikes_tell_the_rate_and_counts_need_time(photographs, monkeypatch)
     claim_integration.draw(data)
 
 
+@pytest.mark.nightly
 def test_constants_bend_the_curve(photographs, monkeypatch):
     values = {"tau_ms": (5.0, 40.0), "t_ref_ms": (1.0, 4.0), "tau_noise_ms": (1.0, 10.0)}
     monkeypatch.setattr(claim_constants, "VALUES_MS", values)
@@ -311,7 +314,11 @@ def test_one_case_of_each_photograph(photographs):
 
 @pytest.mark.parametrize(
     "name",
-    ["table1", "figure2a_membrane", pytest.param("fi_curve", marks=pytest.mark.slow)],
+    [
+        "table1",
+        "figure2a_membrane",
+        pytest.param("fi_curve", marks=[pytest.mark.slow, pytest.mark.nightly]),
+    ],
 )
 def test_what_is_kept_is_what_the_scripts_give(name, tmp_path, capsys):
     importlib.import_module(f"figures.{name}").main(Namespace(output=tmp_path, format="svg"))

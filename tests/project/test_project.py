@@ -104,7 +104,8 @@ def test_every_place_names_the_same_version():
 
 def test_import_does_not_load_what_only_some_calls_need():
     late = {"brian2", "matplotlib", "torch", "scipy.ndimage", "scipy.sparse", "skimage"}
-    code = f"import sys, bio_scnn; print({late} & set(sys.modules))"
+    late |= {"scipy.optimize", "scipy.linalg", "asyncio"}
+    code = f"import sys, bio_scnn, bio_scnn.validate; print({late} & set(sys.modules))"
     assert run(sys.executable, "-c", code).strip() == "set()"
 
 
@@ -127,6 +128,7 @@ def test_editors_and_hooks_have_the_settings_of_the_project():
     assert [command[:2] for command in commands] == lint
 
 
+@pytest.mark.sweep(3)  # tests/commands/test_console.py has all, without a process each
 @pytest.mark.parametrize(
     "module", ["run_inpaint", "explore", "train", "photographs", "evaluate", "validate", "app"]
 )

@@ -57,6 +57,7 @@ def test_a_killed_worker_costs_only_time(address, tmp_path):
     assert pid in by
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_workers_may_come_late(tmp_path):
     (notes := tmp_path / "notes").mkdir()
@@ -106,6 +107,7 @@ def test_a_scheduler_that_dies(tmp_path, capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.sweep(3)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("threads", "line", "message"),

@@ -47,10 +47,11 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "holes",
-    [["--mask", "mask.png"], ["--mask-kind", "boxes", "--noise", "0.1"]],
+    [["--mask-kind", "boxes", "--noise", "0.1"], ["--mask", "mask.png"]],
 )
 def test_pictures_are_restored_as_here(address, photos, holes, capsys):
     holes = [str(photos / word) if word.endswith(".png") else word for word in holes]
@@ -226,6 +227,7 @@ def test_a_shard_that_fails_ends_the_training(address):
         assert len(cluster.all(shard_gradients, shards, *shared)) == 2
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_validation_on_a_cluster(address, capsys):
     words = ["exact", "brian2-stock", "--only", "silence", "refractory_period"]

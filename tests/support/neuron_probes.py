@@ -9,9 +9,9 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-import broken_neurons as catalogue
 import numpy as np
 import pytest
+from broken_neurons import BROKEN
 
 from bio_scnn.crossval.protocol import Adapter, Setup
 from bio_scnn.neuron.closed_form import current_for_rate
@@ -24,12 +24,13 @@ BELOW = 1.8  # a current below rheobase: RI = 0.9
 FIRING = float(current_for_rate(151.0))
 
 Probe = Callable[[type[Adapter]], None]
+CATALOGUE = {cls.__name__: cls for cls in BROKEN}
 PROBES: dict[type[Adapter], Probe] = {}
 
 
 def probe(name: str) -> Callable[[Probe], Probe]:
     def register(function: Probe) -> Probe:
-        PROBES[getattr(catalogue, name)] = function
+        PROBES[CATALOGUE[name]] = function
         return function
 
     return register

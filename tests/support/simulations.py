@@ -16,6 +16,14 @@ NEEDS_COMPILER = pytest.mark.skipif(
 TARGETS = pytest.mark.parametrize(
     "target", ["numpy", pytest.param("cython", marks=[NEEDS_COMPILER, pytest.mark.slow])]
 )
+# Compiled variants of which a faster relative is run: the sweep at 50 digits, for one.
+NIGHTLY_TARGETS = pytest.mark.parametrize(
+    "target",
+    [
+        "numpy",
+        pytest.param("cython", marks=[NEEDS_COMPILER, pytest.mark.slow, pytest.mark.nightly]),
+    ],
+)
 BAND = np.linspace(current_for_rate(100.0), current_for_rate(200.0), 10_000)
 OTHER = LIFParameters(
     V_th=0.7,

@@ -19,6 +19,7 @@ from bio_scnn.network.cnn import ConvLayer
 from bio_scnn.train import main
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_killed_run_resumes_to_the_same_weights(config, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"

@@ -12,7 +12,6 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
-from unittest import mock
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -165,6 +164,8 @@ def quiet_import(name: str, **environment: str) -> Any:
     """
     if name in sys.modules:
         return sys.modules[name]
+    from unittest import mock  # which loads asyncio
+
     with (
         mock.patch.dict(os.environ, environment),
         mock.patch.object(sys, "argv", sys.argv[:1]),  # NEST and NEURON parse it

@@ -183,13 +183,14 @@ def _jumps(
     """Value, subtraction or partial reset from V before and after."""
     trials = [(0.0, float(np.median(new))), (1.0, float(np.median((new - old) / many)))]
     if len(old) >= 3 and np.ptp(old) > 20 * slack:
-        rng = np.random.default_rng(0)
+        rng, tried = np.random.default_rng(0), set()
         for _ in range(12):
             i, j = rng.choice(len(old), 2, replace=False)
             if abs(old[i] - old[j]) > 10 * slack:
                 keep = float((new[i] - new[j]) / (old[i] - old[j]))
                 close = np.abs(new - keep * old - (new[i] - keep * old[i])) <= 10 * slack
-                if close.sum() >= 3:
+                if close.sum() >= 3 and (which := close.tobytes()) not in tried:
+                    tried.add(which)
                     A = np.stack([old[close], np.ones(close.sum())], 1)
                     keep, to = map(float, np.linalg.lstsq(A, new[close], rcond=None)[0])
                     keep = simplest(keep - 1e-4, keep + 1e-4)

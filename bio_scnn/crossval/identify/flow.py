@@ -263,11 +263,14 @@ def trimmed(
     best = np.linalg.lstsq(A, y, rcond=None)[0]
     least = off(best, 0.5)
     rng = np.random.default_rng(0)
-    for _ in range(25 if least > floor else 0):
-        some = np.concatenate([rng.choice(group, size=A.shape[1]) for group in members])
-        trial = np.linalg.lstsq(A[some], y[some], rcond=None)[0]
-        if (error := off(trial, 0.5)) < least:
-            best, least = trial, error
+    if least > floor:
+        each = A.shape[1]
+        some = [np.concatenate([rng.choice(g, size=each) for g in members]) for _ in range(25)]
+        smallest = np.finfo(float).eps * each * len(members)  # as in lstsq
+        trials = np.linalg.pinv(A[some], rcond=smallest) @ y[some][..., np.newaxis]
+        for trial in trials[..., 0]:
+            if (error := off(trial, 0.5)) < least:
+                best, least = trial, error
     kept = np.zeros(len(y), dtype=bool)
     for _ in range(8):
         now = np.abs(y - A @ best) <= 6 * max(off(best, 0.5), floor)

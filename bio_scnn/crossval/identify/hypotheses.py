@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy  # whose parts load when they are first used
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from bio_scnn.crossval.identify.probing import Layer, Readings, least_impulse, read
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
@@ -247,7 +247,9 @@ def _fitted(
         return np.concatenate([distances(layer, r, trial) for r in sets])
 
     x0 = np.array(list(start.values())) / scale
-    fit = least_squares(off, x0, method="trf", xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=20)
+    fit = scipy.optimize.least_squares(
+        off, x0, method="trf", xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=20
+    )
     found = with_parameters(neuron, dict(zip(names, fit.x * scale, strict=True)))
     return float(np.abs(fit.fun).max()), found
 
