@@ -187,19 +187,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Parse the command line, check, report."""
     argv = sys.argv[1:] if argv is None else argv
     args = parser().parse_args(argv)
-    if not (0 < (args.dt or 0.1) < float("inf") and args.time_limit > 0 and args.jobs >= 1):
-        raise InputError("--dt and --time-limit must be greater than 0, --jobs at least 1")
-    if args.scheduler is not None and (args.command or args.nir or args.python):
-        raise InputError(
-            "--scheduler goes with names and modules that are installed on the workers; "
-            "--command, --nir and --python mean files of this machine"
-        )
+    check_options(args)
     if args.recording is not None:
         return explain_recording(args, args.dt)
     if args.graph is not None:
         return None if run_graph(args) else sys.exit(1)
-    if args.input is not None or args.against:
-        raise InputError("--input goes with --recording or --graph FILE, --against with --graph")
     if args.export_golden is not None:
         return export_golden(args, args.dt or 0.1)
     check_outputs(args.report, args.junit)
@@ -249,6 +241,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     if not all(report.ok for report in reports):
         sys.exit(1)
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Refuse values out of range, and options that do not go together."""
+    if not (0 < (args.dt or 0.1) < float("inf") and args.time_limit > 0 and args.jobs >= 1):
+        raise InputError("--dt and --time-limit must be greater than 0, --jobs at least 1")
+    if args.scheduler is not None and (args.command or args.nir or args.python):
+        raise InputError(
+            "--scheduler goes with names and modules that are installed on the workers; "
+            "--command, --nir and --python mean files of this machine"
+        )
+    if args.recording is not None or args.graph is not None:
+        return
+    if args.input is not None or args.against:
+        raise InputError("--input goes with --recording or --graph FILE, --against with --graph")
 
 
 def export(directory: Path, quiet: bool) -> None:

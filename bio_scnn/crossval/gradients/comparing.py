@@ -126,7 +126,7 @@ def compare_gradients(layer: GradientLayer, seed: int = 0) -> GradientReport:
     times = run(hybrid_system(layer.params), current, dt).spike_times_ms
     slopes = [_alpha_slope((end - train) / width) / -width for train in times]
     exact = spike_gradients(layer.params, current, dt, times, slopes).current
-    kernel = _alpha((end - (np.arange(steps) + 1) * dt) / width)
+    kernel = _alpha(np.arange(steps - 1, -1, -1, dtype=np.float64) * (dt / width))
     spikes, found, named = _through(layer, current, kernel[:, None])
     counts = steps, round(float(spikes.sum())), sum(map(len, times))
     if found is None:

@@ -174,7 +174,8 @@ def _answer(call: Call, current: Any) -> tuple[Any, dict[str, Any]]:
     manner = call.manner
     columns = range(current.shape[1])
     groups = [list(columns)] if manner.layout.together else [[j] for j in columns]
-    spikes, named = [], {}
+    spikes: list[Any] = []
+    named: dict[str, Any] = {}
     for group in groups:
         thing = call.original.fresh()
         function = call.original.function(thing)
