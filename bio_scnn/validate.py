@@ -55,6 +55,8 @@ examples:
       write bit-exact inputs, V and spikes in fixed point, as hex for a test bench
   python -m bio_scnn.validate --graph network.nir --dialect norse --against norse
       run a whole network exactly and on a time grid, and name the node at which norse departs
+  python -m bio_scnn.validate snntorch my_layer.py:layer --gradients
+      compare surrogate gradients with exact derivatives of spike times and rates
   python -m bio_scnn.validate --all --junit junit.xml --json > results.json
       check everything installed, with output for programs
 exit code: 0 if only declared failures occurred, 1 for other failures, 2 for bad input
@@ -113,6 +115,12 @@ def parser() -> argparse.ArgumentParser:  # long, because there are as many opti
         help="instead of the checks, put the named neurons into a network that restores the "
         "middle of a picture, and compare it layer by layer with exact neurons; torch:cpu, "
         "torch:cuda:tf32 and torch:cuda:bfloat16 name the whole network in PyTorch",
+    )
+    what.add_argument(
+        "--gradients",
+        action="store_true",
+        help="instead of the checks, compare the surrogate gradients of the named PyTorch layers "
+        "with exact derivatives of spike times and rates",
     )
     add_recording_options(p)
     add_graph_options(p)
@@ -179,19 +187,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Parse the command line, check, report."""
     argv = sys.argv[1:] if argv is None else argv
     args = parser().parse_args(argv)
-    if not (0 < (args.dt or 0.1) < float("inf") and args.time_limit > 0 and args.jobs >= 1):
-        raise InputError("--dt and --time-limit must be greater than 0, --jobs at least 1")
-    if args.scheduler is not None and (args.command or args.nir or args.python):
-        raise InputError(
-            "--scheduler goes with names and modules that are installed on the workers; "
-            "--command, --nir and --python mean files of this machine"
-        )
+    check_options(args)
     if args.recording is not None:
         return explain_recording(args, args.dt)
     if args.graph is not None:
         return None if run_graph(args) else sys.exit(1)
-    if args.input is not None or args.against:
-        raise InputError("--input goes with --recording or --graph FILE, --against with --graph")
     if args.export_golden is not None:
         return export_golden(args, args.dt or 0.1)
     check_outputs(args.report, args.junit)
@@ -201,13 +201,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         return network(args)
     checks = checks_to_run(args.only, args.skip)
     said = {key: value for key in KEYS if (value := vars(args)[key.replace("-", "_")]) is not None}
+    declare = overridden(from_pyproject(Path.cwd()), said)
+    if args.gradients:
+        from bio_scnn.crossval.gradients.command import run_gradients
+
+        return None if run_gradients(args, declare) else sys.exit(1)
     targets = find_targets(
         args.names,
         args.command,
         args.nir,
         args.python,
         everything=args.all,
-        declare=overridden(from_pyproject(Path.cwd()), said),
+        declare=declare,
     )
     if args.list or not (targets or args.check_vectors):
         if not args.list and (args.report or args.junit or args.json):
@@ -236,6 +241,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     if not all(report.ok for report in reports):
         sys.exit(1)
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Refuse values out of range, and options that do not go together."""
+    if not (0 < (args.dt or 0.1) < float("inf") and args.time_limit > 0 and args.jobs >= 1):
+        raise InputError("--dt and --time-limit must be greater than 0, --jobs at least 1")
+    if args.scheduler is not None and (args.command or args.nir or args.python):
+        raise InputError(
+            "--scheduler goes with names and modules that are installed on the workers; "
+            "--command, --nir and --python mean files of this machine"
+        )
+    if args.recording is not None or args.graph is not None:
+        return
+    if args.input is not None or args.against:
+        raise InputError("--input goes with --recording or --graph FILE, --against with --graph")
 
 
 def export(directory: Path, quiet: bool) -> None:

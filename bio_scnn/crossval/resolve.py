@@ -188,6 +188,18 @@ def resolve(
     """
     if name in ENTRIES:
         return ENTRIES[name].load()
+    thing = load_object(name)
+    if not declare:
+        return as_adapter(thing, dt_ms=dt_ms)
+    step_ms = dt_ms or (1.0 if "decay" in declare else 0.1)
+    params, claims = declared(declare, step_ms)
+    if claims.fixed_point is not None and _shows_V(thing, step_ms):
+        claims = replace(claims, membrane="after reset")
+    return as_adapter(thing, dt_ms=step_ms, params=params, capabilities=claims)
+
+
+def load_object(name: str) -> Any:
+    """Object that ``package.module:object`` or ``file.py:object`` means; `InputError` if none."""
     place, _, dotted = name.rpartition(":")
     if nameless(name):
         file = name.rstrip(":")
@@ -206,13 +218,7 @@ def resolve(
         close = difflib.get_close_matches(dotted, vars(module), n=1)
         hint = f": did you mean {close[0]}?" if close else ""
         raise InputError(f"{place} has no object {dotted!r}{hint}") from None
-    if not declare:
-        return as_adapter(thing, dt_ms=dt_ms)
-    step_ms = dt_ms or (1.0 if "decay" in declare else 0.1)
-    params, claims = declared(declare, step_ms)
-    if claims.fixed_point is not None and _shows_V(thing, step_ms):
-        claims = replace(claims, membrane="after reset")
-    return as_adapter(thing, dt_ms=step_ms, params=params, capabilities=claims)
+    return thing
 
 
 def _shows_V(thing: Any, dt_ms: float) -> bool:

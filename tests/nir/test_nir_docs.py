@@ -9,11 +9,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs" / "nir.md").read_text("utf-8")
 
 
-def test_the_example_prints_what_it_says(capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
-    (printed,) = re.findall(r"```\n\n```\n(.*?)```", PAGE, re.S)
-    exec(compile(code, "docs/nir.md", "exec"), {})
-    assert capsys.readouterr().out == printed
+def test_the_examples_print_what_they_say(capsys):
+    names: dict = {}
+    parts = re.findall(r"```python\n(.*?)```\n\n```\n(.*?)```", PAGE, re.S)
+    assert len(parts) == PAGE.count("```python") == 2
+    for code, printed in parts:  # the second goes on from the first
+        exec(compile(code, "docs/nir.md", "exec"), names)
+        assert capsys.readouterr().out == printed
 
 
 def test_every_test_that_the_page_names_exists():

@@ -1,0 +1,154 @@
+"""Surrogate gradients beside exact ones: likeness by hand, planted ones, layers of one's own."""
+
+import json
+
+import numpy as np
+import pytest
+
+from bio_scnn import InputError, LIFParameters, validate
+from bio_scnn.crossval.gradients import GradientLayer, compare_gradients, layer_of
+from bio_scnn.crossval.gradients.command import findings, lines_of
+from bio_scnn.crossval.gradients.comparing import LEVELS, likeness
+from bio_scnn.neuron.closed_form import rate_derivative, rheobase
+
+PARAMS = LIFParameters.from_decay(0.9, 1.0)
+
+
+def test_likeness_is_that_of_two_vectors():
+    exact = np.array([[3.0, -4.0], [0.0, 0.0]])
+    same = likeness("a", 2 * exact, exact)
+    assert (same.sign, same.cosine, same.scale, same.zero) == (1, 1, 2, 0)
+    assert likeness("a", -exact, exact).cosine == -1
+    half = likeness("a", np.array([[3.0, 0.0], [5.0, 0.0]]), exact)
+    assert (half.sign, half.zero) == (0.5, 0.5)
+    assert half.cosine == pytest.approx(9 / (5 * np.hypot(3, 5)))
+    assert np.isnan(likeness("a", exact, 0 * exact).cosine)
+    assert np.isnan(likeness("a", 0 * exact, exact).cosine)
+
+
+def spiking(torch, backward):
+    """A layer with PARAMS' neuron on a grid, and any gradient of its spikes."""
+
+    class Layer(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            V, rows = torch.zeros_like(x[0]), []
+            for row in x:
+                V = 0.9 * V + row
+                rows.append((V >= 1).to(V.dtype))
+                V = V * (1 - rows[-1])
+            return torch.stack(rows)
+
+        @staticmethod
+        def backward(ctx, g):
+            return backward(g)
+
+    return GradientLayer("planted", PARAMS, 1.0, "float64", lambda x: (Layer.apply(x), {}), "")
+
+
+def test_planted_gradients_are_measured():
+    torch = pytest.importorskip("torch")
+    once, thrice = (compare_gradients(spiking(torch, lambda g, k=k: k * g)) for k in (1.0, 3.0))
+    assert once.spikes > 100
+    assert once.ok
+    # A straight-through estimator: each step's spike counts the same, at every current.
+    straight = np.full(LEVELS.shape, 1e3)
+    exact = rate_derivative(LEVELS * rheobase(PARAMS), PARAMS)
+    assert once.rows[2].scale == pytest.approx(np.linalg.norm(straight) / np.linalg.norm(exact))
+    assert once.silent == pytest.approx(1)
+    for a, b in zip(once.rows, thrice.rows, strict=True):
+        assert b.scale == pytest.approx(3 * a.scale)
+        assert b.cosine == pytest.approx(a.cosine)
+    assert any("silent neurons can be woken" in sentence for sentence in findings(once))
+    zero = compare_gradients(spiking(torch, lambda g: 0 * g))
+    assert zero.rows[0].zero == 1
+    assert any("gradient of 0" in sentence for sentence in findings(zero))
+    spoilt = compare_gradients(spiking(torch, lambda g: g / 0))
+    assert not spoilt.ok
+    assert "not finite" in "\n".join(lines_of(spoilt))
+
+
+LAYERS = """
+import torch
+
+
+class Surrogate(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, u):
+        ctx.save_for_backward(u)
+        return (u >= 0).to(u.dtype)
+
+    @staticmethod
+    def backward(ctx, g):
+        return g / (1 + 10 * ctx.saved_tensors[0].abs()) ** 2
+
+
+def step(V, x):
+    V = 0.9 * V + x
+    z = Surrogate.apply(V - 1)
+    return V * (1 - z), z
+
+
+class BatchFirst(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.beta = torch.nn.Parameter(torch.tensor(0.9))
+        self.unused = torch.nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, x):
+        V, spikes = torch.zeros_like(x[:, 0]), []
+        for row in x.unbind(1):
+            V = self.beta * V + row
+            spikes.append(Surrogate.apply(V - 1))
+            V = V * (1 - spikes[-1])
+        return torch.stack(spikes, 1)
+
+
+def detached(x):
+    V, spikes = torch.zeros_like(x[0]), []
+    for row in x:
+        V = 0.9 * V + row
+        spikes.append((V >= 1).to(V.dtype))
+        V = V * (1 - spikes[-1])
+    return torch.stack(spikes)
+
+
+def numpy_only(x):
+    import numpy
+
+    return numpy.cumsum(numpy.asarray(x), axis=0) % 1 > 0.5
+"""
+
+
+def test_own_layers_in_their_calling_conventions(tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "layers.py"
+    path.write_text(LAYERS)
+    x = torch.rand((40, 3), generator=torch.Generator().manual_seed(1)) * 0.6
+    found = []
+    for name in ("step", "BatchFirst"):
+        given = x.clone().requires_grad_()
+        spikes, named = layer_of(f"{path}:{name}", 1.0, {"decay": 0.9}).forward(given)
+        (spikes * torch.arange(40.0)[:, None]).sum().backward()
+        found.append((spikes.detach(), given.grad, named))
+    assert found[0][0].sum() > 10
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.allclose(found[0][1], found[1][1])
+    assert set(found[1][2]) == {"beta", "unused"}
+    with pytest.raises(SystemExit):  # a parameter that nothing reaches
+        validate.main([f"{path}:BatchFirst", "--gradients", "--decay", "0.9", "--json"])
+    (table,) = json.loads(capsys.readouterr().out)["layers"]
+    assert table["parameters"]["unused"] == "missing"
+    assert float(table["parameters"]["beta"]) > 0
+    with pytest.raises(SystemExit):
+        validate.main([f"{path}:detached", "--gradients", "--decay", "0.9"])
+    assert "no gradient reaches the input" in capsys.readouterr().out
+    with pytest.raises(InputError):
+        validate.main([f"{path}:numpy_only", "--gradients", "--decay", "0.9"])
+
+
+def test_what_has_no_gradient_is_refused():
+    with pytest.raises(InputError, match="goes with names"):
+        validate.main(["--gradients"])
+    with pytest.raises(InputError, match="it is none"):
+        validate.main(["closed-form", "--gradients"])
