@@ -273,9 +273,7 @@ def _solve(matrix: scipy.sparse.sparray, right: NDArray[np.float64]) -> NDArray[
     return _solve_sparse(matrix, right) if failed else found[place]
 
 
-def _solve_sparse(
-    matrix: scipy.sparse.sparray, right: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _solve_sparse(matrix: scipy.sparse.sparray, right: NDArray[np.float64]) -> NDArray[np.float64]:
     """Without pivoting, in an ordering made for symmetry."""
     factors = scipy.sparse.linalg.splu(
         scipy.sparse.csc_matrix(matrix),

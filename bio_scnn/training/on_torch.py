@@ -5,10 +5,9 @@ Importing this module needs PyTorch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -22,7 +21,8 @@ from bio_scnn.network.hybrid import HybridSCNN
 from bio_scnn.network.torch_model import to_torch
 from bio_scnn.neuron.parameters import LIFParameters
 from bio_scnn.training._packing import PackedState, Packing
-from bio_scnn.training.batches import Batch, Prepared, Showing, pixel_weights, showing
+from bio_scnn.training._torch_batches import by_step, torch_batch
+from bio_scnn.training.batches import Prepared
 from bio_scnn.training.gradients import draw_noise, noise_table
 from bio_scnn.training.optimizers import muon_of_stack
 from bio_scnn.training.settings import PRECISIONS, Precision, TrainingSettings
@@ -125,7 +125,7 @@ def fit_on_torch(
     features = int(np.prod(architecture.feature_shape(settings.patch, settings.patch)))
     table = torch.from_numpy(noise_table(settings.seed, features)).to(device.name)
     unit = HybridSCNN(architecture, {}, lif).unit
-    with closing(_by_step(source, settings, state.step, device)) as steps:
+    with closing(by_step(source, settings, state.step, device.tensor)) as steps:
         for step, prepared in steps:
             batch = torch_batch(prepared, architecture, settings, step)
             noise = _noise(architecture, unit, settings, step, table, features)
@@ -149,25 +149,6 @@ def fit_on_torch(
                 raise FloatingPointError(f"the loss is {value} at step {step}")
             on_step(packed, value)
     return packed.as_arrays()
-
-
-def _by_step(
-    source: Iterator[Prepared], settings: TrainingSettings, first: int, device: Device
-) -> Generator[tuple[int, Prepared], None, None]:
-    """Steps with their groups of patches, each loaded while the one before is trained on."""
-
-    def load() -> Prepared | None:
-        group = next(source, None)
-        return None if group is None else Prepared(*map(device.tensor, group))
-
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(load)
-        for step in range(first, settings.steps):
-            if step == first or step % settings.group_steps == 0:
-                if (loaded := coming.result()) is None:
-                    raise RuntimeError(f"there are no patches for step {step}")
-                group, coming = loaded, pool.submit(load)
-            yield step, group
 
 
 def _gradients(loss: Tensor, weights: list[nn.Parameter]) -> list[Tensor]:
@@ -205,15 +186,6 @@ class TorchForward:
             return network(x, noise).permute(0, 2, 3, 1).double().cpu().numpy()
 
 
-def torch_batch(
-    prepared: Prepared, architecture: Architecture, settings: TrainingSettings, step: int
-) -> Batch:
-    """The batch of a step as tensors, from the tensors of its group; see `make_batch`."""
-    shown = _show(prepared, showing(settings, step))
-    weight: Any = pixel_weights(shown, architecture, settings.loss)
-    return Batch(*shown, weight.to(shown.truth.dtype))
-
-
 def torch_input(architecture: Architecture, fill: Tensor, mask: Tensor) -> Tensor:
     """Input of the network, ``(N, h, w, C)``, as `bio_scnn.network.network_input` makes it."""
     first, *others = fill.split(IMAGE_CHANNELS, dim=-1)
@@ -224,42 +196,6 @@ def torch_input(architecture: Architecture, fill: Tensor, mask: Tensor) -> Tenso
     k = architecture.fold
     folded = stacked.reshape(n, height // k, k, width // k, k, channels)
     return folded.permute(0, 1, 3, 2, 4, 5).reshape(n, height // k, width // k, -1)
-
-
-def _show(prepared: Prepared, looks: Showing) -> Prepared:
-    """The patches of a batch, each in its look, all of them at once."""
-    truth, fill, mask = prepared
-    side, device = truth.shape[1], truth.device
-
-    def moved(values: NDArray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values)).to(device)
-
-    chosen = moved(looks.chosen)
-    pixels = _orientations(side, device)[moved(4 * looks.flip + looks.turns)][..., None]
-    gain, shift = (moved(v).to(truth.dtype)[:, None, None] for v in (looks.gain, looks.shift))
-
-    def oriented(images: Tensor) -> Tensor:
-        flat = images[chosen].reshape(len(chosen), side * side, -1)
-        return flat.gather(1, pixels.expand(-1, -1, flat.shape[-1]))
-
-    def recoloured(flat: Tensor) -> Tensor:
-        count = flat.shape[-1]
-        first = np.arange(0, count, IMAGE_CHANNELS)[None, :, None]  # channel of each fill
-        sources = moved((first + looks.channels[:, None]).reshape(-1, 1, count))
-        flat = flat.gather(2, sources.expand(-1, side * side, -1))
-        return (flat * gain + shift).reshape(-1, side, side, count)
-
-    shown = oriented(mask[..., None]).reshape(-1, side, side)
-    return Prepared(recoloured(oriented(truth)), recoloured(oriented(fill)), shown)
-
-
-@lru_cache(maxsize=2)
-def _orientations(side: int, device: torch.device) -> Tensor:
-    """Source of every pixel of a square ``(8, side^2)``: turned 0 to 3 times, then flipped too."""
-    upright = np.arange(side * side).reshape(side, side)
-    turned = np.stack([np.rot90(upright, turns) for turns in range(4)])
-    places = np.stack([turned, turned[:, :, ::-1]]).reshape(8, -1)
-    return torch.from_numpy(places).to(device)
 
 
 def _noise(

@@ -24,11 +24,11 @@ from bio_scnn.training.validation import ValidationSet
 pytestmark = pytest.mark.peer
 torch = pytest.importorskip("torch")
 
+from bio_scnn.training._torch_batches import torch_batch  # noqa: E402
 from bio_scnn.training.on_torch import (  # noqa: E402
     Device,
     TorchForward,
     fit_on_torch,
-    torch_batch,
     torch_input,
 )
 
