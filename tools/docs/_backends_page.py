@@ -26,11 +26,15 @@ NOTES = """
 """
 
 
+FAILED = "What did not run, with what was raised:"
+
+
+def _way(row: Row) -> str:
+    return row["way"] + (", compiled" if row.get("compiled") else "")
+
+
 def _line(row: Row) -> str:
-    way = row["way"] + (", compiled" if row.get("compiled") else "")
-    where = [way, row["device"], row["format"]]
-    if "error" in row:
-        return f"| {' | '.join(where)} | {row['error'].replace('|', '/')} | | | |"
+    where = [_way(row), row["device"], row["format"]]
     departs = "never"
     if "step" in row:
         departs = f"step {row['step']}, layer {row['layer']}, {row['margin']:.0e} from threshold"
@@ -42,6 +46,22 @@ def _line(row: Row) -> str:
         str(row["classes"]),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _failed(rows: list[Row]) -> list[str]:
+    """Lines with what did not run, a line for each reason."""
+    reasons: dict[str, dict[str, list[str]]] = {}
+    for row in rows:
+        kind, _, said = row["error"].partition(": ")
+        reason = f"{kind}: {said.split('. ')[0].rstrip('.')}" if said else kind
+        ways = reasons.setdefault(reason, {})
+        ways.setdefault(_way(row), []).append(f"{row['device']} {row['format']}")
+    return [
+        "- "
+        + "; ".join(f"{way} ({', '.join(where)})" for way, where in ways.items())
+        + f": `{reason}`"
+        for reason, ways in reasons.items()
+    ]
 
 
 def _summary(rows: list[Row]) -> list[str]:
@@ -66,6 +86,7 @@ def page(runs: list[dict[str, Any]]) -> str:
     for run in runs:
         about, rows = run["about"], run["rows"]
         whole = [row for row in rows if "device" in row]
+        failed = [row for row in whole if "error" in row]
         versions = {row["way"].split()[0]: row["version"] for row in whole}
         names = ", ".join(f"{name} {version}" for name, version in versions.items())
         parts += [
@@ -75,8 +96,9 @@ def page(runs: list[dict[str, Any]]) -> str:
             "",
             "| framework | device | format | spikes that differ | V | departs | classes |",
             "|---|---|---|---|---|---|---|",
-            *map(_line, whole),
+            *(_line(row) for row in whole if "error" not in row),
             "",
+            *([FAILED, "", *lines, ""] if (lines := _failed(failed)) else []),
             *(f"- {row['way']}: {row['error']}." for row in rows if "device" not in row),
             "",
             f"{about['date']}: PyTorch {about['torch']}, {names}; {about['processor']}, "
