@@ -11,8 +11,8 @@ in its default layout and in channels-last, as a user would write it. Both have 
 threads, and glibc's allocator as `bio_scnn.runtime.memory.keep_freed_memory` sets it.
 
 Outputs, loss and gradients must agree before the timing: to 1e-9 in float64, to 1e-5 (gradients
-1e-2) in float32. In float32 an input of a rectifier may fall on the other side of zero; in either
-layout PyTorch, too, then differs by some 1e-3 from its own gradient in float64.
+1e-2) in float32. There, rounding can move an input of a rectifier across zero. PyTorch, in either
+layout, then also differs by some 1e-3 from its own gradient in float64.
 
 GFLOP/s count two operations per tap of every convolution, even where Winograd's algorithm needs
 fewer. They are compared with a 1024 x 1024 matrix product (GEMM) in each thread, measured in every

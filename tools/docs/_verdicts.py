@@ -15,7 +15,8 @@ RULES = f"""\
   not hold if the whole interval lies within {NOTICEABLE_DB:g} dB of zero.
 - A *published number* holds if it is reached. If it is not reached, nothing follows: the rebuilt
   network may differ from the paper's in details that the paper does not print.
-- If a claim has another rule, its text states it. All other claims are *undecided*."""
+- If a claim has another rule, its text states it. If neither verdict follows, the claim is
+  *undecided*."""
 Numbers = dict[str, Any]  # the JSON of every script, by its name
 Interval = Sequence[float]  # mean, and the ends of its 95 % interval
 
