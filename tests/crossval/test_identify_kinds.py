@@ -305,3 +305,25 @@ def test_a_leaky_integrator_that_never_fires_is_told_by_its_V():
     assert (found.neuron.decay, found.neuron.gain) == pytest.approx((0.9, 0.1))
     assert code_sentence(found.neuron) == "V <- 0.9 V + 0.1 x; never fires"
     assert identify(hidden(layer)).neuron is None
+
+
+def test_a_threshold_tested_before_the_update_is_told_with_the_unit_of_V():
+    """Spyx's ALIF: V above the adapted threshold fires in the next step, which subtracts it."""
+
+    def layer(x):
+        V, w = np.zeros((2, x.shape[1]))
+        spikes, shown = [], []
+        for x_n in x:
+            threshold = 1 + w
+            spikes.append(threshold < V)
+            V = 0.8 * V + x_n - spikes[-1] * threshold
+            w = 0.9 * w + 0.1 * spikes[-1]
+            shown.append(V)
+        return np.array(spikes), np.array(shown)
+
+    found = identify(layer)
+    assert found.V_explained == 1
+    assert code_sentence(found.neuron) == (
+        "V <- 0.8 V + x; fires above 1 + w, tested on V before the update; 1 + w subtracted in "
+        "the same step; w <- 0.9 w + 0.1 spike, added to the threshold"
+    )

@@ -258,3 +258,28 @@ def test_float_layer_has_no_fault_in_whole_numbers():
         return np.array(spikes, dtype=int), 0 * x
 
     assert in_whole_numbers(Subject(declared(layer), 1.0)) is None
+
+
+def unsigned_counter(x):
+    """Verilog's usual LIF: 8 bits without a sign, so that a negative input is a huge one."""
+    V, spikes, shown = np.zeros(x.shape[1], int), [], []
+    for x_n in np.trunc(x).astype(int):
+        V = ((V >> 1) + (V >> 2) + x_n) & 255
+        spikes.append(V >= 60)
+        V = np.where(spikes[-1], 0, V)
+        shown.append(V)
+    return np.array(spikes), np.array(shown)
+
+
+def test_a_word_without_a_sign_is_identified_though_negative_input_makes_it_fire():
+    assert unsigned_counter(-np.ones((3, 1)))[0].any()
+    found = identify(unsigned_counter)
+    assert found.spikes_explained == 1
+    assert found.V_explained == 1
+    assert found.neuron.number_format.word == 8
+    assert not found.neuron.number_format.signed
+    assert "from 0 to" in found.remarks[0]
+    x = np.random.default_rng(3).uniform(0, 90, (300, 5))
+    mine, right = step(found.neuron, x), unsigned_counter(x)
+    assert np.array_equal(mine.spikes > 0, right[0])
+    assert np.array_equal(mine.V, right[1])

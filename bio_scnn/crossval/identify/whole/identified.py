@@ -14,7 +14,13 @@ from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 from bio_scnn.crossval.identify.whole.drives import Answers, asked, lags, limits, rich
 from bio_scnn.crossval.identify.whole.flows import whole_flows
 from bio_scnn.crossval.identify.whole.hidden import hidden_flows, values_after
-from bio_scnn.crossval.identify.whole.layer import Run, WholeLayer, whole_layer
+from bio_scnn.crossval.identify.whole.layer import (
+    Run,
+    WholeLayer,
+    fires_either_way,
+    not_negative,
+    whole_layer,
+)
 from bio_scnn.crossval.identify.whole.spikes import Proved, length_of, proved, quirks
 from bio_scnn.crossval.identify.whole.telling import with_telling
 
@@ -41,6 +47,24 @@ def identify_whole(
     Identification or None
         None if fractions of the input matter, or no neuron that is known here has all spikes.
     """
+    if fires_either_way(run):
+        # A word without a sign takes a negative input for a huge one.
+        found = _bit_for_bit(not_negative(run), dt_ms, has_V)
+        if found is not None and _same_below(run, found):
+            return found
+    return _bit_for_bit(run, dt_ms, has_V)
+
+
+def _same_below(run: Run, found: Identification) -> bool:
+    """True if a neuron has a layer's spikes under inputs of either sign, too."""
+    assert found.neuron is not None
+    most = max(2, round(abs(found.neuron.threshold / found.neuron.gain)))
+    x = np.random.default_rng(9).integers(-most, most + 1, (200, 8)).astype(np.float64)
+    return np.array_equal(np.asarray(run(x)[0]), step(found.neuron, x).spikes)
+
+
+def _bit_for_bit(run: Run, dt_ms: float | None, has_V: bool | None) -> Identification | None:
+    """Neuron of a layer in whole numbers, of either sign if it takes them."""
     layer = whole_layer(run, has_V)
     moved = None if layer is None else lags(layer)
     if layer is None or moved is None:
@@ -117,9 +141,10 @@ def _rounds_so(layer: WholeLayer, neuron: SteppedNeuron) -> bool:
 
 def _remark(layer: WholeLayer, largest: float) -> str:
     what = "whole numbers" if layer.unit == 1 else f"whole multiples of {layer.unit:g}"
+    ends = f"up to {largest:g} either way" if layer.least < 0 else f"from 0 to {largest:g}"
     if not layer.rounding:
-        return f"it takes {what} only, and was driven with those up to {largest:g} either way"
-    return f"it rounds its input to {what}, and was driven with those up to {largest:g} either way"
+        return f"it takes {what} only, and was driven with those {ends}"
+    return f"it rounds its input to {what}, and was driven with those {ends}"
 
 
 def in_layers_units(neuron: SteppedNeuron, layer: WholeLayer) -> SteppedNeuron:

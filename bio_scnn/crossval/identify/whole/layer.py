@@ -106,7 +106,7 @@ def whole_layer(run: Run, has_V: bool | None = None) -> WholeLayer | None:
             return None
     if not refuses:
         taken = _taken(run, x, np.asarray(spikes), V, level * sign)
-        again = _mixed(rng, level * sign, largest)
+        again = np.clip(_mixed(rng, level * sign, largest), None if negative else 0, None)
         if taken is None or not _same_rounded(run, again, *taken):
             return None
         unit, rounding = taken
@@ -122,6 +122,30 @@ def refuses_fractions(run: Run) -> bool:
     if not _raises(run, np.full((4, 3), 0.37)):
         return False
     return not (_raises(run, np.ones((4, 3))) and _raises(_with_integers(run), np.ones((4, 3))))
+
+
+def fires_either_way(run: Run) -> bool:
+    """True if positive and negative input make a layer fire, and none does not."""
+    sizes = 4.0 ** np.arange(-2, 10)
+    held = np.concatenate([sizes, -sizes, [0.0]])
+    try:
+        spikes = np.asarray(run(np.broadcast_to(held, (_STEPS[0], len(held))).copy())[0])
+    except Exception:  # one that refuses these has been asked with others
+        return False
+    counts = np.abs(spikes).sum(axis=0)
+    up, down = counts[: len(sizes)].sum(), counts[len(sizes) : -1].sum()
+    return bool(up and down and not counts[-1])
+
+
+def not_negative(run: Run) -> Run:
+    """A layer that refuses negative input, to be driven with none."""
+
+    def checked(x: Array) -> tuple[NDArray, NDArray | None]:
+        if (x < 0).any():
+            raise ValueError("negative input")
+        return run(x)
+
+    return checked
 
 
 def _with_integers(run: Run) -> Run:
@@ -213,6 +237,8 @@ def _finer(run: Run, unit: float, level: float) -> float:
     """Unit of the input by differences of inputs that just make it fire: spikes alone may hide
     that it is finer."""
     x = np.zeros((48, 20))
+    if _raises(run, x - abs(level)):
+        return unit
     x[0] = -level * np.geomspace(0.3, 9, 20)
     low, high = np.zeros(20), np.full(20, 64 * abs(level))
 
