@@ -108,7 +108,8 @@ def settle(form: Form, pixels: NDArray, mask: NDArray[np.bool_]) -> None:
         pixels[mask] = _nearest(values, form.palette).reshape(pixels[mask].shape)
     elif form.has_alpha and pixels.dtype.kind == "u" and pixels.shape[2:] in ((2,), (4,)):
         alpha, top = pixels[..., -1], np.iinfo(pixels.dtype).max
-        if not ((alpha > 0) & (alpha < top) & ~mask).any():  # nothing is half transparent
+        half = ((alpha > 0) & (alpha < top) & ~mask).any()
+        if not half and ((alpha == 0) & ~mask).any():
             alpha[mask] = np.where(alpha[mask] > top // 2, top, 0)
 
 

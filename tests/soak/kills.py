@@ -20,11 +20,15 @@ from tests.soak.outcome import Outcome, hidden, killed, table
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
-def killed_training(folder: Path, number: int, until: float, seed: int) -> list[Outcome]:
+def killed_training(
+    folder: Path, number: int, until: float, seed: int, steps: int = 60
+) -> list[Outcome]:
     """Trainings killed until they are done; each must end at the weights of an undisturbed one."""
     began, rng = time.monotonic(), np.random.default_rng(seed)
     config = folder / "tiny.toml"
-    config.write_text(CONFIG.replace("steps = 12", "steps = 60").replace("= 4\nopt", "= 15\nopt"))
+    config.write_text(
+        CONFIG.replace("steps = 12", f"steps = {steps}").replace("= 4\nopt", "= 15\nopt")
+    )
     whole, broken = folder / "whole", folder / "broken"
     words, errors = ["--config", config, "--quiet", "-o"], folder / "errors"
     code, said = killed("train", [*words, whole], 600, signal.SIGKILL, errors)
@@ -119,6 +123,6 @@ def _digests(folder: Path) -> dict[str, str]:
 if __name__ == "__main__":  # the few of the test suite
     with tempfile.TemporaryDirectory() as place:
         number, seed = map(int, sys.argv[1:])
-        found = killed_training(Path(place), number, time.monotonic() + 300, seed)
+        found = killed_training(Path(place), number, time.monotonic() + 300, seed, steps=20)
     print(table(found))
     sys.exit(any(one.findings for one in found))
