@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from tools.docs import backends
+from tools.docs import DOCS, backends
 from tools.docs._backends_networks import Trace, problem, reference
 from tools.docs._backends_page import page
 
@@ -76,3 +76,9 @@ def test_a_missing_framework_is_one_line(monkeypatch, capsys):
     assert capsys.readouterr().out.count("\n") == 1
     backends.child("norse", "cpu")
     assert "norse is not installed here" in capsys.readouterr().out
+
+
+def test_the_page_is_that_of_the_kept_rows():
+    runs = backends.read()
+    assert runs
+    assert (DOCS / "backends.md").read_text("utf-8") == page(runs)

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.errors import InputError
+
 Array = NDArray[np.float64]
 TAU = 10.0
 """Time constant in steps: its inverse is rounded in every binary format, as users' are."""
@@ -171,10 +173,10 @@ def _spikingjelly_nodes(count: int, mode: str, backend: str) -> list[Any]:
     options: dict[str, Any] = {"tau": TAU, "step_mode": mode, "store_v_seq": mode == "m"}
     if "backend" in inspect.signature(neuron.LIFNode.__init__).parameters:  # before 2.0
         if backend not in ("torch", "cupy"):
-            raise RuntimeError(f"this version has no choice {backend!r}")
+            raise InputError(f"this version has no choice {backend!r}")
         options["backend"] = backend
     elif backend == "cupy":
-        raise RuntimeError("this version has no backend 'cupy'")
+        raise InputError("this version has no backend 'cupy'")
     return [neuron.LIFNode(**options) for _ in range(count)]
 
 

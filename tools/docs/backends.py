@@ -4,7 +4,7 @@
 
     python -m tools.docs.backends                                   # a table of this machine's CPU
     python -m tools.docs.backends --device cuda --rows gpu.json     # and of its GPU
-    python -m tools.docs.backends --read cpu.json gpu.json --out docs/backends.md
+    python -m tools.docs.backends --read --out docs/backends.md     # benchmarks/results/backends
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -23,12 +23,14 @@ from typing import Any
 
 import numpy as np
 
+from bio_scnn.errors import InputError
 from bio_scnn.runtime.files import write_whole
 from bio_scnn.runtime.provenance import installed_version, machine, now
-from tools.docs import ROOT
+from tools.docs import RESULTS, ROOT
 from tools.docs._backends_networks import WAYS, Problem, Trace, problem, reference
 from tools.docs._backends_page import page
 
+MEASURED = RESULTS / "backends"
 SEED = 0
 LIMIT_S = 55.0
 CPU_FORMATS = ("float64", "float32", "bfloat16")
@@ -125,6 +127,9 @@ def child(way: str, device: str) -> None:
         row["compiled"] = compiled
         try:
             row |= measured(run(way, given, place, dtype, compiled), expected)
+        except InputError as error:  # of this version, whatever the format
+            print(json.dumps({"way": way, "error": str(error)}), flush=True)
+            return
         except Exception as error:  # whatever a framework raises is its row
             words = str(error).strip().splitlines() or [""]
             row["error"] = f"{type(error).__name__}: {words[0][:160]}"
@@ -168,6 +173,12 @@ def about(device: str) -> Row:
     return found
 
 
+def read(paths: Sequence[Path] = ()) -> list[dict[str, Any]]:
+    """Measured rows and their machines, of some files or of those in benchmarks/results."""
+    paths = paths or sorted(MEASURED.glob("*.json"))
+    return [json.loads(path.read_text("utf-8")) for path in paths]
+
+
 def main(argv: list[str] | None = None) -> None:
     """Measure on this machine, or make the page of measured rows."""
     parser = argparse.ArgumentParser(prog="python -m tools.docs.backends", description=__doc__)
@@ -175,15 +186,17 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--only", help="a word of the ways to run, such as spikingjelly")
     parser.add_argument("--limit", type=float, default=LIMIT_S, help="seconds in all")
     parser.add_argument("--rows", type=Path, help="JSON file for the rows")
-    parser.add_argument("--read", type=Path, nargs="+", help="JSON files instead of a run")
+    parser.add_argument(
+        "--read", type=Path, nargs="*", help="JSON files instead of a run (default: the kept ones)"
+    )
     parser.add_argument("--out", type=Path, help="Markdown file for the page")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.way:
         child(args.way, args.device)
         return
-    if args.read:
-        runs = [json.loads(path.read_text("utf-8")) for path in args.read]
+    if args.read is not None:
+        runs = read(args.read)
     else:
         ways = [way for way in WAYS if args.device == "cuda" or not set(way.split()) & GPU_ONLY]
         ways = [way for way in ways if (args.only or "") in way]
