@@ -37,7 +37,7 @@ DEAR = {
     [
         pytest.param(
             broken,
-            marks=pytest.mark.nightly if broken.name in DEAR else pytest.mark.sweep(4),
+            marks=pytest.mark.nightly if broken.name in DEAR else pytest.mark.sweep(5),
             id=broken.name,
         )
         for broken in BROKEN

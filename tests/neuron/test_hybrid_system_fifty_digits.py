@@ -42,6 +42,7 @@ def check(kind: type, cases: int, steps: int, seed: int) -> None:
         assert sum(x.spikes > 0 for x in found) > 0.5 * cases
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_fifty_digits(kind, every_case):

@@ -238,6 +238,7 @@ def siegert(mean, sigma, params, shift_reset, shift_threshold):
     return 1e3 / isi, np.sqrt(2 * np.pi * spread) * params.tau_ms / isi
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("t_ref_ms", [0.02, 2.0])
 def test_siegert_rates_and_irregularity_with_the_correction_for_coloured_noise(t_ref_ms):

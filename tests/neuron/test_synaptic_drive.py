@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fifty_digits import largest_time_error_ms, solve
 from scipy.optimize import brentq
-from simulations import OTHER, TARGETS, TOLERANCE_MS
+from simulations import NIGHTLY_TARGETS, OTHER, TOLERANCE_MS
 
 from bio_scnn.neuron._brian2_crossing import first_crossing
 from bio_scnn.neuron.parameters import TABLE_1, LIFParameters
@@ -43,7 +43,7 @@ def synaptic_solution(current, events, dt_ms, params):
     return np.array(spikes)
 
 
-@TARGETS
+@NIGHTLY_TARGETS
 @pytest.mark.parametrize(("params", "dt_ms"), [(TABLE_1, 1.0), (TABLE_1, 0.25), (OTHER, 2.0)])
 def test_synaptic_drive_is_exact(params, dt_ms, target):
     rng = np.random.default_rng(5)
@@ -69,7 +69,7 @@ def test_synaptic_drive_is_exact(params, dt_ms, target):
     assert worst <= TOLERANCE_MS, worst
 
 
-@TARGETS
+@NIGHTLY_TARGETS
 def test_a_peak_inside_a_step_is_not_missed(target):
     # After one presynaptic spike V peaks at t_peak, where it equals R I_syn. Scaled to pass the
     # threshold by one part in 1e6, V is above it for 0.1 ms only.
@@ -117,7 +117,7 @@ KINDS = [  # tau, tau_syn, t_ref, dt
 ]
 
 
-@TARGETS
+@NIGHTLY_TARGETS
 @pytest.mark.parametrize(("tau", "tau_syn", "t_ref", "dt"), KINDS)
 def test_synapses_of_any_stiffness_against_50_digits(tau, tau_syn, t_ref, dt, target):
     params = LIFParameters(tau_ms=tau, C_ms=2 * tau, tau_syn_ms=tau_syn, t_ref_ms=t_ref)

@@ -76,6 +76,7 @@ def test_blocks_print_what_they_say(name, tmp_path, monkeypatch, capsys):
     assert all(line in said or line in below for line in printed)
 
 
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize("name", FRAMEWORKS)
 @pytest.mark.peer
 def test_layers_of_frameworks_are_what_their_pages_say(name, capsys):

@@ -83,6 +83,7 @@ def torch_run(begin, prepared, architecture, settings, precision):
     return losses, end
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("neurons", UNITS)
 @pytest.mark.parametrize(("precision", "tolerance"), [("float64", 1e-9), ("float32", 1e-3)])
 def test_fifty_steps_agree_with_numpy(numpy_run, neurons, precision, tolerance):
@@ -142,6 +143,7 @@ def test_input_is_that_of_the_numpy_network():
     np.testing.assert_allclose(found, network_input(SMALL, fill, hole()[None]), atol=1e-15)
 
 
+@pytest.mark.nightly
 def test_bfloat16_learns_about_the_same(numpy_run):
     begin, prepared, expected, _ = numpy_run(SMALL, SETTINGS, np.dtype("float32"))
     losses, _ = torch_run(begin, prepared, SMALL, SETTINGS, "bfloat16")
