@@ -11,9 +11,9 @@ from tools.docs import DOCS, scoreboard
 
 def test_every_primitive_is_there_and_its_neurons_fire():
     nodes = scoreboard.primitives()
-    kinds = {label.partition(",")[0] for label in nodes}
+    kinds = {label.partition(" ")[0] for label in nodes}
     assert kinds == set(FIELDS) - {"Input", "Output"}
-    for label in ("LIF", "IF", "CubaLIF", "LIF, r = 1, one tau", "CubaLIF, r = 1, one tau"):
+    for label in ("LIF", "IF", "CubaLIF", "LIF (r = 1, one tau)", "CubaLIF (r = 1, one tau)"):
         graph = scoreboard.graph_of(label, nodes[label])
         x = (np.random.default_rng(0).random((200, 6)) < 0.1).astype(float)
         assert run(graph, x, dialect="euler", dt_ms=0.1).counts["node"] > 10, label

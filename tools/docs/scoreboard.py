@@ -67,20 +67,20 @@ def primitives() -> dict[str, dict[str, Any]]:
         "Threshold": {"threshold": 0.5 * full},
         "I": {"r": 300 * full},
         "LI": leak,
-        "LI, r = 1, one tau": one,
-        "IF": {"r": 3000 * full, **spike},
-        "IF, r = 1": {"r": full, **spike},
+        "LI (r = 1, one tau)": one,
+        "IF": {"r": np.linspace(1500, 4500, n), **spike},
+        "IF (r = 1)": {"r": full, **spike},
         "LIF": leak | spike,
-        "LIF, r = 1, one tau": one | low,
+        "LIF (r = 1, one tau)": one | low,
         "CubaLI": synapse,
         "CubaLIF": synapse | spike,
-        "CubaLIF, r = 1, one tau": plain | low,
+        "CubaLIF (r = 1, one tau)": plain | low,
     }  # fmt: skip
 
 
 def graph_of(kind: str, values: Mapping[str, Any]) -> Graph:
     """A graph of one node, by its label, between an input and an output."""
-    kind = kind.partition(",")[0]
+    kind = kind.partition(" ")[0]
     node = {"type": kind, **values}
     if kind not in ("SumPool2d", "AvgPool2d", "Flatten"):
         return build_graph(node)
