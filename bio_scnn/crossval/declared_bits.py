@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,13 +57,13 @@ def in_units(neuron: SteppedNeuron, layer: WholeLayer) -> SteppedNeuron:
     gain = neuron.gain * layer.unit / form.unit
     if abs(gain - round(gain)) < _SAME:
         gain = float(round(gain))
-    scaled = {
+    scaled: dict[str, Any] = {
         name: round(getattr(neuron, name) / form.unit)
         for name in ("leak", "threshold", "reset_to", "start")
     }
     scaled["threshold"] += not neuron.fires_at_threshold
     whole = replace(form, unit=1.0)
-    return replace(neuron, **scaled, gain=gain, fires_at_threshold=True, number_format=whole)  # type: ignore[arg-type] # fields by name
+    return replace(neuron, **scaled, gain=gain, fires_at_threshold=True, number_format=whole)
 
 
 def as_whole_layer(subject: Subject) -> WholeLayer:

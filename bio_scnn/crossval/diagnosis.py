@@ -191,7 +191,7 @@ def _pairs(base: GridNeuron) -> Iterator[GridNeuron]:
     singles = [neuron.changes_from(base) for neuron in kinds]
     for one, two in itertools.combinations(singles, 2):
         if not one.keys() & two.keys():
-            yield replace(base, **one, **two)  # type: ignore[arg-type] # fields by name
+            yield replace(base, **one, **two)
 
 
 # --- a live layer ------------------------------------------------------------------------------

@@ -47,5 +47,6 @@ def family_of(params: Any) -> str:
 def without_refractory(params: NeuronParameters) -> NeuronParameters:
     """The same neuron without a refractory period."""
     if any(field.name == "t_ref_ms" for field in fields(params)):
-        return replace(params, t_ref_ms=0.0)  # type: ignore[arg-type] # it has one
+        none: dict[str, Any] = {"t_ref_ms": 0.0}
+        return replace(params, **none)
     return params

@@ -59,6 +59,11 @@ def refractory_period(subject: Subject) -> Finding:
     )
 
 
+def _counted(whole: Callable[[float], float], unit_ms: float) -> Callable[[float, float], float]:
+    """Steps of a period, given dt and t_ref, that are counted in a unit of its own."""
+    return lambda dt, t_ref: whole(t_ref / unit_ms)
+
+
 def _refractory_cause(wrong: list[Case], measured: int, counted: tuple[str, ...]) -> Cause | None:
     """Cause of refractory periods that act otherwise, from dt, t_ref and what acts, all in ms."""
     if not all(np.isfinite(acts) for *_, acts in wrong):
@@ -81,10 +86,10 @@ def _refractory_cause(wrong: list[Case], measured: int, counted: tuple[str, ...]
             return cause(f"refractory.one-step-{'short' if steps < 0 else 'long'}/measured")
         return cause("refractory.steps-off", steps=steps)
     for whole in (round, int, math.ceil):
-        if mostly and acts_as(lambda dt, t_ref, whole=whole: whole(t_ref)):  # type: ignore[misc] # one of three
+        if mostly and acts_as(_counted(whole, 1.0)):
             return cause("refractory.counted-in-ms/measured")
     for assumed in (0.1, 1.0):
-        if mostly and acts_as(lambda dt, t_ref, by=assumed: round(t_ref / by)):  # type: ignore[misc] # one of two
+        if mostly and acts_as(_counted(round, assumed)):
             return cause("refractory.dt-assumed", dt_ms=assumed)
     if off <= {-1.0} and all(int(t_ref / dt) < round(t_ref / dt) for dt, t_ref, _ in wrong):
         return cause("refractory.truncated/measured")

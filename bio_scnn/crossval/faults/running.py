@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from bio_scnn.crossval.faults.inputs import inputs
 from bio_scnn.crossval.faults.machine import NUMBERS, Machine, flow
 from bio_scnn.crossval.faults.outputs import handed_out
 from bio_scnn.crossval.faults.within_step import stepped_within
-from bio_scnn.crossval.identify.formats import ROUNDINGS, FloatingPoint
+from bio_scnn.crossval.identify.formats import ROUNDINGS, FloatingPoint, FloatName
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +94,8 @@ _ROUNDING: Mapping[str, Callable[[NDArray], NDArray]] = {
     "zero": ROUNDINGS["truncate"],
 }
 
+_FORMATS = {name: FloatingPoint(name) for name in get_args(FloatName)}
+
 
 class _State:
     """State of machines, and their step."""
@@ -107,7 +109,7 @@ class _State:
         self.store, self.again = np.zeros(shape), np.zeros(shape, dtype=bool)
         self.clock, self.t = Clock(m, p.refractory, shape), 0
         form = m.precision.rpartition(" ")[2]
-        self.round = FloatingPoint(form).product if form else None  # type: ignore[arg-type] # a name of one
+        self.round = _FORMATS[form].product if form else None
         if self.round and m.precision.startswith("all"):
             for name in ("d", "g", "c", "bias"):
                 setattr(p, name, self.round(np.asarray(getattr(p, name), dtype=float)))

@@ -8,7 +8,7 @@ from typing import Literal
 
 from bio_scnn.crossval.identify.display import affine
 from bio_scnn.crossval.identify.format_words import decayed_words, format_words, plain
-from bio_scnn.crossval.identify.formats import FixedPoint
+from bio_scnn.crossval.identify.formats import FixedPoint, FloatingPoint
 from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.spike_words import (
     adapts,
@@ -214,7 +214,8 @@ def as_parameters(
         claimed not to be shown, and counted from the rest if it starts there.
     """
     neuron = _above_rest(neuron)
-    if not _is_plain(neuron):
+    form = neuron.number_format
+    if not _is_plain(neuron) or not isinstance(form, FloatingPoint):
         return None
     dt = 1.0 if dt_ms is None else dt_ms
     V_reset = neuron.reset_to + (neuron.threshold if neuron.subtracts else 0.0)
@@ -236,7 +237,7 @@ def as_parameters(
         integrator=reading,
         fires_at_threshold=neuron.fires_at_threshold,
         membrane="none",
-        dtypes=(neuron.number_format.name,),  # type: ignore[union-attr] # is floating point
+        dtypes=(form.name,),
     )
 
 

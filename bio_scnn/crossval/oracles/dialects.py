@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from bio_scnn.crossval.causes import Cause, both, cause
 from bio_scnn.crossval.oracles.counters import COUNTERS
@@ -176,7 +176,7 @@ class GridNeuron:
     offset: bool = False
     starts_refractory: bool = False
 
-    def changes_from(self, base: GridNeuron) -> dict[str, str | bool]:
+    def changes_from(self, base: GridNeuron) -> dict[str, Any]:
         """Fields, with their values here, in which it differs from another."""
         return {
             field.name: getattr(self, field.name)

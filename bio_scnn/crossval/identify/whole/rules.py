@@ -49,7 +49,11 @@ def leaks(old: Array, left: Array) -> Iterator[SteppedNeuron]:
     yield from _linear(old, left)
     low, high = (float(end) for end in slope_bounds(old, left))
     shown = list(_rational(old, left, low, high)) if low <= high else []
-    plain = [n for n in shown if n.number_format.rounding in _PLAIN]  # type: ignore[union-attr] # FixedPoint
+    plain = [
+        n
+        for n in shown
+        if isinstance(n.number_format, FixedPoint) and n.number_format.rounding in _PLAIN
+    ]
     yield from plain
     if not plain:
         yield from _shifts(old, left)
