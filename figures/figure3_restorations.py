@@ -1,9 +1,9 @@
 """Figure 3: validation photographs masked, restored and true, for the three kinds of holes.
 
 The figure compares this network, with every spike simulated, with scikit-image's biharmonic fill
-and with the CNN-only twin (rectifiers in place of the neurons, trained on half as many patches).
-Each restoration has its hole PSNR. One random crop of every photograph is restored. The crop whose gain over the
-biharmonic fill is nearest to the median is shown; none is chosen for its looks.
+and with the CNN-only twin (rectifiers in place of the neurons, half as many patches in training).
+Each restoration has its hole PSNR. One random crop of every photograph is restored. The crop whose
+gain over the biharmonic fill is nearest to the median is shown; none is chosen for its looks.
 """
 
 from __future__ import annotations
