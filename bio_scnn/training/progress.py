@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 from collections.abc import Callable
@@ -54,6 +55,9 @@ class Progress:
     bar: tqdm = field(init=False)
 
     def __post_init__(self) -> None:
+        # Ctrl-C in the middle of this import would leave parts of the package behind, on which
+        # the next import stumbles: that of the curves of an interrupted run.
+        importlib.import_module("matplotlib.figure")
         steps, hidden = self.config.training.steps, self.quiet or None
         self._first, self._begun = self.last.state.step, time.monotonic()
         self._save_at = self._begun + _FIRST_SAVE_S

@@ -100,3 +100,36 @@ def test_interrupted_run_says_how_to_go_on_and_ends_at_the_same_weights(config, 
     for name, value in weights(whole).items():
         np.testing.assert_array_equal(weights(broken)[name], value)
     assert (whole / "tiny-log.csv").read_text() == (broken / "tiny-log.csv").read_text()
+
+
+INTERRUPTED_IMPORT = """
+import sys
+
+class Interrupt:
+    name = sys.argv.pop(1)
+
+    def find_spec(self, name, path=None, target=None):
+        if name == self.name:
+            self.name = None
+            print("interrupted importing", name)
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+from bio_scnn import train
+from bio_scnn.commands.options import run
+run(lambda: train.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("name", ["matplotlib.rcsetup", "matplotlib.backends.backend_agg"])
+def test_an_interrupted_import_of_what_draws_the_curves_is_an_interrupted_run(
+    name, config, tmp_path
+):
+    words = [name, "--config", str(config), "-o", str(tmp_path / "run"), "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IMPORT, *words], capture_output=True, text=True
+    )
+    assert done.stdout == f"interrupted importing {name}\n"
+    assert done.returncode == 130
+    assert done.stderr.endswith("interrupted\n")
+    assert "Traceback" not in done.stderr
