@@ -201,7 +201,7 @@ def test_nir_s_data_classes_are_read_by_their_observables():
     ("text", "message"),
     [
         ("1,2\n3,4\n5,6\n", "wanted are the columns"),
-        ("input,V\n1,2\n3\n", "row 3 has 1 columns"),
+        ("input,V\n1,2\n3\n", "line 3 has 1 columns"),
         ("V,spike\n1,0\n2,0\n3,1\n", "no input"),
         ("input,V,spike\n1,nan,0\n2,0,0\n3,0,1\n", "V is not finite"),
         ("input,spike\n1,0\n2,0\n3,0\n", "no spikes and no V"),

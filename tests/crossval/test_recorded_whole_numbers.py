@@ -106,3 +106,32 @@ def test_nothing_is_claimed_of_v_that_no_rule_gives():
 def test_fractions_without_a_unit_have_no_rule():
     rng = np.random.default_rng(1)
     assert whole_updates(recorded(rng.normal(size=90), rng.normal(size=90), None)) == []
+
+
+@pytest.mark.parametrize(
+    ("decayed", "threshold", "soft"),
+    [(lambda V: V - (V >> 3), 40, False), (lambda V: V * 230 >> 8, 40, True)],
+    ids=["shift", "fraction-soft"],
+)
+def test_whole_numbers_behind_spikes_alone(decayed, threshold, soft):
+    x = np.random.default_rng(4).integers(-10, 25, 1500)
+    V, spikes = 0, []
+    for now in x:
+        V = decayed(V) + int(now)
+        spikes.append(V >= threshold)
+        if spikes[-1]:
+            V = V - threshold if soft else 0
+    assert sum(spikes) > 20
+    found = identify_recording(x, None, spikes)
+    assert found.exact
+    assert found.neuron.subtracts == soft
+    assert found.neuron.decay == (230 / 256 if soft else 0.875)
+    # The threshold is known up to V that never came.
+    assert abs(found.neuron.threshold - threshold) <= (0 if soft else 3)
+    assert any("whole multiple of the input's unit" in remark for remark in found.remarks)
+
+
+def test_spikes_of_chance_have_no_whole_numbers_behind_them():
+    rng = np.random.default_rng(5)
+    found = identify_recording(rng.integers(0, 50, 600), None, rng.random(600) < 0.1)
+    assert not found.exact

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.identify.currents import decaying
 from bio_scnn.crossval.identify.flow import Flow, Recorded, current, quiet_steps
 from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.stepped import Adaptation, SteppedNeuron, shifted
@@ -95,9 +96,7 @@ def _fit(
 
 def since_spikes(fired: NDArray[np.int64], decay: float) -> Array:
     """Rest of jumps of 1, one at each spike, at the beginning of each step."""
-    from scipy.signal import lfilter
-
-    return lfilter([1.0], [1, -decay], shifted(fired, 1).astype(np.float64), axis=0)
+    return decaying(shifted(fired, 1).astype(np.float64), decay)
 
 
 def adaptation_of(neuron: SteppedNeuron, fired: NDArray[np.int64]) -> Array:

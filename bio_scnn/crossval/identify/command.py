@@ -13,7 +13,8 @@ from bio_scnn.crossval.identify.differences import differences
 from bio_scnn.crossval.identify.fixed_point import in_fixed_point
 from bio_scnn.crossval.identify.golden import golden_vectors
 from bio_scnn.crossval.identify.identification import Identification
-from bio_scnn.crossval.identify.readings import as_parameters, code_sentence, physics_sentence
+from bio_scnn.crossval.identify.quirks import without_quirks
+from bio_scnn.crossval.identify.readings import code_sentence, physics_sentence
 from bio_scnn.crossval.identify.recording import identify_recording
 from bio_scnn.crossval.identify.recording_files import read_with_step
 from bio_scnn.crossval.protocol import family_of
@@ -105,16 +106,12 @@ def _differences(
 ) -> list[str]:
     if found.neuron is None:
         return []
+    seen, right = found.V_shown != "none", None
     if meant is None:
-        plain = dataclasses.replace(
-            found.neuron, input_delay=0, spike_delay=0, bias=0.0, synapse=None, adaptation=None
-        )
-        read = as_parameters(plain, dt_ms)
-        if read is None:
-            return ["it has no reading as eq. 1: see the neuron's own sentence"]
-        meant = read[0]
-    seen = found.V_shown != "none"
-    apart = differences(found.neuron, meant, dt_ms, V_seen=seen, resolution=found.resolution)
+        right = without_quirks(found.neuron)
+    apart = differences(
+        found.neuron, meant, dt_ms, right=right, V_seen=seen, resolution=found.resolution
+    )
     return [str(one) for one in apart]
 
 

@@ -102,6 +102,15 @@ def shifted(x: NDArray, steps: int) -> NDArray:
     return np.concatenate([np.zeros_like(x[:steps]), x[: len(x) - steps]])
 
 
+def decaying(x: NDArray[np.float64], decay: float) -> NDArray[np.float64]:
+    """Sum of all that came in so far, each part decayed since, ``(steps, neurons)``."""
+    # SciPy's lfilter takes longer to import than this loop ever runs.
+    total, now = np.empty_like(x), np.zeros_like(x[0])
+    for n, value in enumerate(x):
+        total[n] = now = decay * now + value
+    return total
+
+
 def shaped(x: NDArray[np.float64], shape: str) -> NDArray[np.float64]:
     """Input ``(steps, neurons)`` as a neuron takes it: values of ``SteppedNeuron.input_shape``."""
     if shape == "averaged":

@@ -95,7 +95,7 @@ def in_units_of(neuron: SteppedNeuron, params: NeuronParameters) -> SteppedNeuro
 
 def differences(
     neuron: SteppedNeuron,
-    params: NeuronParameters,
+    params: NeuronParameters | None,
     dt_ms: float | None,
     *,
     right: SteppedNeuron | None = None,
@@ -108,8 +108,8 @@ def differences(
     ----------
     neuron : SteppedNeuron
         The neuron that was found.
-    params : LIFParameters or those of another family
-        The neuron that was meant.
+    params : LIFParameters, those of another family, or None
+        The neuron that was meant; None if `right` says it all, and has the constants of `neuron`.
     dt_ms : float or None, ms
         Time step; None takes a step for 1 ms.
     right : SteppedNeuron, optional
@@ -128,7 +128,7 @@ def differences(
     if right is None:
         assert isinstance(params, LIFParameters)
         right = meant_neuron(params, dt)
-    found = neuron if V_seen else in_units_of(neuron, params)
+    found = neuron if V_seen or params is None else in_units_of(neuron, params)
     pair = _Pair(found, right, params, dt, max(_CLOSE, 2 * resolution))
     return [
         Difference(why, remedy(why.code), effect_on_rate(right, changes, dt_ms))
@@ -275,7 +275,8 @@ def _state(pair: _Pair) -> Iterator[_Change]:
         return
     rounding = form.rounding
     changes = {"number_format": form}
-    yield cause("format.fixed-point", unit=form.unit, rounding=rounding), changes
+    if found.decay != 1 or found.synapse is not None or found.gain % form.unit:
+        yield cause("format.fixed-point", unit=form.unit, rounding=rounding), changes
     if form.word is not None:
         code = "format.saturates" if form.overflow == "saturate" else "format.wraps"
         yield cause(code, word=form.word), changes

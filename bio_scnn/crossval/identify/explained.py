@@ -14,7 +14,7 @@ from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.readings import code_sentence
 from bio_scnn.crossval.identify.spikes_only import ambiguities
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
-from bio_scnn.crossval.identify.trial import LATE, compared
+from bio_scnn.crossval.identify.trial import CLOSE, LATE, compared
 
 if TYPE_CHECKING:
     from bio_scnn.crossval.identify.trial import Trial
@@ -140,6 +140,13 @@ def _remarks(data: Recorded, best: Trial, tried: list[Flow]) -> list[str]:
         )
     if isinstance(n.number_format, FixedPoint):
         remarks.append(f"V is a whole multiple of {n.number_format.unit:g}")
+    elif best.noise:
+        remarks.append(
+            f"V is shown with white noise of standard deviation {best.noise:.2g}; the neuron "
+            "itself has none"
+        )
+    elif best.explained == 1 and data.rounding > CLOSE * data.scale:
+        remarks.append(f"V is shown rounded to whole multiples of {2 * data.rounding:.4g}")
     elif best.explained < 1 and tried and n.synapse is None:
         rows = quiet_steps(data, 1)
         if rows.any() and tried[0].residual > 1e-6 * data.scale:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.identify.numbers import unit_of
 from bio_scnn.crossval.identify.stepped import InputShape, SteppedNeuron, shaped, shifted
 
 Array = NDArray[np.float64]
@@ -36,14 +37,16 @@ class Recorded:
 
     @cached_property
     def rounding(self) -> float:
-        """Rounding of V as it is written down: half of its last decimal; 0 if it has many."""
-        if self.V is None:
+        """Rounding of V as it is written down: half of its last decimal, or of its unit.
+
+        0 if there are many decimals, and no unit, or too few values of V to tell.
+        """
+        if self.V is None or len(np.unique(self.V)) <= 30:
             return 0.0
         for places in range(7):
             if np.array_equal(np.round(self.V, places), self.V):
-                half = 0.5 * 10.0**-places
-                return half * (1 + 1e-6) if len(np.unique(self.V)) > 30 else 0.0
-        return 0.0
+                return 0.5 * 10.0**-places * (1 + 1e-6)
+        return 0.5 * (unit_of(self.V) or 0.0) * (1 + 1e-6)
 
     def x_before(self, steps: int) -> Array:
         """Input so many steps ago."""

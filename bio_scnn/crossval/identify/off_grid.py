@@ -11,6 +11,9 @@ from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, shifted, step
 from bio_scnn.crossval.identify.within_step import crossing
 
+_MOST_IN_A_STEP = 50
+"""Spikes in a step that a neuron may have; a reset just below the threshold gives any number."""
+
 
 def off_grid(data: Recorded, tried: list[Flow]) -> list[SteppedNeuron]:
     """Neurons that cross their threshold within a step and explain V at the end of it.
@@ -71,6 +74,7 @@ def _with_reset(
     return [
         replace(base, threshold=simplest(th - 1e-7 * abs(th), th + 1e-7 * abs(th)), refractory=r)
         for th, r in found
+        if drive.max() < _MOST_IN_A_STEP * (th - reset)
     ]
 
 

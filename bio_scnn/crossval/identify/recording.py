@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from bio_scnn.crossval.identify.adapting import adapting
 from bio_scnn.crossval.identify.events import with_events
@@ -17,16 +17,25 @@ from bio_scnn.crossval.identify.narrow_floats import in_narrow_floats, narrow_fo
 from bio_scnn.crossval.identify.numbers import unit_of
 from bio_scnn.crossval.identify.off_grid import off_grid
 from bio_scnn.crossval.identify.quantised import quantised
+from bio_scnn.crossval.identify.recorded_arrays import recorded
+from bio_scnn.crossval.identify.recorded_forms import in_other_forms
+from bio_scnn.crossval.identify.refitting import refitted
 from bio_scnn.crossval.identify.spikes_only import from_spikes
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.identify.synaptic import synaptic_flows
-from bio_scnn.crossval.identify.trial import A_STEP_LATE, Trial, compared, polished, started
+from bio_scnn.crossval.identify.trial import (
+    A_STEP_LATE,
+    CLOSE,
+    Trial,
+    compared,
+    polished,
+    started,
+    with_round_threshold,
+)
 from bio_scnn.crossval.identify.whole.recorded import whole_updates
 from bio_scnn.crossval.identify.words import with_bounds, with_words
-from bio_scnn.errors import InputError
 
 LONG, MOST_NEURONS = 2000, 8
-_LARGEST = 1e100  # of values, whose squares are summed
 """Steps and neurons that a neuron is searched in; it is checked on all of them."""
 
 
@@ -44,7 +53,8 @@ def identify_recording(
     input : (steps,) or (steps, neurons) array
         Input of each step, in any unit.
     V : array of that shape, optional
-        Membrane potential in any unit, at the end of each step.
+        Membrane potential in any unit, at the end of each step. It may be NaN, or a value above
+        all others, in the steps of spikes.
     spikes : array of that shape, optional
         Spikes in each step. Without them the neuron is identified up to its threshold.
     dt_ms : float, optional, ms
@@ -75,6 +85,14 @@ def identify_recording(
     (0.75, 0)
     """
     data = recorded(input, V, spikes)
+    found = _as_it_stands(data, dt_ms)
+    if found.exact:
+        return found
+    return in_other_forms(data, found, lambda other: _as_it_stands(other, dt_ms))
+
+
+def _as_it_stands(data: Recorded, dt_ms: float | None) -> Identification:
+    """Neuron that explains a recording of neurons that are alike."""
     part = excerpt(data)
     if data.V is None:
         return from_spikes(part, data, dt_ms)
@@ -86,9 +104,13 @@ def identify_recording(
         found = from_spikes(part, data, dt_ms)
         return replace(found, remarks=("no update that was tried explains V", *found.remarks))
     if part is not data:
-        again = [compared(data, t.neuron, t.where) for t in trials[: 2 + MOST_ALTERNATIVES]]
+        again = [
+            compared(data, t.neuron, t.where, t.noise) for t in trials[: 2 + MOST_ALTERNATIVES]
+        ]
         trials = [replace(a, threshold=t.threshold) for a, t in zip(again, trials, strict=False)]
         trials.sort(key=lambda t: t.order(data.scale))
+    if trials:
+        trials[0] = with_round_threshold(data, trials[0])
     return summary(data, trials, tried, dt_ms)
 
 
@@ -107,51 +129,6 @@ def excerpt(data: Recorded) -> Recorded:
     )
 
 
-def recorded(
-    input: ArrayLike, V: ArrayLike | None = None, spikes: ArrayLike | None = None
-) -> Recorded:
-    """Recording as checked arrays ``(steps, neurons)``.
-
-    Parameters, errors as in `identify_recording`.
-    """
-    x = _matrix(input, "input")
-    if V is None and spikes is None:
-        raise InputError("a recording needs V or spikes beside its input")
-    given: dict[str, NDArray | None] = {"V": None, "spikes": None}
-    for name, values in (("V", V), ("spikes", spikes)):
-        if values is None:
-            continue
-        array = _matrix(values, name)
-        if array.shape != x.shape:
-            raise InputError(f"{name} is of shape {array.shape}, the input of {x.shape}")
-        given[name] = array
-    fired = given["spikes"]
-    if fired is not None and (
-        np.any(fired < 0) or np.any(fired > 2**53) or np.any(fired != np.rint(fired))
-    ):
-        raise InputError("spikes must be whole numbers, 0 or 1 in most steps; columns swapped?")
-    if given["V"] is None and fired is not None and not fired.any():
-        raise InputError("there are no spikes and no V: nothing tells what the neuron does")
-    return Recorded(x, given["V"], None if fired is None else fired.astype(np.int64))
-
-
-def _matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    array = np.asarray(values)
-    if array.dtype == object or array.dtype.kind not in "biuf":
-        raise InputError(f"{name} must hold real numbers, not {array.dtype}")
-    array = array.astype(np.float64)
-    if array.ndim == 1:
-        array = array[:, None]
-    if array.ndim != 2 or len(array) < 3 or not array.shape[1]:
-        raise InputError(f"{name} must be (steps,) or (steps, neurons), at least 3 steps")
-    if not np.isfinite(array).all():
-        where = np.argwhere(~np.isfinite(array))[0]
-        raise InputError(f"{name} is not finite in step {where[0]}")
-    if (largest := float(np.abs(array).max())) > _LARGEST:
-        raise InputError(f"{name} is as large as {largest:g}; give numbers up to {_LARGEST:g}")
-    return array
-
-
 def _trials(data: Recorded) -> tuple[list[Trial], list[Flow]]:
     """Neurons stepped beside the recording, best first, and the flows that were tried."""
     tried = flows(data)
@@ -160,6 +137,10 @@ def _trials(data: Recorded) -> tuple[list[Trial], list[Flow]]:
         now, behind = more(data, tried)
         tried = tried + behind
         trials = sorted(trials + now, key=lambda t: t.order(data.scale))
+        if not _settled(trials) and more is (
+            _by_flows if data.rounding > CLOSE * data.scale else _by_synapse
+        ):
+            trials = _refitted(data, trials)
         if _settled(trials):
             break
     return trials, tried
@@ -231,6 +212,13 @@ def _by_synapse(data: Recorded, tried: list[Flow]) -> Found:
         if _settled(trials):
             break
     return trials, behind[:1]
+
+
+def _refitted(data: Recorded, trials: list[Trial]) -> list[Trial]:
+    """Trials with the numbers of the best fitted to all of V, where its spikes nearly agree."""
+    near = [t for t in trials if t.wrong <= data.fired().sum()]
+    again = [refitted(data, t) for t in near[:3]]
+    return sorted(again + trials, key=lambda t: t.order(data.scale))
 
 
 def _different(found: list[Flow]) -> list[Flow]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.exchange import npy_array, read_npy
+from bio_scnn.crossval.identify.recording_tables import read_table, step_of
 from bio_scnn.errors import InputError
 
 _MOST_BYTES = 2**31  # that an npz file may unpack to
@@ -26,6 +26,9 @@ NAMES = {
 
 Columns = dict[str, NDArray[np.float64]]
 
+_STEP = "dt_ms"
+"""Key of the time step beside the columns, while a file is read."""
+
 
 def read_recording(path: Path, input_path: Path | None = None) -> Columns:
     """Input, V and spikes of a file.
@@ -34,7 +37,7 @@ def read_recording(path: Path, input_path: Path | None = None) -> Columns:
     ----------
     path : Path
         CSV, with a header or with the columns input, V, spike; npy ``(steps, 3)``; npz with
-        named arrays.
+        named arrays. Lines of a CSV that begin with # are comments.
     input_path : Path, optional
         File of the input, if it is not in the first: one column or array.
 
@@ -48,9 +51,15 @@ def read_recording(path: Path, input_path: Path | None = None) -> Columns:
     InputError
         If a file cannot be read, or columns are missing.
     """
+    return _columns_and_step(path, input_path)[0]
+
+
+def _columns_and_step(path: Path, input_path: Path | None) -> tuple[Columns, float | None]:
+    """Columns of a file, and the time step that its column of times has, ms."""
     found = _named(path, only=None if input_path is None else ("V", "spikes"))
     if input_path is not None:
-        found["input"] = _named(input_path, only=("input",))["input"]
+        found |= _named(input_path, only=("input",))
+    step = found.pop(_STEP, None)
     if "input" not in found:
         raise InputError(f"{path} has no input: name a column 'input', or give --input FILE")
     if "V" not in found and "spikes" not in found:
@@ -59,7 +68,7 @@ def read_recording(path: Path, input_path: Path | None = None) -> Columns:
     if len(set(lengths.values())) > 1:
         text = ", ".join(f"{name} {n:,}" for name, n in lengths.items())
         raise InputError(f"{path}: lengths differ, in steps: {text}")
-    return found
+    return found, None if step is None else float(step)
 
 
 TAKEN = "CSV, npy, npz, and NIR's data (.h5, .nir)"
@@ -68,11 +77,12 @@ TAKEN = "CSV, npy, npz, and NIR's data (.h5, .nir)"
 def read_with_step(path: Path, input_path: Path | None = None) -> tuple[Columns, float | None]:
     """Input, V and spikes of a file of any kind, and the time step in ms that it names.
 
+    A column of times tells the step if its name has a unit, as ``time_ms`` or ``t (s)`` has.
     Parameters, errors as in `read_recording`; files ending in .h5, .hdf5 or .nir are NIR's data,
     as ``nir.write_data`` writes them.
     """
     if path.suffix.lower() not in (".h5", ".hdf5", ".nir"):
-        return read_recording(path, input_path), None
+        return _columns_and_step(path, input_path)
     if input_path is not None:
         raise InputError("--input goes with CSV, npy or npz; NIR's data hold their input")
     if not path.is_file():
@@ -208,46 +218,26 @@ def _npz(path: Path) -> dict[str, NDArray]:
 
 
 def _csv(path: Path, only: tuple[str, ...] | None) -> Columns:
-    text = path.read_text(encoding="utf-8-sig")
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise InputError(f"{path} is empty")
-    mark = next((m for m in (",", ";", "\t") if m in lines[0]), None)
-    rows = list(csv.reader(lines, delimiter=mark)) if mark else [line.split() for line in lines]
-    header = None
-    try:
-        [float(cell) for cell in rows[0]]
-    except ValueError:
-        header, rows = rows[0], rows[1:]
-    width = len(header if header is not None else rows[0]) if rows else 0
-    for number, row in enumerate(rows, 1 + (header is not None)):
-        if len(row) != width:
-            raise InputError(f"{path}: row {number} has {len(row)} columns, the first {width}")
-    if not rows:
-        raise InputError(f"{path} has a header and no rows")
-    table = np.array([[_number(cell) for cell in row] for row in rows], dtype=np.float64)
+    header, table = read_table(path)
     if header is None:
         return _by_position(table, path, only)
     return _by_name({name: table[:, k] for k, name in enumerate(header)}, path, only)
 
 
-def _number(cell: str) -> float:
-    words = {"true": 1.0, "false": 0.0}
-    clean = cell.strip().lower()
-    return words[clean] if clean in words else float(clean)
-
-
 def _by_name(named: dict[str, NDArray], path: Path, only: tuple[str, ...] | None) -> Columns:
     found: Columns = {}
     for name, values in named.items():
-        kind = _kind(name)
+        is_time, dt_ms = step_of(name, values, path)
+        if dt_ms is not None:
+            found[_STEP] = np.array(dt_ms)
+        kind = None if is_time else _kind(name)
         if kind is not None and (only is None or kind in only):
             if kind in found:
                 raise InputError(f"{path} has two columns for {kind}: {', '.join(named)}")
             found[kind] = np.asarray(values)
     if only == ("input",) and not found and len(named) == 1:
         return {"input": np.asarray(next(iter(named.values())))}
-    if not found or (only == ("input",) and "input" not in found):
+    if not found.keys() - {_STEP} or (only == ("input",) and "input" not in found):
         raise InputError(
             f"{path} has {', '.join(named)}; wanted are "
             f"{' and '.join(only or ('input', 'V', 'spike'))}"

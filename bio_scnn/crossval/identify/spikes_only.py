@@ -12,6 +12,7 @@ from bio_scnn.crossval.identify.flow import Recorded
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.numbers import simplest
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, shifted, step
+from bio_scnn.crossval.identify.whole.unseen import whole_from_spikes
 
 Array = NDArray[np.float64]
 
@@ -54,6 +55,20 @@ def from_spikes(part: Recorded, data: Recorded, dt_ms: float | None) -> Identifi
     wrong, _, best = scored[0]
     if part is not data:
         wrong = _wrong(data, best.neuron)
+    if wrong and (whole := _in_whole_numbers(part, data, [fit for _, _, fit in scored])):
+        remark = "V is taken for a whole multiple of the input's unit"
+        return Identification(
+            neuron=whole[0],
+            dt_ms=dt_ms,
+            spikes_explained=1.0,
+            V_explained=None,
+            V_error=None,
+            spikes=spikes,
+            spikes_wrong=0,
+            alternatives=tuple(whole[1 : 1 + MOST_ALTERNATIVES]),
+            excluded=("neurons of real numbers: none has all spikes",),
+            remarks=(remark, *ambiguities(data)),
+        )
     equal = [fit.neuron for w, _, fit in scored[1:] if w == wrong == 0]
     remarks = ["without V its unit is not known: the threshold is taken for 1"]
     low, high = best.decays
@@ -78,6 +93,16 @@ def from_spikes(part: Recorded, data: Recorded, dt_ms: float | None) -> Identifi
         excluded=excluded,
         remarks=tuple(remarks),
     )
+
+
+def _in_whole_numbers(part: Recorded, data: Recorded, fits: list[_Fit]) -> list[SteppedNeuron]:
+    """Neurons in whole numbers that have every spike, of the kinds that come nearest."""
+    for fit in fits[:3]:
+        found = whole_from_spikes(part, fit.neuron)
+        found = [n for n in found if part is data or not _wrong(data, n)]
+        if found:
+            return found
+    return []
 
 
 def ambiguities(data: Recorded) -> list[str]:

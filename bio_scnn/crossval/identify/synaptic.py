@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.identify.currents import decaying
 from bio_scnn.crossval.identify.flow import (
     Flow,
     Recorded,
@@ -77,9 +78,7 @@ def _closest(
 
 
 def _behind(data: Recorded, rows: NDArray[np.bool_], synapse: Synapse) -> Flow | None:
-    from scipy.signal import lfilter
-
-    S = lfilter([synapse.gain], [1, -synapse.decay], data.x, axis=0)
+    S = decaying(synapse.gain * data.x, synapse.decay)
     S = S if synapse.fresh else shifted(S, 1)
     flow = fitted(Recorded(S, data.V, data.spikes), rows, SteppedNeuron(), bias=False)
     if flow is None:
