@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from simulations import BAND, OTHER, TARGETS, TOLERANCE_MS
+from simulations import BAND, NIGHTLY_TARGETS, OTHER, TARGETS, TOLERANCE_MS
 
 from bio_scnn.neuron.closed_form import (
     current_for_rate,
@@ -39,7 +39,7 @@ def compare_with_closed_form(currents, recording, params):
     return np.sum(recording.count != count), 1e-3 * time_error, np.max(rate_error)
 
 
-@TARGETS
+@NIGHTLY_TARGETS
 @pytest.mark.parametrize("dt_ms", [0.1, 0.25, 0.5, 1.0, 1.6, 2.5, 5.0])
 def test_constant_currents_are_exact(dt_ms, target):
     # No neuron of the band comes closer to a spike at exactly 1000 ms than rounding can move

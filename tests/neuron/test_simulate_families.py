@@ -59,7 +59,7 @@ def study(params, dt_ms, *, synaptic, target="numpy"):
         (1.0, True, "numpy"),
         (7.0, True, "numpy"),
         pytest.param(
-            1.0, True, "cython", marks=[NEEDS_COMPILER, pytest.mark.slow, pytest.mark.sweep(6)]
+            1.0, True, "cython", marks=[NEEDS_COMPILER, pytest.mark.slow, pytest.mark.nightly]
         ),
     ],
 )
