@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 _SAMPLE = 2**18  # pixels that are compared to recognise a copy
 _AGREE = 0.5  # of the detail must agree
+_GROUND = 0.25  # and of its most frequent value, which may be painted over; half of two values
 _EXACT, _NEAR = 1.5, 26.0  # levels of 255: agreement of a lossless and of a lossy copy
 _DETAIL = (8.0, 40.0)  # levels from the most frequent value, for the one and the other
 _ENOUGH = 16  # pixels of detail
@@ -59,13 +60,22 @@ def is_copy(colour: NDArray, picture: NDArray, opaque: NDArray[np.bool_] | None 
         away, grey = away[opaque[every]], grey[opaque[every]]
     if away.size == 0 or not (_comparable(colour) and _comparable(picture)):
         return False
+    least = _AGREE if _has_two_values(colour[every]) else _GROUND
     usual = np.bincount(np.rint(grey).astype(int).ravel()).argmax()
     for agreement, detail in zip((_EXACT, _NEAR), _DETAIL, strict=True):
-        chosen = away[np.abs(grey - usual) > detail]
-        agree = [np.mean(values <= agreement) for values in (away, chosen) if values.size]
-        if chosen.size >= _ENOUGH and min(agree) >= _AGREE:
+        of_detail = np.abs(grey - usual) > detail
+        chosen, ground = away[of_detail], away[~of_detail]
+        if chosen.size < _ENOUGH:
+            continue
+        agree = min(np.mean(values <= agreement) for values in (away, chosen))
+        if agree >= _AGREE and np.mean(ground <= agreement) >= least:
             return True
     return False
+
+
+def _has_two_values(values: NDArray) -> bool:
+    """True of black and white: a mask, or a scan, of which a mask shares half of the pixels."""
+    return bool(((values == values.min()) | (values == values.max())).all())
 
 
 def difference(colour: NDArray, picture: NDArray) -> Difference:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bio_scnn.data.datasets import find_images
 from bio_scnn.data.forms import plain
 from bio_scnn.data.limits import MAX_PIXELS
-from bio_scnn.data.mask_reading import Reading, mask_of
+from bio_scnn.data.mask_reading import Reading, mask_of, shows
 from bio_scnn.data.orientation import stored_orientation, turned_back
 from bio_scnn.data.pictures import read_picture
 from bio_scnn.data.upright import upright
@@ -124,7 +124,8 @@ def read_mask_for(
     InputError
         If the file is the picture itself, is not a mask, or has another size.
     """
-    if mask.exists() and path.exists() and mask.samefile(path):
+    same = mask.exists() and path.exists() and mask.samefile(path)
+    if same and not (image.shape[2:] in ((2,), (4,)) and image[..., -1].min() == 0):
         raise InputError(
             f"{mask} is given as picture and as mask; give a mask of its own: {HOW_TO}"
         )
@@ -172,6 +173,10 @@ def _turned(
     if of_mask == 1 and fits:
         stored = upright(pixels, of_picture)
         if stored.shape[:2] == image.shape[:2]:
+            if shows(pixels, image):  # a copy tells how it lies
+                return pixels, ()
+            if shows(stored, image):
+                return stored, ()
             return pixels, (
                 f"{path} is stored turned (EXIF orientation {of_picture}) and {mask} is not: it "
                 "is taken to lie on the upright picture",

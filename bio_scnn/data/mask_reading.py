@@ -72,9 +72,13 @@ def mask_of(pixels: NDArray, picture: NDArray | None = None) -> Reading:
         of_picture, its_alpha = _split(picture)
         if is_copy(colour, of_picture, opaque):
             erased = None if opaque is None else ~opaque
+            found = difference(colour, of_picture)
             if erased is not None and its_alpha is not None:  # not what never was there
-                erased &= its_alpha > _half(its_alpha)
-            return _painted(difference(colour, of_picture), erased)
+                since = erased & (its_alpha > _half(its_alpha))
+                if not since.any() and not found.mask.any():  # the picture has the very holes
+                    return Reading(erased, "where it is transparent, as the picture is")
+                erased = since
+            return _painted(found, erased)
     if opaque is not None:
         if _flat(colour[opaque]):
             return _layer(opaque)
@@ -82,10 +86,20 @@ def mask_of(pixels: NDArray, picture: NDArray | None = None) -> Reading:
     return _bright(colour)
 
 
+def shows(pixels: NDArray, picture: NDArray) -> bool:
+    """Answer if an image is a copy of a picture that was painted over."""
+    (colour, alpha), (of_picture, _) = _split(pixels), _split(picture)
+    opaque = None if alpha is None or alpha.min() == alpha.max() else alpha > _half(alpha)
+    return is_copy(colour, of_picture, opaque)
+
+
 def _split(pixels: NDArray) -> tuple[NDArray, NDArray | None]:
-    """Colours (H, W, 1 or 3) and alpha (H, W) of an image."""
-    if pixels.dtype.kind == "f":
-        pixels = np.nan_to_num(pixels)
+    """Colours (H, W, 1 or 3) and alpha (H, W) of an image; that of NaN is 0."""
+    if pixels.dtype.kind == "f" and not (there := np.isfinite(pixels)).all():
+        pixels = np.nan_to_num(pixels, posinf=0, neginf=0)
+        if pixels.ndim == 2 or pixels.shape[2] in (1, 3):
+            there = there.reshape(*pixels.shape[:2], -1).all(axis=2)
+            return pixels.reshape(*pixels.shape[:2], -1), there.astype(pixels.dtype)
     if pixels.ndim == 2:
         return pixels[..., np.newaxis], None
     if pixels.shape[2] in (2, 4):

@@ -194,3 +194,40 @@ def test_a_mask_of_a_scan_is_no_copy_of_it():
     painted = scan.copy()
     painted[hole()] = 128
     assert is_copy(painted[..., None], scan[..., None])
+
+
+@pytest.mark.parametrize("black", [0.4, 0.5, 0.51, 0.6])
+def test_a_mask_of_a_dithered_picture_is_no_copy_of_it(black):
+    rng = np.random.default_rng(2)
+    dithered = np.where(rng.random((96, 80)) < black, 0, 255).astype(np.uint8)
+    dithered[hole()] = 255
+    mask = np.where(hole(), 255, 0).astype(np.uint8)
+    np.testing.assert_array_equal(mask_of(mask, dithered).mask, hole())
+    soft = through(mask, "JPEG", quality=60)
+    assert overlap(mask_of(soft, dithered).mask, hole()) > 0.98
+    painted = np.where(hole(), 0, dithered).astype(np.uint8)  # the other way round it is a copy
+    found = mask_of(painted, dithered)
+    np.testing.assert_array_equal(found.mask, hole())
+    assert found.how == "where it differs from the picture"
+
+
+def test_holes_that_the_picture_has_as_well():
+    picture = np.dstack([photograph(), np.where(hole(), 0, 255).astype(np.uint8)])
+    found = mask_of(picture, picture)
+    np.testing.assert_array_equal(found.mask, hole())
+    assert found.how == "where it is transparent, as the picture is"
+
+
+def test_nan_is_what_was_erased():
+    flat = np.where(hole(), np.nan, 1).astype(np.float32)
+    found = mask_of(flat)
+    np.testing.assert_array_equal(found.mask, hole())
+    assert found.how == "where it is erased"
+    picture = (photograph()[..., 0] / 255).astype(np.float32)
+    found = mask_of(np.where(hole(), np.nan, picture), picture)
+    np.testing.assert_array_equal(found.mask, hole())
+    marked = np.where(hole(), 1, 0).astype(np.float32)
+    marked[:5] = np.nan  # beyond the map: neither marked nor erased from one colour
+    expected = hole()
+    expected[:5] = False
+    np.testing.assert_array_equal(mask_of(marked).mask, expected)
