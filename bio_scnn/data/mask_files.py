@@ -95,7 +95,13 @@ def is_mask_beside(path: Path, names: set[str]) -> bool:
 
 
 def read_mask_for(
-    path: Path, mask: Path, image: NDArray, page: int = 0, max_pixels: int = MAX_PIXELS
+    path: Path,
+    mask: Path,
+    image: NDArray,
+    page: int = 0,
+    max_pixels: int = MAX_PIXELS,
+    *,
+    may_be_empty: bool = False,
 ) -> Reading:
     """Read the mask of a picture, turned as that is.
 
@@ -113,6 +119,8 @@ def read_mask_for(
         Of the picture, from 0; of a mask file with several pages the one of that number.
     max_pixels : int
         No mask that declares more is read.
+    may_be_empty : bool
+        As for `mask_of`.
 
     Returns
     -------
@@ -137,7 +145,7 @@ def read_mask_for(
             f"{image.shape[0]} x {image.shape[1]}; they must be of the same size"
         )
     try:
-        reading = mask_of(pixels, image)
+        reading = mask_of(pixels, image, may_be_empty=may_be_empty)
     except InputError as error:
         raise InputError(f"{mask} {error}") from error
     warnings = [f"{mask} {line}" for line in reading.warnings]
@@ -207,19 +215,20 @@ def finished(
     invert: bool = False,
     grow: int = 0,
     most: float = MOST_MISSING,
+    may_be_empty: bool = False,
 ) -> Reading:
     """Reading inverted and grown as asked, refused if it leaves too little.
 
     Raises
     ------
     InputError
-        If nothing, all, or more than the fraction `most` is missing.
+        If nothing (unless that may be), all, or more than the fraction `most` is missing.
     """
     missing = grown(~reading.mask if invert else reading.mask, grow)
     how = f"where it is not so: {reading.how}" if invert else reading.how
     share = float(missing.mean())
     other = "leave out --mask-invert" if invert else "say --mask-invert"
-    if share == 0:
+    if share == 0 and not may_be_empty:
         raise InputError(
             f"the mask is empty: in {mask} no pixel is marked (read: missing {how}), there is "
             "nothing to restore; make missing pixels white and the others black"

@@ -41,7 +41,9 @@ class Reading(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def mask_of(pixels: NDArray, picture: NDArray | None = None) -> Reading:
+def mask_of(
+    pixels: NDArray, picture: NDArray | None = None, *, may_be_empty: bool = False
+) -> Reading:
     """Mask that an image shows.
 
     It is, by the first of these that fits: the difference from the picture, if it is a copy of
@@ -54,6 +56,8 @@ def mask_of(pixels: NDArray, picture: NDArray | None = None) -> Reading:
         The mask's image.
     picture : array, shape (H, W) or (H, W, 1 to 4), optional
         The picture that it is a mask of.
+    may_be_empty : bool
+        A copy in which nothing is painted is a mask as well, as of a page without damage.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def mask_of(pixels: NDArray, picture: NDArray | None = None) -> Reading:
                 if not since.any() and not found.mask.any():  # the picture has the very holes
                     return Reading(erased, "where it is transparent, as the picture is")
                 erased = since
-            return _painted(found, erased)
+            return _painted(found, erased, may_be_empty)
     if opaque is not None:
         if _flat(colour[opaque]):
             return _layer(opaque)
@@ -126,7 +130,7 @@ def _flat(colours: NDArray) -> bool:
     return bool((high - low <= _FLAT * _white(colours)).all())
 
 
-def _painted(found: Difference, erased: NDArray[np.bool_] | None) -> Reading:
+def _painted(found: Difference, erased: NDArray[np.bool_] | None, may_be_empty: bool) -> Reading:
     mask, how = found.mask, "where it differs from the picture"
     warnings: tuple[str, ...] = ()
     if found.lossy:
@@ -137,7 +141,7 @@ def _painted(found: Difference, erased: NDArray[np.bool_] | None) -> Reading:
     if erased is not None:
         mask = mask | erased
         how = "where it is erased or differs from the picture"
-    if not mask.any():
+    if not mask.any() and not may_be_empty:
         raise InputError(
             "is the picture itself: nothing is painted over or erased in it; paint what is "
             "missing in any colour and save it under another name"

@@ -181,9 +181,15 @@ def perform_all(
                 progress((number + fraction) / pages)
 
         if number > 0:
-            request = replace(request, panel=False)  # the first one's is enough
             job = prepare(path, request, number)
         done.append(_restored(job, request, network, report))
+        if job.mask.any():
+            request = replace(request, panel=False)  # the first one's is enough
+    if not any(one.job.mask.any() for one in done):
+        raise InputError(
+            f"{path}: the mask is empty on all {pages} pages, there is nothing to restore; "
+            "make missing pixels white and the others black"
+        )
     return _with_file(done)
 
 
@@ -216,6 +222,9 @@ def _restored(
 ) -> Done:
     """A job restored and measured; the only file made is the panel."""
     start = time.perf_counter()
+    if not job.mask.any():  # a page without damage, among others
+        untouched = Restoration(job.image, engine="nothing is missing here")
+        return Done(job, untouched, None, 0.0, {}, [])
     files = propose(job) if PROPOSED in request.masks else {}  # of the picture as it was
     step = shown_step(job.mask.shape)
     result = restore(
