@@ -137,7 +137,8 @@ def read_mask_for(
         raise InputError(
             f"{mask} is given as picture and as mask; give a mask of its own: {HOW_TO}"
         )
-    pixels, turned = _turned(path, mask, image, _pixels(mask, page, max_pixels))
+    pixels, doubts = _pixels(mask, page, max_pixels)
+    pixels, turned = _turned(path, mask, image, pixels)
     if pixels.shape[:2] != image.shape[:2]:
         which = f", page {page + 1}," if page else ""
         raise InputError(
@@ -149,11 +150,12 @@ def read_mask_for(
     except InputError as error:
         raise InputError(f"{mask} {error}") from error
     warnings = [f"{mask} {line}" for line in reading.warnings]
-    return reading._replace(warnings=(*turned, *warnings))
+    doubts = tuple(f"{mask}: {doubt}" for doubt in doubts)
+    return reading._replace(warnings=(*doubts, *turned, *warnings))
 
 
-def _pixels(mask: Path, page: int, max_pixels: int) -> NDArray:
-    """Pixels of a mask's page, of a file with one page of that; whole numbers as such."""
+def _pixels(mask: Path, page: int, max_pixels: int) -> tuple[NDArray, tuple[str, ...]]:
+    """Pixels of a mask's page, of a file with one page of that, and doubts; numbers as such."""
     found = read_picture(mask, 0, max_pixels)
     if page > 0 and found.pages > 1:
         if page >= found.pages:
@@ -163,7 +165,7 @@ def _pixels(mask: Path, page: int, max_pixels: int) -> NDArray:
     pixels = found.pixels if whole else plain(found.form, found.pixels)
     if pixels.ndim == 3 and pixels.shape[2] > 4:
         raise InputError(f"{mask}: has {pixels.shape[2]} channels; expected 1 to 4")
-    return pixels
+    return pixels, found.doubts
 
 
 def _turned(

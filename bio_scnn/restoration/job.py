@@ -96,9 +96,10 @@ def prepare(path: Path, request: Request, page: int = 0) -> Job:
     image, truth, how = source.pixels, None, ""
     value = stored_nodata(path) if request.nodata is None else request.nodata
     empty = no_data(image, value)
-    warnings: tuple[str, ...] = ()
+    warnings = tuple(f"{path}: {doubt}" for doubt in source.doubts)
     if request.masks:
-        mask, how, warnings = given_mask(path, source, page, empty, request)
+        mask, how, more = given_mask(path, source, page, empty, request)
+        warnings += more
         holes = request.masks[0].name
         if request.truth is not None:
             truth = _read_truth(request, path, source, page)
