@@ -108,8 +108,8 @@ def load_page(path: Path, number: int, limit: int = MAX_PIXELS, strip: int = _ST
 
     Errors are those of `load_pixels`, and an `InputError` if there is no such page.
     """
-    with path.open("rb") as file:
-        header = file.read(26)
+    with path.open("rb") as start:
+        header = start.read(26)
     if header[:4] in tiff.MAGIC:
         page = tiff.read_tiff(path, number, limit)
         if page.pixels is not None:
