@@ -117,6 +117,22 @@ def test_paint_over_a_copy_saved_as_jpeg(quality):
     assert "lossy copy" in found.warnings[0]
 
 
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("colour", [(255, 0, 0), (255, 255, 255)])
+def test_paint_that_a_lossy_format_smeared_is_no_damage(colour, form):
+    picture = np.tile(photograph(), (2, 2, 1))
+    mask = strokes(picture.shape[:2]) > 127  # of four pixels, twice what is stored
+    painted = np.where(mask[..., np.newaxis], np.uint8(colour), picture)
+    copy = through(painted, form, quality=85, **({"subsampling": 2} if form == "JPEG" else {}))
+    found = mask_of(copy, picture).mask
+    assert np.count_nonzero(mask & ~found) < 0.02 * np.count_nonzero(mask)
+    assert np.count_nonzero(found & ~mask) < 0.25 * np.count_nonzero(mask)
+    left = np.arange(mask.shape[1])[:, np.newaxis] < 80  # two paints: neither is smeared
+    two = np.where(mask[..., np.newaxis], np.where(left, np.uint8([255, 0, 0]), 250), picture)
+    found = mask_of(through(two.astype(np.uint8), "JPEG", quality=95, subsampling=0), picture).mask
+    assert np.count_nonzero(mask & ~found) < 0.05 * np.count_nonzero(mask)
+
+
 def test_the_picture_itself_is_no_mask():
     with pytest.raises(InputError, match="is the picture itself: nothing is painted over"):
         mask_of(photograph(), photograph())
