@@ -110,8 +110,8 @@ def difference(colour: NDArray, picture: NDArray) -> Difference:
     for number, place in enumerate(ndimage.find_objects(labels), 1):
         if kept[number]:
             part = labels[place] == number
-            images = (_eight(image[place]) for image in (colour, picture))
-            mask[place] &= ~_smeared(*images, part, away[place], 3 * edge)
+            ours, theirs = _eight(colour[place]), _eight(picture[place])
+            mask[place] &= ~_smeared(ours, theirs, part, away[place], 3 * edge)
     return Difference(_closed(mask), True, edge)
 
 
