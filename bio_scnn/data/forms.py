@@ -75,7 +75,8 @@ def form_of_tiff(
         low, high = int(native.min(initial=0)), int(native.max(initial=0))
         if max(-low, high) > _LARGEST:
             raise InputError(
-                f"has {native.dtype} pixels from {low} to {high}; expected none above 2^53"
+                f"has {native.dtype} pixels; expected integers of at most 2^53, and one is "
+                f"{max(low, high, key=abs)}"
             )
     if photometric in (8, 9) and native.dtype in (np.uint8, np.uint16, np.int8, np.int16):
         values = native.view(f"u{native.dtype.itemsize}")
