@@ -166,7 +166,7 @@ def check(args: argparse.Namespace, images: Sequence[Path]) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse the command line and restore every image; errors of one do not stop the others."""
     args = parser().parse_args(argv)
-    images = find_pictures(args.images, args.mask or ())
+    images = find_pictures(args.images, args.mask or (), args.output)
     check(args, images)
     request = request_of(args)
     model_of(request.model)  # what is wrong with it is wrong for all images

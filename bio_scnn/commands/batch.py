@@ -58,8 +58,12 @@ class Sent(NamedTuple):
     settings: str = ""
 
 
-def find_pictures(paths: Sequence[Path], masks: Sequence[Path] = ()) -> list[Path]:
+def find_pictures(
+    paths: Sequence[Path], masks: Sequence[Path] = (), output: Path | None = None
+) -> list[Path]:
     """Images to restore: files, those of folders, or that of the demo; masks are left out.
+
+    So is what lies in folders of masks and of results that are below a folder of pictures.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def find_pictures(paths: Sequence[Path], masks: Sequence[Path] = ()) -> list[Pat
         return [embedded_images()[0]]
     found: list[Path] = []
     for path in paths:
-        found += find_images(path) if path.is_dir() else [path]
+        found += _in_folder(path, [*masks, *filter(None, [output])]) if path.is_dir() else [path]
     places = {place_of(mask) for mask in masks}
     names = {same_name(path.stem) for path in found}
     beside = {place_of(path.parent) for path in found} & places
@@ -82,6 +86,16 @@ def find_pictures(paths: Sequence[Path], masks: Sequence[Path] = ()) -> list[Pat
     ]
     # A picture that is its own mask is told of where the mask is read.
     return left or found
+
+
+def _in_folder(folder: Path, others: Sequence[Path]) -> list[Path]:
+    """Images of a folder, but for those in other folders below it."""
+    below = [other.resolve() for other in others if other.is_dir()]
+    below = [other for other in below if folder.resolve() in other.parents]
+    images = find_images(folder)
+    if below:
+        images = [path for path in images if not {*path.resolve().parents} & {*below}]
+    return images
 
 
 def check_results(images: Sequence[Path], request: Request) -> None:

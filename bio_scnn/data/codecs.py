@@ -7,24 +7,26 @@ not do with PNG files.
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
-import re
 import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bio_scnn.data import png, tiff
-from bio_scnn.data.ends import jpeg_ends_early
+from bio_scnn.data.ends import jpeg_fault
 from bio_scnn.data.forms import Form, form_of_tiff, plain
 from bio_scnn.data.ifd import ORIENTATION
 from bio_scnn.data.limits import MAX_PIXELS, check_size, open_image
 from bio_scnn.data.metadata import Metadata, of_pillow
+from bio_scnn.data.netpbm import read_netpbm16
 from bio_scnn.data.palettes import of_palette
 from bio_scnn.data.upright import orientation_of, upright
 from bio_scnn.errors import InputError
@@ -46,12 +48,15 @@ class Stored:
     metadata : Metadata
     pages : int
         Of the file.
+    doubts : tuple of str
+        Damage in the file, in words, that leaves a picture.
     """
 
     pixels: NDArray
     form: Form
     metadata: Metadata
     pages: int = 1
+    doubts: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -103,8 +108,8 @@ def load_page(path: Path, number: int, limit: int = MAX_PIXELS, strip: int = _ST
 
     Errors are those of `load_pixels`, and an `InputError` if there is no such page.
     """
-    with path.open("rb") as file:
-        header = file.read(26)
+    with path.open("rb") as start:
+        header = start.read(26)
     if header[:4] in tiff.MAGIC:
         page = tiff.read_tiff(path, number, limit)
         if page.pixels is not None:
@@ -114,13 +119,35 @@ def load_page(path: Path, number: int, limit: int = MAX_PIXELS, strip: int = _ST
         if said := [line for line in lines if line.startswith("Fax")]:
             raise InputError(f"{path}: its fax data are damaged ({said[0]})")
         return read
-    if (netpbm := _read_netpbm16(path, header, limit)) is not None:
+    if (netpbm := read_netpbm16(path, header, limit)) is not None:
         _check_number(path, number, 1)
         return Stored(netpbm, Form(), Metadata())
     # Not by its name: Pillow 13 maps a plain file of that name into memory, and forgets that one
     # stored sideways has as many rows as the picture has columns.
-    with path.open("rb") as file, open_image(file, path, limit) as opened:
-        return _by_pillow(path, opened, number, strip)
+    damaged: list[str] = []
+    with contextlib.ExitStack() as stack:
+        file: BinaryIO = stack.enter_context(path.open("rb"))
+        if header[:8] == png.SIGNATURE and (damaged := png.damaged_chunks(file)):
+            file = io.BytesIO(png.without_damaged(path))
+        opened = stack.enter_context(open_image(file, path, limit))
+        doubts = _doubts(path, opened.format, damaged)
+        return replace(_by_pillow(path, opened, number, strip), doubts=doubts)
+
+
+def _doubts(path: Path, kind: str | None, damaged: list[str]) -> tuple[str, ...]:
+    """Damage that leaves a picture; other damage is refused."""
+    fault = jpeg_fault(path.read_bytes()) if kind in ("JPEG", "MPO") else ""
+    if fault == "early":
+        raise InputError(f"{path}: its JPEG data end before the last row; get the whole file")
+    if fault:
+        return (
+            "its JPEG data are damaged: some of its pixels, most likely all below some row, are "
+            "wrong and are taken as they are; get the whole file, or mark them as missing",
+        )
+    if not damaged:
+        return ()
+    left = "; all but pixels are left out" if damaged != ["IDAT"] else ""
+    return (f"wrong checksums in {' and '.join(damaged)}: the file is damaged{left}",)
 
 
 def _check_number(path: Path, number: int, pages: int) -> None:
@@ -147,8 +174,6 @@ def _by_pillow(path: Path, opened: Image.Image, number: int, strip: int) -> Stor
     if not several and getattr(opened, "n_frames", 1) > 1:
         metadata = metadata.without(f"{opened.format}'s further pictures")
     opened.seek(number)
-    if opened.format in ("JPEG", "MPO") and jpeg_ends_early(path.read_bytes()):
-        raise InputError(f"{path}: its JPEG data end before the last row; get the whole file")
     if bits == 16 and (colour_type != 0 or "transparency" in opened.info):
         if pages > 1:
             raise InputError(f"{path}: is an animation of 16 bits, which cannot be read")
@@ -269,21 +294,3 @@ def _read_tiff16(path: Path, opened: Image.Image) -> NDArray[np.uint16]:
 
     high, low = ("L", "B") if sys.byteorder == "little" else ("B", "L")
     return png.joined(decoded(high), decoded(low))
-
-
-def _read_netpbm16(path: Path, header: bytes, limit: int) -> NDArray | None:
-    """Decode a binary PGM or PPM file of 16 bits, or None if this is not one."""
-    if header[:2] not in (b"P5", b"P6"):
-        return None
-    data = path.read_bytes()
-    gap = rb"(?:\s|#[^\n]*\n)+"
-    found = re.match(rb"P[56]" + gap + gap.join([rb"(\d{1,9})"] * 3) + rb"\s", data)
-    if found is None or int(found[3]) <= 255:
-        return None
-    width, height, white = (int(number) for number in found.groups())
-    check_size(path, (width, height), limit)
-    shape = (height, width) if header[:2] == b"P5" else (height, width, 3)
-    pixels = np.frombuffer(data, ">u2", int(np.prod(shape)), found.end()).reshape(shape)
-    if white == 65535:
-        return pixels.astype(np.uint16)
-    return np.rint(pixels * (65535 / white)).clip(0, 65535).astype(np.uint16)

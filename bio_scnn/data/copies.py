@@ -15,10 +15,14 @@ from numpy.typing import NDArray
 
 _SAMPLE = 2**18  # pixels that are compared to recognise a copy
 _AGREE = 0.5  # of the detail must agree
+_GROUND = 0.25  # and of its most frequent value, which may be painted over; half of two values
 _EXACT, _NEAR = 1.5, 26.0  # levels of 255: agreement of a lossless and of a lossy copy
 _DETAIL = (8.0, 40.0)  # levels from the most frequent value, for the one and the other
 _ENOUGH = 16  # pixels of detail
 _PAINT, _EDGE = 48, 24  # levels of paint in a lossy copy, and of what belongs to it
+_STRONGEST, _MOST = 0.75, 0.7  # of a part's pixels: give the paint's colour, and have it
+_ONE_COLOUR = 64  # levels from the paint's colour
+_MOSTLY = 0.4  # of the way from the picture's colour to the paint's
 _LITTLE = 3  # levels by which a lossless copy hardly ever differs
 _SPECK = 4  # pixels: fewer are noise of a lossy copy
 _SLAB = 2**22  # values that are compared at a time
@@ -59,13 +63,22 @@ def is_copy(colour: NDArray, picture: NDArray, opaque: NDArray[np.bool_] | None 
         away, grey = away[opaque[every]], grey[opaque[every]]
     if away.size == 0 or not (_comparable(colour) and _comparable(picture)):
         return False
+    least = _AGREE if _has_two_values(colour[every]) else _GROUND
     usual = np.bincount(np.rint(grey).astype(int).ravel()).argmax()
     for agreement, detail in zip((_EXACT, _NEAR), _DETAIL, strict=True):
-        chosen = away[np.abs(grey - usual) > detail]
-        agree = [np.mean(values <= agreement) for values in (away, chosen) if values.size]
-        if chosen.size >= _ENOUGH and min(agree) >= _AGREE:
+        of_detail = np.abs(grey - usual) > detail
+        chosen, ground = away[of_detail], away[~of_detail]
+        if chosen.size < _ENOUGH:
+            continue
+        agree = min(np.mean(values <= agreement) for values in (away, chosen))
+        if agree >= _AGREE and np.mean(ground <= agreement) >= least:
             return True
     return False
+
+
+def _has_two_values(values: NDArray) -> bool:
+    """True of black and white: a mask, or a scan, of which a mask shares half of the pixels."""
+    return bool(((values == values.min()) | (values == values.max())).all())
 
 
 def difference(colour: NDArray, picture: NDArray) -> Difference:
@@ -93,7 +106,38 @@ def difference(colour: NDArray, picture: NDArray) -> Difference:
     strongest = ndimage.maximum(away, labels, np.arange(count + 1))
     kept = (strongest > min(paint, 254)) & (np.bincount(labels.ravel()) >= _SPECK)
     kept[0] = False
-    return Difference(_closed(kept[labels]), True, edge)
+    mask = kept[labels]
+    for number, place in enumerate(ndimage.find_objects(labels), 1):
+        if kept[number]:
+            part = labels[place] == number
+            ours, theirs = _eight(colour[place]), _eight(picture[place])
+            mask[place] &= ~_smeared(ours, theirs, part, away[place], 3 * edge)
+    return Difference(_closed(mask), True, edge)
+
+
+def _smeared(
+    copy: NDArray[np.float32],
+    own: NDArray[np.float32],
+    part: NDArray[np.bool_],
+    away: NDArray[np.uint8],
+    far: int,
+) -> NDArray[np.bool_]:
+    """Pixels of a part that were not painted themselves, but beside those that were.
+
+    Lossy formats store colours at half the size. Where the paint has one colour, unlike that of
+    the picture, the part of the way to it tells how much of a pixel is paint.
+    """
+    paint = np.median(copy[part & (away >= np.quantile(away[part], _STRONGEST))], axis=0)
+    way, gone = paint - own, copy - own
+    length, along, moved = (
+        (a * b).sum(axis=2) for a, b in ((way, way), (gone, way), (gone, gone))
+    )
+    clear = part & (length > far * far)  # where the paint can be told from the picture
+    whole = copy[clear & (moved > _MOSTLY * length)]
+    if not len(whole) or np.mean(np.abs(whole - paint).max(axis=1) <= _ONE_COLOUR) < _MOST:
+        return np.zeros_like(part)
+    solid = clear & (along > _MOSTLY * length)
+    return clear & ~solid & _with_neighbours(_with_neighbours(solid))
 
 
 def _comparable(image: NDArray) -> bool:

@@ -18,6 +18,7 @@ from bio_scnn.errors import InputError
 
 Kind = Literal["plain", "bilevel", "palette", "inks", "lab"]
 COLOURS = 256  # of a palette
+_LARGEST = 2**53  # integer up to which all are floats
 _ROWS = 2**20  # pixels converted at a time
 
 
@@ -68,10 +69,15 @@ def form_of_tiff(
     if kind == "b":
         pixels = native.astype(np.uint8) * np.uint8(255)
         return (255 - pixels if photometric == 0 else pixels), _of(form, kind="bilevel")
-    if native.dtype.itemsize > (4 if kind in "iu" else 8) or kind not in "iuf":
-        raise InputError(
-            f"has {native.dtype} pixels; expected integers of up to 32 bits or floats"
-        )
+    if native.dtype.itemsize > 8 or kind not in "iuf":
+        raise InputError(f"has {native.dtype} pixels; expected integers or floats")
+    if kind in "iu" and native.dtype.itemsize == 8:  # to be held by floats of 64 bits
+        low, high = int(native.min(initial=0)), int(native.max(initial=0))
+        if max(-low, high) > _LARGEST:
+            raise InputError(
+                f"has {native.dtype} pixels; expected integers of at most 2^53, and one is "
+                f"{max(low, high, key=abs)}"
+            )
     if photometric in (8, 9) and native.dtype in (np.uint8, np.uint16, np.int8, np.int16):
         values = native.view(f"u{native.dtype.itemsize}")
         icc = photometric == 9
@@ -83,7 +89,7 @@ def form_of_tiff(
         exact = np.float32 if native.dtype.itemsize <= 2 else np.float64
         return native.astype(exact), _of(form, dtype=native.dtype)
     if photometric == 0 and kind == "u":  # white is zero
-        return np.iinfo(native.dtype).max - native, _of(form, photometric=1)
+        return _turned_over(native, extrasamples), form
     if photometric == 5 and kind == "u":
         return np.iinfo(native.dtype).max - native, _of(form, kind="inks")
     if extrasamples == (1,):
@@ -162,7 +168,18 @@ def stored(form: Form, pixels: NDArray, mask: NDArray[np.bool_]) -> NDArray:
         else:
             values[mask] = multiplied_by_alpha(pixels[mask])
         return values
+    if form.photometric == 0 and form.kind == "plain" and pixels.dtype.kind == "u":
+        return _turned_over(pixels, form.extrasamples or ())
     return pixels
+
+
+def _turned_over(values: NDArray, extrasamples: tuple[int, ...]) -> NDArray:
+    """Grey of which white is zero, or back; further channels, such as alpha, stay."""
+    if not extrasamples:
+        return np.iinfo(values.dtype).max - values
+    turned = values.copy()
+    turned[..., 0] = np.iinfo(values.dtype).max - values[..., 0]
+    return turned
 
 
 def plain(form: Form, pixels: NDArray) -> NDArray:

@@ -15,6 +15,7 @@ from bio_scnn.data.codecs import load_pixels
 from bio_scnn.data.encoders import dump_pixels
 from bio_scnn.data.limits import MAX_PIXELS
 from bio_scnn.data.mask_reading import mask_of
+from bio_scnn.data.unread import why_unread
 from bio_scnn.errors import InputError
 from bio_scnn.runtime.files import write_whole
 from bio_scnn.runtime.memory import give_back_freed_memory
@@ -96,7 +97,7 @@ def checked(path: Path, read: Callable[[], _Read]) -> _Read:
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: too large to read safely ({error})") from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{path}: not a readable image (of no known format)") from error
+        raise InputError(f"{path}: not a readable image ({why_unread(path)})") from error
     except Exception as error:  # decoders raise nearly anything at broken files
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: not a readable image ({reason})") from error

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bio_scnn.data.datasets import find_images
 from bio_scnn.data.forms import plain
 from bio_scnn.data.limits import MAX_PIXELS
-from bio_scnn.data.mask_reading import Reading, mask_of
+from bio_scnn.data.mask_reading import Reading, mask_of, shows
 from bio_scnn.data.orientation import stored_orientation, turned_back
 from bio_scnn.data.pictures import read_picture
 from bio_scnn.data.upright import upright
@@ -95,7 +95,13 @@ def is_mask_beside(path: Path, names: set[str]) -> bool:
 
 
 def read_mask_for(
-    path: Path, mask: Path, image: NDArray, page: int = 0, max_pixels: int = MAX_PIXELS
+    path: Path,
+    mask: Path,
+    image: NDArray,
+    page: int = 0,
+    max_pixels: int = MAX_PIXELS,
+    *,
+    may_be_empty: bool = False,
 ) -> Reading:
     """Read the mask of a picture, turned as that is.
 
@@ -113,6 +119,8 @@ def read_mask_for(
         Of the picture, from 0; of a mask file with several pages the one of that number.
     max_pixels : int
         No mask that declares more is read.
+    may_be_empty : bool
+        As for `mask_of`.
 
     Returns
     -------
@@ -124,11 +132,13 @@ def read_mask_for(
     InputError
         If the file is the picture itself, is not a mask, or has another size.
     """
-    if mask.exists() and path.exists() and mask.samefile(path):
+    same = mask.exists() and path.exists() and mask.samefile(path)
+    if same and not (image.shape[2:] in ((2,), (4,)) and image[..., -1].min() == 0):
         raise InputError(
             f"{mask} is given as picture and as mask; give a mask of its own: {HOW_TO}"
         )
-    pixels, turned = _turned(path, mask, image, _pixels(mask, page, max_pixels))
+    pixels, doubts = _pixels(mask, page, max_pixels)
+    pixels, turned = _turned(path, mask, image, pixels)
     if pixels.shape[:2] != image.shape[:2]:
         which = f", page {page + 1}," if page else ""
         raise InputError(
@@ -136,15 +146,16 @@ def read_mask_for(
             f"{image.shape[0]} x {image.shape[1]}; they must be of the same size"
         )
     try:
-        reading = mask_of(pixels, image)
+        reading = mask_of(pixels, image, may_be_empty=may_be_empty)
     except InputError as error:
         raise InputError(f"{mask} {error}") from error
     warnings = [f"{mask} {line}" for line in reading.warnings]
-    return reading._replace(warnings=(*turned, *warnings))
+    doubts = tuple(f"{mask}: {doubt}" for doubt in doubts)
+    return reading._replace(warnings=(*doubts, *turned, *warnings))
 
 
-def _pixels(mask: Path, page: int, max_pixels: int) -> NDArray:
-    """Pixels of a mask's page, of a file with one page of that; whole numbers as such."""
+def _pixels(mask: Path, page: int, max_pixels: int) -> tuple[NDArray, tuple[str, ...]]:
+    """Pixels of a mask's page, of a file with one page of that, and doubts; numbers as such."""
     found = read_picture(mask, 0, max_pixels)
     if page > 0 and found.pages > 1:
         if page >= found.pages:
@@ -154,7 +165,7 @@ def _pixels(mask: Path, page: int, max_pixels: int) -> NDArray:
     pixels = found.pixels if whole else plain(found.form, found.pixels)
     if pixels.ndim == 3 and pixels.shape[2] > 4:
         raise InputError(f"{mask}: has {pixels.shape[2]} channels; expected 1 to 4")
-    return pixels
+    return pixels, found.doubts
 
 
 def _turned(
@@ -172,6 +183,10 @@ def _turned(
     if of_mask == 1 and fits:
         stored = upright(pixels, of_picture)
         if stored.shape[:2] == image.shape[:2]:
+            if shows(pixels, image):  # a copy tells how it lies
+                return pixels, ()
+            if shows(stored, image):
+                return stored, ()
             return pixels, (
                 f"{path} is stored turned (EXIF orientation {of_picture}) and {mask} is not: it "
                 "is taken to lie on the upright picture",
@@ -202,19 +217,20 @@ def finished(
     invert: bool = False,
     grow: int = 0,
     most: float = MOST_MISSING,
+    may_be_empty: bool = False,
 ) -> Reading:
     """Reading inverted and grown as asked, refused if it leaves too little.
 
     Raises
     ------
     InputError
-        If nothing, all, or more than the fraction `most` is missing.
+        If nothing (unless that may be), all, or more than the fraction `most` is missing.
     """
     missing = grown(~reading.mask if invert else reading.mask, grow)
     how = f"where it is not so: {reading.how}" if invert else reading.how
     share = float(missing.mean())
     other = "leave out --mask-invert" if invert else "say --mask-invert"
-    if share == 0:
+    if share == 0 and not may_be_empty:
         raise InputError(
             f"the mask is empty: in {mask} no pixel is marked (read: missing {how}), there is "
             "nothing to restore; make missing pixels white and the others black"

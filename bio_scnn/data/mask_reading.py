@@ -41,7 +41,9 @@ class Reading(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def mask_of(pixels: NDArray, picture: NDArray | None = None) -> Reading:
+def mask_of(
+    pixels: NDArray, picture: NDArray | None = None, *, may_be_empty: bool = False
+) -> Reading:
     """Mask that an image shows.
 
     It is, by the first of these that fits: the difference from the picture, if it is a copy of
@@ -54,6 +56,8 @@ def mask_of(pixels: NDArray, picture: NDArray | None = None) -> Reading:
         The mask's image.
     picture : array, shape (H, W) or (H, W, 1 to 4), optional
         The picture that it is a mask of.
+    may_be_empty : bool
+        A copy in which nothing is painted is a mask as well, as of a page without damage.
 
     Returns
     -------
@@ -72,9 +76,13 @@ def mask_of(pixels: NDArray, picture: NDArray | None = None) -> Reading:
         of_picture, its_alpha = _split(picture)
         if is_copy(colour, of_picture, opaque):
             erased = None if opaque is None else ~opaque
+            found = difference(colour, of_picture)
             if erased is not None and its_alpha is not None:  # not what never was there
-                erased &= its_alpha > _half(its_alpha)
-            return _painted(difference(colour, of_picture), erased)
+                since = erased & (its_alpha > _half(its_alpha))
+                if not since.any() and not found.mask.any():  # the picture has the very holes
+                    return Reading(erased, "where it is transparent, as the picture is")
+                erased = since
+            return _painted(found, erased, may_be_empty)
     if opaque is not None:
         if _flat(colour[opaque]):
             return _layer(opaque)
@@ -82,10 +90,20 @@ def mask_of(pixels: NDArray, picture: NDArray | None = None) -> Reading:
     return _bright(colour)
 
 
+def shows(pixels: NDArray, picture: NDArray) -> bool:
+    """Answer if an image is a copy of a picture that was painted over."""
+    (colour, alpha), (of_picture, _) = _split(pixels), _split(picture)
+    opaque = None if alpha is None or alpha.min() == alpha.max() else alpha > _half(alpha)
+    return is_copy(colour, of_picture, opaque)
+
+
 def _split(pixels: NDArray) -> tuple[NDArray, NDArray | None]:
-    """Colours (H, W, 1 or 3) and alpha (H, W) of an image."""
-    if pixels.dtype.kind == "f":
-        pixels = np.nan_to_num(pixels)
+    """Colours (H, W, 1 or 3) and alpha (H, W) of an image; that of NaN is 0."""
+    if pixels.dtype.kind == "f" and not (there := np.isfinite(pixels)).all():
+        pixels = np.nan_to_num(pixels, posinf=0, neginf=0)
+        if pixels.ndim == 2 or pixels.shape[2] in (1, 3):
+            there = there.reshape(*pixels.shape[:2], -1).all(axis=2)
+            return pixels.reshape(*pixels.shape[:2], -1), there.astype(pixels.dtype)
     if pixels.ndim == 2:
         return pixels[..., np.newaxis], None
     if pixels.shape[2] in (2, 4):
@@ -112,7 +130,7 @@ def _flat(colours: NDArray) -> bool:
     return bool((high - low <= _FLAT * _white(colours)).all())
 
 
-def _painted(found: Difference, erased: NDArray[np.bool_] | None) -> Reading:
+def _painted(found: Difference, erased: NDArray[np.bool_] | None, may_be_empty: bool) -> Reading:
     mask, how = found.mask, "where it differs from the picture"
     warnings: tuple[str, ...] = ()
     if found.lossy:
@@ -123,7 +141,7 @@ def _painted(found: Difference, erased: NDArray[np.bool_] | None) -> Reading:
     if erased is not None:
         mask = mask | erased
         how = "where it is erased or differs from the picture"
-    if not mask.any():
+    if not mask.any() and not may_be_empty:
         raise InputError(
             "is the picture itself: nothing is painted over or erased in it; paint what is "
             "missing in any colour and save it under another name"

@@ -62,6 +62,53 @@ def chunks(file: BinaryIO, data: bool = False) -> Iterator[tuple[bytes, bytes]]:
             return
 
 
+def damaged_chunks(file: BinaryIO) -> list[str]:
+    """Names of chunks of an open PNG file with a wrong checksum; the file stands where it did."""
+    start, wrong = file.tell(), dict[str, None]()
+    file.seek(len(SIGNATURE))
+    while len(head := file.read(8)) == 8:
+        left, kind = struct.unpack(">I4s", head)
+        found = zlib.crc32(kind)
+        while left > 0 and (part := file.read(min(left, _PART))):
+            found, left = zlib.crc32(part, found), left - len(part)
+        stored = file.read(4)
+        if len(stored) < 4:
+            break  # its decoder says so
+        if stored != struct.pack(">I", found):
+            wrong[kind.decode("ascii", "backslashreplace")] = None
+        if kind == b"IEND":
+            break
+    file.seek(start)
+    return list(wrong)
+
+
+def without_damaged(path: Path) -> bytes:
+    """A PNG file without chunks whose checksum is wrong, but for pixels, which have another.
+
+    Raises
+    ------
+    InputError
+        If nothing can be read without them.
+    """
+    parts, kinds = [SIGNATURE], []
+    with path.open("rb") as file:
+        for kind, data in chunks(file, data=True):
+            if _is_sound(file, kind, data) or kind in (b"IDAT", b"fdAT", b"IEND"):
+                parts.append(_coded((kind, data)))
+            elif kind[:1].isupper():
+                kinds.append(kind.decode("ascii", "backslashreplace"))
+    if kinds:
+        raise InputError(f"{path}: its chunk {kinds[0]} is damaged: its checksum is wrong")
+    return b"".join(parts)
+
+
+def _is_sound(file: BinaryIO, kind: bytes, data: bytes) -> bool:
+    """Compare a chunk with its checksum, at which the file stands, and stays."""
+    stored = file.read(4)
+    file.seek(-len(stored), 1)
+    return stored == _coded((kind, data))[-4:]
+
+
 def kept_chunks(file: BinaryIO) -> tuple[Chunk, ...]:
     """Chunks of a PNG file that stay true when missing pixels are filled in."""
     return tuple(
@@ -71,6 +118,7 @@ def kept_chunks(file: BinaryIO) -> tuple[Chunk, ...]:
         and (kind in _KEPT or (kind.isalpha() and kind[:1].islower() and kind[3:].islower()))
         and kind not in _REBUILT
         and not data.startswith(_TEXTS_REBUILT)
+        and _is_sound(file, kind, data)
     )
 
 

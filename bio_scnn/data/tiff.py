@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from bio_scnn.data.ends import FAX_TAGS, fax_ends_early, jpeg_ends_early
+from bio_scnn.data.ends import FAX_TAGS, fax_ends_early, fax_is_damaged, jpeg_fault
 from bio_scnn.data.forms import Form, form_of_tiff
 from bio_scnn.data.ifd import EXIF, GPS, ORIENTATION, Entry, read_directory
 from bio_scnn.data.limits import check_size
@@ -99,8 +99,13 @@ def _check_end(path: Path, file: tifffile.TiffFile, page: tifffile.TiffPage) -> 
         file.filehandle.seek(start)
         data = file.filehandle.read(size)
         if page.compression == 7:
-            early = jpeg_ends_early(data[:2] + (page.jpegtables or b"")[2:-2] + data[2:])
+            early = jpeg_fault(data[:2] + (page.jpegtables or b"")[2:-2] + data[2:]) == "early"
         else:
+            if fax_is_damaged(data, page.compression):
+                raise InputError(
+                    f"{path}: its fax data are damaged (strip {number + 1} has zeros that are no "
+                    "code)"
+                )
             coding = {code: page.tags[code].value for code in FAX_TAGS if code in page.tags}
             rows, columns = page.imagelength, page.imagewidth
             rows = min(page.rowsperstrip, rows - number * page.rowsperstrip)
@@ -128,6 +133,7 @@ def _decoded(path: Path, page: tifffile.TiffPage) -> NDArray | None:
         return None
     if page.dtype is None or (page.bitspersample == 1 and page.samplesperpixel > 1):
         return None
+    _check_parts(path, page)
     ends = np.add(page.dataoffsets, page.databytecounts)
     if len(ends) == 0 or ends.max() > path.stat().st_size:  # tifffile would fill in zeros
         raise InputError(f"{path}: not a readable image (it is truncated)")
@@ -140,6 +146,18 @@ def _decoded(path: Path, page: tifffile.TiffPage) -> NDArray | None:
     if page.planarconfig == 2 and native.ndim == 3:
         native = np.moveaxis(native, 0, -1)
     return native
+
+
+def _check_parts(path: Path, page: tifffile.TiffPage) -> None:
+    """Refuse strips and tiles that are not there; without place and size GDAL leaves them out."""
+    parts = zip(page.dataoffsets, page.databytecounts, strict=False)
+    for number, (start, size) in enumerate(parts, 1):
+        if (start == 0) != (size == 0):
+            kind = "tile" if page.is_tiled else "strip"
+            raise InputError(
+                f"{path}: not a readable image (its {kind} {number} of {len(page.dataoffsets)} "
+                f"is missing: {size} bytes at {start})"
+            )
 
 
 def _formed(path: Path, native: NDArray, page: tifffile.TiffPage) -> tuple[NDArray, Form]:

@@ -49,6 +49,10 @@ __all__ = ["EQUATIONS", "Recording", "presynaptic_events", "simulate"]
 CHUNK = 2**20
 """Neurons in one network; bounds its memory, whatever the size of the layer."""
 
+NUMPY_CHUNK = 2**18
+"""The same on the target NumPy, which holds some twenty numbers of each neuron at a time; not with
+noise, which is drawn by network."""
+
 _LARGEST_NOISE = 40  # standard deviations, which no normal number of float64 reaches
 
 
@@ -277,9 +281,11 @@ def run(
     request: Request,
     target: str,
     progress: Callable[[float], None] | None = None,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
 ) -> Recording:
     """Simulate what was asked for in as many networks as it takes, and put them together."""
+    if chunk is None:
+        chunk = NUMPY_CHUNK if target == "numpy" and not request.noise_std else CHUNK
     neurons = request.current.shape[-1]
     report = None if progress is None else _Throttled(progress)
     results = []

@@ -96,9 +96,10 @@ def prepare(path: Path, request: Request, page: int = 0) -> Job:
     image, truth, how = source.pixels, None, ""
     value = stored_nodata(path) if request.nodata is None else request.nodata
     empty = no_data(image, value)
-    warnings: tuple[str, ...] = ()
+    warnings = tuple(f"{path}: {doubt}" for doubt in source.doubts)
     if request.masks:
-        mask, how, warnings = given_mask(path, source, page, empty, request)
+        mask, how, more = given_mask(path, source, page, empty, request)
+        warnings += more
         holes = request.masks[0].name
         if request.truth is not None:
             truth = _read_truth(request, path, source, page)
@@ -181,9 +182,15 @@ def perform_all(
                 progress((number + fraction) / pages)
 
         if number > 0:
-            request = replace(request, panel=False)  # the first one's is enough
             job = prepare(path, request, number)
         done.append(_restored(job, request, network, report))
+        if job.mask.any():
+            request = replace(request, panel=False)  # the first one's is enough
+    if not any(one.job.mask.any() for one in done):
+        raise InputError(
+            f"{path}: the mask is empty on all {pages} pages, there is nothing to restore; "
+            "make missing pixels white and the others black"
+        )
     return _with_file(done)
 
 
@@ -216,6 +223,9 @@ def _restored(
 ) -> Done:
     """A job restored and measured; the only file made is the panel."""
     start = time.perf_counter()
+    if not job.mask.any():  # a page without damage, among others
+        untouched = Restoration(job.image, engine="nothing is missing here")
+        return Done(job, untouched, None, 0.0, {}, [])
     files = propose(job) if PROPOSED in request.masks else {}  # of the picture as it was
     step = shown_step(job.mask.shape)
     result = restore(

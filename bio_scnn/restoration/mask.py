@@ -40,7 +40,10 @@ def given_mask(
         If there are too few or too many masks, or one cannot be used.
     """
     mask = _of_page(path, source.pages, page, request)
+    one_of_many = source.pages > 1 and request.page is None  # of which some may have no damage
     if mask == NO_DATA:
+        if empty is None and one_of_many:
+            empty = np.zeros(source.pixels.shape[:2], bool)
         if empty is None:
             raise InputError(
                 f"{path} has no pixel without data: no NaN, infinity or value of its nodata tag; "
@@ -52,13 +55,16 @@ def given_mask(
             raise InputError(f"{path} has {source.pages} pages; --mask auto needs --page for one")
         reading = proposed(path, source.pixels, empty)
     else:
-        reading = read_mask_for(path, mask, _shown(source), page, request.max_pixels)
+        reading = read_mask_for(
+            path, mask, _shown(source), page, request.max_pixels, may_be_empty=one_of_many
+        )
     return finished(
         reading,
         mask,
         invert=request.mask_invert,
         grow=request.mask_grow,
         most=request.max_missing,
+        may_be_empty=one_of_many,
     )
 
 

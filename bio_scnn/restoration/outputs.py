@@ -48,9 +48,17 @@ def outputs_of(path: Path, output: Path, one_file: bool = False) -> Outputs:
     return Outputs(restored, *(folder / name for name in names))
 
 
+# Of files that are no results, so that nobody gets a folder of such a name.
+_OTHER_SUFFIXES = frozenset({
+    ".heic", ".heif", ".jxl", ".ico", ".icns", ".qoi", ".svg", ".eps", ".ps", ".pdf", ".psd",
+    ".psb", ".xcf", ".kra", ".exr", ".hdr", ".dng", ".cr2", ".nef", ".arw", ".raw", ".fits",
+    ".npy", ".npz", ".h5", ".mp4", ".txt", ".json", ".csv", ".zip",
+})  # fmt: skip
+
+
 def names_a_file(output: Path) -> bool:
     """Answer if an output is meant as a file: it has the suffix of one, and is no folder."""
-    return output.suffix.lower() in IMAGE_SUFFIXES and not output.is_dir()
+    return output.suffix.lower() in IMAGE_SUFFIXES | _OTHER_SUFFIXES and not output.is_dir()
 
 
 def check_output(output: Path, pictures: Sequence[Path]) -> None:
@@ -61,6 +69,8 @@ def check_output(output: Path, pictures: Sequence[Path]) -> None:
     InputError
         Says what would be right.
     """
+    if str(output) == "-":
+        raise InputError("--output - is no file; results are not written to standard output")
     if not names_a_file(output):
         if output.exists() and not output.is_dir():
             raise InputError(f"--output {output} is a file; it must be a folder")

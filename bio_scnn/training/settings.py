@@ -130,6 +130,9 @@ class TrainingSettings:
         return self.pool * self.reuse
 
 
+_MOST = 2**53
+
+
 @dataclass(frozen=True)
 class Config:
     """A training configuration: one table of the TOML file per attribute."""
@@ -140,6 +143,10 @@ class Config:
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
+        for table in (self.architecture, self.data, self.training):
+            for name, value in vars(table).items():  # what is larger is no float any more
+                if isinstance(value, int) and name != "seed" and value > _MOST:
+                    raise InputError(f"{name} is above 2^53; it must be a smaller number")
         patch, multiple = self.training.patch, self.architecture.multiple
         if patch % multiple:
             raise InputError(f"patch is {patch}; this architecture needs a multiple of {multiple}")

@@ -25,6 +25,8 @@ def run(tmp_path, capsys):
 
     def command(name, *words, mask=True, panel=False):
         holes = ["--mask", str(tmp_path / "mask.png")] if mask else ["--mask-kind", "boxes"]
+        words = [*map(str, words)]
+        holes = [] if "--mask" in words else holes
         words = [*words] if panel else [*words, "--no-panel"]
         main(
             [str(tmp_path / name), *holes, "--quality", "fast", "-o", str(tmp_path / "out"),
@@ -77,6 +79,28 @@ def test_all_pages_are_restored(run, tmp_path):
         run("a.tif", "--page", "0")
     with pytest.raises(InputError, match=r"its 3 pages .* with --page, .*--max-pixels 23040"):
         run("a.tif", "--max-pixels", "23039")
+
+
+@pytest.mark.parametrize("painted", [False, True], ids=["white on black", "painted copies"])
+def test_pages_without_damage_stay_as_they_are(run, tmp_path, painted):
+    pages = np.stack([np.roll(photograph(), 9 * number, axis=0) for number in range(3)])
+    tifffile.imwrite(tmp_path / "a.tif", pages, photometric="rgb", metadata=None)
+    masks = np.stack([0 * MASK, MASK, 0 * MASK])
+    white = np.repeat(np.where(masks, 255, 0).astype(np.uint8)[..., np.newaxis], 3, axis=3)
+    marked = np.where(masks[..., np.newaxis], np.uint8([255, 0, 0]), pages) if painted else white
+    tifffile.imwrite(tmp_path / "m.tif", marked, photometric="rgb", metadata=None)
+    printed = run("a.tif", "--mask", tmp_path / "m.tif", mask=False, panel=True)
+    assert printed.out.count("nothing is missing here") == 2
+    assert (tmp_path / "out" / "a_panel.png").is_file()
+    restored = tifffile.imread(tmp_path / "out" / "a_restored.tif")
+    changed = (restored != pages).any(axis=3)
+    assert changed[1].any()
+    assert not (changed & (masks == 0)).any()
+    tifffile.imwrite(tmp_path / "none.tif", 0 * white, photometric="rgb", metadata=None)
+    with pytest.raises(InputError, match="the mask is empty on all 3 pages"):
+        run("a.tif", "--mask", tmp_path / "none.tif", mask=False)
+    with pytest.raises(InputError, match="the mask is empty: in"):  # of the only one wanted
+        run("a.tif", "--mask", tmp_path / "none.tif", "--page", "2", mask=False)
 
 
 def test_pages_with_holes_made_for_them_are_measured(run, tmp_path):

@@ -106,6 +106,28 @@ def test_an_output_that_cannot_be_meant(run, tmp_path):
     assert (tmp_path / "folder.png" / "p_restored.png").is_file()
 
 
+@pytest.mark.parametrize("name", ["r.heic", "r.pdf", "R.SVG", "r.npy", "-"])
+def test_no_folder_has_the_name_of_a_file(run, tmp_path, name):
+    with pytest.raises(InputError, match=r"cannot write files of type|--output - is no file"):
+        run("p.png", "--mask", "mask.png", "-o", name)
+    assert not (tmp_path / name).exists()
+
+
+def test_results_and_masks_below_the_pictures_are_no_pictures(run, tmp_path):
+    write_image("in/a.png", photograph())
+    write_image("in/below/b.png", photograph())
+    write_image("in/masks/a.png", WHITE)
+    write_image("in/masks/b.png", WHITE)
+    words = ["in", "--mask", "in/masks", "-o", "in/done", "--no-panel"]
+    for _ in range(2):  # and once more, over the results
+        run(*words)
+        names = {path.name for path in (tmp_path / "in" / "done").iterdir()}
+        assert names == {"a_restored.png", "b_restored.png"}
+    assert "2 of 2 are done" in run(*words, "--skip-done").err
+    run("in/done", "--mask", "mask.png", "-o", "again", "--no-panel")  # but may be chosen
+    assert (tmp_path / "again" / "a_restored_restored.png").is_file()
+
+
 def test_an_earlier_result_is_kept(run, tmp_path):
     words = ["p.png", "--mask-kind", "boxes", "--no-panel"]
     run(*words, "--seed", "1")

@@ -2,6 +2,8 @@
 
 import io
 import os
+import re
+import struct
 import sys
 import threading
 
@@ -12,8 +14,11 @@ from helpers import photograph
 from PIL import Image
 
 from bio_scnn import InputError
-from bio_scnn.data.ends import jpeg_ends_early
+from bio_scnn.data.ends import jpeg_fault
 from bio_scnn.data.images import read_image
+from bio_scnn.data.pictures import read_picture
+from bio_scnn.restoration.job import prepare
+from bio_scnn.restoration.request import Request
 from bio_scnn.runtime.printed import printed_lines
 
 FAX = ("group3", "group4", "tiff_ccitt")
@@ -47,7 +52,7 @@ def test_whole_jpeg_files_are_read(shape, options, tmp_path):
             if not isinstance(image, Image.Image):
                 image = Image.fromarray(image)
             data = jpeg(image.convert(kind), **options)
-            assert not jpeg_ends_early(data)
+            assert jpeg_fault(data) == ""
             (tmp_path / "a.jpg").write_bytes(data + b"what a camera appends \xff\xd9")
             assert read_image(tmp_path / "a.jpg").shape[:2] == shape
 
@@ -68,6 +73,93 @@ def test_progressive_files_that_lack_their_last_scans_are_refused(tmp_path):
     (tmp_path / "coarse.jpg").write_bytes(data[: data.rindex(b"\xff\xda")] + b"\xff\xd9")
     with pytest.raises(InputError, match="end before"):
         read_image(tmp_path / "coarse.jpg")
+
+
+def damaged(data, how):
+    """A JPEG file with damage in the middle of its last scan."""
+    start = data.rindex(b"\xff\xda") + 14
+    at = start + (len(data) - start) // 2
+    return {
+        "zeros": data[:at] + bytes(40) + data[at + 40 :],
+        "noise": data[:at] + bytes(range(50, 90)) + data[at + 40 :],
+        "lost": data[:at] + data[at + 40 :],
+        "twice": data[:at] + data[at - 40 : at] + data[at:],
+        "a marker": data[:at] + b"\xff\x17" + data[at + 2 :],
+    }[how]
+
+
+@pytest.mark.parametrize("how", ["zeros", "noise", "lost", "twice", "a marker"])
+@pytest.mark.parametrize("options", WAYS)
+def test_damage_in_the_middle_is_told(options, how, tmp_path):
+    image = photograph(64, 96)
+    data = damaged(jpeg(Image.fromarray(image), **{"quality": 97} | options), how)
+    mask = np.zeros((64, 96), np.uint8)
+    mask[10:14, 10:60] = 255
+    Image.fromarray(mask).save(tmp_path / "m.png")
+    (tmp_path / "bad.jpg").write_bytes(data)
+    request = Request(mask=tmp_path / "m.png", output=tmp_path)
+    try:
+        warnings = prepare(tmp_path / "bad.jpg", request).warnings
+    except InputError as error:
+        told = str(error)
+    else:
+        (told,) = warnings or ("",)
+    if jpeg_fault(data) == "":  # as many blocks as there were: their decoder cannot know
+        assert how != "a marker"
+        assert told == ""
+    else:
+        assert re.search(r"bad\.jpg: (its JPEG data|not a readable image)", told)
+
+
+def test_most_damage_is_told():
+    data, rng = jpeg(Image.fromarray(photograph(96, 96)), quality=95), np.random.default_rng(1)
+    start = data.rindex(b"\xff\xda") + 14
+    faults = []
+    for at in rng.integers(start, len(data) - 200, 40):
+        noise = rng.integers(0, 255, 60, np.uint8).tobytes()
+        for instead in (noise, b""):
+            faults.append(jpeg_fault(data[:at] + instead + data[at + 60 :]))
+    assert np.mean([fault != "" for fault in faults]) > 0.6
+    assert {"early", "damaged"} <= {*faults}
+
+
+@pytest.mark.parametrize("kind", [b"tEXt", b"IDAT", b"gAMA", b"IEND"])
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_wrong_checksums_of_png_files_are_told(kind, where, tmp_path):
+    contents = {b"tEXt": b"Title\0damaged", b"gAMA": bytes(4)}
+    file = io.BytesIO()
+    Image.fromarray(photograph()).save(file, "PNG")
+    data = file.getvalue()
+    if kind in contents:
+        chunk = struct.pack(">I", len(contents[kind])) + kind + contents[kind] + b"none"
+        at = 33 if where == "before" else data.rindex(b"IEND") - 4
+        data = data[:at] + chunk + data[at:]
+    else:
+        end = data.rindex(b"IEND") - 4 if kind == b"IDAT" else len(data)
+        data = data[: end - 1] + bytes([data[end - 1] ^ 1]) + data[end:]
+    (tmp_path / "a.png").write_bytes(data)
+    page = read_picture(tmp_path / "a.png")
+    np.testing.assert_array_equal(page.pixels, photograph())
+    assert kind.decode() in page.doubts[0]
+    assert not page.metadata.chunks
+    (tmp_path / "a.png").write_bytes(data[:29] + b"none" + data[33:])
+    with pytest.raises(InputError, match=r"a\.png: its chunk IHDR is damaged"):
+        read_picture(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_strips_that_are_missing_are_refused(compression, tmp_path):
+    path = tmp_path / "a.tif"
+    for tag in (273, 279):  # where they are, and how long
+        tifffile.imwrite(path, photograph(), rowsperstrip=20, compression=compression)
+        with tifffile.TiffFile(path) as file:
+            place = file.pages[0].tags[tag]
+            at, each = place.valueoffset, {3: 2, 4: 4}[place.dtype]
+        data = bytearray(path.read_bytes())
+        data[at + 2 * each : at + 3 * each] = bytes(each)
+        path.write_bytes(data)
+        with pytest.raises(InputError, match=r"its strip 3 of 5 is missing"):
+            read_image(path)
 
 
 def page(path, image, compression):
@@ -92,10 +184,14 @@ def test_strips_that_end_early_are_refused_and_nothing_is_printed(compression, t
         kept = start + int(part * size)
         end = b"\xff\xd9" if compression == "jpeg" else b""
         filling = bytes(start + size - kept - len(end))
-        if compression == "tiff_ccitt":  # whose rows may end in zeros
-            filling = b"\xff" * len(filling)
-        path.write_bytes(data[:kept] + end + filling + data[start + size :])
-        with pytest.raises(InputError, match=r"a\.tif: .*(end before|damaged|decoder error)"):
+        for filler in (b"\0",) if compression == "group4" else (b"\0", b"\xff"):  # ones are code
+            filled = filling.replace(b"\0", filler)
+            path.write_bytes(data[:kept] + end + filled + data[start + size :])
+            with pytest.raises(InputError, match=r"a\.tif: .*(end before|damaged|decoder error)"):
+                read_image(path)
+    if compression in ("group4", "tiff_ccitt"):
+        path.write_bytes(data[: start + 60] + bytes(30) + data[start + 90 :])
+        with pytest.raises(InputError, match="fax data are damaged"):
             read_image(path)
     assert capfd.readouterr() == ("", "")
 

@@ -322,3 +322,21 @@ def test_what_is_no_image_is_told_in_words(tmp_path):
     with pytest.raises(InputError) as caught:
         read_image(path)
     assert str(caught.value) == f"{path}: not a readable image (of no known format)"
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [(b"\0\0\0\x24ftypheic\0\0\0\0mif1heic", "HEIF"), (b"%PDF-1.7\n", "PDF"),
+     (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"), (b"\xff\x0a\x10\x20", "JPEG XL"),
+     (b"gimp xcf v011\0", "GIMP"), (b"P7\nWIDTH 1\n", "PAM")],
+)  # fmt: skip
+def test_formats_that_are_not_read_are_named(tmp_path, data, name):
+    (tmp_path / "a.jpg").write_bytes(data + bytes(40))
+    with pytest.raises(InputError, match=rf"a\.jpg: .*it is .*{name}.*save it as PNG"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_an_empty_file_is_called_so(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"a\.png: not a readable image \(it is empty\)"):
+        read_image(tmp_path / "a.png")

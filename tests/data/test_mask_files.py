@@ -51,6 +51,29 @@ def test_masks_follow_their_turned_picture(orientation, tmp_path):
         assert f"EXIF orientation {orientation}" in found.warnings[0]
 
 
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_painted_copy_tells_how_it_lies(orientation, tmp_path):
+    square = np.ascontiguousarray(photograph(80, 80))  # its size tells nothing
+    missing = np.zeros((80, 80), bool)
+    missing[20:24, 10:60] = True
+    save_turned(tmp_path / "p.png", square, orientation)
+    painted = np.where(missing[..., np.newaxis], np.uint8([255, 0, 0]), square)
+    Image.fromarray(painted).save(tmp_path / "upright.png")
+    Image.fromarray(turned_back(painted, orientation).copy()).save(tmp_path / "stored.png")
+    for name in ("upright", "stored"):
+        found = read_mask_for(tmp_path / "p.png", tmp_path / f"{name}.png", square)
+        np.testing.assert_array_equal(found.mask, missing)
+        assert found.warnings == ()
+
+
+def test_a_picture_with_holes_is_a_mask_of_its_own(tmp_path):
+    alpha = np.where(hole(), 0, 255).astype(np.uint8)
+    holed = np.dstack([photograph(), alpha])
+    write_image(tmp_path / "p.png", holed)
+    found = read_mask_for(tmp_path / "p.png", tmp_path / "p.png", holed)
+    np.testing.assert_array_equal(found.mask, hole())
+
+
 def test_a_mask_with_a_tag_that_its_picture_has_not(tmp_path):
     write_image(tmp_path / "p.png", photograph())
     exif = Image.Exif()

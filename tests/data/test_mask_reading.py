@@ -117,6 +117,22 @@ def test_paint_over_a_copy_saved_as_jpeg(quality):
     assert "lossy copy" in found.warnings[0]
 
 
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("colour", [(255, 0, 0), (255, 255, 255)])
+def test_paint_that_a_lossy_format_smeared_is_no_damage(colour, form):
+    picture = np.tile(photograph(), (2, 2, 1))
+    mask = strokes(picture.shape[:2]) > 127  # of four pixels, twice what is stored
+    painted = np.where(mask[..., np.newaxis], np.uint8(colour), picture)
+    copy = through(painted, form, quality=85, **({"subsampling": 2} if form == "JPEG" else {}))
+    found = mask_of(copy, picture).mask
+    assert np.count_nonzero(mask & ~found) < 0.02 * np.count_nonzero(mask)
+    assert np.count_nonzero(found & ~mask) < 0.25 * np.count_nonzero(mask)
+    left = np.arange(mask.shape[1])[:, np.newaxis] < 80  # two paints: neither is smeared
+    two = np.where(mask[..., np.newaxis], np.where(left, np.uint8([255, 0, 0]), 250), picture)
+    found = mask_of(through(two.astype(np.uint8), "JPEG", quality=95, subsampling=0), picture).mask
+    assert np.count_nonzero(mask & ~found) < 0.05 * np.count_nonzero(mask)
+
+
 def test_the_picture_itself_is_no_mask():
     with pytest.raises(InputError, match="is the picture itself: nothing is painted over"):
         mask_of(photograph(), photograph())
@@ -194,3 +210,40 @@ def test_a_mask_of_a_scan_is_no_copy_of_it():
     painted = scan.copy()
     painted[hole()] = 128
     assert is_copy(painted[..., None], scan[..., None])
+
+
+@pytest.mark.parametrize("black", [0.4, 0.5, 0.51, 0.6])
+def test_a_mask_of_a_dithered_picture_is_no_copy_of_it(black):
+    rng = np.random.default_rng(2)
+    dithered = np.where(rng.random((96, 80)) < black, 0, 255).astype(np.uint8)
+    dithered[hole()] = 255
+    mask = np.where(hole(), 255, 0).astype(np.uint8)
+    np.testing.assert_array_equal(mask_of(mask, dithered).mask, hole())
+    soft = through(mask, "JPEG", quality=60)
+    assert overlap(mask_of(soft, dithered).mask, hole()) > 0.98
+    painted = np.where(hole(), 0, dithered).astype(np.uint8)  # the other way round it is a copy
+    found = mask_of(painted, dithered)
+    np.testing.assert_array_equal(found.mask, hole())
+    assert found.how == "where it differs from the picture"
+
+
+def test_holes_that_the_picture_has_as_well():
+    picture = np.dstack([photograph(), np.where(hole(), 0, 255).astype(np.uint8)])
+    found = mask_of(picture, picture)
+    np.testing.assert_array_equal(found.mask, hole())
+    assert found.how == "where it is transparent, as the picture is"
+
+
+def test_nan_is_what_was_erased():
+    flat = np.where(hole(), np.nan, 1).astype(np.float32)
+    found = mask_of(flat)
+    np.testing.assert_array_equal(found.mask, hole())
+    assert found.how == "where it is erased"
+    picture = (photograph()[..., 0] / 255).astype(np.float32)
+    found = mask_of(np.where(hole(), np.nan, picture), picture)
+    np.testing.assert_array_equal(found.mask, hole())
+    marked = np.where(hole(), 1, 0).astype(np.float32)
+    marked[:5] = np.nan  # beyond the map: neither marked nor erased from one colour
+    expected = hole()
+    expected[:5] = False
+    np.testing.assert_array_equal(mask_of(marked).mask, expected)

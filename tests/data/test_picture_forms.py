@@ -44,6 +44,27 @@ def test_bilevel_pictures_stay_bilevel(tmp_path, photometric, compression):
         np.testing.assert_array_equal(read_image(tmp_path / name), shown * np.uint8(255))
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("extra", [(), (2,)])
+def test_grey_of_which_white_is_zero_stays_so(tmp_path, dtype, extra):
+    values = np.random.default_rng(4).integers(0, np.iinfo(dtype).max, (96, 80), dtype)
+    channels = np.dstack([values, values]) if extra else values
+    tifffile.imwrite(
+        tmp_path / "a.tif", channels, photometric="miniswhite", extrasamples=extra or None,
+        planarconfig="contig" if extra else None,
+    )  # fmt: skip
+    shown = np.iinfo(dtype).max - values
+    read = read_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read[..., 0] if extra else read, shown)
+    page, again = tiff(written(tmp_path / "a.tif")[0])
+    assert page.photometric == 0
+    np.testing.assert_array_equal(again[KNOWN], channels[KNOWN])
+    assert (again[~KNOWN].reshape(-1, 1 + len(extra))[:, 0] > 0.69 * np.iinfo(dtype).max).all()
+    image, _ = written(tmp_path / "a.tif", ".png")  # where there is no such thing
+    read = read_image(image)
+    np.testing.assert_array_equal((read[..., 0] if extra else read)[KNOWN], shown[KNOWN])
+
+
 @pytest.mark.parametrize("colours", [2, 16, 200, 256])
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.gif", "a.bmp"])
 def test_palettes_stay_palettes(tmp_path, colours, name):

@@ -11,10 +11,30 @@ from simulations import BAND, NEEDS_COMPILER
 
 from bio_scnn.errors import InputError
 from bio_scnn.neuron import _brian2 as codegen
+from bio_scnn.neuron import simulation
 from bio_scnn.neuron._brian2_cache import drop_damaged, record
 from bio_scnn.neuron.parameters import TABLE_1
 from bio_scnn.neuron.simulation import Request, run, simulate
 from bio_scnn.neuron.time_grid import time_grid
+
+
+def test_networks_are_small_where_numpy_holds_much_of_each_neuron(monkeypatch):
+    sizes, original = [], simulation.network.run
+    monkeypatch.setattr(
+        simulation.network,
+        "run",
+        lambda target, job, report: (
+            sizes.append(job.current.shape[-1]) or original(target, job, report)
+        ),
+    )
+    assert simulation.NUMPY_CHUNK == 2**18 < simulation.CHUNK
+    monkeypatch.setattr(simulation, "NUMPY_CHUNK", 64)
+    currents = np.linspace(10, 20, 69)
+    assert (simulate(currents, duration_ms=10, dt_ms=5, target="numpy").count >= 1).all()
+    assert sizes == [64, 5]
+    sizes.clear()
+    simulate(currents, duration_ms=5, dt_ms=1, target="numpy", noise_std=0.1, seed=1)
+    assert sizes == [69]  # whose noise depends on the network
 
 
 def test_results_do_not_depend_on_batching():

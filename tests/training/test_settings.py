@@ -1,5 +1,7 @@
 """Configurations that are refused."""
 
+from dataclasses import replace
+
 import pytest
 from tiny_training import CONFIG
 
@@ -67,3 +69,16 @@ def test_settings_that_no_memory_holds_are_refused_before_they_are_tried(table, 
         config.check_memory()
     assert "GB of memory, and there are" in str(caught.value)
     Config().check_memory()
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [("training", "batch"), ("training", "steps"), ("data", "n_dead_leaves")],
+)  # fmt: skip
+def test_numbers_that_no_float_holds_are_refused(table, name):
+    config = Config()
+    huge = replace(getattr(config, table), **{name: int("9" * 400)})
+    with pytest.raises(InputError, match=rf"{name} is above 2\^53"):
+        replace(config, **{table: huge})
+    seeded = replace(config, training=replace(config.training, seed=2**60))
+    assert seeded.training.seed == 2**60
