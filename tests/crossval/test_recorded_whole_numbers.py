@@ -133,5 +133,5 @@ def test_whole_numbers_behind_spikes_alone(decayed, threshold, soft):
 
 def test_spikes_of_chance_have_no_whole_numbers_behind_them():
     rng = np.random.default_rng(5)
-    found = identify_recording(rng.integers(0, 50, 600), None, rng.random(600) < 0.1)
+    found = identify_recording(rng.integers(0, 50, 180), None, rng.random(180) < 0.1)
     assert not found.exact

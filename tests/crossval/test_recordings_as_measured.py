@@ -159,3 +159,21 @@ def test_differences_are_from_a_neuron_with_the_same_rest(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "V_rest = -65, V_th = -50, V_reset = -70" in said
     assert said.splitlines()[-1] == "no differences from eq. 1 with the same parameters"
+
+
+def test_volts_and_amperes_are_units_as_any_other():
+    # V of 15 mV above a rest of -65 mV, driven by some 100 pA through 100 megohms.
+    decay, R, rest, V, rows = np.exp(-0.1 / 20), 1e8, -0.065, -0.065, []
+    levels = np.random.default_rng(9).uniform(0, 4.5e-10, 60)
+    for now in np.repeat(levels, 40):
+        V = rest + decay * (V - rest) + (1 - decay) * R * now
+        fires = V >= -0.05
+        V = rest if fires else V
+        rows.append((now, V, int(fires)))
+    x, shown, spikes = np.array(rows).T
+    assert spikes.sum() > 10
+    found = identify_recording(x, shown, spikes, dt_ms=0.1)
+    assert found.exact
+    assert np.isclose(found.neuron.decay, decay, rtol=1e-9)
+    assert np.isclose(found.neuron.gain, (1 - decay) * R, rtol=1e-6)
+    assert np.isclose(found.neuron.threshold, -0.05, rtol=1e-9)

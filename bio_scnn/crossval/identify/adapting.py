@@ -90,7 +90,8 @@ def _fit(
     columns = [shifted(data.V, 1), current(base, data.x), since_spikes(data.fired(), a)]
     columns += [np.ones_like(data.V)] if bias else []
     A, y = np.stack([c[rows] for c in columns], 1), data.V[rows]
-    values = np.linalg.lstsq(A, y, rcond=None)[0]
+    sizes = np.maximum(np.abs(A).max(axis=0), 1e-300)
+    values = np.linalg.lstsq(A / sizes, y, rcond=None)[0] / sizes
     return float(np.sqrt(np.mean((y - A @ values) ** 2))), values
 
 

@@ -212,10 +212,14 @@ def fitted(
     if not before.any() or len(before) < len(columns) + 2:
         return None
     A, y = np.stack(columns, 1), data.V[rows]
+    # Input and V are in any units: volts and amperes leave columns that differ by a billion.
+    sizes = np.abs(A).max(axis=0)
+    A = A / sizes
     if np.linalg.matrix_rank(A, tol=1e-9 * np.linalg.norm(A)) < A.shape[1]:
         return None
     coefficients, residual, deviation, tail = trimmed(A, y, _groups(data, rows))
-    values = [float(c) for c in coefficients]
+    values = [float(c) for c in coefficients / sizes]
+    deviation /= float(sizes[0])
     decay, gain = values[0] * (abs(values[0]) > 1e-9), values[1] if drive.any() else 0.0
     last = values[-1] if bias or neuron.leak else 0.0
     terms = len(columns) + (neuron.input_delay > 0) + 2 * (neuron.input_shape != "as-given")

@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.identify.flow import Recorded
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.numbers import simplest
+from bio_scnn.crossval.identify.second_from_spikes import with_second_variable
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, shifted, step
 from bio_scnn.crossval.identify.whole.unseen import whole_from_spikes
 
 Array = NDArray[np.float64]
+
+_NO_UNIT = "without V its unit is not known: the threshold is taken for 1"
+_FEWEST = 20
+"""Spikes that tell of a second variable; fewer are explained by too many neurons."""
 
 ROUNDS = 6
 MOST_ALTERNATIVES = 4
@@ -57,20 +62,14 @@ def from_spikes(part: Recorded, data: Recorded, dt_ms: float | None) -> Identifi
         wrong = _wrong(data, best.neuron)
     if wrong and (whole := _in_whole_numbers(part, data, [fit for _, _, fit in scored])):
         remark = "V is taken for a whole multiple of the input's unit"
-        return Identification(
-            neuron=whole[0],
-            dt_ms=dt_ms,
-            spikes_explained=1.0,
-            V_explained=None,
-            V_error=None,
-            spikes=spikes,
-            spikes_wrong=0,
-            alternatives=tuple(whole[1 : 1 + MOST_ALTERNATIVES]),
-            excluded=("neurons of real numbers: none has all spikes",),
-            remarks=(remark, *ambiguities(data)),
+        return _explained(
+            data, whole, dt_ms, "neurons of real numbers: none has all spikes", remark
         )
+    if wrong and (second := _with_second_variable(part, data)):
+        plainer = "neurons without a bias, a synapse or an adaptation: none has all spikes"
+        return _explained(data, second, dt_ms, plainer, _NO_UNIT)
     equal = [fit.neuron for w, _, fit in scored[1:] if w == wrong == 0]
-    remarks = ["without V its unit is not known: the threshold is taken for 1"]
+    remarks = [_NO_UNIT]
     low, high = best.decays
     if wrong == 0 and high > low:
         remarks.append(f"any decay from {low:.6g} to {high:.6g} gives the same spikes")
@@ -93,6 +92,37 @@ def from_spikes(part: Recorded, data: Recorded, dt_ms: float | None) -> Identifi
         excluded=excluded,
         remarks=tuple(remarks),
     )
+
+
+def _explained(
+    data: Recorded,
+    neurons: list[SteppedNeuron],
+    dt_ms: float | None,
+    excluded: str,
+    remark: str,
+) -> Identification:
+    """Identification by neurons that have every spike."""
+    return Identification(
+        neuron=neurons[0],
+        dt_ms=dt_ms,
+        spikes_explained=1.0,
+        V_explained=None,
+        V_error=None,
+        spikes=int(data.fired().sum()),
+        spikes_wrong=0,
+        alternatives=tuple(neurons[1 : 1 + MOST_ALTERNATIVES]),
+        excluded=(excluded,),
+        remarks=(remark, *ambiguities(data)),
+    )
+
+
+def _with_second_variable(part: Recorded, data: Recorded) -> list[SteppedNeuron]:
+    """Neurons with a second variable or a bias that have every spike."""
+    if part.fired().sum() < _FEWEST:
+        return []
+    gaps = [np.diff(np.flatnonzero(column)).min(initial=1000) for column in part.fired().T]
+    found = with_second_variable(part, int(min(gaps)) - 1)
+    return [n for n in found if part is data or not _wrong(data, n)]
 
 
 def _in_whole_numbers(part: Recorded, data: Recorded, fits: list[_Fit]) -> list[SteppedNeuron]:

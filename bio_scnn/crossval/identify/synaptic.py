@@ -48,9 +48,11 @@ def _two_decays(data: Recorded) -> list[float]:
         names = (shifted(data.V, 1), shifted(data.V, 2), data.x, *map(data.x_before, (1, 2)))
         A = np.stack([column[rows] for column in names], 1)
         A, y = A[:, A.any(axis=0)], data.V[rows]
+        A = A / (sizes := np.abs(A).max(axis=0))
         if np.linalg.matrix_rank(A) < A.shape[1]:
             continue
-        (once, twice, *_), residual, _, _ = trimmed(A, y, [np.ones(len(y), dtype=bool)])
+        values, residual, _, _ = trimmed(A, y, [np.ones(len(y), dtype=bool)])
+        once, twice, *_ = values / sizes
         roots = np.roots([1, -once, -twice])
         if residual < 0.05 * float(np.abs(y).max()) and np.isreal(roots).all():
             error = 1e-9 if residual < 1e-12 * data.scale else 1e-12
