@@ -78,7 +78,7 @@ def build_graph(table: Mapping[str, Any], name: str = "the graph") -> Graph:
     kinds = {node: str(fields["type"]) for node, fields in raw.items()}
     values = {node: _values(node, fields, name, filled) for node, fields in raw.items()}
     edges = _resolved(edges, raw, name)
-    _add_ends(kinds, values, edges, filled)
+    _add_inputs(kinds, values, edges, filled)
     top = [node for node in kinds if node in table["nodes"] or node not in raw]
     order, back = order_of(list(kinds), edges)
     shapes, values, said = fitted_shapes(kinds, values, order, edges, name)
@@ -174,23 +174,22 @@ def _misnamed(nodes: list[str], pairs: list[Edge]) -> dict[str, str]:
     return {}
 
 
-def _add_ends(
+def _add_inputs(
     kinds: dict[str, str],
     values: dict[str, dict[str, NDArray[Any]]],
     edges: list[Edge],
     filled: list[str],
 ) -> None:
-    """Give a graph that has no Input, or no Output, one at each node that has no other end."""
-    for kind, side in (("Input", 1), ("Output", 0)):
-        if kind in kinds.values():
-            continue
-        joined = {edge[side] for edge in edges}
-        for node in [n for n in kinds if n not in joined]:
-            end = f"{kind.lower()}_{node}"
-            own = own_input_shape(kinds[node], values[node], node) if side else None
-            kinds[end], values[end] = kind, {} if own is None else {"shape": np.array(own)}
-            edges.append((end, node) if kind == "Input" else (node, end))
-            filled.append(f"{node}: the file has no {kind}; one is taken here")
+    """Give a graph that has no Input one at each node that nothing leads to, as `nir` does."""
+    if "Input" in kinds.values():
+        return
+    entered = {b for _, b in edges}
+    for node in [n for n in kinds if n not in entered]:
+        end = f"input_{node}"
+        own = own_input_shape(kinds[node], values[node], node)
+        kinds[end], values[end] = "Input", {} if own is None else {"shape": np.array(own)}
+        edges.append((end, node))
+        filled.append(f"{node}: the file has no Input; one is taken here")
 
 
 def _resolved(edges: list[Edge], raw: Mapping[str, Any], name: str) -> list[Edge]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nir_graphs import lif, neuron
+from nir_graphs import chain, cuba, lif, neuron, table
 
 from bio_scnn.errors import InputError
 from bio_scnn.nir import build_graph, read_graph, run
@@ -108,11 +108,11 @@ def test_ends_of_a_loop_that_was_taken_apart():
     assert run(found, [[3.0]] * 200, held=True).counts["lif1.lif"] == 2
 
 
-def test_a_graph_without_ends_gets_them():
+def test_a_graph_without_an_input_gets_one():
     found = graph({"a": lif(2), "w": {"type": "Linear", "weight": np.ones((1, 2))}, "b": lif(1)})
-    assert (found.inputs, found.outputs) == (("input_a",), ("output_b",))
+    assert (found.inputs, found.outputs) == (("input_a",), ())
     assert found.nodes["input_a"].output_shape == (2,)
-    assert sum("the file has no" in s for s in found.filled) == 2
+    assert found.filled == ("a: the file has no Input; one is taken here",)
 
 
 def test_shapes_that_fit_in_no_way_are_refused():
@@ -135,3 +135,30 @@ def test_a_public_file_with_two_axes_too_many(tmp_path):
     x = (np.random.default_rng(0).random((200, 1)) < 0.1).astype(float)
     assert run(found, x, dt_ms=0.1).counts == {"1_LIFNeuronTorch": 21}
     assert run(found, x, dialect="euler", dt_ms=0.1).counts == {"1_LIFNeuronTorch": 4}
+
+
+def test_a_loop_that_grows_without_end_is_refused_soon():
+    """Trained with a delay of a step, some loops have none that holds them in continuous time."""
+
+    def looped(weight):
+        w = {"type": "Linear", "weight": np.full((2, 2), weight)}
+        nodes = {"n": cuba(2, tau_syn=0.001, tau_mem=0.0002), "w": w}
+        edges = [("input", "n"), ("n", "w"), ("w", "n"), ("n", "output")]
+        return build_graph(table(nodes, edges, (2,), (2,)))
+
+    x = np.full((40, 2), 3.0)
+    assert run(looped(0.01), x, spike_area_s=1e-3).counts["n"] > 10
+    with pytest.raises(InputError, match="grows without end"):
+        run(looped(3.0), x, spike_area_s=1e-3)
+
+
+def test_the_area_of_a_spike_in_files_without_w_in():
+    """r/tau_mem = 1/dt in neurons of different tau_mem: braille_v2.nir of the NIR paper."""
+
+    def said(*taus):
+        cells = {f"n{i}": cuba(1, tau_mem=tau, tau_syn=1.1 * tau, r=tau / 1e-4)
+                 for i, tau in enumerate(taus)}  # fmt: skip
+        return run(chain((1,), **cells), [[0.0]]).open[0]
+
+    assert "area: 0.0001 s taken" in said(0.001, 0.0004)
+    assert "area: 1 s taken" in said(0.001, 0.001)
