@@ -183,7 +183,9 @@ def _fire(
         span = np.searchsorted(activity.times_ms[n], [t, np.nextafter(t, np.inf)])
         if span[0] < span[1]:
             now.spikes[n] = np.arange(*span)
-            often[n] = np.bincount(activity.who[n][slice(*span)], minlength=cell.size).astype(float)
+            often[n] = np.bincount(activity.who[n][slice(*span)], minlength=cell.size).astype(
+                float
+            )
             sent[n] = often[n]
     drive = {n: {a: sent[a] for a in matrices[n] if a in sent} for n in cells}
     for n, cell in cells.items():

@@ -36,7 +36,7 @@ from tools.docs.scoreboard import cell
 
 PAGE, LIST = DOCS / "public-graphs.md", Path(__file__).with_suffix(".csv")
 DT_MS, STEPS, SHARE = 0.1, 200, 0.1
-SIZES = tuple(10.0**n for n in range(11))
+SIZES = (1.0, 10.0, 100.0, 1e3, 1e4)
 """Sizes of the input's spikes that are tried until the output fires."""
 
 
@@ -79,8 +79,9 @@ def driven(graph: Graph) -> tuple[dict[str, np.ndarray], float, Activity]:
         x = {name: size * spikes}
         found = run_grid(graph, x, euler)
         if found.outputs[graph.outputs[0]].any():
-            break
-    return x, size, found
+            return x, size, found
+    x = {name: spikes}
+    return x, 1.0, run_grid(graph, x, euler)
 
 
 def own_dialect(graph: Graph, x: dict[str, np.ndarray], name: str) -> str:
@@ -120,9 +121,10 @@ def rows(name: str, graph: Graph, names: list[str]) -> tuple[str, str, list[str]
     for one in names:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            word, why = cell(depart(graph, x, one, dt_ms=DT_MS))
+            judged = depart(graph, x, one, dt_ms=DT_MS)
+        word, why = cell(judged)
         words.append(word)
-        own.append(own_dialect(graph, x, one))
+        own.append("refused" if judged.refused else own_dialect(graph, x, one))
         if why:
             said.append(f"{one}|{' '.join(why.split())[:240].rstrip('.')}|{name}")
     counts = f"{exact} | {euler.outputs[end].sum():,.0f}"
@@ -173,8 +175,9 @@ def _intro(listed: int, run_: int, refused: int) -> list[str]:
         f"{run_} are run; {refused} hold no network that can be run, and each is refused "
         f"in one line. The input is {STEPS} steps of {DT_MS} ms of seeded random spikes (seed 0, "
         f"{SHARE:.0%}). Where the output is silent, the spikes are made {SIZES[1]:g} times as "
-        "large, and so on: agreement of silent networks says nothing. [NIR graphs](nir.md) has "
-        "the words.",
+        f"large, and so on up to {SIZES[-1]:g}. Where it stays silent, they have size 1, and the "
+        "last columns say little: silent networks agree easily. [NIR graphs](nir.md) has the "
+        "words.",
         "",
         "## Run",
         "",
