@@ -250,7 +250,7 @@ def test_an_import_that_never_ends_is_one_line():
                 while True:
                     pass
 
-    graph = chain((1,), n=lif())
+    graph = build_graph(table({"n": lif()}, [("input", "n"), ("n", "output")], (1,), (1,)))
     found = depart(graph, {"input": np.ones((3, 1))}, Endless())
     assert "does not end within 0.2 s" in found.refused
     assert found.verdicts[0].outcome == "refused"
