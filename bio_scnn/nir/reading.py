@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.data.hdf5 import UnsupportedHDF5, read_hdf5
+from bio_scnn.data.hdf5_any import read_graph_table
 from bio_scnn.errors import InputError
 from bio_scnn.nir.fitting import fitted_shapes
 from bio_scnn.nir.graph import DEFAULTS, FIELDS, NEURONS, Edge, Graph, Node, order_of
@@ -42,18 +41,7 @@ def read_graph(source: str | Path | Graph | Any) -> Graph:
         return build_graph(source)
     if hasattr(source, "to_dict"):
         return build_graph(source.to_dict())
-    path = Path(source)
-    try:
-        table = read_hdf5(path)
-    except UnsupportedHDF5:
-        if find_spec("h5py") is None:
-            raise
-        from bio_scnn.crossval.nir_io.file import load_table
-
-        table = {"node": load_table(path)}
-    if not isinstance(table.get("node"), dict):
-        raise InputError(f"{path} is an HDF5 file, but not of NIR: it has no 'node'")
-    return build_graph(table["node"], str(path))
+    return build_graph(read_graph_table(source), str(source))
 
 
 def build_graph(table: Mapping[str, Any], name: str = "the graph") -> Graph:

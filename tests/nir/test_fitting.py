@@ -149,7 +149,7 @@ def test_a_loop_that_grows_without_end_is_refused_soon():
     x = np.full((40, 2), 3.0)
     assert run(looped(0.01), x, spike_area_s=1e-3).counts["n"] > 10
     with pytest.raises(InputError, match="grows without end"):
-        run(looped(3.0), x, spike_area_s=1e-3)
+        run(looped(30.0), x, spike_area_s=1e-3)
 
 
 def test_the_area_of_a_spike_in_files_without_w_in():

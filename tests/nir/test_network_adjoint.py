@@ -79,7 +79,7 @@ def shared(rng):
 
 
 CASES = {
-    **{kind: (lambda rng, kind=kind: layers(kind, rng), {}) for kind in ("IF", "LIF", "CubaLIF")},
+    **{kind: (lambda rng, kind=kind: layers(kind, rng), {}) for kind in ("IF", "LIF")},
     "IF by subtraction": (lambda rng: layers("IF", rng), {"reset": "subtract"}),
     "CubaLIF by subtraction": (lambda rng: layers("CubaLIF", rng), {"reset": "subtract"}),
     "LIF with currents": (lambda rng: layers("LIF", rng), {"held": True}),
