@@ -42,12 +42,22 @@ class Importer(Protocol):
 
 
 def to_nir(graph: Graph) -> Any:
-    """A graph as one of the `nir` package, subgraphs taken apart."""
+    """A graph as one of the `nir` package, subgraphs taken apart and their ends left out."""
     import nir
 
-    return nir.NIRGraph(
-        {name: _nir_node(node, nir) for name, node in graph.nodes.items()}, list(graph.edges)
-    )
+    ends = {*graph.inputs, *graph.outputs}
+    inner = [
+        name
+        for name, node in graph.nodes.items()
+        if node.kind in ("Input", "Output") and name not in ends
+    ]
+    edges = list(graph.edges)
+    for name in inner:  # its sources lead to its targets
+        through = [(a, d) for a, b in edges if b == name for c, d in edges if c == name]
+        edges = [edge for edge in edges if name not in edge] + through
+    nodes = {name: node for name, node in graph.nodes.items() if name not in inner}
+    kept = {name: _nir_node(node, nir) for name, node in nodes.items()}
+    return nir.NIRGraph(kept, list(dict.fromkeys(edges)))
 
 
 def _nir_node(node: Node, nir: Any) -> Any:
@@ -152,6 +162,11 @@ class TorchImporter:
                 outputs = stepped(network, x)
             found = [np.asarray(y.detach().numpy(), dtype=np.float64).ravel() for y in outputs]
             shape = graph.nodes[graph.outputs[0]].output_shape
+            if found and found[0].size != np.prod(shape):
+                raise ValueError(
+                    f"it puts out {found[0].size} values a step, not {np.prod(shape)}: those of "
+                    "another node"
+                )
             return np.array(found).reshape(len(x), *shape)
 
         return run

@@ -114,7 +114,7 @@ def rows(name: str, graph: Graph, names: list[str]) -> tuple[str, str, list[str]
         exact = f"{run(graph, x, dt_ms=DT_MS).outputs[end].sum():,.0f}"
     except InputError as error:
         exact = "refused"
-        said = [f"continuous time|{str(error).partition(': ')[2]}|{name}"]
+        said = [f"continuous time|{str(error).replace(f'{graph.name}: ', '')}|{name}"]
     else:
         said = []
     words, own = [], []
@@ -126,7 +126,8 @@ def rows(name: str, graph: Graph, names: list[str]) -> tuple[str, str, list[str]
         words.append(word)
         own.append("refused" if judged.refused else own_dialect(graph, x, one))
         if why:
-            said.append(f"{one}|{' '.join(why.split())[:240].rstrip('.')}|{name}")
+            why = " ".join(why.replace(graph.name, "the file").split())
+            said.append(f"{one}|{why[:240].rstrip('.')}|{name}")
     counts = f"{exact} | {euler.outputs[end].sum():,.0f}"
     first = f"| `{name}` | {kinds(graph)} | {size:g} | {counts} | {' | '.join(own)} |"
     return first, f"| `{name}` | {' | '.join(words)} |", said
@@ -143,7 +144,8 @@ def page(clones: Path, kept: Path) -> str:
             try:
                 graph = read_graph(path)
             except InputError as error:
-                refused.append(f"- `{source.name}`: {str(error).replace(f'{path}: ', '')}.")
+                why = str(error).replace(f"{path}: ", "").replace(str(path), "it")
+                refused.append(f"- `{source.name}`: {why}.")
                 continue
             result = kept / f"{source.name}.json"
             if not result.is_file():
