@@ -239,7 +239,7 @@ def _parts(
         "",
         "| graph | repository | commit | path |",
         "|---|---|---|---|",
-        *(f"| `{s.name}` | {s.repository} | `{s.commit}` | `{s.path}` |" for s in listed),
+        *(f"| `{s.name}` | {s.repository} | `{s.commit}` | {s.path} |" for s in listed),
         "",
         f"Measured on {datetime.datetime.now(datetime.UTC).date()} by "
         f"`python -m tools.docs.public_graphs --clones FOLDER` with {packages}.",
