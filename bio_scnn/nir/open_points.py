@@ -96,8 +96,8 @@ def _area_in_words(graph: Graph, area_s: float | None) -> str:
     if suggested is None:
         return "a spike's area: 1 s taken, as NIR's delta functions have it"
     return (
-        f"a spike's area: {suggested:g} s taken, at which a weight adds itself in all neurons; "
-        "NIR's delta functions have 1 s"
+        f"a spike's area: {suggested:g} s taken, which the file's gains suggest; NIR's delta "
+        "functions have 1 s"
     )
 
 
