@@ -120,7 +120,8 @@ def parser() -> argparse.ArgumentParser:  # long, because there are as many opti
         "--gradients",
         action="store_true",
         help="instead of the checks, compare the surrogate gradients of the named PyTorch layers "
-        "with exact derivatives of spike times and rates",
+        "with exact derivatives of spike times and rates; with --graph and --against, those of "
+        "each layer of a network",
     )
     add_recording_options(p)
     add_graph_options(p)
@@ -154,7 +155,7 @@ def parser() -> argparse.ArgumentParser:  # long, because there are as many opti
         type=int,
         default=1,
         metavar="N",
-        help="implementations checked at the same time (default: 1)",
+        help="implementations checked, or with --graph inputs run, at the same time (default: 1)",
     )
     add_scheduler_option(how, needs="the same version of bio_scnn and the implementations")
     out = p.add_argument_group("output")

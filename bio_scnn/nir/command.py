@@ -29,8 +29,8 @@ def add_graph_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--graph", type=Path, metavar="FILE",
         help="run a NIR file's network in continuous time and on a time grid, and compare the "
-        f"spikes of every node; without --input FILE (npy or csv, a row per step) on {STEPS} "
-        "steps of seeded random spikes",
+        f"spikes of every node; without --input FILE (npy or csv, a row per step; npy with one "
+        f"axis more: many inputs) on {STEPS} steps of seeded random spikes",
     )  # fmt: skip
     group.add_argument(
         "--dialect",
@@ -52,7 +52,16 @@ def run_graph(args: argparse.Namespace) -> bool:
     """Print the first screen of a network; False if an importer departs."""
     graph = read_graph(args.graph)
     dialect = dialect_of(args.dialect, args.dt)
+    if (batch := _many(graph, args.input)) is not None:
+        from bio_scnn.nir.many import run_batch
+
+        run_batch(args, graph, dialect, batch)
+        return True
     inputs, told = input_of(graph, args.input)
+    if args.gradients:
+        from bio_scnn.nir.gradients import run_network_gradients
+
+        return run_network_gradients(args, graph, inputs, told, dialect.dt_ms)
     found, refused = None, ""
     try:
         found = beside(graph, inputs, dialect)
@@ -77,6 +86,28 @@ def run_graph(args: argparse.Namespace) -> bool:
     return all(one.agrees for one in judged)
 
 
+def _many(graph: Graph, path: Path | None) -> NDArray[Any] | None:
+    """Many inputs of an npy file with one more axis in front."""
+    if path is None or path.suffix != ".npy" or len(graph.inputs) != 1 or not path.is_file():
+        return None
+    from bio_scnn.nir.many import batch_of
+
+    return batch_of(graph, _loaded(path))
+
+
+def _loaded(path: Path) -> NDArray[Any]:
+    """Numbers of an npy or csv file."""
+    try:
+        if path.suffix == ".npy":
+            return np.asarray(np.load(path, allow_pickle=False))
+        return np.loadtxt(path, delimiter=",", ndmin=2)
+    except (ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path}: an input must be npy or csv, a row per step ({reason})"
+        ) from None
+
+
 def input_of(graph: Graph, path: Path | None) -> tuple[dict[str, NDArray[Any]], str]:
     """Input of a file, or seeded random spikes; and what it is."""
     from bio_scnn.nir.running import given_inputs
@@ -88,17 +119,7 @@ def input_of(graph: Graph, path: Path | None) -> tuple[dict[str, NDArray[Any]], 
         return spikes, f"{STEPS} steps of random spikes (seed {SEED}, {SHARE:.0%} of all)"
     if not path.is_file():
         raise InputError(f"there is no file {path}")
-    try:
-        whole = (
-            np.load(path, allow_pickle=False)
-            if path.suffix == ".npy"
-            else np.loadtxt(path, delimiter=",", ndmin=2)
-        )
-    except (ValueError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{path}: an input must be npy or csv, a row per step ({reason})"
-        ) from None
+    whole = _loaded(path)
     shape = graph.the_input().input_shape
     if whole.ndim < 1 or whole[:1].size != np.prod(shape):
         raise InputError(f"{path}: a step has {whole[:1].size} values, the input {shape}")

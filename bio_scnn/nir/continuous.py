@@ -244,6 +244,8 @@ class ContinuousRun:
         self.spikes += each.size
         if self.spikes > _MOST_SPIKES:
             raise InputError(f"{self.graph.name}: over {_MOST_SPIKES:,} spikes by {t:g} ms")
+        if self.graph.back:
+            self.cells[name].refuse_runaway(each, t)
         self.emit(name, who, often)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +20,9 @@ from bio_scnn.nir.graph import Graph, Node
 from bio_scnn.runtime.provenance import installed_version
 
 Array = NDArray[Any]
+IMPORT_S = 10.0
+"""Seconds that an import may take; it takes some milliseconds."""
+
 Network = Callable[[Array], Array]
 """From inputs ``(steps, *shape)`` to outputs ``(steps, *shape)``, from the initial state."""
 
@@ -37,12 +42,22 @@ class Importer(Protocol):
 
 
 def to_nir(graph: Graph) -> Any:
-    """A graph as one of the `nir` package, subgraphs taken apart."""
+    """A graph as one of the `nir` package, subgraphs taken apart and their ends left out."""
     import nir
 
-    return nir.NIRGraph(
-        {name: _nir_node(node, nir) for name, node in graph.nodes.items()}, list(graph.edges)
-    )
+    ends = {*graph.inputs, *graph.outputs}
+    inner = [
+        name
+        for name, node in graph.nodes.items()
+        if node.kind in ("Input", "Output") and name not in ends
+    ]
+    edges = list(graph.edges)
+    for name in inner:  # its sources lead to its targets
+        through = [(a, d) for a, b in edges if b == name for c, d in edges if c == name]
+        edges = [edge for edge in edges if name not in edge] + through
+    nodes = {name: node for name, node in graph.nodes.items() if name not in inner}
+    kept = {name: _nir_node(node, nir) for name, node in nodes.items()}
+    return nir.NIRGraph(kept, list(dict.fromkeys(edges)))
 
 
 def _nir_node(node: Node, nir: Any) -> Any:
@@ -76,6 +91,44 @@ def _quietly() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def within(seconds: float, what: str) -> Iterator[None]:
+    """End what takes longer, as some imports of loops never end; where a system has alarms.
+
+    Raises
+    ------
+    TimeoutError
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not (main and hasattr(signal, "setitimer")):
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"{what} does not end within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def stepped(network: Any, x: Array) -> list[Any]:
+    """Outputs of a torch module, called once per step with its last state."""
+    import torch
+
+    state, outputs = None, []
+    with _quietly():
+        for row in torch.as_tensor(np.asarray(x, dtype=np.float32)):
+            found = network(row[None]) if state is None else network(row[None], state)
+            y, state = found if isinstance(found, tuple) else (found, None)
+            outputs.append(y)
+    return outputs
+
+
 @dataclass(frozen=True)
 class TorchImporter:
     """A framework on PyTorch, whose networks are called once per step with their last state.
@@ -92,24 +145,29 @@ class TorchImporter:
     module: str
     build: Callable[[Any, Any, float], Any]
 
+    def network(self, graph: Graph, dt_ms: float) -> Any:
+        """The imported torch module."""
+        with _quietly():
+            module = import_module(self.module)
+            with within(IMPORT_S, f"its import of {graph.name}"):
+                return self.build(module, to_nir(graph), dt_ms / 1e3)
+
     def load(self, graph: Graph, dt_ms: float) -> Network:
         import torch
 
-        with _quietly():
-            module = import_module(self.module)
-            network = self.build(module, to_nir(graph), dt_ms / 1e3)
+        network = self.network(graph, dt_ms)
 
         def run(x: Array) -> Array:
-            state, outputs = None, []
-            given = torch.as_tensor(np.asarray(x, dtype=np.float32))
-            with torch.no_grad(), _quietly():
-                for row in given:
-                    call = (row[None],) if state is None else (row[None], state)
-                    found = network(*call)
-                    y, state = found if isinstance(found, tuple) else (found, None)
-                    outputs.append(np.asarray(y.detach().numpy(), dtype=np.float64).ravel())
+            with torch.no_grad():
+                outputs = stepped(network, x)
+            found = [np.asarray(y.detach().numpy(), dtype=np.float64).ravel() for y in outputs]
             shape = graph.nodes[graph.outputs[0]].output_shape
-            return np.array(outputs).reshape(len(x), *shape)
+            if found and found[0].size != np.prod(shape):
+                raise ValueError(
+                    f"it puts out {found[0].size} values a step, not {np.prod(shape)}: those of "
+                    "another node"
+                )
+            return np.array(found).reshape(len(x), *shape)
 
         return run
 

@@ -61,16 +61,25 @@ def _grouped(filled: tuple[str, ...]) -> Iterator[str]:
 def suggested_area_s(graph: Graph) -> float | None:
     """Area of a spike that a file's gains suggest: a weight then moves V (or S) by itself.
 
-    Exporters that have a time step put it into r, or w_in: then r/tau is 1/dt in all neurons, of
-    whatever tau. With one tau, or r = 1 everywhere, nothing is suggested.
+    Exporters that have a time step put it into r, or w_in: then r/tau (of a CubaLIF, w_in/tau_syn,
+    or else r/tau_mem) is 1/dt in all neurons, of whatever tau. With one tau, or r = 1 everywhere,
+    nothing is suggested.
     """
     nodes = [node for node in graph.nodes.values() if node.fires]
-    gains = [gain_per_s(node).ravel() for node in nodes]
-    taus = [
-        n.values["tau_syn" if n.kind == "CubaLIF" else "tau"].ravel()
-        for n in nodes
-        if n.kind != "IF"
-    ]
+    if any(node.kind == "CubaLIF" for node in nodes):
+        return _of_gains(nodes, "tau_syn") or _of_gains(nodes, "tau_mem")
+    return _of_gains(nodes, "tau")
+
+
+def _of_gains(nodes: list[Node], stage: str) -> float | None:
+    """Inverse of the gain that neurons of different time constants share; `stage` of a CubaLIF."""
+    gains, taus = [], []
+    for node in nodes:
+        v = node.values
+        behind = node.kind == "CubaLIF" and stage == "tau_mem"
+        gains.append((v["r"] / v["tau_mem"] if behind else gain_per_s(node)).ravel())
+        if node.kind != "IF":
+            taus.append(v[stage if node.kind == "CubaLIF" else "tau"].ravel())
     if not taus or np.ptp(np.concatenate(taus)) <= 1e-3 * np.concatenate(taus).max():
         return None
     every = np.concatenate(gains)
@@ -87,8 +96,8 @@ def _area_in_words(graph: Graph, area_s: float | None) -> str:
     if suggested is None:
         return "a spike's area: 1 s taken, as NIR's delta functions have it"
     return (
-        f"a spike's area: {suggested:g} s taken, at which a weight adds itself in all neurons; "
-        "NIR's delta functions have 1 s"
+        f"a spike's area: {suggested:g} s taken, which the file's gains suggest; NIR's delta "
+        "functions have 1 s"
     )
 
 

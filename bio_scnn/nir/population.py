@@ -17,6 +17,7 @@ from bio_scnn.nir.graph import Node
 Array = NDArray[np.float64]
 Who = NDArray[np.int64]
 
+_RUNAWAY = 100  # spikes of a neuron of a loop in its shortest time constant
 _AGAIN = 10_000  # spikes of a neuron at one time: more would take forever
 
 
@@ -104,6 +105,8 @@ class Population:
         self.held = np.zeros(n)
         self.crossing = np.full(n, np.inf)
         self.everyone = np.arange(n)
+        taus = [v.min() * 1e3 for key, v in node.values.items() if key.startswith("tau")]
+        self.shortest, self.since, self.recent = min(taus, default=0.0), 0.0, np.zeros(n)
 
     def some(self, who: Who) -> LinearNeuron:
         """The hybrid system of some neurons."""
@@ -163,6 +166,18 @@ class Population:
         self.state[:, who] = state
         self.predict(who)
         return who[often > 0], often[often > 0]
+
+    def refuse_runaway(self, each: Who, t: float) -> None:
+        """Refuse a loop whose activity grows without end, long before memory is full."""
+        if t - self.since > self.shortest:
+            self.since, self.recent = t, np.zeros_like(self.recent)
+        np.add.at(self.recent, each, 1)
+        if self.shortest and self.recent.max() > _RUNAWAY:
+            raise InputError(
+                f"at {t:g} ms a neuron of {self.name!r} has fired over {_RUNAWAY} times within "
+                f"{self.shortest:g} ms, its shortest time constant: in continuous time the loop's "
+                "activity grows without end; run it on a grid"
+            )
 
     def kick(self, current: int, amount: Array, t: float) -> None:
         """Add to a current that an integrator drives."""

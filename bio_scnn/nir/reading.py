@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.data.hdf5 import UnsupportedHDF5, read_hdf5
+from bio_scnn.data.hdf5_any import read_graph_table
 from bio_scnn.errors import InputError
+from bio_scnn.nir.fitting import fitted_shapes
 from bio_scnn.nir.graph import DEFAULTS, FIELDS, NEURONS, Edge, Graph, Node, order_of
-from bio_scnn.nir.shapes import infer_shapes
+from bio_scnn.nir.shapes import infer_shapes, own_input_shape
 
 _POSITIVE = ("tau", "tau_mem", "tau_syn", "stride", "kernel_size", "dilation", "groups")
 
@@ -41,18 +41,7 @@ def read_graph(source: str | Path | Graph | Any) -> Graph:
         return build_graph(source)
     if hasattr(source, "to_dict"):
         return build_graph(source.to_dict())
-    path = Path(source)
-    try:
-        table = read_hdf5(path)
-    except UnsupportedHDF5:
-        if find_spec("h5py") is None:
-            raise
-        from bio_scnn.crossval.nir_io.file import load_table
-
-        table = {"node": load_table(path)}
-    if not isinstance(table.get("node"), dict):
-        raise InputError(f"{path} is an HDF5 file, but not of NIR: it has no 'node'")
-    return build_graph(table["node"], str(path))
+    return build_graph(read_graph_table(source), str(source))
 
 
 def build_graph(table: Mapping[str, Any], name: str = "the graph") -> Graph:
@@ -70,15 +59,22 @@ def build_graph(table: Mapping[str, Any], name: str = "the graph") -> Graph:
         table = _around(table, name)
     raw: dict[str, dict[str, Any]] = {}
     edges: list[Edge] = []
-    inputs, outputs = _flatten(table, "", name, raw, edges)
+    filled: list[str] = []
+    _flatten(table, "", name, raw, edges, filled)
     if not raw:
         raise InputError(f"{name} has no nodes")
-    filled: list[str] = []
     kinds = {node: str(fields["type"]) for node, fields in raw.items()}
     values = {node: _values(node, fields, name, filled) for node, fields in raw.items()}
     edges = _resolved(edges, raw, name)
-    order, back = order_of(list(raw), edges)
-    shapes = infer_shapes(kinds, values, order, edges, name)
+    _add_inputs(kinds, values, edges, filled)
+    top = [node for node in kinds if node in table["nodes"] or node not in raw]
+    order, back = order_of(list(kinds), edges)
+    shapes, values, said = fitted_shapes(kinds, values, order, edges, name)
+    filled += said
+    # An end with edges on both sides is one of a subgraph that the export took apart.
+    entered, left = {b for _, b in edges}, {a for a, _ in edges}
+    inputs = tuple(n for n in top if kinds[n] == "Input" and n not in entered)
+    outputs = tuple(n for n in top if kinds[n] == "Output" and n not in left)
     if not inputs:
         raise InputError(f"{name} has no Input node")
     for node, (shape, _) in shapes.items():
@@ -110,19 +106,25 @@ def _flatten(
     name: str,
     raw: dict[str, dict[str, Any]],
     edges: list[Edge],
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Collect the nodes and edges of a graph and its subgraphs; names of its ends."""
+    filled: list[str],
+) -> None:
+    """Collect the nodes and edges of a graph and its subgraphs."""
     where = f"subgraph {prefix[:-1]!r}" if prefix else "the graph"
     nodes = table.get("nodes")
     if not isinstance(nodes, Mapping):
         raise InputError(f"{name}: {where} has no nodes")
+    if table.get("edges") is None and len(nodes) > 1:
+        raise InputError(
+            f"{name}: {where} has {len(nodes)} nodes and no list of edges, as if its export had "
+            "been cut short"
+        )
     for key, node in nodes.items():
         full = f"{prefix}{key}"
         kind = node.get("type") if isinstance(node, Mapping) else None
         if kind is None:
             raise InputError(f"{name}: node {full!r} has no type")
         if kind == "NIRGraph":
-            _flatten(node, f"{full}.", name, raw, edges)
+            _flatten(node, f"{full}.", name, raw, edges, filled)
         elif kind not in FIELDS:
             raise InputError(
                 f"{name}: node {full!r} has the type {kind!r}; known are {', '.join(FIELDS)}"
@@ -131,14 +133,51 @@ def _flatten(
             raise InputError(f"{name}: two nodes are called {full!r}")
         else:
             raw[full] = dict(node)
-    for pair in np.asarray(table.get("edges", []), dtype=object).reshape(-1, 2):
-        a, b = (x.decode("utf-8", "replace") if isinstance(x, bytes) else str(x) for x in pair)
-        edges.append((f"{prefix}{a}", f"{prefix}{b}"))
-    ends = {
-        kind: tuple(f"{prefix}{k}" for k, v in nodes.items() if v["type"] == kind)
-        for kind in ("Input", "Output")
-    }
-    return ends["Input"], ends["Output"]
+    pairs = [
+        (_text(a), _text(b))
+        for a, b in np.asarray(table.get("edges", []), dtype=object).reshape(-1, 2)
+    ]
+    known_as = _misnamed(list(nodes), pairs) if prefix else {}
+    for wrong, right in known_as.items():
+        filled.append(
+            f"{prefix[:-1]}: its edges name {wrong!r}, which is not a node; {right!r}, which no "
+            "edge names, taken"
+        )
+    edges += [(prefix + known_as.get(a, a), prefix + known_as.get(b, b)) for a, b in pairs]
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _misnamed(nodes: list[str], pairs: list[Edge]) -> dict[str, str]:
+    """The node of a subgraph that its edges name by another name, if there is only one of each.
+
+    Exporters that rename the neurons of a subgraph leave such edges: "lif" for the node "lif1".
+    """
+    named = {end for pair in pairs for end in pair}
+    wrong, left = sorted(named - set(nodes)), [node for node in nodes if node not in named]
+    if len(wrong) == len(left) == 1 and left[0].startswith(wrong[0]):
+        return {wrong[0]: left[0]}
+    return {}
+
+
+def _add_inputs(
+    kinds: dict[str, str],
+    values: dict[str, dict[str, NDArray[Any]]],
+    edges: list[Edge],
+    filled: list[str],
+) -> None:
+    """Give a graph that has no Input one at each node that nothing leads to, as `nir` does."""
+    if "Input" in kinds.values():
+        return
+    entered = {b for _, b in edges}
+    for node in [n for n in kinds if n not in entered]:
+        end = f"input_{node}"
+        own = own_input_shape(kinds[node], values[node], node)
+        kinds[end], values[end] = "Input", {} if own is None else {"shape": np.array(own)}
+        edges.append((end, node))
+        filled.append(f"{node}: the file has no Input; one is taken here")
 
 
 def _resolved(edges: list[Edge], raw: Mapping[str, Any], name: str) -> list[Edge]:

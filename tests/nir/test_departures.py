@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,6 +16,7 @@ from bio_scnn import validate
 from bio_scnn.nir import Dialect, build_graph, run
 from bio_scnn.nir.beside import beside
 from bio_scnn.nir.departures import depart, reference_for
+from bio_scnn.nir.importers import within
 from bio_scnn.nir.page import page
 
 FILE = Path(__file__).with_name("recurrent.nir")
@@ -235,3 +237,23 @@ def test_real_importers(name):
     words = {"norse": "r is ignored", "snntorch": "it steps by"}[name]
     assert found.first is not None
     assert words in found.first.cause, str(found)
+
+
+def test_an_import_that_never_ends_is_one_line():
+    """nirtorch never ends with a loop through a subgraph's ends."""
+
+    class Endless:
+        name = "endless"
+
+        def load(self, graph, dt_ms):
+            with within(0.2, f"its import of {graph.name}"):
+                while True:
+                    pass
+
+    graph = build_graph(table({"n": lif()}, [("input", "n"), ("n", "output")], (1,), (1,)))
+    found = depart(graph, {"input": np.ones((3, 1))}, Endless())
+    assert "does not end within 0.2 s" in found.refused
+    assert found.verdicts[0].outcome == "refused"
+    with within(0.2, "nothing"):
+        pass
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)

@@ -108,7 +108,9 @@ BAD = {
         graph_with({"f": {"type": "Flatten", "start_dim": 0, "end_dim": -1}}, []),
         "nothing leads to it",
     ),
-    "no input": (lambda: build_graph({"nodes": {"x": lif(2)}, "edges": []}), "no Input"),
+    "no input": (
+        lambda: build_graph({"nodes": {"x": lif(2)}, "edges": [("x", "x")]}), "no Input",
+    ),
     "linear loop": (
         lambda: run(
             build_graph(

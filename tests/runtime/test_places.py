@@ -9,9 +9,13 @@ from pathlib import Path
 import numpy as np
 import place_tasks as tasks
 import pytest
+from nir_graphs import lif, neuron, table
 from threadpoolctl import threadpool_limits
 from waiting import alive, wait_for
 
+from bio_scnn import InputError, validate
+from bio_scnn.nir import build_graph, run
+from bio_scnn.nir.many import run_many
 from bio_scnn.runtime.places import Here, open_place
 from bio_scnn.runtime.processes import threads
 from bio_scnn.runtime.tasks import Failure
@@ -95,3 +99,47 @@ def test_no_process_outlives_the_command(tmp_path, number, code):
     if number == signal.SIGINT:
         assert told == "interrupted\n"
     wait_for(lambda: not any(map(alive, pids)))
+
+
+def network():
+    """Weights, LIF neurons, weights back to IF neurons that may never end."""
+    nodes = {
+        "w": {"type": "Linear", "weight": np.arange(6.0).reshape(3, 2)},
+        "n": lif(3, tau=0.004),
+        "end": neuron("IF", 3, r=100.0, v_threshold=1.0),
+    }
+    edges = [("input", "w"), ("w", "n"), ("n", "end"), ("end", "output")]
+    return build_graph(table(nodes, edges, (2,), (3,)))
+
+
+def test_networks_run_alike_anywhere(address):
+    """Exact times bit for bit; an input of another shape is refused in its own place."""
+    graph, rng = network(), np.random.default_rng(0)
+    batch = [(rng.random((50, 2)) < 0.3).astype(float) for _ in range(3)]
+    batch.insert(1, np.ones((50, 3)))
+    places = ({}, {"jobs": 2}, {"scheduler": address})
+    for how, where in (({"spike_area_s": 2e-3}, places), ({"dialect": "euler"}, places[2:])):
+        wanted = [run(graph, x, dt_ms=1.0, **how) for x in batch[:1] + batch[2:]]
+        assert min(one.counts["n"] for one in wanted) > 10
+        for place in where:
+            found = run_many(graph, batch, dt_ms=1.0, **how, **place)
+            assert "must have shape" in found.pop(1).reason
+            for a, b in zip(found, wanted, strict=True):
+                np.testing.assert_array_equal(a.spikes["end"], b.spikes["end"])
+                for name, times in b.times_ms.items():
+                    np.testing.assert_array_equal(a.times_ms[name], times)
+
+
+def test_many_inputs_on_the_command_line(tmp_path, capsys):
+    graph = Path(__file__).parents[1] / "nir" / "recurrent.nir"
+    batch = (np.random.default_rng(0).random((3, 60, 2)) < 0.5) * 40.0
+    np.save(tmp_path / "x.npy", batch)
+    command = ["--graph", str(graph), "--input", str(tmp_path / "x.npy")]
+    validate.main(command)
+    told = capsys.readouterr().out
+    assert "3 inputs of 60 steps" in told
+    counts = [run(graph, x, dialect="euler", dt_ms=0.1).counts["sub.lif"] for x in batch]
+    assert max(counts) > 0
+    assert f"sub.lif: {np.mean(counts):,.1f} on average, {min(counts)} to {max(counts)}" in told
+    with pytest.raises(InputError, match="take one input, not many"):
+        validate.main([*command, "--against", "norse"])

@@ -158,7 +158,11 @@ def page(folder: Path | None) -> str:
         raise InputError(f"{folder} has no file *.nir")
     if files:
         parts += ["## Public graphs", "", *table({p.stem: read_graph(p) for p in files}, names)]
-        parts += ["The files are those of the NIR paper (Pedersen et al., 2024).", ""]
+        parts += [
+            "The files are those of the NIR paper (Pedersen et al., 2024). "
+            "[Public graphs](public-graphs.md) has more.",
+            "",
+        ]
     packages = {name: installed_version(name) for name in (*names, "nir", "nirtorch", "torch")}
     told = ", ".join(f"{name} {version}" for name, version in packages.items())
     missing = [name for name in IMPORTERS if name not in names]

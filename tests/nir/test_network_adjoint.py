@@ -1,0 +1,181 @@
+"""Gradients of spike times through layers, against central differences of the run itself."""
+
+from __future__ import annotations
+
+import copy
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from nir_graphs import cuba, lif, neuron, table
+
+from bio_scnn.errors import InputError
+from bio_scnn.nir import build_graph, run
+from bio_scnn.nir.adjoint import map_gradients, network_gradients
+
+STEPS, DT, AREA = 14, 1.0, 0.006
+
+
+def loss_of(whole, x, **how):
+    """Sum of cos(t / 7 ms) of the last neurons' spikes, and the run."""
+    found = run(build_graph(whole), x, dt_ms=DT, spike_area_s=AREA, **how)
+    return float(np.cos(found.times_ms["n2"] / 7).sum()), found
+
+
+def central(f, h):
+    """Derivative at 0 by the five-point formula."""
+    return (8 * (f(h) - f(-h)) - (f(2 * h) - f(-2 * h))) / (12 * h)
+
+
+def affine(rng, out, into, mean, bias):
+    weight = rng.uniform(0.3 * mean, 1.7 * mean, (out, into))
+    return {"type": "Affine", "weight": weight, "bias": np.linspace(0.5, 1.5, out) * bias}
+
+
+def layers(kind, rng):
+    """Two layers of neurons with weights and biases before each."""
+    if kind == "CubaLIF":
+        one, two = cuba(4, tau_mem=0.009, r=1.3, v_leak=0.1, v_reset=-0.1), cuba(3, tau_syn=0.004)
+        first, second = affine(rng, 4, 3, 1.0, 0.7), affine(rng, 3, 4, 1.4, 0.2)
+    elif kind == "LIF":
+        one, two = lif(4, tau=0.008, v_leak=0.2, v_reset=-0.3), lif(3, tau=0.012, r=1.2)
+        first, second = affine(rng, 4, 3, 0.1, 1.4), affine(rng, 3, 4, 0.3, 1.1)
+    else:
+        one, two = (neuron("IF", n, r=r, v_threshold=1, v_reset=-0.1)
+                    for n, r in ((4, 110.0), (3, 90.0)))  # fmt: skip
+        first, second = affine(rng, 4, 3, 0.2, 1.3), affine(rng, 3, 4, 0.3, 1.2)
+    nodes = {"w1": first, "n1": one, "w2": second, "n2": two}
+    edges = [("input", "w1"), ("w1", "n1"), ("n1", "w2"), ("w2", "n2"), ("n2", "output")]
+    return table(nodes, edges, (3,), (3,))
+
+
+def recurrent(rng):
+    """CubaLIF neurons with weights back to themselves."""
+    whole = layers("CubaLIF", rng)
+    whole["nodes"]["loop"] = {"type": "Linear", "weight": rng.uniform(-0.4, 0.4, (4, 4))}
+    whole["edges"] += [("n1", "loop"), ("loop", "n1")]
+    return whole
+
+
+def shared(rng):
+    """A convolution and a pool between the layers: weights that are used at many places."""
+    whole = layers("CubaLIF", rng)
+    conv = {"type": "Conv2d", "weight": rng.uniform(0.5, 1.5, (2, 1, 2, 2)), "bias": np.zeros(2),
+            "stride": np.array([1, 1]), "padding": np.array([1, 1]),
+            "dilation": np.array([1, 1]), "groups": 1}  # fmt: skip
+    pool = {"type": "AvgPool2d", "kernel_size": np.array([2, 2]), "stride": np.array([1, 1]),
+            "padding": np.array([0, 0])}  # fmt: skip
+    flat = {"type": "Flatten", "start_dim": 0, "end_dim": -1}
+    square = {k: np.reshape(v, (1, 2, 2)) if np.ndim(v) else v
+              for k, v in whole["nodes"]["n1"].items()}  # fmt: skip
+    first = {"type": "Conv2d", "weight": np.full((1, 1, 1, 1), 3.0), "bias": np.full(1, 0.5),
+             "stride": np.array([1, 1]), "padding": np.array([0, 0]),
+             "dilation": np.array([1, 1]), "groups": 1}  # fmt: skip
+    last = {"type": "Linear", "weight": rng.uniform(0.2, 0.8, (3, 8))}
+    nodes = {"w1": first, "n1": square, "w2": conv, "pool": pool, "flat": flat, "w3": last,
+             "n2": whole["nodes"]["n2"]}  # fmt: skip
+    names = ["input", *nodes, "output"]
+    return table(nodes, list(pairwise(names)), (1, 2, 2), (3,))
+
+
+CASES = {
+    **{kind: (lambda rng, kind=kind: layers(kind, rng), {}) for kind in ("IF", "LIF")},
+    "IF by subtraction": (lambda rng: layers("IF", rng), {"reset": "subtract"}),
+    "CubaLIF by subtraction": (lambda rng: layers("CubaLIF", rng), {"reset": "subtract"}),
+    "LIF with currents": (lambda rng: layers("LIF", rng), {"held": True}),
+    "CubaLIF with currents": (lambda rng: layers("CubaLIF", rng), {"held": True}),
+    "a loop": (recurrent, {}),
+    "shared weights": (shared, {}),
+}
+
+
+def directions(whole, gradients, found, x, rng):
+    """Random directions in the weights, biases, levels and inputs, with the derivative in each."""
+    groups = {
+        "weights": [((n, "weight"), g) for n, g in gradients.items()],
+        "levels": [((n, key), g) for key in ("v_threshold", "v_reset")
+                   for n, g in getattr(found, key).items()],
+        "biases": [((w, "bias"), found.bias[n]) for w, n in (("w1", "n1"), ("w2", "n2"))
+                   if np.size(whole["nodes"][w]["bias"]) == found.bias[n].size],
+        "inputs": [("x", found.inputs["input"])],
+    }  # fmt: skip
+    groups["biases"] += groups.pop("inputs")  # one direction for both
+    for name, parts in groups.items():
+        drawn = [rng.normal(size=np.shape(g)) for _, g in parts]
+        along = [d * (x != 0).reshape(d.shape) if key == "x" else d
+                 for d, (key, _) in zip(drawn, parts, strict=True)]  # fmt: skip
+        yield (
+            name,
+            along,
+            parts,
+            sum(np.sum(d * g) for d, (_, g) in zip(along, parts, strict=True)),
+        )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_gradients_are_those_of_central_differences(case):
+    make, how = CASES[case]
+    rng = np.random.default_rng(5)
+    whole = make(rng)
+    graph = build_graph(whole)
+    shape = graph.the_input().input_shape
+    x = (rng.random((STEPS, *shape)) < 0.4) * rng.uniform(0.5, 1.5, (STEPS, *shape))
+    _, activity = loss_of(whole, x, **how)
+    assert activity.counts["n1"] > 3
+    assert activity.counts["n2"] > 2
+    assert sum(activity.counts.values()) < 90
+    slopes = {"n2": -np.sin(activity.times_ms["n2"] / 7) / 7}
+    found = network_gradients(graph, x, activity, slopes, spike_area_s=AREA, **how)
+    maps = map_gradients(graph, found)
+    assert set(maps) == {n for n, v in whole["nodes"].items() if "weight" in v}
+    moves = 0
+    for name, along, parts, value in directions(whole, maps, found, x, rng):
+
+        def moved(h, along=along, parts=parts):
+            other, given = copy.deepcopy(whole), x
+            for change, (key, _) in zip(along, parts, strict=True):
+                if key == "x":
+                    given = x + h * change.reshape(x.shape)
+                    continue
+                field = other["nodes"][key[0]]
+                field[key[1]] = field[key[1]] + h * change.reshape(np.shape(field[key[1]]))
+            loss, again = loss_of(other, given, **how)
+            assert again.counts == activity.counts
+            return loss
+
+        assert value == pytest.approx(central(moved, 3e-6), rel=1e-6, abs=1e-7), name
+        moves += abs(value) > 1e-4
+    assert moves == 3
+
+
+def test_a_spike_that_an_impulse_causes_does_not_depend_on_weights():
+    """By hand: LIF neurons that only get impulses fire at these; the loss cannot move."""
+    whole = layers("LIF", np.random.default_rng(0))
+    for node in ("w1", "w2"):
+        whole["nodes"][node] |= {"bias": np.zeros(4 if node == "w1" else 3)}
+        whole["nodes"][node]["weight"] = 4.0 * whole["nodes"][node]["weight"] + 1.0
+    graph = build_graph(whole)
+    x = (np.random.default_rng(1).random((STEPS, 3)) < 0.5).astype(float)
+    _, activity = loss_of(whole, x)
+    assert activity.counts["n2"] > 4
+    slopes = {"n2": np.ones(activity.counts["n2"])}
+    found = network_gradients(graph, x, activity, slopes, spike_area_s=AREA)
+    assert not any(G.any() for G in found.weights.values())
+
+
+def test_what_has_no_such_gradient_is_refused():
+    whole = layers("LIF", np.random.default_rng(0))
+    graph, x = build_graph(whole), np.ones((STEPS, 3))
+    _, activity = loss_of(whole, x)
+    with pytest.raises(InputError, match="spikes and 2 slopes"):
+        network_gradients(graph, x, activity, {"n2": np.ones(2)}, spike_area_s=AREA)
+    with pytest.raises(InputError, match="continuous time"):
+        network_gradients(graph, x, run(graph, x, dialect="euler"), {}, spike_area_s=AREA)
+    li = build_graph(table({"a": cuba(kind="CubaLI"), "n2": lif()},
+                           [("input", "a"), ("a", "n2")], (1,)))  # fmt: skip
+    with pytest.raises(InputError, match="not through the CubaLI 'a'"):
+        network_gradients(li, x[:, :1], activity, {}, spike_area_s=AREA)
+    whole["edges"] += [("n1", "back"), ("back", "n1")]
+    whole["nodes"]["back"] = {"type": "Linear", "weight": -np.ones((4, 4))}
+    with pytest.raises(InputError, match="loops of CubaLIF"):
+        network_gradients(build_graph(whole), x, activity, {}, spike_area_s=AREA)
