@@ -234,11 +234,22 @@ def _runner(subject: Subject, adapter: Adapter) -> _Run:
     return run
 
 
-def subject_runner(subject: Subject) -> _Run:
-    """Runner of any adapter for identification."""
+def subject_runner(subject: Subject, *, led: bool = True) -> _Run:
+    """Runner of any adapter for identification.
+
+    Parameters
+    ----------
+    subject : Subject
+    led : bool
+        A layer that starts elsewhere than at V_reset is brought there first.
+    """
 
     def run(x: NDArray[np.float64]) -> tuple[NDArray, NDArray | None]:
-        trace = subject.run(x)
+        if led:
+            trace = subject.run(x)
+        else:
+            subject.build(subject.setup(x.shape[1]))
+            trace = subject.answer(x)
         spikes = raster_of(trace, len(x), subject.dt_ms, subject.claims.spike_label)
         V = trace.membrane if subject.claims.membrane != "none" else None
         return spikes, None if V is None else np.asarray(V, dtype=np.float64)

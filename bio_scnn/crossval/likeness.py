@@ -12,7 +12,7 @@ from bio_scnn.crossval.judgement import explained, with_fault
 from bio_scnn.crossval.oracles.dialects import PERFECT
 from bio_scnn.crossval.results import CONDUCT, CheckResult
 from bio_scnn.crossval.subject import Subject
-from bio_scnn.crossval.whole_judgement import in_whole_numbers
+from bio_scnn.crossval.whole_judgement import in_whole_numbers, unexplained_grid
 
 
 def explanation(subject: Subject) -> Explanation | None:
@@ -49,8 +49,12 @@ def identity_of(subject: Subject, results: Sequence[CheckResult]) -> Identity | 
     if silent or _surely_explained(subject):  # of silence, anything may be the cause
         return None
     found = with_fault(subject, pairs=False)
-    if found is None or found.sure:
-        return found or (None if explanation(subject) else explained(subject))
+    if found is not None and found.sure:
+        return found
+    if grid := unexplained_grid(subject, () if found is None else found.excluded):
+        return None if explanation(subject) else grid
+    if found is None:
+        return None if explanation(subject) else explained(subject)
     other = explained(subject)
     if other is not None and other.sure and other.departures:
         return other

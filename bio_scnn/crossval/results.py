@@ -28,7 +28,7 @@ _ROOTS = (
 # Causes that a check sees, and need no neuron to prove them.
 _SEEN = (
     *("state.", "neurons.", "random.", "start.random", "ignored.", "output.silent"),
-    *("membrane.not-finite", "input.non-finite-spreads", "input.variance-biased"),
+    *("membrane.not-finite", "input.non-finite-spreads"),
 )
 
 UNEXPECTED = ("failed", "error")
@@ -210,14 +210,15 @@ class Report:
         """The same report with what was found out after the checks.
 
         What one check took for the cause is none where another neuron reproduces the spikes;
-        what it sees directly stays. A constant is none where no neuron with it does.
+        what it sees directly stays. A constant is none where no neuron with it does, and nothing
+        that must be proved is where the layer works in a way that is not known.
         """
         if identity is None:
             return self
         words, code = identity.cause
 
         def unproven(found: str) -> bool:
-            if not identity.sure:
+            if not identity.sure and not identity.unexplained:
                 return found.startswith("constant.")
             return bool(found) and not found.startswith(_SEEN)
 

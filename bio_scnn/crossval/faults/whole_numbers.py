@@ -15,12 +15,14 @@ from bio_scnn.crossval.faults.of_whole_numbers import Fault, whole_faults
 from bio_scnn.crossval.identify.differences import meant_neuron
 from bio_scnn.crossval.identify.formats import FixedPoint
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
+from bio_scnn.crossval.identify.whole.apart import ties
 from bio_scnn.crossval.identify.whole.drives import Answers, asked, lags, limits, rich
 from bio_scnn.crossval.identify.whole.identified import in_layers_units
 from bio_scnn.crossval.identify.whole.layer import WholeLayer
 from bio_scnn.crossval.identify.whole.rules import MOST_BITS, ROUNDED
 from bio_scnn.crossval.identify.whole.spikes import compared
 from bio_scnn.crossval.identify.whole.stochastic import at_random
+from bio_scnn.crossval.identify.whole.telling import joined
 from bio_scnn.neuron.parameters import LIFParameters
 
 _SECONDS = 20.0
@@ -114,6 +116,7 @@ def whole_fault(
     drives = [rich(layer, seed) for seed in (1, 2)]
     ends = limits(layer, drives[0])
     data, proof = (replace(asked(layer, x, *moved), limits=ends) for x in drives)
+    proof = _with_ties(layer, base, proof, declared=declared)
     total = int(data.spikes.sum() + proof.spikes.sum())
     until = time.monotonic() + _SECONDS
     if declared and _matching(
@@ -138,6 +141,16 @@ def whole_fault(
             neuron = in_layers_units(_rounded(neuron, "stochastic"), layer)
             return WholeFault(cause("format.stochastic"), neuron, total)
     return None
+
+
+def _with_ties(
+    layer: WholeLayer, base: SteppedNeuron, proof: Answers, *, declared: bool
+) -> Answers:
+    """Answers to more drives, which take V to the threshold exactly where V decides."""
+    roundings = () if declared else ROUNDED[:3]
+    neurons = [base, *(_rounded(base, r) for r in roundings)]
+    x = ties(layer, [in_layers_units(n, layer) for n in neurons], len(proof.x))
+    return joined(proof, replace(asked(layer, x, proof.late, proof.latency), limits=proof.limits))
 
 
 def _formats(base: SteppedNeuron, layer: WholeLayer, *, declared: bool) -> Iterator[Fault]:
