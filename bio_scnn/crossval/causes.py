@@ -257,8 +257,20 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "late.test/old": "the threshold is tested on the V of the step before",
         "reset.overshoot": "what V has above the threshold is taken off below V_reset",
         "synapse.missing": "the synaptic current is missing: the input drives V itself",
-        "synapse.order": "V takes another moment of the synaptic current: that of the step's end",
-        "synapse.order/old": "V takes the synaptic current of the step before",
+        "synapse.order/flow": "V and the synaptic current are stepped together, by the exact flow",
+        "synapse.order/fresh": "V takes another moment of the synaptic current: that of the step's "
+        "end",
+        "synapse.order/old": "V takes the synaptic current of the step before: it is updated after "
+        "V has read it",
+        "synapse.order/twice": "V takes the synaptic current twice in a step: before its update "
+        "and after it",
+        "synapse.order/mean": "V takes the mean of the synaptic current before and after its "
+        "update",
+        "adaptation.order/flow": "V and the adaptation are stepped together, by the exact flow",
+        "adaptation.order/fresh": "the adaptation decays before V takes it, a step early",
+        "adaptation.order/old": "V takes the adaptation of the step before: it decays after V has "
+        "read it",
+        "adaptation.order/late": "the adaptation takes its jump at a spike a step late",
         "synapse.unscaled": "the synaptic current is not normalised: S <- a S + x, without 1 - a",
         "adaptation.sign": "the adaptation has the other sign: it is added to the input",
         "adaptation.threshold/instead": "the adaptation raises the threshold by R w; it should "

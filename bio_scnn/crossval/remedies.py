@@ -38,7 +38,10 @@ _FIRST: dict[str, str] = {
     "reset.overshoot": "set V to V_reset, whatever it was",
     "synapse.missing": "filter the input by S <- a S + (1 - a) x, a = exp(-dt/tau_syn) "
     "(snnTorch: Synaptic; Norse: LIFCell)",
-    "synapse.order": "step both by the exact flow, or V by the S of the same step",
+    "synapse.order": "update S and V in the declared order, V reading S once (fresh: S, then V), "
+    "or declare Capabilities(order=...)",
+    "adaptation.order": "update w and V in the declared order, and add b in the step of the spike, "
+    "or declare Capabilities(order=...)",
     "synapse.unscaled": "multiply the input by 1 - exp(-dt/tau_syn)",
     "adaptation.sign": "take w off the input: I - w",
     "adaptation.saturates": "leave w unbounded",

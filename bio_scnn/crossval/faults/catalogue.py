@@ -73,10 +73,7 @@ def _second(base: Machine) -> Iterator[Hypothesis]:
     if "synapse" in base.second:
         alone = base.second.replace("synapse", "")
         yield Hypothesis("synapse.missing", change(second=alone), respect="synapse")
-        for order in ("flow", "fresh", "old"):
-            if order != base.order:
-                key = "synapse.order/old" if order == "old" else "synapse.order"
-                yield Hypothesis(key, change(order=order), respect="order")
+        yield from _orders(base, "synapse", ("flow", "fresh", "old", "twice", "mean"))
         yield Hypothesis("synapse.unscaled", _unscaled_synapse, respect="gain")
         yield Hypothesis("clamp.frozen-synapse", change(frozen="synapse"), respect="hold")
         yield Hypothesis("synapse.reset", change(emptied=True), respect="hold")
@@ -85,6 +82,7 @@ def _second(base: Machine) -> Iterator[Hypothesis]:
         exchanged = change(tau_ms=base.tau_syn_ms, tau_syn_ms=base.tau_ms)
         yield Hypothesis("constant.tau/exchanged", exchanged, respect="tau")
     if base.second == "adaptation":
+        yield from _orders(base, "adaptation", ("flow", "fresh", "old", "late"))
         yield Hypothesis("adaptation.missing", change(b=0.0), respect="adaptation")
         yield Hypothesis("adaptation.sign", change(b=-base.b), respect="adaptation")
         moved = change(w_moves="threshold")
@@ -113,6 +111,15 @@ def _second(base: Machine) -> Iterator[Hypothesis]:
                 respect="format",
                 rounds=True,
             )
+
+
+def _orders(base: Machine, second: str, orders: tuple[str, ...]) -> Iterator[Hypothesis]:
+    """Orders of V and of the second variable in a step, but the one at work."""
+    for order in orders:
+        if order != base.order and (order != "flow" or base.update == "exact"):
+            choice = order in ("flow", "fresh", "old") and not base.order_declared
+            respect = "order" if choice else "moment"
+            yield Hypothesis(f"{second}.order/{order}", change(order=order), respect=respect)
 
 
 def _unscaled_synapse(m: Machine) -> Machine:

@@ -34,9 +34,12 @@ class Machine:
         The declared parameters, for those updates that mistake one for another.
     update, second_update : str
         Keys of `UPDATES`, for V and for the second variable.
-    order : {"flow", "fresh", "old"}
+    order : {"flow", "fresh", "old", "late", "twice", "mean"}
         Both variables by the exact flow; one after the other; or V by the second one of the step
-        before.
+        before, which takes its jump at a spike yet a step later; or V by a synaptic current of
+        before and after its update, both of them or their mean.
+    order_declared : bool
+        Another order is a fault, not a choice.
     second : {"", "synapse", "adaptation", "both"}
         Variables beside V.
     gain_times, decay_times : float
@@ -82,6 +85,7 @@ class Machine:
     update: str = "exact"
     second_update: str = "exact"
     order: str = "flow"
+    order_declared: bool = False
     second: str = ""
     impulses: bool = False
     gain_times: float = 1.0
@@ -180,8 +184,11 @@ def flow(m: Machine) -> Flow:
         if together:
             c = m.gain_times * _shared(m, m.tau_syn_ms, a, d)
             g = g - c
-        elif m.order == "old":
+        elif m.order in ("old", "late"):
             c, g = g, 0.0
+        elif m.order in ("twice", "mean"):
+            each = g if m.order == "twice" else g / 2
+            c, g = each * (1 + a), each * e
         else:
             c, g = g * a, g * e
     if m.second in ("adaptation", "both"):

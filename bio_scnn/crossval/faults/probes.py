@@ -18,6 +18,7 @@ from bio_scnn.crossval.subject import Subject
 from bio_scnn.neuron.models import hybrid_system
 
 _BEGIN = 25  # steps in which the start of V shows
+_ORDER = {"flow": "flow", "second first": "fresh", "membrane first": "old"}
 _UPDATE = {
     "exact": "exact",
     "forward Euler": "forward-euler",
@@ -43,6 +44,7 @@ def declared(subject: Subject) -> list[Machine]:
         "dt_ms": subject.dt_ms,
         "params": subject.params,
         "second": second,
+        "order_declared": claims.order != "open",
         "impulses": claims.drive == "impulses",
         "update": _UPDATE[claims.integrator],
         "threshold": neuron.V_th,
@@ -59,6 +61,8 @@ def declared(subject: Subject) -> list[Machine]:
     orders = ["flow"] if exact else []
     if second:
         orders += ["old", "fresh"]
+    if second and claims.order != "open":
+        orders = [o for o in orders if o == _ORDER[claims.order]] or orders
     # Beside a V by another integrator, the second variable may decay exactly.
     seconds = dict.fromkeys([_UPDATE[claims.integrator], *(["exact"] if second else [])])
     # A neuron may start at V_reset, or at rest.

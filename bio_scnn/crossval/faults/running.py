@@ -64,8 +64,8 @@ def structure(m: Machine) -> tuple:
 
 _FREE = {
     *NUMBERS,
-    *("tau_ms", "R", "dt_ms", "tau_syn_ms", "tau_w_ms", "b", "params", "update", "order"),
-    "second_update",
+    *("tau_ms", "R", "dt_ms", "tau_syn_ms", "tau_w_ms", "b", "params", "update"),
+    *("second_update", "order_declared"),
     *("gain_times", "decay_times", "decay_bits", "decay_rounding", "gain_follows", "impulses"),
 }
 _DEFAULTS = {f.name: f.default for f in fields(Machine)}
@@ -168,10 +168,10 @@ class _State:
 
     def _after(self, s, count, free, tested, margin, x, u):
         m, p = self.m, self.p
-        self.due = count
+        jumps, self.due = self.due if m.order == "late" else count, count
         self.clock.tick(s | self.again, free, x, self.V)
         if m.second in ("adaptation", "both"):
-            self.w = np.where(s, p.jump, self.w) if not m.builds_up else self.w + p.jump * count
+            self.w = np.where(s, p.jump, self.w) if not m.builds_up else self.w + p.jump * jumps
             self.w = np.minimum(self.w, p.w_max)
         if m.emptied:
             self.S = np.where(s, 0, self.S)

@@ -33,10 +33,13 @@ class Reading:
         In words, for reports.
     run : callable
         From parameters, dt in ms and currents ``(steps, neurons)`` to a `GridTrace`.
+    order : str
+        As `Capabilities.order`.
     """
 
     name: str
     run: Callable[[NeuronParameters, float, NDArray[np.float64]], GridTrace]
+    order: str
 
 
 _WITH_SECOND = {"CubaLIF": "synapse", "adaptive LIF": "adaptation"}
@@ -49,8 +52,17 @@ def readings(params: NeuronParameters, claims: Capabilities) -> list[Reading]:
     ----------
     params : LIFParameters or those of another family
     claims : Capabilities
-        Integrator, drive, and ``>`` or ``>=`` at the threshold.
+        Integrator, drive, order of two variables, and ``>`` or ``>=`` at the threshold.
     """
+    every = _every_reading(params, claims)
+    if claims.order == "open" or family_of(params) not in _WITH_SECOND:
+        return every
+    declared = [r for r in every if r.order == claims.order]
+    return declared or every  # an integrator that has no exact flow
+
+
+def _every_reading(params: NeuronParameters, claims: Capabilities) -> list[Reading]:
+    """The ways of all orders of two variables."""
     family, impulses = family_of(params), claims.drive == "impulses"
     found = []
     if claims.integrator in ("exact", "adaptive") and not impulses:
@@ -59,7 +71,7 @@ def readings(params: NeuronParameters, claims: Capabilities) -> list[Reading]:
             if family in _WITH_SECOND
             else "exact at the ends of the steps"
         )
-        found.append(Reading(f"{family}, {name}", exact_on_grid))
+        found.append(Reading(f"{family}, {name}", exact_on_grid, "flow"))
 
     def stepped(name: str, *, fresh: bool = True, second_update: str = "") -> Reading:
         def run(p: NeuronParameters, dt_ms: float, current: NDArray) -> GridTrace:
@@ -79,7 +91,8 @@ def readings(params: NeuronParameters, claims: Capabilities) -> list[Reading]:
         how = "" if claims.integrator == "exact" else f", {claims.integrator}"
         if second_update:
             how += f" of V, and an {second_update} decay of the other"
-        return Reading(f"{family}, {name}{how}" + ", driven by impulses" * impulses, run)
+        order = "second first" if fresh else "membrane first"
+        return Reading(f"{family}, {name}{how}" + ", driven by impulses" * impulses, run, order)
 
     other = _WITH_SECOND.get(family)
     if other is None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.family import Reading, readings
 from bio_scnn.crossval.oracles.grid import GridTrace, raster_of
-from bio_scnn.crossval.protocol import Setup
+from bio_scnn.crossval.protocol import Setup, family_of
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.neuron.events import exact_trace
 from bio_scnn.neuron.trace import Trace
@@ -24,6 +24,19 @@ def right_answer(subject: Subject, current: NDArray, setup: Setup) -> Trace | Gr
 def reading(subject: Subject) -> Reading:
     """The reading that a layer agrees with best, tried out once."""
     return subject.once(_best_reading)
+
+
+def order_in_words(subject: Subject) -> tuple[str, ...]:
+    """Sentence on the order of two variables, where it is not declared and a layer was run."""
+    claims = subject.claims
+    second = {"CubaLIF": "synapse", "adaptive LIF": "adaptation"}.get(family_of(subject.params))
+    if second is None or claims.order != "open" or claims.precise or not subject.knows(_best_reading):
+        return ()
+    found = reading(subject)
+    return (
+        f"the order of {second} and membrane in a step is not declared; it was checked as "
+        f'{found.name}: declare Capabilities(order="{found.order}") if that is meant',
+    )
 
 
 def _best_reading(subject: Subject) -> Reading:
