@@ -258,10 +258,10 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "reset.overshoot": "what V has above the threshold is taken off below V_reset",
         "synapse.missing": "the synaptic current is missing: the input drives V itself",
         "synapse.order/flow": "V and the synaptic current are stepped together, by the exact flow",
-        "synapse.order/fresh": "V takes another moment of the synaptic current: that of the step's "
-        "end",
-        "synapse.order/old": "V takes the synaptic current of the step before: it is updated after "
-        "V has read it",
+        "synapse.order/fresh": "V takes another moment of the synaptic current: that of the "
+        "step's end",
+        "synapse.order/old": "V takes the synaptic current of the step before: it is updated "
+        "after V has read it",
         "synapse.order/twice": "V takes the synaptic current twice in a step: before its update "
         "and after it",
         "synapse.order/mean": "V takes the mean of the synaptic current before and after its "

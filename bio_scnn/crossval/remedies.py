@@ -40,7 +40,7 @@ _FIRST: dict[str, str] = {
     "(snnTorch: Synaptic; Norse: LIFCell)",
     "synapse.order": "update S and V in the declared order, V reading S once (fresh: S, then V), "
     "or declare Capabilities(order=...)",
-    "adaptation.order": "update w and V in the declared order, and add b in the step of the spike, "
+    "adaptation.order": "update w and V in the declared order, add b in the step of the spike, "
     "or declare Capabilities(order=...)",
     "synapse.unscaled": "multiply the input by 1 - exp(-dt/tau_syn)",
     "adaptation.sign": "take w off the input: I - w",

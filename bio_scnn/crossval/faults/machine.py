@@ -184,6 +184,8 @@ def flow(m: Machine) -> Flow:
         if together:
             c = m.gain_times * _shared(m, m.tau_syn_ms, a, d)
             g = g - c
+        elif m.order == "flow":  # impulses at the ends of steps: the current decays in between
+            c, g = m.gain_times * _shared(m, m.tau_syn_ms, a, d), 0.0
         elif m.order in ("old", "late"):
             c, g = g, 0.0
         elif m.order in ("twice", "mean"):

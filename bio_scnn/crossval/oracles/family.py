@@ -20,7 +20,7 @@ from bio_scnn.crossval.oracles.dialects import UPDATE_OF, UPDATES
 from bio_scnn.crossval.oracles.grid import GridTrace
 from bio_scnn.crossval.protocol import Capabilities, family_of
 from bio_scnn.neuron.hybrid_system import HybridSystem
-from bio_scnn.neuron.models import NeuronParameters, hybrid_system
+from bio_scnn.neuron.models import CubaLIFParameters, NeuronParameters, hybrid_system
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +73,10 @@ def _every_reading(params: NeuronParameters, claims: Capabilities) -> list[Readi
         )
         found.append(Reading(f"{family}, {name}", exact_on_grid, "flow"))
 
+    if claims.integrator == "exact" and impulses and family == "CubaLIF":
+        name = "both variables by the exact flow between impulses"
+        found.append(Reading(f"{family}, {name}", _between_impulses(claims), "flow"))
+
     def stepped(name: str, *, fresh: bool = True, second_update: str = "") -> Reading:
         def run(p: NeuronParameters, dt_ms: float, current: NDArray) -> GridTrace:
             neuron = grid_oracle(
@@ -108,6 +112,25 @@ def _every_reading(params: NeuronParameters, claims: Capabilities) -> list[Readi
             ),
         ]
     return found
+
+
+def _between_impulses(claims: Capabilities) -> Callable[..., GridTrace]:
+    """Runner of a CubaLIF whose synaptic current jumps at the ends of steps, and decays in them.
+
+    V after a step has what it had and what the current of its beginning gave it by its decay.
+    """
+
+    def run(p: CubaLIFParameters, dt_ms: float, current: NDArray) -> GridTrace:
+        neuron = grid_oracle(p, dt_ms, impulses=True, fresh=False)
+        assert neuron.synapse is not None
+        unit = np.array([[0.0], [1.0]])  # of the synaptic current, alone for a step
+        gain = float(hybrid_system(p).flow(unit, np.zeros(1), np.full(1, dt_ms))[0, 0])
+        rest = float(hybrid_system(p).flow(0 * unit, np.zeros(1), np.full(1, dt_ms))[0, 0])
+        neuron = replace(neuron, gain=gain - rest, fires_at_threshold=claims.fires_at_threshold)
+        ran = step(neuron, current)
+        return GridTrace(ran.spikes > 0, ran.V, ran.V_before)
+
+    return run
 
 
 def grid_oracle(
