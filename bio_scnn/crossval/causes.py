@@ -282,6 +282,23 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "by a factor of {decay:.6g} a step (alpha synapse)",
         "synapse.beside": "a second synaptic current beside the first drives V; it decays by a "
         "factor of {decay:.6g} a step",
+        "leak.skipped": "V does not leak in the step after a spike",
+        "leak.skipped/silence": "V leaks only in steps with an input: silent steps have no leak",
+        "leak.skipped/together": "V leaks in one of {steps} steps only, by the leak of all of "
+        "them",
+        "input.lost": "the input of the step after a spike is lost",
+        "input.restarts": "the input is read from its beginning again after {steps} steps",
+        "state.forgotten": "the state begins anew every {steps} steps",
+        "reset.before-input": "V is reset before the input of the step is added, which is left in "
+        "V",
+        "spikes.edge": "no spike where V stayed above the threshold: only a rising crossing fires",
+        "spikes.merged": "a reset takes off every threshold that V holds: spikes still due are "
+        "merged into one",
+        "spikes.dropped": "no more than {most} spike(s) in {steps} steps are handed out, though V "
+        "is reset",
+        "synapse.rectified": "the synaptic current cannot go below 0",
+        "constant.tau/alone": "the decay is that of {times:.3f} times tau; the gain of the input "
+        "is as it should be",
         "leak.added": "a leak: V decays by a factor of {decay:.6g} a step",
         "adaptation.missing": "the adaptation is missing: a spike adds nothing to w",
         "adaptation.set": "w is set to b at a spike, not raised by it",

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from bio_scnn.crossval.faults.hypothesis import Hypothesis, Range, change
 from bio_scnn.crossval.faults.machine import Machine, flow
+from bio_scnn.crossval.faults.odd_steps import decays_alone, odd_steps
 from bio_scnn.crossval.faults.of_refractoriness import refractory
 from bio_scnn.crossval.faults.of_spikes import resets, spikes
 from bio_scnn.crossval.faults.of_values import bounds, formats, inputs
@@ -27,6 +28,8 @@ def hypotheses(base: Machine) -> list[Hypothesis]:
         *inputs(base),
         *bounds(base),
         *_constants(base),
+        *odd_steps(base),
+        *decays_alone(base),
         *formats(base),
     ]
     return sorted(found, key=lambda h: len(h.ranges))

@@ -71,6 +71,20 @@ class Machine:
         threshold, or the V of the "update" that would reach it, with or without another "reset".
     rest : float
         V_rest, from which V is counted here; it is added where the size of V matters.
+    after_spike : str
+        What the step after a spike lacks: "no input" or "no leak".
+    leaks_when : str
+        "input": only in steps with one; "together": the leak of `leak_every` steps at once, in
+        the first or (with `leak_last`) the last of them.
+    s_low : float
+        Bound of the synaptic current from below.
+    edge, merged, keeps_drive : bool
+        No spike where V was not below the threshold before the update; a reset takes off every
+        threshold that V holds, for one spike; a reset to a value acts before what is added.
+    most_of : (int, int)
+        No more than so many spikes are handed out in so many steps; (0, 0) for no bound.
+    forgets, x_restart : int, steps
+        The state begins anew, or the input does, every so many steps.
     delay, late, lasts : int, steps
         Delay of the input, and of the spikes, and how long a spike is handed out.
     """
@@ -125,6 +139,17 @@ class Machine:
     again_at: float = 0.0
     cap: float = math.inf
     rest: float = 0.0
+    after_spike: str = ""
+    leaks_when: str = ""
+    leak_every: int = 1
+    leak_last: bool = False
+    s_low: float = -math.inf
+    edge: bool = False
+    merged: bool = False
+    keeps_drive: bool = False
+    most_of: tuple[int, int] = (0, 0)
+    forgets: int = 0
+    x_restart: int = 0
     delay: int = 0
     late: int = 0
     block: int = 0

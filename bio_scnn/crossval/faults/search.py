@@ -71,7 +71,7 @@ class _Search:
         ]
         # A buffer shows only in runs that are longer than it.
         near = [
-            replace(f, loss=losses(self.data, [f.machine])[0]) if f.machine.buffer else f
+            replace(f, loss=losses(self.data, [f.machine])[0]) if _in_long_runs(f.machine) else f
             for f in near
         ]
         far = self.few.loss(run([base], self.few.x))
@@ -113,6 +113,11 @@ class _Search:
         )
         found = fit(self.both, base, replace(h, ranges=near), zooms=6)
         return one if found is None else replace(found, hypothesis=h)
+
+
+def _in_long_runs(m: Machine) -> bool:
+    """True for machines whose fault does not show in short runs."""
+    return bool(m.buffer or m.forgets or m.x_restart)
 
 
 def _rounded_off(base: Machine, one: Fit) -> list[Fit]:
