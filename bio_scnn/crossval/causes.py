@@ -275,6 +275,9 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "adaptation.sign": "the adaptation has the other sign: it is added to the input",
         "adaptation.threshold/instead": "the adaptation raises the threshold by R w; it should "
         "lower the input",
+        "adaptation.lasting": "the adaptation does not decay",
+        "adaptation.current/instead": "the adaptation is taken off V as a current; it should "
+        "raise the threshold",
         "adaptation.saturates": "w goes no higher than {most:.6g}",
         "synapse.reset": "a spike sets the synaptic current to 0",
         "synapse.twice": "the input passes through the synapse twice",
@@ -401,6 +404,8 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "state.run-length": "the result depends on the length of the run",
         "neurons.coupled": "the result of a neuron depends on the batch: neurons are coupled",
         "neurons.mixed-up": "spikes are reported for the wrong neurons: their order is mixed up",
+        "neurons.position/apart": "results depend on the position of a neuron, not on the others: "
+        "noise that is the same in every run, or parameters of its own",
         "neurons.position": "results depend on the position of a neuron: neurons are coupled or "
         "mixed up",
     }

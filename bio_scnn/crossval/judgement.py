@@ -173,7 +173,12 @@ def departures(
     how: dict[str, Any] = {"V_seen": found.V_shown != "none", "resolution": found.resolution}
     if not isinstance(params, LIFParameters):
         impulses = claims.drive == "impulses"
-        how["right"] = grid_oracle(params, dt_ms, integrator=claims.integrator, impulses=impulses)
+        fresh = claims.order != "membrane first"
+        integrator = claims.integrator
+        how["right"] = grid_oracle(
+            params, dt_ms, integrator=integrator, impulses=impulses, fresh=fresh
+        )
+        how["ordered"] = claims.order in ("second first", "membrane first")
     listed = differences(found.neuron, params, dt_ms, **how)
     declared = _declared_codes(claims)
     if not _on_threshold(found.neuron):

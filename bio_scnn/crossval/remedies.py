@@ -44,6 +44,7 @@ _FIRST: dict[str, str] = {
     "or declare Capabilities(order=...)",
     "synapse.unscaled": "multiply the input by 1 - exp(-dt/tau_syn)",
     "adaptation.sign": "take w off the input: I - w",
+    "adaptation.lasting": "multiply w by exp(-dt/tau_w) in each step",
     "adaptation.saturates": "leave w unbounded",
     "synapse.reset": "let the synaptic current go on through a spike",
     "synapse.twice": "filter the input once",

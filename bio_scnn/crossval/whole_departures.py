@@ -10,9 +10,9 @@ from typing import Any
 from bio_scnn.crossval.causes import Cause, cause
 from bio_scnn.crossval.identify.differences import meant_neuron
 from bio_scnn.crossval.identify.display import affine
-from bio_scnn.crossval.identify.formats import bits_of
+from bio_scnn.crossval.identify.formats import bits_of, rounded_to
 from bio_scnn.crossval.identify.identification import Identification
-from bio_scnn.crossval.identify.second_differences import steady_gain
+from bio_scnn.crossval.identify.second_differences import at_once, steady_gain
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.identify.whole.apart import agrees_with
 from bio_scnn.crossval.identify.whole.layer import WholeLayer
@@ -25,7 +25,7 @@ from bio_scnn.crossval.subject import Subject
 from bio_scnn.neuron.parameters import LIFParameters
 
 _CLOSE = 1e-6
-_FEWEST_BITS = 5  # a decay of fewer is another decay, not a rounded one
+_FEWEST_BITS = 5
 _FORMAT = "format.fixed-point"
 
 
@@ -96,11 +96,6 @@ def _meant(subject: Subject) -> SteppedNeuron:
     return grid_oracle(subject.params, subject.dt_ms, integrator=subject.claims.integrator)
 
 
-def _at_once(neuron: SteppedNeuron) -> float:
-    """Gain of V in the step in which an input first acts."""
-    return neuron.gain * (1.0 if neuron.synapse is None else neuron.synapse.gain)
-
-
 def _in_units(
     neuron: SteppedNeuron, meant: SteppedNeuron, *, seen: bool
 ) -> Iterator[SteppedNeuron]:
@@ -109,8 +104,8 @@ def _in_units(
     if seen or not (0 < neuron.threshold < math.inf and 0 < meant.threshold < math.inf):
         return
     scales = [meant.threshold / neuron.threshold]
-    if _at_once(neuron) and _at_once(meant) / _at_once(neuron) > 0:
-        scales.append(_at_once(meant) / _at_once(neuron))
+    if at_once(neuron) and at_once(meant) / at_once(neuron) > 0:
+        scales.append(at_once(meant) / at_once(neuron))
     for scale in scales:
         if abs(scale - 1) > _CLOSE:
             yield affine(neuron, scale)
@@ -147,9 +142,9 @@ def _readings(neuron: SteppedNeuron, meant: SteppedNeuron, params: Any) -> Itera
             if not told:
                 continue
         yield _Reading(now, tuple(told.values()))
-        off = abs(_at_once(neuron) - _at_once(meant))
-        once = off <= _CLOSE * abs(_at_once(meant))
-        rounded = bits_of(_at_once(neuron))
+        off = abs(at_once(neuron) - at_once(meant))
+        once = off <= _CLOSE * abs(at_once(meant))
+        rounded = bits_of(at_once(neuron))
         if rounded is not None and rounded >= _FEWEST_BITS:
             once |= off < 2.0**-rounded
         total, right = (n.gain * steady_gain(n) for n in (neuron, meant))
@@ -167,23 +162,14 @@ def _unrounded(
 ) -> tuple[SteppedNeuron, dict[str, Cause]]:
     """A neuron with the declared decays where its own are those in so many bits."""
     told: dict[str, Cause] = {}
-    bits = _rounded_to(meant.decay, neuron.decay)
+    bits = rounded_to(meant.decay, neuron.decay)
     if bits is not None:
         told["V"] = cause("format.decay", bits=bits)
         steady = (1 - meant.decay) / (1 - neuron.decay)  # the same R
         neuron = replace(neuron, decay=meant.decay, gain=neuron.gain * steady)
     if neuron.synapse is not None and meant.synapse is not None:
-        bits = _rounded_to(meant.synapse.decay, neuron.synapse.decay)
+        bits = rounded_to(meant.synapse.decay, neuron.synapse.decay)
         if bits is not None:
             told.setdefault("V", cause("format.decay", bits=bits))
             neuron = replace(neuron, synapse=replace(neuron.synapse, decay=meant.synapse.decay))
     return neuron, told
-
-
-def _rounded_to(meant: float, decay: float) -> int | None:
-    """Bits to which a decay was rounded, up or down; None if it is the one meant, or another."""
-    bits = bits_of(decay, 24)
-    if bits is None or not 0 < decay < 1 or abs(decay - meant) <= 1e-9:
-        return None
-    near = abs(decay - meant) < 2.0 ** -max(bits, _FEWEST_BITS)
-    return bits if near else None

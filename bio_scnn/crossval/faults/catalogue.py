@@ -88,8 +88,17 @@ def _second(base: Machine) -> Iterator[Hypothesis]:
         yield from _orders(base, "adaptation", ("flow", "fresh", "old", "late"))
         yield Hypothesis("adaptation.missing", change(b=0.0), respect="adaptation")
         yield Hypothesis("adaptation.sign", change(b=-base.b), respect="adaptation")
-        moved = change(w_moves="threshold")
-        yield Hypothesis("adaptation.threshold/instead", moved, respect="adaptation")
+        yield Hypothesis("adaptation.lasting", change(tau_w_ms=math.inf), respect="adaptation")
+        if base.w_moves == "V":
+            moved = change(w_moves="threshold")
+            yield Hypothesis("adaptation.threshold/instead", moved, respect="adaptation")
+        else:
+            for unit in (
+                1.0,
+                1 / flow(base).g,
+            ):  # w drives V as the input does, or is taken off it
+                moved = change(w_moves="V", b=base.b * base.R * unit)
+                yield Hypothesis("adaptation.current/instead", moved, respect="adaptation")
         yield Hypothesis(
             "adaptation.saturates",
             lambda m, v: replace(m, w_max=v * abs(m.b)),

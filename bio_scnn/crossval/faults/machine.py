@@ -74,8 +74,8 @@ class Machine:
     after_spike : str
         What the step after a spike lacks: "no input" or "no leak".
     leaks_when : str
-        "input": only in steps with one; "together": the leak of `leak_every` steps at once, in
-        the first or (with `leak_last`) the last of them.
+        "input": only in steps with one, or "touched": V is tested only in those, too; "together":
+        the leak of `leak_every` steps at once, in the first or (`leak_last`) the last of them.
     s_low : float
         Bound of the synaptic current from below.
     edge, merged, keeps_drive : bool

@@ -21,7 +21,7 @@ def leak_of_step(state: Any, x: NDArray) -> NDArray[np.float64]:
     m, d = state.m, state.p.d
     if m.after_spike == "no leak":
         return np.where(state.due > 0, 1.0, d)
-    if m.leaks_when == "input":
+    if m.leaks_when in ("input", "touched"):
         return np.where(x != 0, d, 1.0)
     if m.leaks_when == "together":
         first, last = state.t % m.leak_every == 0, (state.t + 1) % m.leak_every == 0
@@ -35,7 +35,8 @@ def odd_steps(base: Machine) -> Iterator[Hypothesis]:
     yield Hypothesis("input.lost", change(after_spike="no input"), respect="after spike")
     if math.isfinite(base.tau_ms):
         yield Hypothesis("leak.skipped", change(after_spike="no leak"), respect="after spike")
-        yield Hypothesis("leak.skipped/silence", change(leaks_when="input"), respect="leak")
+        for when in ("touched", "input"):
+            yield Hypothesis("leak.skipped/silence", change(leaks_when=when), respect="leak")
         for every in (2, 3, 4, 5, 8, 10):
             for last in (False, True):
                 yield Hypothesis(

@@ -31,12 +31,14 @@ _UPDATE = {
 def declared(subject: Subject) -> list[Machine]:
     """The neuron that a subject declares, in each way in which it may be stepped."""
     neuron, claims = hybrid_system(subject.params), subject.claims
-    second, numbers = "", {}
+    second, numbers = "", dict[str, Any]()
     for current in neuron.currents:
         if current.weight is not None:
             second, numbers = "synapse", {"tau_syn_ms": current.tau_ms}
         elif current.at_spike:
-            second, numbers = "adaptation", {"tau_w_ms": current.tau_ms, "b": current.at_spike}
+            on_V = current.at_spike / (neuron.R if current.on_threshold else 1.0)
+            second, numbers = "adaptation", {"tau_w_ms": current.tau_ms, "b": on_V}
+            numbers["w_moves"] = "threshold" if current.on_threshold else "V"
     soft = neuron.reset == "subtract"
     where: dict[str, Any] = {
         "tau_ms": neuron.tau_ms,

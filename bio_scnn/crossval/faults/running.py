@@ -136,12 +136,15 @@ class _State:
         would = u  # V if it were not refractory
         threshold = p.threshold * (1 + p.drift * self.t) * self.wear + p.threshold * self.th_w
         if m.w_moves == "threshold":
-            threshold = threshold + m.R * self.w
+            undecayed = p.q if m.order in ("old", "late") else 1.0
+            threshold = threshold + m.R * self.w / undecayed
         tested = {"old": old, "bef": before_leak, "wit": before_leak}.get(m.tested[:3], u)
         margin = tested - threshold
         s = (margin > 0 if m.strict else margin >= 0) & free
         if m.edge:
             s &= self.V < threshold
+        if m.leaks_when == "touched":
+            s &= x != 0
         if m.negative in ("V blocks", "V climbs"):
             s &= old >= 0
         if m.repeats:
@@ -205,7 +208,7 @@ class _State:
         if m.second in ("synapse", "both"):
             S = p.a * self.S + p.e * x
             if m.s_low > -np.inf:
-                S = np.maximum(S, p.s_low)
+                S = np.maximum(S, m.s_low)
                 u = V + (p.c * self.S if m.order == "old" else p.g / p.e * S)
             else:
                 u = u + p.c * self.S

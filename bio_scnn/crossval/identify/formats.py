@@ -216,3 +216,18 @@ def bits_of(decay: float, most: int = 30) -> int | None:
         if decay * 2.0**bits == np.rint(decay * 2.0**bits):
             return bits
     return None
+
+
+def rounded_to(meant: float, decay: float, fewest: int = 5) -> int | None:
+    """Bits to which a decay was rounded, up or down; None if it is the one meant, or another.
+
+    Parameters
+    ----------
+    meant, decay : float
+    fewest : int
+        A decay that is farther off than this many bits allow is another one.
+    """
+    bits = bits_of(decay, 24)
+    if bits is None or not 0 < decay < 1 or abs(decay - meant) <= 1e-9:
+        return None
+    return bits if abs(decay - meant) < 2.0 ** -max(bits, fewest) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from bio_scnn.crossval.causes import Cause, cause
@@ -15,6 +16,41 @@ Same = Callable[[float, float], bool]
 def steady_gain(neuron: SteppedNeuron) -> float:
     """Gain of a synapse for a constant input, 1 without one; for a pulse if it has no leak."""
     return 1.0 if neuron.synapse is None else neuron.synapse.steady
+
+
+def at_once(neuron: SteppedNeuron) -> float:
+    """Gain of V in the step in which an input first acts."""
+    return neuron.gain * (1.0 if neuron.synapse is None else neuron.synapse.gain)
+
+
+def unexchanged(
+    found: SteppedNeuron, right: SteppedNeuron, close: float
+) -> tuple[SteppedNeuron, list[Cause]]:
+    """A neuron whose decays of V and synapse are not exchanged, and the cause if they were.
+
+    Where a spike clears the synapse as it does V, nothing tells one from the other.
+    """
+    synapse, meant = found.synapse, right.synapse
+    if synapse is None or meant is None or synapse.second is not None:
+        return found, []
+
+    def same(one: float, other: float) -> bool:
+        return abs(one - other) <= close * (1 - other)
+
+    if not (same(found.decay, meant.decay) and same(synapse.decay, right.decay)):
+        return found, []
+    if same(found.decay, right.decay):
+        return found, []
+    turned = replace(found, decay=synapse.decay, synapse=replace(synapse, decay=found.decay))
+    return turned, [] if synapse.cleared else [cause("constant.tau/exchanged")]
+
+
+def another_order(found: SteppedNeuron, right: SteppedNeuron) -> list[Cause]:
+    """Cause of a V that takes the synaptic current of another moment than is meant."""
+    synapse, meant = found.synapse, right.synapse
+    if synapse is None or meant is None or synapse.fresh == meant.fresh:
+        return []
+    return [cause(f"synapse.order/{'fresh' if synapse.fresh else 'old'}")]
 
 
 def second_differences(

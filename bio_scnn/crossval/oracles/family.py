@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.identify.stepped import Adaptation, SteppedNeuron, Synapse, step
+from bio_scnn.crossval.identify.stepped import Adaptation, AdaptsOn, SteppedNeuron, Synapse, step
 from bio_scnn.crossval.oracles.dialects import UPDATE_OF, UPDATES
 from bio_scnn.crossval.oracles.grid import GridTrace
 from bio_scnn.crossval.protocol import Capabilities, family_of
@@ -184,8 +184,9 @@ def grid_oracle(
             synapse = Synapse(left, x.weight * taken, fresh)
             gain = neuron.R * share
         elif x.at_spike:
-            jump = neuron.R * share * x.at_spike
-            adaptation = Adaptation(left, jump * left if fresh else jump)
+            jump = x.at_spike * (1.0 if x.on_threshold else neuron.R * share)
+            on: AdaptsOn = "threshold" if x.on_threshold else "current"
+            adaptation = Adaptation(left, jump * left if fresh else jump, on)
     soft = neuron.reset == "subtract"
     return SteppedNeuron(
         decay=decay,
