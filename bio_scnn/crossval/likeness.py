@@ -14,6 +14,8 @@ from bio_scnn.crossval.results import CONDUCT, CheckResult
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.crossval.whole_judgement import in_whole_numbers, unexplained_grid
 
+_NOT_ITS_INPUT = "its answers depend on more than its own input: no neuron can be claimed of it"
+
 
 def explanation(subject: Subject) -> Explanation | None:
     """Grid neuron that fires as a clock-driven implementation does; None if there is none."""
@@ -41,8 +43,10 @@ def behaves_like(subject: Subject) -> str:
 def identity_of(subject: Subject, results: Sequence[CheckResult]) -> Identity | None:
     """Identity of a layer that failed for no reason that the catalogue explains."""
     failed = {r.check for r in results if r.status == "failed"}
-    if not (failed and subject.explained) or failed & set(CONDUCT) or subject.identity:
+    if not (failed and subject.explained) or subject.identity:
         return subject.identity
+    if failed & set(CONDUCT):
+        return Identity(remarks=(_NOT_ITS_INPUT,), unexplained=True)
     silent = any(r.cause_code == "output.silent" for r in results)
     if not silent and (whole := in_whole_numbers(subject)):
         return whole

@@ -156,7 +156,7 @@ def batch_invariance(subject: Subject) -> Finding:
             some = min(len(one), len(other))
             begins = [t.spike_times_ms[k][:1] for t, k in ((alone, 0), (layer, neuron))]
             alike = some > 0 and np.allclose(one[:some], other[:some], rtol=1e-9)
-            shifted.append(alike and not np.allclose(*begins))
+            shifted.append(alike and not np.allclose(begins[0], begins[1]))
     why = cause("neurons.coupled")
     if moved and all(moved):
         why = cause("neurons.mixed-up")

@@ -147,7 +147,8 @@ def threshold_equality(subject: Subject) -> Finding:
     # A decay that was given as exp(-dt/tau) leaves a last digit in what should be short.
     gain, decay = (float(f"{x:.12g}") for x in (neuron.gain, neuron.decay))
     nominal = (neuron.threshold - decay * neuron.start - neuron.bias) / gain
-    short = significant_bits(np.array([gain, nominal, decay, neuron.threshold]))
+    numbers = [gain, nominal, neuron.threshold, *([decay] if neuron.start else [])]
+    short = significant_bits(np.array(numbers))
     if neuron.synapse is not None or short.max() > _SHORT_BITS or nominal <= 0:
         raise Skip("V could not be put on the threshold exactly")
     current = drives.held(nominal * np.array([0.99, 1.0, 1.01]), 3)

@@ -85,7 +85,8 @@ def _second(base: Machine) -> Iterator[Hypothesis]:
         exchanged = change(tau_ms=base.tau_syn_ms, tau_syn_ms=base.tau_ms)
         yield Hypothesis("constant.tau/exchanged", exchanged, respect="tau")
     if base.second == "adaptation":
-        yield from _orders(base, "adaptation", ("flow", "fresh", "old", "late"))
+        moments = ("fresh", "old", "late") if base.w_moves == "threshold" else None
+        yield from _orders(base, "adaptation", moments or ("flow", "fresh", "old", "late"))
         yield Hypothesis("adaptation.missing", change(b=0.0), respect="adaptation")
         yield Hypothesis("adaptation.sign", change(b=-base.b), respect="adaptation")
         yield Hypothesis("adaptation.lasting", change(tau_w_ms=math.inf), respect="adaptation")

@@ -82,7 +82,8 @@ class Machine:
         No spike where V was not below the threshold before the update; a reset takes off every
         threshold that V holds, for one spike; a reset to a value acts before what is added.
     most_of : (int, int)
-        No more than so many spikes are handed out in so many steps; (0, 0) for no bound.
+        No more than so many spikes are handed out in so many steps, (0, 0) for no bound; those
+        that are not handed out count too with `all_count`.
     forgets, x_restart : int, steps
         The state begins anew, or the input does, every so many steps.
     delay, late, lasts : int, steps
@@ -148,6 +149,7 @@ class Machine:
     merged: bool = False
     keeps_drive: bool = False
     most_of: tuple[int, int] = (0, 0)
+    all_count: bool = False
     forgets: int = 0
     x_restart: int = 0
     delay: int = 0

@@ -51,10 +51,10 @@ def odd_steps(base: Machine) -> Iterator[Hypothesis]:
     else:
         yield Hypothesis("reset.before-input", change(keeps_drive=True), respect="reset")
     for most, steps in ((1, 2), (2, 3), (1, 3), (3, 4), (2, 4), (1, 4), (1, 5), (2, 5)):
-        if steps > base.refractory + 1:
+        for every in (False, True) if steps > base.refractory + 1 else ():
             yield Hypothesis(
                 "spikes.dropped",
-                change(most_of=(most, steps)),
+                change(most_of=(most, steps), all_count=every),
                 numbers=lambda k=most, n=steps: {"most": k, "steps": n},
                 respect="output",
             )

@@ -35,6 +35,7 @@ def declared(subject: Subject) -> list[Machine]:
     for current in neuron.currents:
         if current.weight is not None:
             second, numbers = "synapse", {"tau_syn_ms": current.tau_ms}
+            numbers["gain_times"] = current.weight
         elif current.at_spike:
             on_V = current.at_spike / (neuron.R if current.on_threshold else 1.0)
             second, numbers = "adaptation", {"tau_w_ms": current.tau_ms, "b": on_V}
@@ -81,7 +82,7 @@ def drive(m: Machine, steps: int, seed: int) -> NDArray[np.float64]:
     """Drive ``(steps, 30)``: held, stepping, noisy, negative and huge inputs, and impulses."""
     rng = np.random.default_rng(seed)
     at_once = m.threshold / abs(flow(m).g + flow(m).c or 1.0)
-    held = m.threshold / m.R if math.isfinite(m.tau_ms) else at_once / 20
+    held = m.threshold / (m.R * m.gain_times) if math.isfinite(m.tau_ms) else at_once / 20
     tau = m.tau_ms / m.dt_ms if math.isfinite(m.tau_ms) else 10.0
     rough = max(1.0, math.sqrt(tau) / 3)
     x = np.zeros((steps, 30))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from bio_scnn.crossval.causes import Cause, cause
-from bio_scnn.crossval.identify.display import affine
 from bio_scnn.crossval.identify.effects import effect_on_rate
-from bio_scnn.crossval.identify.formats import FixedPoint, rounded_to
+from bio_scnn.crossval.identify.formats import FixedPoint, read_as_rounded
 from bio_scnn.crossval.identify.second_differences import (
     another_order,
     at_once,
+    in_units_of,
     second_differences,
     steady_gain,
     unexchanged,
@@ -80,23 +80,6 @@ def meant_neuron(params: LIFParameters, dt_ms: float, update: str = "exact") -> 
         refractory=round(params.t_ref_ms / dt_ms),
         start=params.V_reset,
     )
-
-
-def in_units_of(neuron: SteppedNeuron, params: NeuronParameters) -> SteppedNeuron:
-    """The same neuron with V scaled and shifted so that its threshold is the one meant.
-
-    Spikes alone do not tell the unit of V. Without a resting potential V is only scaled.
-    """
-    V_th, rest = neuron.threshold, 0.0
-    meant, V_rest = getattr(params, "V_th", math.inf), getattr(params, "V_rest", 0.0)
-    if not 0 < V_th < math.inf or not meant < math.inf or _same(V_th, meant):
-        return neuron
-    if V_rest and neuron.decay < 1:
-        rest = neuron.bias / (1 - neuron.decay)
-    scale = (meant - V_rest) / (V_th - rest)
-    if scale <= 0 or isinstance(neuron.number_format, FixedPoint):
-        return neuron
-    return replace(affine(neuron, scale, V_rest - scale * rest), threshold=meant)
 
 
 def differences(
@@ -207,7 +190,10 @@ def _update_cause(decay: float, gain: float, pair: _Pair) -> Cause:
         return cause("update.no-memory")
     tau, R = -dt / math.log(decay), gain / (1 - decay)
     wrong_tau = cause("constant.tau", times=tau / params.tau_ms)
-    bits, kept = _bits(decay, right.decay), pair.same(gain, right.gain) or pair.same(R, params.R)
+    bits, kept = (
+        read_as_rounded(right.decay, decay),
+        pair.same(gain, right.gain) or pair.same(R, params.R),
+    )
     if bits and kept:
         return cause("format.decay", bits=bits)
     if pair.same(gain, right.gain):
@@ -216,13 +202,6 @@ def _update_cause(decay: float, gain: float, pair: _Pair) -> Cause:
         return wrong_tau
     wrong_gain = cause("constant.gain", times=R / params.R)
     return Cause(f"{wrong_tau.code}+{wrong_gain.code}", f"{wrong_tau.text}; {wrong_gain.text}")
-
-
-def _bits(decay: float, meant: float) -> int | None:
-    """Bits to which a decay was rounded, of twelve at most; None if it was not, or to very few."""
-    whole = round(decay * 4096)
-    bits = rounded_to(meant, whole / 4096)
-    return bits if bits and bits >= 5 and abs(decay * 4096 - whole) < 1e-4 else None
 
 
 def _refractory(pair: _Pair) -> Iterator[_Change]:

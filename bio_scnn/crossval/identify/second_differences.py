@@ -8,7 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from bio_scnn.crossval.causes import Cause, cause
+from bio_scnn.crossval.identify.display import affine
+from bio_scnn.crossval.identify.formats import FixedPoint
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
+from bio_scnn.neuron.models import NeuronParameters
 
 Same = Callable[[float, float], bool]
 
@@ -16,6 +19,23 @@ Same = Callable[[float, float], bool]
 def steady_gain(neuron: SteppedNeuron) -> float:
     """Gain of a synapse for a constant input, 1 without one; for a pulse if it has no leak."""
     return 1.0 if neuron.synapse is None else neuron.synapse.steady
+
+
+def in_units_of(neuron: SteppedNeuron, params: NeuronParameters) -> SteppedNeuron:
+    """The same neuron with V scaled and shifted so that its threshold is the one meant.
+
+    Spikes alone do not tell the unit of V. Without a resting potential V is only scaled.
+    """
+    V_th, rest = neuron.threshold, 0.0
+    meant, V_rest = getattr(params, "V_th", math.inf), getattr(params, "V_rest", 0.0)
+    if not 0 < V_th < math.inf or not meant < math.inf or abs(V_th - meant) <= 1e-5 * abs(meant):
+        return neuron
+    if V_rest and neuron.decay < 1:
+        rest = neuron.bias / (1 - neuron.decay)
+    scale = (meant - V_rest) / (V_th - rest)
+    if scale <= 0 or isinstance(neuron.number_format, FixedPoint):
+        return neuron
+    return replace(affine(neuron, scale, V_rest - scale * rest), threshold=meant)
 
 
 def at_once(neuron: SteppedNeuron) -> float:
