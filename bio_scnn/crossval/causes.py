@@ -240,6 +240,8 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "format.fixed-point": "fixed point: V is a multiple of {unit:.6g}, and products are "
         "rounded ({rounding})",
         "format.saturates": "V saturates at a word of {word} bits",
+        "format.wraps/unsigned": "V is kept in a word without a sign: a negative V reads as a "
+        "large one",
         "format.wraps": "V wraps round at a word of {word} bits",
         # What a declared neuron with one fault tells: `faults.catalogue`.
         "update.rk2": "second-order Runge-Kutta",

@@ -12,7 +12,11 @@ from bio_scnn.crossval.judgement import explained, with_fault
 from bio_scnn.crossval.oracles.dialects import PERFECT
 from bio_scnn.crossval.results import CONDUCT, CheckResult
 from bio_scnn.crossval.subject import Subject
-from bio_scnn.crossval.whole_judgement import in_whole_numbers, unexplained_grid
+from bio_scnn.crossval.whole_judgement import (
+    in_whole_numbers,
+    rounded_at_random,
+    unexplained_grid,
+)
 
 _NOT_ITS_INPUT = "its answers depend on more than its own input: no neuron can be claimed of it"
 
@@ -46,6 +50,8 @@ def identity_of(subject: Subject, results: Sequence[CheckResult]) -> Identity | 
     if not (failed and subject.explained) or subject.identity:
         return subject.identity
     if failed & set(CONDUCT):
+        if found_random := rounded_at_random(subject):
+            return found_random
         return Identity(remarks=(_NOT_ITS_INPUT,), unexplained=True)
     silent = any(r.cause_code == "output.silent" for r in results)
     if not silent and (whole := in_whole_numbers(subject)):

@@ -31,6 +31,9 @@ _SEEN = (
     *("membrane.not-finite", "input.non-finite-spreads"),
 )
 
+# Draws that explain why neurons and runs differ.
+_AT_RANDOM = "format.stochastic"
+
 UNEXPECTED = ("failed", "error")
 """The statuses that make a validation fail."""
 
@@ -194,6 +197,8 @@ class Report:
             for r in self.results
             if r.status == "failed" and r.cause
         }
+        if self.identity is not None and self.identity.cause[1] == _AT_RANDOM:
+            return self.identity.cause
         for check in CONDUCT:
             if check in causes:
                 return causes[check]
@@ -220,7 +225,8 @@ class Report:
         def unproven(found: str) -> bool:
             if not identity.sure and not identity.unexplained:
                 return found.startswith("constant.")
-            return bool(found) and not found.startswith(_SEEN)
+            seen = () if code == _AT_RANDOM else _SEEN
+            return bool(found) and not found.startswith(seen)
 
         results = tuple(
             dataclasses.replace(r, cause=words, cause_code=code) if unproven(r.cause_code) else r

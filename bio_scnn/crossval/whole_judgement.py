@@ -7,7 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from bio_scnn.crossval.declared_bits import as_whole_layer, in_units, machine
-from bio_scnn.crossval.faults.whole_numbers import WholeFault, declared_whole, whole_fault
+from bio_scnn.crossval.faults.whole_numbers import (
+    WholeFault,
+    declared_whole,
+    stochastic_fault,
+    whole_fault,
+)
 from bio_scnn.crossval.identify.numbers import grid_of
 from bio_scnn.crossval.identify.readings import code_sentence, physics_sentence
 from bio_scnn.crossval.identify.whole.identified import identify_whole
@@ -61,6 +66,28 @@ def in_whole_numbers(subject: Subject) -> Identity | None:
     except (Exception, SystemExit):  # the checks have reported it
         return None
     return identity(found, _COMPARED, apart, own=False) if apart else None
+
+
+def rounded_at_random(subject: Subject) -> Identity | None:
+    """Identity of a layer that is the declared neuron, its products rounded at random.
+
+    Its answers depend on the place of a neuron in the batch, or on the call, by no fault of state
+    or order. None if V is hidden, or is not one of the two numbers next to each product.
+    """
+    claims, params = subject.claims, subject.params
+    declared = isinstance(params, LIFParameters) and claims.membrane != "none"
+    if not declared or claims.precise or claims.fixed_point is not None:
+        return None
+    try:
+        layer = subject.once(_layer)
+        above = not claims.fires_at_threshold
+        if layer is None:
+            return None
+        base = declared_whole(params, subject.dt_ms, layer, above=above)
+        fault = None if base is None else stochastic_fault(layer, base)
+    except (Exception, SystemExit):  # the checks have reported it
+        return None
+    return None if fault is None else _with_fault(subject, fault, _COMPARED)
 
 
 def _layer(subject: Subject) -> WholeLayer | None:

@@ -143,6 +143,22 @@ def whole_fault(
     return None
 
 
+def stochastic_fault(layer: WholeLayer, base: SteppedNeuron) -> WholeFault | None:
+    """Declared neuron with products that are rounded at random, of a layer that shows V.
+
+    Returns
+    -------
+    WholeFault or None
+        None if a V is neither of the two numbers next to its product, or one is taken too often.
+    """
+    data = asked(layer, rich(layer, 1), 0, 0)
+    found = at_random(base, data)
+    if found is None or not found.right:
+        return None
+    neuron = in_layers_units(_rounded(base, "stochastic"), layer)
+    return WholeFault(cause("format.stochastic"), neuron, int(data.spikes.sum()))
+
+
 def _with_ties(
     layer: WholeLayer, base: SteppedNeuron, proof: Answers, *, declared: bool
 ) -> Answers:
@@ -150,6 +166,8 @@ def _with_ties(
     roundings = () if declared else ROUNDED[:3]
     neurons = [base, *(_rounded(base, r) for r in roundings)]
     x = ties(layer, [in_layers_units(n, layer) for n in neurons], len(proof.x))
+    if not x.shape[1]:
+        return proof
     return joined(proof, replace(asked(layer, x, proof.late, proof.latency), limits=proof.limits))
 
 

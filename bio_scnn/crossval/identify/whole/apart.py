@@ -42,9 +42,9 @@ def towards_threshold(layer: WholeLayer, neuron: SteppedNeuron) -> NDArray[np.fl
     x = np.clip(np.rint(x), layer.least, layer.most)
     x[-1] = 0
     one = np.zeros((_LENGTH, 1))
-    one[-1] = size * 64.0
+    one[-1] = size * 2.0  # more may be beyond a word
     last, moved, still = (step(neuron, v * layer.unit).V_before[-1] for v in (x, one, 0 * one))
-    gain = float((moved - still)[0]) / (size * 64)
+    gain = float((moved - still)[0]) / (size * 2)
     if gain:
         off = rng.integers(-1, 2, _TRIES)
         x[-1] = np.clip(np.rint((neuron.threshold - last) / gain) + off, layer.least, layer.most)
