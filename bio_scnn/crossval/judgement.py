@@ -181,6 +181,11 @@ def departures(
         how["ordered"] = claims.order in ("second first", "membrane first")
     listed = differences(found.neuron, params, dt_ms, **how)
     declared = _declared_codes(claims)
+    form = claims.fixed_point
+    if form is not None:
+        declared.add("format.fixed-point")
+        if getattr(found.neuron.number_format, "word", None) == form.word:
+            declared.add(f"format.{form.overflow}s")
     if not _on_threshold(found.neuron):
         declared.add("threshold.exceeded")
     return tuple(
