@@ -104,7 +104,7 @@ def drive(m: Machine, steps: int, seed: int) -> NDArray[np.float64]:
 def answers(subject: Subject, m: Machine) -> tuple[Data, Data, Data]:
     """Answers of a layer to three drives."""
     tau = m.tau_ms / m.dt_ms if math.isfinite(m.tau_ms) else 20.0
-    steps = int(np.clip(6 * tau + 6 * m.refractory, 280, 600))
+    steps = int(np.clip(6 * tau + 6 * m.refractory, 240, 600))
     data, more, proof = (
         _answer(subject, m, drive(m, length, seed))
         for length, seed in ((steps, 1), (steps, 2), (2 * steps, 3))

@@ -154,11 +154,13 @@ def search(base: Machine, drives: tuple[Data, Data, Data], *, pairs: bool = True
     few = data.telling(run([base], data.x), 9 if data.V is not None else 15)
     s = _Search([], data, few, joined(data, more), proof, time.process_time() + _SECONDS)
     plain = run([base], s.both.x)
-    if s.both.matches(plain)[0]:
+    if s.both.matches(plain)[0] and proof.matches(run([base], proof.x))[0]:
         return None
     worst = float(data.loss(run([base], data.x))[0])
     options = hypotheses(base)
     for numbers in (0, 1, 2):
+        if numbers == 1:  # the time is for numbers that are fitted
+            s.until = time.process_time() + _SECONDS
         found = s.tried(base, [h for h in options if len(h.ranges) == numbers], worst)
         if found:
             return _fault(found, s, _told(found))
