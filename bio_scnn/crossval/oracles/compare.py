@@ -81,7 +81,16 @@ def noisy_alone(subject: Subject) -> bool:
     if subject.plain:
         p = subject.in_steps()
     current = drives.held(drives.rates(p, dt, 3, subject.dtype)[1:2], round(500 / dt))
-    intervals = np.diff(subject.run(current).spike_times_ms[0])
+    if not _jitters(np.diff(subject.run(current).spike_times_ms[0]), dt):
+        return False
+    if subject.plain or subject.claims.precise:
+        return True
+    right = reading(subject).run(p, dt, current).raster[:, 0]  # may do so by its adaptation
+    return not _jitters(np.diff(np.flatnonzero(right)) * dt, dt)
+
+
+def _jitters(intervals: NDArray[np.float64], dt: float) -> bool:
+    """True for intervals that become longer and shorter by more than a step."""
     turns = np.diff(intervals)
     return bool(
         len(intervals) > 5
