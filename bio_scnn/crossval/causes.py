@@ -240,6 +240,8 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "format.fixed-point": "fixed point: V is a multiple of {unit:.6g}, and products are "
         "rounded ({rounding})",
         "format.saturates": "V saturates at a word of {word} bits",
+        "format.wraps/unsigned": "V is kept in a word without a sign: a negative V reads as a "
+        "large one",
         "format.wraps": "V wraps round at a word of {word} bits",
         # What a declared neuron with one fault tells: `faults.catalogue`.
         "update.rk2": "second-order Runge-Kutta",
@@ -257,12 +259,27 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "late.test/old": "the threshold is tested on the V of the step before",
         "reset.overshoot": "what V has above the threshold is taken off below V_reset",
         "synapse.missing": "the synaptic current is missing: the input drives V itself",
-        "synapse.order": "V takes another moment of the synaptic current: that of the step's end",
-        "synapse.order/old": "V takes the synaptic current of the step before",
+        "synapse.order/flow": "V and the synaptic current are stepped together, by the exact flow",
+        "synapse.order/fresh": "V takes another moment of the synaptic current: that of the "
+        "step's end",
+        "synapse.order/old": "V takes the synaptic current of the step before: it is updated "
+        "after V has read it",
+        "synapse.order/twice": "V takes the synaptic current twice in a step: before its update "
+        "and after it",
+        "synapse.order/mean": "V takes the mean of the synaptic current before and after its "
+        "update",
+        "adaptation.order/flow": "V and the adaptation are stepped together, by the exact flow",
+        "adaptation.order/fresh": "the adaptation decays before V takes it, a step early",
+        "adaptation.order/old": "V takes the adaptation of the step before: it decays after V has "
+        "read it",
+        "adaptation.order/late": "the adaptation takes its jump at a spike a step late",
         "synapse.unscaled": "the synaptic current is not normalised: S <- a S + x, without 1 - a",
         "adaptation.sign": "the adaptation has the other sign: it is added to the input",
         "adaptation.threshold/instead": "the adaptation raises the threshold by R w; it should "
         "lower the input",
+        "adaptation.lasting": "the adaptation does not decay",
+        "adaptation.current/instead": "the adaptation is taken off V as a current; it should "
+        "raise the threshold",
         "adaptation.saturates": "w goes no higher than {most:.6g}",
         "synapse.reset": "a spike sets the synaptic current to 0",
         "synapse.twice": "the input passes through the synapse twice",
@@ -270,6 +287,23 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "by a factor of {decay:.6g} a step (alpha synapse)",
         "synapse.beside": "a second synaptic current beside the first drives V; it decays by a "
         "factor of {decay:.6g} a step",
+        "leak.skipped": "V does not leak in the step after a spike",
+        "leak.skipped/silence": "V leaks only in steps with an input: silent steps have no leak",
+        "leak.skipped/together": "V leaks in one of {steps} steps only, by the leak of all of "
+        "them",
+        "input.lost": "the input of the step after a spike is lost",
+        "input.restarts": "the input is read from its beginning again after {steps} steps",
+        "state.forgotten": "the state begins anew every {steps} steps",
+        "reset.before-input": "V is reset before the input of the step is added, which is left in "
+        "V",
+        "spikes.edge": "no spike where V stayed above the threshold: only a rising crossing fires",
+        "spikes.merged": "a reset takes off every threshold that V holds: spikes still due are "
+        "merged into one",
+        "spikes.dropped": "no more than {most} spike(s) in {steps} steps are handed out, though V "
+        "is reset",
+        "synapse.rectified": "the synaptic current cannot go below 0",
+        "constant.tau/alone": "the decay is that of {times:.3f} times tau; the gain of the input "
+        "is as it should be",
         "leak.added": "a leak: V decays by a factor of {decay:.6g} a step",
         "adaptation.missing": "the adaptation is missing: a spike adds nothing to w",
         "adaptation.set": "w is set to b at a spike, not raised by it",
@@ -372,6 +406,8 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "state.run-length": "the result depends on the length of the run",
         "neurons.coupled": "the result of a neuron depends on the batch: neurons are coupled",
         "neurons.mixed-up": "spikes are reported for the wrong neurons: their order is mixed up",
+        "neurons.position/apart": "results depend on the position of a neuron, not on the others: "
+        "noise that is the same in every run, or parameters of its own",
         "neurons.position": "results depend on the position of a neuron: neurons are coupled or "
         "mixed up",
     }

@@ -49,6 +49,8 @@ class Identity:
         What does not explain it, and what cannot be told.
     judged_by_own : bool
         The checks compared it with the neuron it is, not with the one it was meant to be.
+    unexplained : bool
+        It works in a way in which no cause that a check sees by itself can be trusted.
     """
 
     code: str = ""
@@ -62,6 +64,7 @@ class Identity:
     excluded: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     judged_by_own: bool = False
+    unexplained: bool = False
 
     @property
     def sure(self) -> bool:

@@ -173,9 +173,19 @@ def departures(
     how: dict[str, Any] = {"V_seen": found.V_shown != "none", "resolution": found.resolution}
     if not isinstance(params, LIFParameters):
         impulses = claims.drive == "impulses"
-        how["right"] = grid_oracle(params, dt_ms, integrator=claims.integrator, impulses=impulses)
+        fresh = claims.order != "membrane first"
+        integrator = claims.integrator
+        how["right"] = grid_oracle(
+            params, dt_ms, integrator=integrator, impulses=impulses, fresh=fresh
+        )
+        how["ordered"] = claims.order in ("second first", "membrane first")
     listed = differences(found.neuron, params, dt_ms, **how)
     declared = _declared_codes(claims)
+    form = claims.fixed_point
+    if form is not None:
+        declared.add("format.fixed-point")
+        if getattr(found.neuron.number_format, "word", None) == form.word:
+            declared.add(f"format.{form.overflow}s")
     if not _on_threshold(found.neuron):
         declared.add("threshold.exceeded")
     return tuple(
@@ -234,11 +244,22 @@ def _runner(subject: Subject, adapter: Adapter) -> _Run:
     return run
 
 
-def subject_runner(subject: Subject) -> _Run:
-    """Runner of any adapter for identification."""
+def subject_runner(subject: Subject, *, led: bool = True) -> _Run:
+    """Runner of any adapter for identification.
+
+    Parameters
+    ----------
+    subject : Subject
+    led : bool
+        A layer that starts elsewhere than at V_reset is brought there first.
+    """
 
     def run(x: NDArray[np.float64]) -> tuple[NDArray, NDArray | None]:
-        trace = subject.run(x)
+        if led:
+            trace = subject.run(x)
+        else:
+            subject.build(subject.setup(x.shape[1]))
+            trace = subject.answer(x)
         spikes = raster_of(trace, len(x), subject.dt_ms, subject.claims.spike_label)
         V = trace.membrane if subject.claims.membrane != "none" else None
         return spikes, None if V is None else np.asarray(V, dtype=np.float64)

@@ -12,7 +12,13 @@ from bio_scnn.crossval.judgement import explained, with_fault
 from bio_scnn.crossval.oracles.dialects import PERFECT
 from bio_scnn.crossval.results import CONDUCT, CheckResult
 from bio_scnn.crossval.subject import Subject
-from bio_scnn.crossval.whole_judgement import in_whole_numbers
+from bio_scnn.crossval.whole_judgement import (
+    in_whole_numbers,
+    rounded_at_random,
+    unexplained_grid,
+)
+
+_NOT_ITS_INPUT = "its answers depend on more than its own input: no neuron can be claimed of it"
 
 
 def explanation(subject: Subject) -> Explanation | None:
@@ -41,16 +47,24 @@ def behaves_like(subject: Subject) -> str:
 def identity_of(subject: Subject, results: Sequence[CheckResult]) -> Identity | None:
     """Identity of a layer that failed for no reason that the catalogue explains."""
     failed = {r.check for r in results if r.status == "failed"}
-    if not (failed and subject.explained) or failed & set(CONDUCT) or subject.identity:
+    if not (failed and subject.explained) or subject.identity:
         return subject.identity
+    if failed & set(CONDUCT):
+        if found_random := rounded_at_random(subject):
+            return found_random
+        return Identity(remarks=(_NOT_ITS_INPUT,), unexplained=True)
     silent = any(r.cause_code == "output.silent" for r in results)
     if not silent and (whole := in_whole_numbers(subject)):
         return whole
     if silent or _surely_explained(subject):  # of silence, anything may be the cause
         return None
     found = with_fault(subject, pairs=False)
-    if found is None or found.sure:
-        return found or (None if explanation(subject) else explained(subject))
+    if found is not None and found.sure:
+        return found
+    if grid := unexplained_grid(subject, () if found is None else found.excluded):
+        return None if explanation(subject) else grid
+    if found is None:
+        return None if explanation(subject) else explained(subject)
     other = explained(subject)
     if other is not None and other.sure and other.departures:
         return other

@@ -133,6 +133,11 @@ class Capabilities:
         The same setup and currents give the same spikes.
     families : tuple of str
         Neurons it can be built as, out of `FAMILIES`.
+    order : {"open", "flow", "second first", "membrane first"}
+        Of the two variables of a CubaLIF or adaptive LIF within a step: both by the exact flow;
+        the synaptic current or the adaptation first, the membrane by its new value; or the
+        membrane first, by the value of the step before. "open" takes the one that the layer has,
+        and the report states it.
     fixed_point : FixedPointNeuron or None
         Q-format of a layer in fixed point: it is checked bit for bit against that machine, and
         may differ from eq. 1 by what the word costs.
@@ -157,6 +162,7 @@ class Capabilities:
     own_noise: bool = False
     deterministic: bool = True
     families: tuple[str, ...] = ("LIF",)
+    order: Literal["open", "flow", "second first", "membrane first"] = "open"
     fixed_point: FixedPointNeuron | None = None
 
     def __post_init__(self) -> None:

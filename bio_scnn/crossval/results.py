@@ -28,8 +28,11 @@ _ROOTS = (
 # Causes that a check sees, and need no neuron to prove them.
 _SEEN = (
     *("state.", "neurons.", "random.", "start.random", "ignored.", "output.silent"),
-    *("membrane.not-finite", "input.non-finite-spreads", "input.variance-biased"),
+    *("membrane.not-finite", "input.non-finite-spreads"),
 )
+
+# Draws that explain why neurons and runs differ.
+_AT_RANDOM = "format.stochastic"
 
 UNEXPECTED = ("failed", "error")
 """The statuses that make a validation fail."""
@@ -194,6 +197,8 @@ class Report:
             for r in self.results
             if r.status == "failed" and r.cause
         }
+        if self.identity is not None and self.identity.cause[1] == _AT_RANDOM:
+            return self.identity.cause
         for check in CONDUCT:
             if check in causes:
                 return causes[check]
@@ -210,16 +215,18 @@ class Report:
         """The same report with what was found out after the checks.
 
         What one check took for the cause is none where another neuron reproduces the spikes;
-        what it sees directly stays. A constant is none where no neuron with it does.
+        what it sees directly stays. A constant is none where no neuron with it does, and nothing
+        that must be proved is where the layer works in a way that is not known.
         """
         if identity is None:
             return self
         words, code = identity.cause
 
         def unproven(found: str) -> bool:
-            if not identity.sure:
+            if not identity.sure and not identity.unexplained:
                 return found.startswith("constant.")
-            return bool(found) and not found.startswith(_SEEN)
+            seen = () if code == _AT_RANDOM else _SEEN
+            return bool(found) and not found.startswith(seen)
 
         results = tuple(
             dataclasses.replace(r, cause=words, cause_code=code) if unproven(r.cause_code) else r

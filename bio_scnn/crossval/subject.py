@@ -137,10 +137,13 @@ class Subject:
 
     def once(self, work: Callable[[Subject], _T]) -> _T:
         """Result of a function of this subject, worked out once for all checks that ask."""
-        if work not in self._known:
+        if not self.knows(work):
             self._known[work] = work(self)
-        found: _T = self._known[work]
-        return found
+        return self._known[work]  # type: ignore[no-any-return] # what the function gave
+
+    def knows(self, work: Callable[[Subject], Any]) -> bool:
+        """True if the result of a function was worked out before."""
+        return work in self._known
 
     @property
     def plain(self) -> bool:
@@ -257,8 +260,7 @@ class Subject:
 
         One that starts at 0 and not at V_reset is first brought there, in a step of its own.
         """
-        # A copy: whatever writes to its input must not change what the oracles are given.
-        given = np.array(current, dtype=np.float64)
+        given = np.array(current, dtype=np.float64)  # a copy: a layer may write to its input
         if self._lead:
             given = np.concatenate([np.full_like(given[:1], self._lead), given])
         trace = self.answer(given)

@@ -17,6 +17,7 @@ from bio_scnn.crossval.declared_bits import cost_in_words
 from bio_scnn.crossval.judgement import found_out
 from bio_scnn.crossval.likeness import behaves_like, explanation, identity_of
 from bio_scnn.crossval.oracles.declared import does_not_show
+from bio_scnn.crossval.oracles.right import order_in_words
 from bio_scnn.crossval.protocol import Adapter, CannotRepresent, family_of, whole_steps
 from bio_scnn.crossval.report import portrait
 from bio_scnn.crossval.resolve import as_adapter
@@ -183,7 +184,12 @@ def header(subject: Subject) -> Report:
         versions=versions,
         capabilities=adapter.capabilities,
         cannot=(cannot,) if isinstance(cannot, str) else tuple(map(str, cannot)),
-        remarks=(*map(str, adapter.remarks), *subject.remarks, *_word(subject)),
+        remarks=(
+            *map(str, adapter.remarks),
+            *subject.remarks,
+            *order_in_words(subject),
+            *_word(subject),
+        ),
         error=adapter.trouble,
         params=subject.params,
         dt_ms=subject.dt_ms,

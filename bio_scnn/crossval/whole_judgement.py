@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bio_scnn.crossval.causes import cause
+import numpy as np
+
 from bio_scnn.crossval.declared_bits import as_whole_layer, in_units, machine
-from bio_scnn.crossval.faults.whole_numbers import WholeFault, declared_whole, whole_fault
-from bio_scnn.crossval.identify.differences import meant_neuron
-from bio_scnn.crossval.identify.identification import Identification
+from bio_scnn.crossval.faults.whole_numbers import (
+    WholeFault,
+    declared_whole,
+    stochastic_fault,
+    whole_fault,
+)
+from bio_scnn.crossval.identify.numbers import grid_of
 from bio_scnn.crossval.identify.readings import code_sentence, physics_sentence
-from bio_scnn.crossval.identify.second_differences import steady_gain
-from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.identify.whole.identified import identify_whole
-from bio_scnn.crossval.identify.whole.layer import whole_layer
+from bio_scnn.crossval.identify.whole.layer import WholeLayer, whole_layer
 from bio_scnn.crossval.identity import Departure, Identity
-from bio_scnn.crossval.judgement import departures, identity, subject_runner
-from bio_scnn.crossval.oracles.family import grid_oracle
+from bio_scnn.crossval.judgement import identity, subject_runner
 from bio_scnn.crossval.remedies import remedy
 from bio_scnn.crossval.report import portrait
 from bio_scnn.crossval.subject import Subject
+from bio_scnn.crossval.whole_departures import whole_departures
 from bio_scnn.neuron.parameters import LIFParameters
+
+_COMPARED = "the declaration, in whole numbers"
+_EXCLUDED = (
+    "neurons in fixed point with one decay (k/2^m up to m = 16, sums of shifts, or a linear leak) "
+    "and at most one synapse, each product rounded towards zero, down, up, away from zero or to "
+    "the nearest, in words of any width: none has its spikes"
+)
 
 
 def in_whole_numbers(subject: Subject) -> Identity | None:
@@ -36,29 +46,107 @@ def in_whole_numbers(subject: Subject) -> Identity | None:
     if claims.precise or not hasattr(params, "V_th"):
         return None
     shown, above = claims.membrane != "none", not claims.fires_at_threshold
-    run = subject_runner(subject)
     try:
         if claims.fixed_point is not None:
             return _beside_its_machine(subject)
-        layer = whole_layer(run, has_V=shown)
+        layer = subject.once(_layer)
         if layer is None:
             return None
-        if (layer.V_unit or 0) > 1 and float(layer.V_unit or 0).is_integer():
-            layer = replace(layer, V_unit=1.0)  # the V that it showed had a common factor
-        fault = None
+        base = fault = None
         if isinstance(params, LIFParameters):
             base = declared_whole(params, subject.dt_ms, layer, above=above)
-            if base is None:
-                return None
-            fault = whole_fault(layer, base)
-        found = None if fault else identify_whole(run, dt_ms=subject.dt_ms, has_V=shown)
+            fault = None if base is None else whole_fault(layer, base)
+        if fault is not None:
+            return _with_fault(subject, fault, _COMPARED)
+        found = identify_whole(layer.run, dt_ms=subject.dt_ms, has_V=shown)
+        if found is None:
+            return None
+        whole = base is not None or not isinstance(params, LIFParameters)
+        apart = whole_departures(found, subject, layer, whole=whole)
     except (Exception, SystemExit):  # the checks have reported it
         return None
-    compared = "the declaration, in whole numbers"
-    if fault is None:
-        apart = () if found is None else _whole_departures(found, subject, layer.V_unit or 1.0)
-        return identity(found, compared, apart, own=False) if found and apart else None
-    return _with_fault(subject, fault, compared)
+    return identity(found, _COMPARED, apart, own=False) if apart else None
+
+
+def rounded_at_random(subject: Subject) -> Identity | None:
+    """Identity of a layer that is the declared neuron, its products rounded at random.
+
+    Its answers depend on the place of a neuron in the batch, or on the call, by no fault of state
+    or order. None if V is hidden, or is not one of the two numbers next to each product.
+    """
+    claims, params = subject.claims, subject.params
+    declared = isinstance(params, LIFParameters) and claims.membrane != "none"
+    if not declared or claims.precise or claims.fixed_point is not None:
+        return None
+    try:
+        layer = subject.once(_layer)
+        above = not claims.fires_at_threshold
+        if layer is None:
+            return None
+        base = declared_whole(params, subject.dt_ms, layer, above=above)
+        fault = None if base is None else stochastic_fault(layer, base)
+    except (Exception, SystemExit):  # the checks have reported it
+        return None
+    return None if fault is None else _with_fault(subject, fault, _COMPARED)
+
+
+def _layer(subject: Subject) -> WholeLayer | None:
+    """Layer in whole numbers, in its own start; None if fractions matter to it."""
+    # A step that is rounded leads nowhere.
+    run = subject_runner(subject, led=False)
+    layer = whole_layer(run, has_V=subject.claims.membrane != "none")
+    unit = 0.0 if layer is None else layer.V_unit or 0.0
+    if layer is not None and unit > 1 and float(unit).is_integer():
+        return replace(layer, V_unit=1.0)  # the V that it showed had a common factor
+    return layer
+
+
+def unexplained_grid(subject: Subject, near: tuple[str, ...] = ()) -> Identity | None:
+    """Identity of a layer on a grid of numbers that no neuron known here reproduces.
+
+    Parameters
+    ----------
+    subject : Subject
+        One whose format is not declared.
+    near : tuple of str
+        The nearest faults, with their shares.
+
+    Returns
+    -------
+    Identity or None
+        None if neither V nor the input is rounded to a grid. No cause is told of one that is: a
+        neuron with other numbers may explain most spikes, and mean nothing.
+    """
+    if subject.claims.fixed_point is not None or subject.claims.precise:
+        return None
+    try:
+        grid = subject.once(_grid)
+    except (Exception, SystemExit):  # the checks have reported it
+        return None
+    if not grid:
+        return None
+    return Identity(
+        compared_with=_COMPARED, excluded=(_EXCLUDED, *near), remarks=(grid,), unexplained=True
+    )
+
+
+def _grid(subject: Subject) -> str:
+    """Grid of a layer's V or input, in words; empty if it has none."""
+    layer = subject.once(_layer)
+    found = []
+    if layer is not None and layer.V_unit is not None:
+        found.append(f"V is a whole multiple of {layer.V_unit:g}")
+    elif subject.claims.membrane != "none":
+        x = np.random.default_rng(17).normal(0.4, 1.0, (200, 12))
+        held = subject.neuron.V_th / subject.params.R
+        V = subject_runner(subject, led=False)(x * held * np.geomspace(0.5, 8, 12))[1]
+        unit = None if V is None or not np.isfinite(V).all() else grid_of(V)
+        found += [] if unit is None else [f"V is a whole multiple of {unit:g}"]
+    if layer is not None:
+        found.append(f"its input is rounded to whole multiples of {layer.unit:g}")
+    return f"it works in fixed point, in no way that is known here: {'; '.join(found)}" * bool(
+        found
+    )
 
 
 def _beside_its_machine(subject: Subject) -> Identity | None:
@@ -82,37 +170,3 @@ def _with_fault(subject: Subject, fault: WholeFault, compared: str) -> Identity:
         compared_with=compared,
         departures=(why,),
     )
-
-
-def _meant(subject: Subject) -> SteppedNeuron:
-    """Declared neuron as it is stepped."""
-    if isinstance(subject.params, LIFParameters):
-        return meant_neuron(subject.params, subject.dt_ms)
-    return grid_oracle(subject.params, subject.dt_ms)
-
-
-def _whole_departures(
-    found: Identification, subject: Subject, unit: float
-) -> tuple[Departure, ...]:
-    """Differences of a neuron in whole numbers from the declared one, which is in them too."""
-    neuron, params = found.neuron, subject.params
-    assert neuron is not None
-    above = not subject.claims.fires_at_threshold
-    # V >= n + 1 and V > n are the same
-    fires_from = neuron.threshold + (0 if neuron.fires_at_threshold else unit)
-    if fires_from == params.V_th + above * unit:
-        neuron = replace(neuron, threshold=params.V_th, fires_at_threshold=True)
-    others: tuple[Departure, ...] = ()
-    if abs(fires_from - params.V_th - above * unit) == unit:
-        code = "threshold.reached" if above else "threshold.exceeded"
-        why, neuron = cause(f"{code}/measured"), replace(neuron, threshold=params.V_th)
-        neuron = replace(neuron, fires_at_threshold=True)
-        others = (Departure(why.text, why.code, portrait.effect(subject), remedy(why.code)),)
-    # Decays and gain are numbers of their own in whole numbers: R follows from neither.
-    meant = _meant(subject)
-    gain, right = (n.gain * steady_gain(n) for n in (neuron, meant))
-    if abs(gain - right) < 1e-6 * abs(right):
-        neuron = replace(neuron, gain=params.R * (1 - neuron.decay) / steady_gain(neuron))
-    apart = departures(replace(found, neuron=neuron), params, subject.dt_ms, subject.claims)
-    others += tuple(d for d in apart if d.cause_code != "format.fixed-point")
-    return others or apart

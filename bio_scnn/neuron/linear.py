@@ -34,6 +34,8 @@ class DecayingCurrent:
         Of the current that is held over a step. None: that current goes to V itself.
     at_spike : float
         Added to x when the neuron fires.
+    on_threshold : bool
+        x raises the threshold, in units of V, and drives nothing: its sign is 0.
     """
 
     name: str
@@ -41,6 +43,7 @@ class DecayingCurrent:
     sign: float = 1.0
     weight: Parameter | None = None
     at_spike: float = 0.0
+    on_threshold: bool = False
 
     def take(self, who: Any) -> DecayingCurrent:
         """The current of some of the neurons."""
@@ -109,11 +112,12 @@ class LinearNeuron:
         return after
 
     def margin(self, state: Array) -> Array:
-        return state[0] - self.V_th
+        return self._below(state) - self.V_th
 
     def jump(self, state: Array, excess: Array) -> Array:
         after = state.copy()
-        after[0] = self.V_reset + (excess if self.reset == "subtract" else 0.0)
+        raised = state[0] - self._below(state)
+        after[0] = self.V_reset + (excess + raised if self.reset == "subtract" else 0.0)
         for row, x in enumerate(self.currents, 1):
             after[row] += x.at_spike
         return after
@@ -136,13 +140,24 @@ class LinearNeuron:
         if _infinite(self.V_th):
             return np.full(current.shape, np.inf)
         held, decaying = self._drive(state, current)
-        wait = self._closed_crossing(state[0], held)
+        V = self._below(state)
+        # V less what raises the threshold relaxes as V does, under a current that decays with it.
+        for row, x in enumerate(self.currents):
+            if x.on_threshold:
+                leak = 1 / self.tau_ms if self._leaks else 0.0
+                decaying[row] = state[row + 1] * (1 / x.tau_ms - leak) / self._gain
+        wait = self._closed_crossing(V, held)
         if self.currents and decaying.any():
             some = decaying.any(axis=0)
             wait[some] = self.take(some)._bracketed_crossing(
-                state[0, some], held[some], decaying[:, some], within_ms[some]
+                V[some], held[some], decaying[:, some], within_ms[some]
             )
         return wait
+
+    def _below(self, state: Array) -> Array:
+        """V less what raises the threshold."""
+        raised = sum(state[k] for k, x in enumerate(self.currents, 1) if x.on_threshold)
+        return np.asarray(state[0] - raised)
 
     def _drive(self, state: Array, current: Array) -> tuple[Array, Array]:
         """Drive of V as a constant part and parts that decay, ``(currents, neurons)``."""

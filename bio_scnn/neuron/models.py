@@ -16,6 +16,9 @@ from bio_scnn.neuron.parameters import TABLE_1, LIFParameters, checked
 from bio_scnn.neuron.units import brief, one_of
 
 Reset = Literal["value", "subtract"]
+Adapts = Literal["current", "threshold"]
+
+_CHOICES = {"reset": ("value", "subtract"), "adapts": ("current", "threshold")}
 
 
 class _Checked:
@@ -24,8 +27,8 @@ class _Checked:
     def __post_init__(self) -> None:
         for field in fields(self):  # type: ignore[arg-type] # of the dataclass that inherits this
             value = getattr(self, field.name)
-            if field.name == "reset":
-                one_of("reset", value, ("value", "subtract"))
+            if field.name in _CHOICES:
+                one_of(field.name, value, _CHOICES[field.name])
             else:
                 # A frozen dataclass can only be normalised through object.__setattr__.
                 object.__setattr__(self, field.name, checked(value, field.name))
@@ -189,6 +192,9 @@ class AdaptiveLIFParameters(_Checked):
         Decay time of the adaptation current w, ms.
     b : float
         Added to w at each spike; negative for a neuron that facilitates itself.
+    adapts : {"current", "threshold"}
+        w is taken off the current, as above; or it is in units of V and raises the threshold:
+        ``V >= V_th + w``. `simulate` has the first alone, `exact_trace` both.
     R : float
         Membrane resistance.
     V_rest : float
@@ -217,6 +223,7 @@ class AdaptiveLIFParameters(_Checked):
     t_ref_ms: float = 0.0
     reset: Reset = "value"
     tau_syn_ms: float = TABLE_1.tau_syn_ms
+    adapts: Adapts = "current"
 
 
 NeuronParameters = (
@@ -258,7 +265,9 @@ def hybrid_system(params: NeuronParameters, *, synapse: bool = False) -> LinearN
             S = (DecayingCurrent("S", params.tau_syn_ms, weight=w),)
             return _spiking(params, currents=S)
         case AdaptiveLIFParameters(tau_w_ms=tau_w, b=b):
-            adaptation = DecayingCurrent("w", tau_w, sign=-1.0, at_spike=b)
+            raises = params.adapts == "threshold"
+            sign = 0.0 if raises else -1.0
+            adaptation = DecayingCurrent("w", tau_w, sign, at_spike=b, on_threshold=raises)
             return _spiking(params, currents=(*S, adaptation))
 
 

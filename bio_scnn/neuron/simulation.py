@@ -274,6 +274,11 @@ class Request:
 
 def _described(params: Any, *, synaptic: bool) -> Any:
     """LIF parameters as they are, which have a model of their own; else the hybrid system."""
+    if getattr(params, "adapts", "current") == "threshold":
+        raise InputError(
+            "adapts (='threshold') must be 'current' in simulate; "
+            "bio_scnn.neuron.events.exact_trace has a moving threshold"
+        )
     return params if isinstance(params, LIFParameters) else hybrid_system(params, synapse=synaptic)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bio_scnn.crossval.checks import membrane, others
-from bio_scnn.crossval.oracles import compare, right
+from bio_scnn.crossval.oracles import right
 from bio_scnn.crossval.report import portrait
 from bio_scnn.crossval.vectors import export_vectors
 from bio_scnn.neuron.events import exact_trace
@@ -45,7 +45,7 @@ def exact_solutions_once():
     """Layers are compared with one exact solution, which the suite works out anew for each."""
     solved = once(exact_trace)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (compare, membrane, others, portrait, right):
+        for module in (membrane, others, portrait, right):
             patch.setattr(module, "exact_trace", solved)
         yield
 

@@ -66,6 +66,12 @@ ENTRIES: dict[str, Entry] = {
         Entry("exact", "own:Exact", (), "bio_scnn's reference: exact mode in Brian2"),
         Entry("closed-form", "own:ClosedForm", (), "event-driven closed form, NumPy"),
         Entry("nengo", "nengo:NengoLIF", ("nengo",), "nengo.LIF in a nengo.Simulator"),
+        Entry(
+            "nengo-adaptive",
+            "nengo:NengoAdaptiveLIF",
+            ("nengo",),
+            "nengo.AdaptiveLIF, its adaptation held over each step",
+        ),
         Entry("nest-delta", "nest:NestDelta", ("nest-simulator",), "NEST's iaf_psc_delta"),
         Entry(
             "nest-delta-ps",
@@ -74,6 +80,12 @@ ENTRIES: dict[str, Entry] = {
             "NEST's iaf_psc_delta_ps, with precise spike times",
         ),
         Entry("nest-exp", "nest:NestExp", ("nest-simulator",), "NEST's iaf_psc_exp"),
+        Entry(
+            "nest-exp-synaptic",
+            "nest:NestExpSynaptic",
+            ("nest-simulator",),
+            "NEST's iaf_psc_exp behind its synapse, a CubaLIF",
+        ),
         Entry(
             "neuron-cvode",
             "neuron:NeuronCvode",

@@ -29,7 +29,10 @@ class LavaFloat(Framework):
     resets_to_rest = True
     params = CubaLIFParameters(tau_ms=20, tau_syn_ms=5)
     capabilities = Capabilities(
-        refractory="none", fires_at_threshold=False, families=("LIF", "CubaLIF")
+        refractory="none",
+        fires_at_threshold=False,
+        families=("LIF", "CubaLIF"),
+        order="second first",
     )
     cannot = ("a refractory period", "a reset potential other than the resting potential")
 

@@ -10,8 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters._support import Framework, quiet_import, split_by_neuron
+from bio_scnn.crossval.adapters._support import (
+    Framework,
+    approach,
+    quiet_import,
+    split_by_neuron,
+)
 from bio_scnn.crossval.protocol import CannotRepresent, Capabilities, Setup
+from bio_scnn.neuron.models import AdaptiveLIFParameters
 from bio_scnn.neuron.trace import Trace
 
 
@@ -46,7 +52,8 @@ class NengoLIF(Framework):
         nengo = quiet_import("nengo")
         jump = p.V_th - p.V_reset
         self._held = held = [np.zeros((1, setup.neurons))]
-        neuron_type = nengo.LIF(
+        neuron_type = self.neuron_type(
+            nengo,
             tau_rc=p.tau_ms * 1e-3,
             tau_ref=p.t_ref_ms * 1e-3,
             min_voltage=-np.inf,
@@ -77,6 +84,10 @@ class NengoLIF(Framework):
         self._close()
         self._close = weakref.finalize(self, self._simulator.close)  # or Nengo warns of a leak
 
+    def neuron_type(self, nengo: Any, **parameters: Any) -> Any:
+        """Nengo's neuron type, of parameters that both have."""
+        return nengo.LIF(**parameters)
+
     def run(self, current: NDArray[np.float64]) -> Trace:
         self._held[0] = current
         setup, p = self.setup, self.setup.params
@@ -93,3 +104,38 @@ class NengoLIF(Framework):
     def reset(self) -> None:
         """`Simulator.reset`."""
         self._simulator.reset()
+
+
+class NengoAdaptiveLIF(NengoLIF):
+    """`nengo.AdaptiveLIF`: a LIF with a current ``n`` that each spike raises.
+
+    ``n`` is held over a step, and stepped at its end by Euler's method, ``n += dt/tau_n (inc_n
+    output - n)``, where a spike's output is 1/dt. With ``tau_n = dt/(1 - exp(-dt/tau_w))`` it
+    decays by ``exp(-dt/tau_w)`` in a step, and with ``inc_n = tau_n b R/(V_th - V_reset)`` a spike
+    adds b. The spike times are exact for such a current.
+
+    References
+    ----------
+    Nengo's `AdaptiveLIF`, https://www.nengo.ai/nengo/frontend-api.html, after G. La Camera et al.,
+    Neural Comput. 16, 2101 (2004).
+    """
+
+    name = "nengo-adaptive"
+    params = AdaptiveLIFParameters(tau_ms=20.0, tau_w_ms=100.0, b=0.1, t_ref_ms=2.0)
+    capabilities = Capabilities(
+        refractory="time",
+        precise=True,
+        fires_at_threshold=False,
+        spike_label="exact",
+        families=("adaptive LIF",),
+        order="membrane first",
+    )
+
+    def neuron_type(self, nengo: Any, **parameters: Any) -> Any:
+        """The adaptive LIF, with its adaptation in Nengo's unit of current."""
+        p = self.setup.params
+        tau_n = self.setup.dt_ms * 1e-3 / approach(self.setup, p.tau_w_ms)
+        if p.b < 0:
+            raise CannotRepresent(f"a negative adaptation (b={p.b:g})")
+        jump = p.b * p.R / (p.V_th - p.V_reset)
+        return nengo.AdaptiveLIF(tau_n=tau_n, inc_n=tau_n * jump, **parameters)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.adapters._support import Framework, quiet_import, split_by_neuron
+from bio_scnn.crossval.adapters._support import Framework, approach, quiet_import, split_by_neuron
 from bio_scnn.crossval.protocol import CannotRepresent, Capabilities, Setup
+from bio_scnn.neuron.models import CubaLIFParameters
 from bio_scnn.neuron.trace import Trace
 
 # A step current generator takes effect one step after the time that its amplitude is set for, and
@@ -29,6 +30,7 @@ class _Nest(Framework):
 
     distributions = ("nest-simulator",)
     model: str
+    receptor = 0  # of the current: the membrane itself
 
     def make(self, setup: Setup) -> None:
         with _kernel(setup) as nest:
@@ -41,8 +43,9 @@ class _Nest(Framework):
         with _kernel(setup) as nest:
             layer = self._neurons(nest)
             first = layer[0].global_id
-            generators = _generators(nest, current, dt)
-            nest.Connect(generators, layer, "one_to_one", {"delay": dt})
+            generators = _generators(nest, self.scale(current), dt)
+            syn = {"delay": dt, "receptor_type": self.receptor}
+            nest.Connect(generators, layer, "one_to_one", syn)
             spikes = nest.Create("spike_recorder", params={"time_in_steps": True})
             voltmeter = nest.Create("multimeter", params={"record_from": ["V_m"], "interval": dt})
             nest.Connect(layer, spikes, syn_spec={"delay": dt})
@@ -65,17 +68,26 @@ class _Nest(Framework):
             split_by_neuron(fired["senders"][kept] - first, times[kept], neurons), membrane
         )
 
+    def scale(self, current: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Amplitudes of the generators for a current."""
+        return current
+
+    def own_parameters(self) -> dict[str, float]:
+        """Parameters of the model beside those of eq. 1."""
+        return {}
+
     def _neurons(self, nest: Any) -> Any:
         p = self.setup.params
         # mV, pF, pA and ms: with V in mV and I in pA, R is in GOhm and C in pF.
         parameters = {
             "E_L": 0.0,
-            "C_m": p.C_ms,
+            "C_m": p.tau_ms / p.R,
             "tau_m": p.tau_ms,
             "V_th": p.V_th,
             "V_reset": p.V_reset,
             "V_m": p.V_reset,
             "t_ref": p.t_ref_ms,
+            **self.own_parameters(),
         }
         try:
             return nest.Create(self.model, self.setup.neurons, params=parameters)
@@ -99,6 +111,38 @@ class NestExp(_Nest):
     model = "iaf_psc_exp"
     capabilities = Capabilities(refractory="steps")
     cannot = ("a spike or a release inside a step", _ROUNDED)
+
+
+class NestExpSynaptic(_Nest):
+    """`iaf_psc_exp` behind its exponential synapse, a CubaLIF: the exact flow between jumps.
+
+    A current to receptor 1 makes the synaptic current jump at the end of each step, by
+    ``1 - exp(-dt/tau_syn)`` of it: `scale` turns that into the charge of the step, ``w I
+    dt/tau_syn``. V of a step takes the synaptic current as it decays from the step before.
+
+    References
+    ----------
+    NEST's `iaf_psc_exp`, https://nest-simulator.readthedocs.io: exact integration after
+    S. Rotter and M. Diesmann, Biol. Cybern. 81, 381 (1999).
+    """
+
+    name = "nest-exp-synaptic"
+    model = "iaf_psc_exp"
+    receptor = 1
+    params = CubaLIFParameters(tau_ms=20, tau_syn_ms=5, t_ref_ms=2)
+    capabilities = Capabilities(
+        refractory="steps", drive="impulses", families=("CubaLIF",), order="flow"
+    )
+    cannot = ("a spike or a release inside a step", _ROUNDED)
+
+    def scale(self, current: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Amplitudes that make the charge of a step jump onto the synaptic current."""
+        p, dt = self.setup.params, self.setup.dt_ms
+        return p.w * dt / p.tau_syn_ms / approach(self.setup, p.tau_syn_ms) * current
+
+    def own_parameters(self) -> dict[str, float]:
+        """The time constant of the excitatory synapse, which takes either sign."""
+        return {"tau_syn_ex": self.setup.params.tau_syn_ms}
 
 
 class NestDeltaPrecise(_Nest):

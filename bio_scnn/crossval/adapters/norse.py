@@ -86,6 +86,7 @@ class Synaptic(_Cell):
         fires_at_threshold=False,
         dtypes=("float64", "float32"),
         families=("CubaLIF",),
+        order="second first",
     )
     cannot = ("a refractory period",)
 

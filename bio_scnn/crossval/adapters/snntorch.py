@@ -74,6 +74,7 @@ class Synaptic(TorchSteps):
         fires_at_threshold=False,
         dtypes=("float64", "float32"),
         families=("CubaLIF",),
+        order="second first",
     )
     cannot = ("a refractory period", "a reset potential other than the resting potential")
 

@@ -154,18 +154,31 @@ def batch_invariance(subject: Subject) -> Finding:
         elif differs:
             one, other = np.diff(alone.spike_times_ms[0]), np.diff(layer.spike_times_ms[neuron])
             some = min(len(one), len(other))
-            shifted.append(some > 0 and np.allclose(one[:some], other[:some], rtol=1e-9))
+            begins = [t.spike_times_ms[k][:1] for t, k in ((alone, 0), (layer, neuron))]
+            alike = some > 0 and np.allclose(one[:some], other[:some], rtol=1e-9)
+            shifted.append(alike and not np.allclose(begins[0], begins[1]))
     why = cause("neurons.coupled")
     if moved and all(moved):
         why = cause("neurons.mixed-up")
     elif shifted and all(shifted):
         why = cause("start.random/batch")
+    elif said and _stay_apart(subject, many, layer):
+        why = cause("neurons.position/apart")
     return Finding(
         not said,
         f"alone and in a layer of 300, {said}" if said else "the same alone and among 300",
         "the same",
         why if said else None,
     )
+
+
+def _stay_apart(subject: Subject, current: NDArray, trace: Trace) -> bool:
+    """True if neurons do not notice what the others get, in a layer of one size."""
+    kept = np.arange(current.shape[1]) % 3 == 1
+    other = np.where(kept, current, 0.5 * current[::-1])
+    found = subject.run(other)
+    some = np.flatnonzero(kept)
+    return not _differs(subject, _part(trace, some), _part(found, some))
 
 
 def _same_spikes(alone: Trace, layer: Trace, neuron: int, subject: Subject) -> bool:
@@ -186,7 +199,9 @@ def permutation(subject: Subject) -> Finding:
     one, other = subject.run(current), subject.run(current[:, order])
     said = _differs(subject, _part(one, order), other)
     right = compare(subject, one, current, subject.setup(300))
-    found = _alike(said, "permuted,", "the same in another order", cause("neurons.position"))
+    apart = said and _stay_apart(subject, current, one)
+    why = cause("neurons.position/apart" if apart else "neurons.position")
+    found = _alike(said, "permuted,", "the same in another order", why)
     return replace(found, values={"wrong_neurons": right.wrong})
 
 

@@ -62,7 +62,7 @@ def _driven(subject: Subject, current: NDArray[np.float64]) -> Finding:
         # in a step: there is nothing to compare with.
         slow = subject.neuron.t_ref_ms or subject.neuron.tau_ms > 10 * subject.dt_ms
         if subject.plain and slow:
-            exact = compare_exact(trace, current, setup)
+            exact = compare_exact(trace, current, setup, subject.claims)
             values["spike_count_error_against_exact"] = exact.spikes - exact.expected
         else:
             oracle = f"{reading(subject).name}, in the same steps"

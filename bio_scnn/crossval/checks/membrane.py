@@ -12,6 +12,7 @@ from bio_scnn.crossval.causes import Cause, both, cause
 from bio_scnn.crossval.checks import others
 from bio_scnn.crossval.checks.needs import needs
 from bio_scnn.crossval.identify.formats import FloatingPoint
+from bio_scnn.crossval.identify.numbers import grid_of
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.compare import membrane_tolerance
 from bio_scnn.crossval.oracles.dialects import UPDATES
@@ -140,10 +141,10 @@ def _membrane_cause(
     # Single precision: all digits of V that float64 has beyond it are zero, and the error is
     # that of rounding, not of a formula.
     kinds: tuple[tuple[Literal["bfloat16", "float16", "float32"], float], ...]
-    whole = np.array_equal(V, np.rint(V))  # which every format holds
+    grid = grid_of(V) is not None  # of fixed point, whose few levels every format holds
     kinds = (("bfloat16", 0.15), ("float16", 2e-2), ("float32", 1e-4))
     for dtype, coarse in kinds:
-        rounded = np.array_equal(V, FloatingPoint(dtype).product(V)) and not whole
+        rounded = np.array_equal(V, FloatingPoint(dtype).product(V)) and not grid
         if dtype != subject.dtype and rounded and np.abs(V - right).max() < coarse * jump:
             return cause(f"membrane.{dtype}", declared=subject.dtype)
     fit = _Fit(V, before, current, dt, p)

@@ -144,12 +144,15 @@ def threshold_equality(subject: Subject) -> Finding:
         integrator=claims.integrator,
         impulses=claims.drive == "impulses",
     )
-    left = neuron.threshold - neuron.decay * neuron.start - neuron.bias
-    nominal = left / neuron.gain
-    short = significant_bits(np.array([neuron.gain, nominal, neuron.decay, neuron.threshold]))
+    # A decay that was given as exp(-dt/tau) leaves a last digit in what should be short.
+    gain, decay = (float(f"{x:.12g}") for x in (neuron.gain, neuron.decay))
+    nominal = (neuron.threshold - decay * neuron.start - neuron.bias) / gain
+    numbers = [gain, nominal, neuron.threshold, *([decay] if neuron.start else [])]
+    short = significant_bits(np.array(numbers))
     if neuron.synapse is not None or short.max() > _SHORT_BITS or nominal <= 0:
         raise Skip("V could not be put on the threshold exactly")
     current = drives.held(nominal * np.array([0.99, 1.0, 1.01]), 3)
+    current[1:] = 0  # what does not fire at once never does
     first = _first_ms(subject.run(current)) / subject.dt_ms
     below, at, above = first.tolist()
     if not above < below or at not in (below, above):

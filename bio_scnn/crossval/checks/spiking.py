@@ -167,6 +167,8 @@ def threshold_equality(subject: Subject) -> Finding:
             stands |= bool(np.any(on_threshold & (first != above)))
     if not reached and fires and not subject.claims.fires_at_threshold:
         raise Skip("it shows no V on the threshold, and rounding may lift V above it")
+    if not tried:  # a layer of one neuron alone: its own numbers must do
+        return others.threshold_equality(subject)
     # Before the reset, V on the threshold would be seen whether it fired or not.
     if not tried or (shown and not reached and subject.claims.membrane == "before reset"):
         raise Skip("V could not be put on the threshold exactly")

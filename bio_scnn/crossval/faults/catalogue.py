@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from bio_scnn.crossval.faults.hypothesis import Hypothesis, Range, change
 from bio_scnn.crossval.faults.machine import Machine, flow
+from bio_scnn.crossval.faults.odd_steps import decays_alone, odd_steps
 from bio_scnn.crossval.faults.of_refractoriness import refractory
 from bio_scnn.crossval.faults.of_spikes import resets, spikes
 from bio_scnn.crossval.faults.of_values import bounds, formats, inputs
@@ -27,6 +28,8 @@ def hypotheses(base: Machine) -> list[Hypothesis]:
         *inputs(base),
         *bounds(base),
         *_constants(base),
+        *odd_steps(base),
+        *decays_alone(base),
         *formats(base),
     ]
     return sorted(found, key=lambda h: len(h.ranges))
@@ -73,10 +76,7 @@ def _second(base: Machine) -> Iterator[Hypothesis]:
     if "synapse" in base.second:
         alone = base.second.replace("synapse", "")
         yield Hypothesis("synapse.missing", change(second=alone), respect="synapse")
-        for order in ("flow", "fresh", "old"):
-            if order != base.order:
-                key = "synapse.order/old" if order == "old" else "synapse.order"
-                yield Hypothesis(key, change(order=order), respect="order")
+        yield from _orders(base, "synapse", ("flow", "fresh", "old", "twice", "mean"))
         yield Hypothesis("synapse.unscaled", _unscaled_synapse, respect="gain")
         yield Hypothesis("clamp.frozen-synapse", change(frozen="synapse"), respect="hold")
         yield Hypothesis("synapse.reset", change(emptied=True), respect="hold")
@@ -85,10 +85,21 @@ def _second(base: Machine) -> Iterator[Hypothesis]:
         exchanged = change(tau_ms=base.tau_syn_ms, tau_syn_ms=base.tau_ms)
         yield Hypothesis("constant.tau/exchanged", exchanged, respect="tau")
     if base.second == "adaptation":
+        moments = ("fresh", "old", "late") if base.w_moves == "threshold" else None
+        yield from _orders(base, "adaptation", moments or ("flow", "fresh", "old", "late"))
         yield Hypothesis("adaptation.missing", change(b=0.0), respect="adaptation")
         yield Hypothesis("adaptation.sign", change(b=-base.b), respect="adaptation")
-        moved = change(w_moves="threshold")
-        yield Hypothesis("adaptation.threshold/instead", moved, respect="adaptation")
+        yield Hypothesis("adaptation.lasting", change(tau_w_ms=math.inf), respect="adaptation")
+        if base.w_moves == "V":
+            moved = change(w_moves="threshold")
+            yield Hypothesis("adaptation.threshold/instead", moved, respect="adaptation")
+        else:
+            for unit in (
+                1.0,
+                1 / flow(base).g,
+            ):  # w drives V as the input does, or is taken off it
+                moved = change(w_moves="V", b=base.b * base.R * unit)
+                yield Hypothesis("adaptation.current/instead", moved, respect="adaptation")
         yield Hypothesis(
             "adaptation.saturates",
             lambda m, v: replace(m, w_max=v * abs(m.b)),
@@ -113,6 +124,15 @@ def _second(base: Machine) -> Iterator[Hypothesis]:
                 respect="format",
                 rounds=True,
             )
+
+
+def _orders(base: Machine, second: str, orders: tuple[str, ...]) -> Iterator[Hypothesis]:
+    """Orders of V and of the second variable in a step, but the one at work."""
+    for order in orders:
+        if order != base.order and (order != "flow" or base.update == "exact"):
+            choice = order in ("flow", "fresh", "old") and not base.order_declared
+            respect = "order" if choice else "moment"
+            yield Hypothesis(f"{second}.order/{order}", change(order=order), respect=respect)
 
 
 def _unscaled_synapse(m: Machine) -> Machine:

@@ -35,6 +35,10 @@ class Clock:
             never = -1e3 * (self.t_ref + self.dt)
             self.mark = np.full(shape, never, dtype=self.type)
 
+    def restart(self) -> None:
+        """End of every refractory period."""
+        self.left = np.zeros_like(self.left)
+
     def free(self) -> NDArray[np.bool_]:
         """True for neurons that may fire in this step."""
         if not self.m.clock:

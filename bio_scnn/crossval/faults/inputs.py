@@ -15,6 +15,8 @@ from bio_scnn.crossval.identify.stepped import shifted
 def inputs(m: Machine, p: Any, x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Input ``(steps, machines or 1, neurons)`` that acts in each step."""
     X = x[:, None, :]
+    if m.x_restart:
+        X = X[np.arange(len(X)) % m.x_restart]
     if m.x_shape:
         X = _SHAPES[m.x_shape](X)
     if m.block:

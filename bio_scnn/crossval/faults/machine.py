@@ -34,9 +34,12 @@ class Machine:
         The declared parameters, for those updates that mistake one for another.
     update, second_update : str
         Keys of `UPDATES`, for V and for the second variable.
-    order : {"flow", "fresh", "old"}
+    order : {"flow", "fresh", "old", "late", "twice", "mean"}
         Both variables by the exact flow; one after the other; or V by the second one of the step
-        before.
+        before, which takes its jump at a spike yet a step later; or V by a synaptic current of
+        before and after its update, both of them or their mean.
+    order_declared : bool
+        Another order is a fault, not a choice.
     second : {"", "synapse", "adaptation", "both"}
         Variables beside V.
     gain_times, decay_times : float
@@ -68,6 +71,21 @@ class Machine:
         threshold, or the V of the "update" that would reach it, with or without another "reset".
     rest : float
         V_rest, from which V is counted here; it is added where the size of V matters.
+    after_spike : str
+        What the step after a spike lacks: "no input" or "no leak".
+    leaks_when : str
+        "input": only in steps with one, or "touched": V is tested only in those, too; "together":
+        the leak of `leak_every` steps at once, in the first or (`leak_last`) the last of them.
+    s_low : float
+        Bound of the synaptic current from below.
+    edge, merged, keeps_drive : bool
+        No spike where V was not below the threshold before the update; a reset takes off every
+        threshold that V holds, for one spike; a reset to a value acts before what is added.
+    most_of : (int, int)
+        No more than so many spikes are handed out in so many steps, (0, 0) for no bound; those
+        that are not handed out count too with `all_count`.
+    forgets, x_restart : int, steps
+        The state begins anew, or the input does, every so many steps.
     delay, late, lasts : int, steps
         Delay of the input, and of the spikes, and how long a spike is handed out.
     """
@@ -82,6 +100,7 @@ class Machine:
     update: str = "exact"
     second_update: str = "exact"
     order: str = "flow"
+    order_declared: bool = False
     second: str = ""
     impulses: bool = False
     gain_times: float = 1.0
@@ -121,6 +140,18 @@ class Machine:
     again_at: float = 0.0
     cap: float = math.inf
     rest: float = 0.0
+    after_spike: str = ""
+    leaks_when: str = ""
+    leak_every: int = 1
+    leak_last: bool = False
+    s_low: float = -math.inf
+    edge: bool = False
+    merged: bool = False
+    keeps_drive: bool = False
+    most_of: tuple[int, int] = (0, 0)
+    all_count: bool = False
+    forgets: int = 0
+    x_restart: int = 0
     delay: int = 0
     late: int = 0
     block: int = 0
@@ -180,8 +211,13 @@ def flow(m: Machine) -> Flow:
         if together:
             c = m.gain_times * _shared(m, m.tau_syn_ms, a, d)
             g = g - c
-        elif m.order == "old":
+        elif m.order == "flow":  # impulses at the ends of steps: the current decays in between
+            c, g = m.gain_times * _shared(m, m.tau_syn_ms, a, d), 0.0
+        elif m.order in ("old", "late"):
             c, g = g, 0.0
+        elif m.order in ("twice", "mean"):
+            each = g if m.order == "twice" else g / 2
+            c, g = each * (1 + a), each * e
         else:
             c, g = g * a, g * e
     if m.second in ("adaptation", "both"):

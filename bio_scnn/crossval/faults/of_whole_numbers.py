@@ -203,7 +203,8 @@ def _bounds(base: SteppedNeuron, data: Answers, unit: float) -> Iterator[Fault]:
             wide = replace(form, word=word, overflow=overflow, signed=signed)
             if wide.bounds[1] >= base.threshold / 2:
                 code = "format.saturates" if overflow == "saturate" else "format.wraps"
-                yield cause(code, word=word), replace(base, number_format=wide)
+                key = f"{code}/unsigned" if not signed and overflow == "wrap" else code
+                yield cause(key, word=word), replace(base, number_format=wide)
 
 
 def _floors(base: SteppedNeuron, data: Answers) -> list[float]:

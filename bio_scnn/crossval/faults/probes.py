@@ -18,6 +18,7 @@ from bio_scnn.crossval.subject import Subject
 from bio_scnn.neuron.models import hybrid_system
 
 _BEGIN = 25  # steps in which the start of V shows
+_ORDER = {"flow": "flow", "second first": "fresh", "membrane first": "old"}
 _UPDATE = {
     "exact": "exact",
     "forward Euler": "forward-euler",
@@ -30,12 +31,15 @@ _UPDATE = {
 def declared(subject: Subject) -> list[Machine]:
     """The neuron that a subject declares, in each way in which it may be stepped."""
     neuron, claims = hybrid_system(subject.params), subject.claims
-    second, numbers = "", {}
+    second, numbers = "", dict[str, Any]()
     for current in neuron.currents:
         if current.weight is not None:
             second, numbers = "synapse", {"tau_syn_ms": current.tau_ms}
+            numbers["gain_times"] = current.weight
         elif current.at_spike:
-            second, numbers = "adaptation", {"tau_w_ms": current.tau_ms, "b": current.at_spike}
+            on_V = current.at_spike / (neuron.R if current.on_threshold else 1.0)
+            second, numbers = "adaptation", {"tau_w_ms": current.tau_ms, "b": on_V}
+            numbers["w_moves"] = "threshold" if current.on_threshold else "V"
     soft = neuron.reset == "subtract"
     where: dict[str, Any] = {
         "tau_ms": neuron.tau_ms,
@@ -43,6 +47,7 @@ def declared(subject: Subject) -> list[Machine]:
         "dt_ms": subject.dt_ms,
         "params": subject.params,
         "second": second,
+        "order_declared": claims.order != "open",
         "impulses": claims.drive == "impulses",
         "update": _UPDATE[claims.integrator],
         "threshold": neuron.V_th,
@@ -59,6 +64,8 @@ def declared(subject: Subject) -> list[Machine]:
     orders = ["flow"] if exact else []
     if second:
         orders += ["old", "fresh"]
+    if second and claims.order != "open":
+        orders = [o for o in orders if o == _ORDER[claims.order]] or orders
     # Beside a V by another integrator, the second variable may decay exactly.
     seconds = dict.fromkeys([_UPDATE[claims.integrator], *(["exact"] if second else [])])
     # A neuron may start at V_reset, or at rest.
@@ -75,7 +82,7 @@ def drive(m: Machine, steps: int, seed: int) -> NDArray[np.float64]:
     """Drive ``(steps, 30)``: held, stepping, noisy, negative and huge inputs, and impulses."""
     rng = np.random.default_rng(seed)
     at_once = m.threshold / abs(flow(m).g + flow(m).c or 1.0)
-    held = m.threshold / m.R if math.isfinite(m.tau_ms) else at_once / 20
+    held = m.threshold / (m.R * m.gain_times) if math.isfinite(m.tau_ms) else at_once / 20
     tau = m.tau_ms / m.dt_ms if math.isfinite(m.tau_ms) else 10.0
     rough = max(1.0, math.sqrt(tau) / 3)
     x = np.zeros((steps, 30))

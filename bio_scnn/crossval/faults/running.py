@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.faults.clocks import Clock
 from bio_scnn.crossval.faults.inputs import inputs
 from bio_scnn.crossval.faults.machine import NUMBERS, Machine, flow
+from bio_scnn.crossval.faults.odd_steps import leak_of_step
 from bio_scnn.crossval.faults.outputs import handed_out
+from bio_scnn.crossval.faults.showing import held, shown_V
 from bio_scnn.crossval.faults.within_step import stepped_within
 from bio_scnn.crossval.identify.formats import ROUNDINGS, FloatingPoint, FloatName
 
@@ -64,8 +66,8 @@ def structure(m: Machine) -> tuple:
 
 _FREE = {
     *NUMBERS,
-    *("tau_ms", "R", "dt_ms", "tau_syn_ms", "tau_w_ms", "b", "params", "update", "order"),
-    "second_update",
+    *("tau_ms", "R", "dt_ms", "tau_syn_ms", "tau_w_ms", "b", "params", "update"),
+    *("second_update", "order_declared"),
     *("gain_times", "decay_times", "decay_bits", "decay_rounding", "gain_follows", "impulses"),
 }
 _DEFAULTS = {f.name: f.default for f in fields(Machine)}
@@ -116,6 +118,11 @@ class _State:
 
     def step(self, x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         m, p = self.m, self.p
+        if m.forgets and self.t and self.t % m.forgets == 0:
+            self.V, self.S, self.w = self.V * 0 + p.start, self.S * 0, self.w * 0
+            self.clock.restart()
+        if m.after_spike == "no input":
+            x = np.where(self.due > 0, 0.0, x)
         free = self.clock.free()
         if m.within:
             return stepped_within(self, x)
@@ -129,10 +136,15 @@ class _State:
         would = u  # V if it were not refractory
         threshold = p.threshold * (1 + p.drift * self.t) * self.wear + p.threshold * self.th_w
         if m.w_moves == "threshold":
-            threshold = threshold + m.R * self.w
+            undecayed = p.q if m.order in ("old", "late") else 1.0
+            threshold = threshold + m.R * self.w / undecayed
         tested = {"old": old, "bef": before_leak, "wit": before_leak}.get(m.tested[:3], u)
         margin = tested - threshold
         s = (margin > 0 if m.strict else margin >= 0) & free
+        if m.edge:
+            s &= self.V < threshold
+        if m.leaks_when == "touched":
+            s &= x != 0
         if m.negative in ("V blocks", "V climbs"):
             s &= old >= 0
         if m.repeats:
@@ -146,8 +158,7 @@ class _State:
                 self.V = np.where(free | (self.due > 0), V, old)
         else:
             u, count = self._reset(u, s, tested, threshold, x)
-            held = self._held(old, u, x, free)
-            self.V = np.where(s | free, u, held)
+            self.V = np.where(s | free, u, held(self, old, u))
         if m.again:
             self.again = self._again(x, would, threshold) & ~free
             self.V = np.where(self.again, p.to, self.V) if m.again.endswith("reset") else self.V
@@ -168,10 +179,10 @@ class _State:
 
     def _after(self, s, count, free, tested, margin, x, u):
         m, p = self.m, self.p
-        self.due = count
+        jumps, self.due = self.due if m.order == "late" else count, count
         self.clock.tick(s | self.again, free, x, self.V)
         if m.second in ("adaptation", "both"):
-            self.w = np.where(s, p.jump, self.w) if not m.builds_up else self.w + p.jump * count
+            self.w = np.where(s, p.jump, self.w) if not m.builds_up else self.w + p.jump * jumps
             self.w = np.minimum(self.w, p.w_max)
         if m.emptied:
             self.S = np.where(s, 0, self.S)
@@ -179,7 +190,7 @@ class _State:
             self.th_w = p.th_decay * self.th_w + p.th_jump * s
         if m.wear:
             self.wear = np.where(s, self.wear * (1 + p.wear), self.wear)
-        shown = self._shown(s, free, tested, x)
+        shown = shown_V(self, s, free, tested, x)
         self.t += 1
         return count, shown, margin
 
@@ -192,11 +203,15 @@ class _State:
         elif m.rounding.startswith("product ") and m.unit:
             V = _ROUNDING[m.rounding[8:]](p.d * V / p.unit) * p.unit
         else:
-            V = p.d * V
+            V = V * (leak_of_step(self, x) if m.leaks_when or m.after_spike else p.d)
         u = V + drive
         if m.second in ("synapse", "both"):
-            u = u + p.c * self.S
             S = p.a * self.S + p.e * x
+            if m.s_low > -np.inf:
+                S = np.maximum(S, m.s_low)
+                u = V + (p.c * self.S if m.order == "old" else p.g / p.e * S)
+            else:
+                u = u + p.c * self.S
             self.S = np.where(free, S, self.S) if m.frozen == "synapse" else S
         if m.second in ("adaptation", "both"):
             w = p.q * self.w
@@ -247,7 +262,11 @@ class _State:
         """V after the reset, and the spikes reported."""
         m, p = self.m, self.p
         count = s.astype(np.int64)
-        if m.several:
+        if m.merged:
+            u = np.where(s, u + p.to * np.floor(u / threshold), u)
+        elif m.keeps_drive:
+            u = np.where(s, p.to + u - p.d * self.V, u)
+        elif m.several:
             count = np.where(s, np.maximum(np.floor(u / threshold), 1), 0).astype(np.int64)
             u = np.where(s, u + p.to * count, u)
         elif m.tested == "old, then update":
@@ -264,36 +283,3 @@ class _State:
         else:
             u = np.where(s, p.keep * u + p.to, u)
         return u, count
-
-    def _held(self, old: NDArray, u: NDArray, x: NDArray, free: NDArray) -> NDArray:
-        m, p = self.m, self.p
-        if m.hold == "leaks":
-            return p.d * old
-        if m.hold == "integrates":
-            return np.minimum(u, p.cap * p.threshold) if m.cap < np.inf else u
-        if m.hold == "reset":
-            return np.zeros_like(old) + p.to
-        return old
-
-    def _shown(self, s: NDArray, free: NDArray, tested: NDArray, x: NDArray) -> NDArray:
-        m, p = self.m, self.p
-        if m.shown == "before":
-            return np.where(s, tested, self.V)
-        if m.shown == "after":
-            return self.V
-        held = s | ~free
-        if m.shown.startswith("peak"):
-            self.ghost = np.where(s, tested, self.ghost)
-            # It may be reset in the last refractory step, or when the period is over.
-            over = self.clock.free() if m.shown == "peak until the last step" else False
-            return np.where(held & ~np.asarray(over), self.ghost, self.V)
-        if m.shown.endswith("while counted"):  # until the counter is at 0
-            held = ~self.clock.free()
-        if m.shown.startswith("a value"):
-            return np.where(held, p.shown_at, self.V)
-        if m.shown == "threshold while counted":
-            return np.where(held, p.threshold, self.V)
-        if m.shown == "threshold":
-            return np.where(free, self.V, p.threshold)
-        self.ghost = np.where(s | free, self.V, p.d * self.ghost + p.g * x)
-        return self.ghost

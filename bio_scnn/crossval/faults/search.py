@@ -71,7 +71,7 @@ class _Search:
         ]
         # A buffer shows only in runs that are longer than it.
         near = [
-            replace(f, loss=losses(self.data, [f.machine])[0]) if f.machine.buffer else f
+            replace(f, loss=losses(self.data, [f.machine])[0]) if _in_long_runs(f.machine) else f
             for f in near
         ]
         far = self.few.loss(run([base], self.few.x))
@@ -115,6 +115,11 @@ class _Search:
         return one if found is None else replace(found, hypothesis=h)
 
 
+def _in_long_runs(m: Machine) -> bool:
+    """True for machines whose fault does not show in short runs."""
+    return bool(m.buffer or m.forgets or m.x_restart)
+
+
 def _rounded_off(base: Machine, one: Fit) -> list[Fit]:
     """A fit with its numbers as somebody may have written them down, the shortest first.
 
@@ -149,11 +154,13 @@ def search(base: Machine, drives: tuple[Data, Data, Data], *, pairs: bool = True
     few = data.telling(run([base], data.x), 9 if data.V is not None else 15)
     s = _Search([], data, few, joined(data, more), proof, time.process_time() + _SECONDS)
     plain = run([base], s.both.x)
-    if s.both.matches(plain)[0]:
+    if s.both.matches(plain)[0] and proof.matches(run([base], proof.x))[0]:
         return None
     worst = float(data.loss(run([base], data.x))[0])
     options = hypotheses(base)
     for numbers in (0, 1, 2):
+        if numbers == 1:  # the time is for numbers that are fitted
+            s.until = time.process_time() + _SECONDS
         found = s.tried(base, [h for h in options if len(h.ranges) == numbers], worst)
         if found:
             return _fault(found, s, _told(found))

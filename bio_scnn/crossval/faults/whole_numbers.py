@@ -15,12 +15,14 @@ from bio_scnn.crossval.faults.of_whole_numbers import Fault, whole_faults
 from bio_scnn.crossval.identify.differences import meant_neuron
 from bio_scnn.crossval.identify.formats import FixedPoint
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
+from bio_scnn.crossval.identify.whole.apart import ties
 from bio_scnn.crossval.identify.whole.drives import Answers, asked, lags, limits, rich
 from bio_scnn.crossval.identify.whole.identified import in_layers_units
 from bio_scnn.crossval.identify.whole.layer import WholeLayer
 from bio_scnn.crossval.identify.whole.rules import MOST_BITS, ROUNDED
 from bio_scnn.crossval.identify.whole.spikes import compared
 from bio_scnn.crossval.identify.whole.stochastic import at_random
+from bio_scnn.crossval.identify.whole.telling import joined
 from bio_scnn.neuron.parameters import LIFParameters
 
 _SECONDS = 20.0
@@ -114,6 +116,7 @@ def whole_fault(
     drives = [rich(layer, seed) for seed in (1, 2)]
     ends = limits(layer, drives[0])
     data, proof = (replace(asked(layer, x, *moved), limits=ends) for x in drives)
+    proof = _with_ties(layer, base, proof, declared=declared)
     total = int(data.spikes.sum() + proof.spikes.sum())
     until = time.monotonic() + _SECONDS
     if declared and _matching(
@@ -138,6 +141,34 @@ def whole_fault(
             neuron = in_layers_units(_rounded(neuron, "stochastic"), layer)
             return WholeFault(cause("format.stochastic"), neuron, total)
     return None
+
+
+def stochastic_fault(layer: WholeLayer, base: SteppedNeuron) -> WholeFault | None:
+    """Declared neuron with products that are rounded at random, of a layer that shows V.
+
+    Returns
+    -------
+    WholeFault or None
+        None if a V is neither of the two numbers next to its product, or one is taken too often.
+    """
+    data = asked(layer, rich(layer, 1), 0, 0)
+    found = at_random(base, data)
+    if found is None or not found.right:
+        return None
+    neuron = in_layers_units(_rounded(base, "stochastic"), layer)
+    return WholeFault(cause("format.stochastic"), neuron, int(data.spikes.sum()))
+
+
+def _with_ties(
+    layer: WholeLayer, base: SteppedNeuron, proof: Answers, *, declared: bool
+) -> Answers:
+    """Answers to more drives, which take V to the threshold exactly where V decides."""
+    roundings = () if declared else ROUNDED[:3]
+    neurons = [base, *(_rounded(base, r) for r in roundings)]
+    x = ties(layer, [in_layers_units(n, layer) for n in neurons], len(proof.x))
+    if not x.shape[1]:
+        return proof
+    return joined(proof, replace(asked(layer, x, proof.late, proof.latency), limits=proof.limits))
 
 
 def _formats(base: SteppedNeuron, layer: WholeLayer, *, declared: bool) -> Iterator[Fault]:

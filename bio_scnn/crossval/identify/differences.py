@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from bio_scnn.crossval.causes import Cause, cause
-from bio_scnn.crossval.identify.display import affine
 from bio_scnn.crossval.identify.effects import effect_on_rate
-from bio_scnn.crossval.identify.formats import FixedPoint
-from bio_scnn.crossval.identify.second_differences import second_differences, steady_gain
+from bio_scnn.crossval.identify.formats import FixedPoint, read_as_rounded
+from bio_scnn.crossval.identify.second_differences import (
+    another_order,
+    at_once,
+    in_units_of,
+    second_differences,
+    steady_gain,
+    unexchanged,
+)
 from bio_scnn.crossval.identify.stepped import SteppedNeuron
 from bio_scnn.crossval.oracles.dialects import REFRACTORY, UPDATES
 from bio_scnn.crossval.remedies import remedy
@@ -76,23 +82,6 @@ def meant_neuron(params: LIFParameters, dt_ms: float, update: str = "exact") -> 
     )
 
 
-def in_units_of(neuron: SteppedNeuron, params: NeuronParameters) -> SteppedNeuron:
-    """The same neuron with V scaled and shifted so that its threshold is the one meant.
-
-    Spikes alone do not tell the unit of V. Without a resting potential V is only scaled.
-    """
-    V_th, rest = neuron.threshold, 0.0
-    meant, V_rest = getattr(params, "V_th", math.inf), getattr(params, "V_rest", 0.0)
-    if not 0 < V_th < math.inf or not meant < math.inf or _same(V_th, meant):
-        return neuron
-    if V_rest and neuron.decay < 1:
-        rest = neuron.bias / (1 - neuron.decay)
-    scale = (meant - V_rest) / (V_th - rest)
-    if scale <= 0 or isinstance(neuron.number_format, FixedPoint):
-        return neuron
-    return replace(affine(neuron, scale, V_rest - scale * rest), threshold=meant)
-
-
 def differences(
     neuron: SteppedNeuron,
     params: NeuronParameters | None,
@@ -101,6 +90,7 @@ def differences(
     right: SteppedNeuron | None = None,
     V_seen: bool = False,
     resolution: float = 0.0,
+    ordered: bool = False,
 ) -> list[Difference]:
     """Differences of a neuron from the one that was meant, with remedies and effects on rates.
 
@@ -118,6 +108,8 @@ def differences(
         The unit of V is known, since V was seen: the threshold itself is compared too.
     resolution : float
         Relative error of the neuron's numbers: a smaller difference is none.
+    ordered : bool
+        The order of V and the synaptic current in a step is meant, too.
 
     Returns
     -------
@@ -129,8 +121,12 @@ def differences(
         assert isinstance(params, LIFParameters)
         right = meant_neuron(params, dt)
     found = neuron if V_seen or params is None else in_units_of(neuron, params)
-    pair = _Pair(found, right, params, dt, max(_CLOSE, 2 * resolution))
-    return [
+    close = max(_CLOSE, 2 * resolution)
+    found, exchanged = unexchanged(found, right, close)
+    pair = _Pair(found, right, params, dt, close)
+    told = [*exchanged, *(another_order(found, right) if ordered else ())]
+    first = [Difference(why, remedy(why.code), "") for why in told]
+    return first + [
         Difference(why, remedy(why.code), effect_on_rate(right, changes, dt_ms))
         for part in (_update, _refractory, _spike, _input, _state)
         for why, changes in part(pair)
@@ -159,6 +155,8 @@ def _same(a: float, b: float, scale: float = 0.0, close: float = _CLOSE) -> bool
 def _update(pair: _Pair) -> Iterator[_Change]:
     found, right = pair.found, pair.right
     gain = found.gain * steady_gain(found) / steady_gain(right)
+    if pair.same(at_once(found), at_once(right)):  # what an input does in its own step is right
+        gain = right.gain
     changes: dict[str, Any] = {"decay": found.decay, "gain": gain}
     if found.leak:
         yield cause("leak.linear", leak=found.leak), {"leak": found.leak, "decay": found.decay}
@@ -184,12 +182,22 @@ def _update_cause(decay: float, gain: float, pair: _Pair) -> Cause:
             return cause(f"update.{name}")
     if pair.same(decay, right.decay, 1e-3):
         return cause("constant.gain", times=gain / right.gain)
+    if right.decay >= 1 > decay > 0:
+        return cause("leak.added", decay=decay)
     if decay >= 1:
         return cause("update.no-leak/regression")
     if decay <= 0:
         return cause("update.no-memory")
     tau, R = -dt / math.log(decay), gain / (1 - decay)
     wrong_tau = cause("constant.tau", times=tau / params.tau_ms)
+    bits, kept = (
+        read_as_rounded(right.decay, decay),
+        pair.same(gain, right.gain) or pair.same(R, params.R),
+    )
+    if bits and kept:
+        return cause("format.decay", bits=bits)
+    if pair.same(gain, right.gain):
+        return cause("constant.tau/alone", times=tau / params.tau_ms)
     if pair.same(R, params.R):
         return wrong_tau
     wrong_gain = cause("constant.gain", times=R / params.R)

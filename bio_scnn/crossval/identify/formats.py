@@ -216,3 +216,25 @@ def bits_of(decay: float, most: int = 30) -> int | None:
         if decay * 2.0**bits == np.rint(decay * 2.0**bits):
             return bits
     return None
+
+
+def rounded_to(meant: float, decay: float, fewest: int = 5) -> int | None:
+    """Bits to which a decay was rounded, up or down; None if it is the one meant, or another.
+
+    Parameters
+    ----------
+    meant, decay : float
+    fewest : int
+        A decay that is farther off than this many bits allow is another one.
+    """
+    bits = bits_of(decay, 24)
+    if bits is None or not 0 < decay < 1 or abs(decay - meant) <= 1e-9:
+        return None
+    return bits if abs(decay - meant) < 2.0 ** -max(bits, fewest) else None
+
+
+def read_as_rounded(meant: float, decay: float) -> int | None:
+    """Bits to which a decay, read to some digits, was rounded: five to twelve; None if not so."""
+    whole = round(decay * 4096)
+    bits = rounded_to(meant, whole / 4096)
+    return bits if bits and bits >= 5 and abs(decay * 4096 - whole) < 1e-4 else None

@@ -5,6 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.identify.formats import FloatingPoint, FloatName
+
+_MOST_LEVELS = 2.0**20
+_DIGITS: dict[FloatName, int] = {"bfloat16": 8, "float16": 11}
+
 
 def simplest(low: float, high: float) -> float:
     """Number of fewest significant digits between two bounds, both included.
@@ -77,3 +82,26 @@ def unit_of(values: NDArray[np.float64], levels: float = 2.0**32) -> float | Non
         counts = np.rint(distinct / unit)
         unit = float(counts @ distinct / (counts @ counts))
     return unit if np.allclose(distinct / unit, counts, rtol=1e-7, atol=1e-6) else None
+
+
+def grid_of(values: NDArray[np.float64]) -> float | None:
+    """Unit of values in fixed point: not those of a narrow floating-point format.
+
+    Parameters
+    ----------
+    values : array
+
+    Returns
+    -------
+    float or None
+        None if they have no unit, or are finer near 0 than a grid is.
+    """
+    unit = unit_of(values, _MOST_LEVELS)
+    if unit is None:
+        return None
+    levels = float(np.abs(values).max()) / unit
+    for name, digits in _DIGITS.items():
+        # A grid of more levels has numbers that the format lacks.
+        if levels > 2.0**digits and np.array_equal(FloatingPoint(name).product(values), values):
+            return None
+    return unit

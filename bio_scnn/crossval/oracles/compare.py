@@ -11,10 +11,9 @@ from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.dialects import UPDATE_OF, GridNeuron
 from bio_scnn.crossval.oracles.grid import GridTrace, grid_trace, raster_of
 from bio_scnn.crossval.oracles.precision import TIME_TOLERANCE_MS, rounding_error
-from bio_scnn.crossval.oracles.right import reading
+from bio_scnn.crossval.oracles.right import precise_answer, reading
 from bio_scnn.crossval.protocol import Capabilities, Setup
 from bio_scnn.crossval.subject import Subject
-from bio_scnn.neuron.events import exact_trace
 from bio_scnn.neuron.models import NeuronParameters, hybrid_system
 from bio_scnn.neuron.trace import Trace
 
@@ -82,7 +81,16 @@ def noisy_alone(subject: Subject) -> bool:
     if subject.plain:
         p = subject.in_steps()
     current = drives.held(drives.rates(p, dt, 3, subject.dtype)[1:2], round(500 / dt))
-    intervals = np.diff(subject.run(current).spike_times_ms[0])
+    if not _jitters(np.diff(subject.run(current).spike_times_ms[0]), dt):
+        return False
+    if subject.plain or subject.claims.precise:
+        return True
+    right = reading(subject).run(p, dt, current).raster[:, 0]  # may do so by its adaptation
+    return not _jitters(np.diff(np.flatnonzero(right)) * dt, dt)
+
+
+def _jitters(intervals: NDArray[np.float64], dt: float) -> bool:
+    """True for intervals that become longer and shorter by more than a step."""
     turns = np.diff(intervals)
     return bool(
         len(intervals) > 5
@@ -98,17 +106,19 @@ def compare(subject: Subject, trace: Trace, current: NDArray, setup: Setup) -> C
     Where the neuron is not that of eq. 1, the oracle is its family's, as the layer reads it.
     """
     if subject.claims.precise:
-        return compare_exact(trace, current, setup)
+        return compare_exact(trace, current, setup, subject.claims)
     if not subject.plain:
         oracle = reading(subject).run(setup.params, setup.dt_ms, current)
         return compare_raster(trace, oracle, setup, subject.claims.spike_label)
     return compare_grid(trace, current, setup, subject.claims)
 
 
-def compare_exact(trace: Trace, current: NDArray, setup: Setup) -> Comparison:
+def compare_exact(
+    trace: Trace, current: NDArray, setup: Setup, claims: Capabilities
+) -> Comparison:
     """Compare spike times with the event-driven solution."""
     params, tolerance = setup.params, TIME_TOLERANCE_MS[setup.dtype]
-    oracle = exact_trace(current, setup.dt_ms, params)
+    oracle = precise_answer(current, setup, claims)
     assert oracle.membrane is not None
     end = len(current) * setup.dt_ms
     # Rounding decides where V comes to rest on the threshold, or a spike falls on the very end.

@@ -15,12 +15,12 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.identify.stepped import Adaptation, SteppedNeuron, Synapse, step
+from bio_scnn.crossval.identify.stepped import Adaptation, AdaptsOn, SteppedNeuron, Synapse, step
 from bio_scnn.crossval.oracles.dialects import UPDATE_OF, UPDATES
 from bio_scnn.crossval.oracles.grid import GridTrace
 from bio_scnn.crossval.protocol import Capabilities, family_of
 from bio_scnn.neuron.hybrid_system import HybridSystem
-from bio_scnn.neuron.models import NeuronParameters, hybrid_system
+from bio_scnn.neuron.models import CubaLIFParameters, NeuronParameters, hybrid_system
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +33,13 @@ class Reading:
         In words, for reports.
     run : callable
         From parameters, dt in ms and currents ``(steps, neurons)`` to a `GridTrace`.
+    order : str
+        As `Capabilities.order`.
     """
 
     name: str
     run: Callable[[NeuronParameters, float, NDArray[np.float64]], GridTrace]
+    order: str
 
 
 _WITH_SECOND = {"CubaLIF": "synapse", "adaptive LIF": "adaptation"}
@@ -49,8 +52,17 @@ def readings(params: NeuronParameters, claims: Capabilities) -> list[Reading]:
     ----------
     params : LIFParameters or those of another family
     claims : Capabilities
-        Integrator, drive, and ``>`` or ``>=`` at the threshold.
+        Integrator, drive, order of two variables, and ``>`` or ``>=`` at the threshold.
     """
+    every = _every_reading(params, claims)
+    if claims.order == "open" or family_of(params) not in _WITH_SECOND:
+        return every
+    declared = [r for r in every if r.order == claims.order]
+    return declared or every  # an integrator that has no exact flow
+
+
+def _every_reading(params: NeuronParameters, claims: Capabilities) -> list[Reading]:
+    """The ways of all orders of two variables."""
     family, impulses = family_of(params), claims.drive == "impulses"
     found = []
     if claims.integrator in ("exact", "adaptive") and not impulses:
@@ -59,7 +71,11 @@ def readings(params: NeuronParameters, claims: Capabilities) -> list[Reading]:
             if family in _WITH_SECOND
             else "exact at the ends of the steps"
         )
-        found.append(Reading(f"{family}, {name}", exact_on_grid))
+        found.append(Reading(f"{family}, {name}", exact_on_grid, "flow"))
+
+    if claims.integrator == "exact" and impulses and family == "CubaLIF":
+        name = "both variables by the exact flow between impulses"
+        found.append(Reading(f"{family}, {name}", _between_impulses(claims), "flow"))
 
     def stepped(name: str, *, fresh: bool = True, second_update: str = "") -> Reading:
         def run(p: NeuronParameters, dt_ms: float, current: NDArray) -> GridTrace:
@@ -79,7 +95,8 @@ def readings(params: NeuronParameters, claims: Capabilities) -> list[Reading]:
         how = "" if claims.integrator == "exact" else f", {claims.integrator}"
         if second_update:
             how += f" of V, and an {second_update} decay of the other"
-        return Reading(f"{family}, {name}{how}" + ", driven by impulses" * impulses, run)
+        order = "second first" if fresh else "membrane first"
+        return Reading(f"{family}, {name}{how}" + ", driven by impulses" * impulses, run, order)
 
     other = _WITH_SECOND.get(family)
     if other is None:
@@ -95,6 +112,25 @@ def readings(params: NeuronParameters, claims: Capabilities) -> list[Reading]:
             ),
         ]
     return found
+
+
+def _between_impulses(claims: Capabilities) -> Callable[..., GridTrace]:
+    """Runner of a CubaLIF whose synaptic current jumps at the ends of steps, and decays in them.
+
+    V after a step has what it had and what the current of its beginning gave it by its decay.
+    """
+
+    def run(p: CubaLIFParameters, dt_ms: float, current: NDArray) -> GridTrace:
+        neuron = grid_oracle(p, dt_ms, impulses=True, fresh=False)
+        assert neuron.synapse is not None
+        unit = np.array([[0.0], [1.0]])  # of the synaptic current, alone for a step
+        gain = float(hybrid_system(p).flow(unit, np.zeros(1), np.full(1, dt_ms))[0, 0])
+        rest = float(hybrid_system(p).flow(0 * unit, np.zeros(1), np.full(1, dt_ms))[0, 0])
+        neuron = replace(neuron, gain=gain - rest, fires_at_threshold=claims.fires_at_threshold)
+        ran = step(neuron, current)
+        return GridTrace(ran.spikes > 0, ran.V, ran.V_before)
+
+    return run
 
 
 def grid_oracle(
@@ -148,8 +184,9 @@ def grid_oracle(
             synapse = Synapse(left, x.weight * taken, fresh)
             gain = neuron.R * share
         elif x.at_spike:
-            jump = neuron.R * share * x.at_spike
-            adaptation = Adaptation(left, jump * left if fresh else jump)
+            jump = x.at_spike * (1.0 if x.on_threshold else neuron.R * share)
+            on: AdaptsOn = "threshold" if x.on_threshold else "current"
+            adaptation = Adaptation(left, jump * left if fresh else jump, on)
     soft = neuron.reset == "subtract"
     return SteppedNeuron(
         decay=decay,

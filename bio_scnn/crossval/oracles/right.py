@@ -8,22 +8,50 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.oracles import drives
 from bio_scnn.crossval.oracles.family import Reading, readings
 from bio_scnn.crossval.oracles.grid import GridTrace, raster_of
-from bio_scnn.crossval.protocol import Setup
+from bio_scnn.crossval.oracles.held_adaptation import held_adaptation_trace
+from bio_scnn.crossval.protocol import Capabilities, Setup, family_of
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.neuron.events import exact_trace
+from bio_scnn.neuron.models import AdaptiveLIFParameters
 from bio_scnn.neuron.trace import Trace
 
 
 def right_answer(subject: Subject, current: NDArray, setup: Setup) -> Trace | GridTrace:
     """Event-driven solution for a layer with precise times, else what its reading gives."""
     if subject.claims.precise:
-        return exact_trace(current, setup.dt_ms, setup.params)
+        return precise_answer(current, setup, subject.claims)
     return reading(subject).run(setup.params, setup.dt_ms, current)
+
+
+def precise_answer(current: NDArray, setup: Setup, claims: Capabilities) -> Trace:
+    """Event-driven solution; that of an adaptation held over each step, where it is declared."""
+    params = setup.params
+    held = isinstance(params, AdaptiveLIFParameters) and claims.order == "membrane first"
+    run = held_adaptation_trace if held else exact_trace
+    return run(current, setup.dt_ms, params)
 
 
 def reading(subject: Subject) -> Reading:
     """The reading that a layer agrees with best, tried out once."""
     return subject.once(_best_reading)
+
+
+def order_in_words(subject: Subject) -> tuple[str, ...]:
+    """Sentence on the order of two variables, where it is not declared and a layer was run."""
+    claims = subject.claims
+    second = {"CubaLIF": "synapse", "adaptive LIF": "adaptation"}.get(family_of(subject.params))
+    if (
+        second is None
+        or claims.order != "open"
+        or claims.precise
+        or not subject.knows(_best_reading)
+    ):
+        return ()
+    found = reading(subject)
+    return (
+        f"the order of {second} and membrane in a step is not declared; it was checked as "
+        f'{found.name}: declare Capabilities(order="{found.order}") if that is meant',
+    )
 
 
 def _best_reading(subject: Subject) -> Reading:
