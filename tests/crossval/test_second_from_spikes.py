@@ -23,13 +23,10 @@ def spikes_of(x, kind):
     return spikes
 
 
+@pytest.mark.slow
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize(
-    ("kind", "level"),
-    [
-        ("threshold", 0.25),
-        pytest.param("synapse", 0.06, marks=pytest.mark.slow),
-        pytest.param("bias", 0.12, marks=pytest.mark.slow),
-    ],
+    ("kind", "level"), [("threshold", 0.25), ("synapse", 0.06), ("bias", 0.12)]
 )
 def test_the_second_variable_is_told(kind, level):
     x = np.random.default_rng(1).normal(level, level, STEPS)

@@ -24,7 +24,7 @@ Second = Literal["bias", "fresh synapse", "old synapse", "threshold", "current"]
 
 KINDS: tuple[Second, ...] = ("bias", "threshold", "fresh synapse", "old synapse", "current")
 _FIRST = 1 - np.array([0.5, 0.25, 0.12, 0.06, 0.02])
-_ROUNDS, _HOPEFUL = 7, 2
+_ROUNDS, _HOPEFUL, _FIRST_SPIKES = 7, 2, 80
 _ROOM = (0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 1e-4, 0.0)
 
 
@@ -136,23 +136,24 @@ def with_second_variable(data: Recorded, wait: int) -> list[SteppedNeuron]:
     list of SteppedNeuron
         At threshold 1; empty if there are none.
     """
-    waits = sorted({0, wait} if 0 < wait <= 20 else {0})
-    tasks = [
-        _Task(data, kind, keep, steps)
-        for steps, keep, kind in itertools.product(waits, (0.0, 1.0), KINDS)
-    ]
-    scored = sorted(((_coarse(task), k) for k, task in enumerate(tasks)), reverse=True)
-    found = []
-    for (margin, first, second), k in scored[:_HOPEFUL]:
-        neuron = _refined(tasks[k], margin, first, second)
-        if neuron is not None:
-            found.append(neuron)
-            break
-    return found
+    for steps in sorted({0, wait} if 0 < wait <= 20 else {0}):
+        tasks = [
+            _Task(data, kind, keep, steps) for keep, kind in itertools.product((0.0, 1.0), KINDS)
+        ]
+        scored = sorted(((_coarse(task), k) for k, task in enumerate(tasks)), reverse=True)
+        for (_, first, second), k in scored[:_HOPEFUL]:
+            neuron = _refined(tasks[k], first, second)
+            if neuron is not None:
+                return [neuron]
+    return []
 
 
 def _coarse(task: _Task) -> tuple[float, float, float]:
-    """Widest margin on a coarse grid of decays, and where."""
+    """Widest margin on a coarse grid of decays and the first spikes, and where."""
+    fired = task.data.fired().any(axis=1)
+    end = int(np.searchsorted(np.cumsum(fired), _FIRST_SPIKES)) + 1
+    begun = Recorded(task.data.x[:end], None, task.data.fired()[:end])
+    task = replace(task, data=begun)
     some = task.telling()
     seconds = [0.0] if task.kind == "bias" else list(_FIRST)
     return max(
@@ -161,7 +162,7 @@ def _coarse(task: _Task) -> tuple[float, float, float]:
     )
 
 
-def _refined(task: _Task, margin: float, first: float, second: float) -> SteppedNeuron | None:
+def _refined(task: _Task, first: float, second: float) -> SteppedNeuron | None:
     """Neuron with the decays of the widest margin, and short numbers, if it has every spike."""
     at, width = np.log([1 - first, max(1 - second, 1e-6)]), 0.5
     best = (task.widest(first, second)[0], first, second)
