@@ -71,7 +71,9 @@ def is_copy(colour: NDArray, picture: NDArray, opaque: NDArray[np.bool_] | None 
         if chosen.size < _ENOUGH:
             continue
         agree = min(np.mean(values <= agreement) for values in (away, chosen))
-        if agree >= _AGREE and np.mean(ground <= agreement) >= least:
+        # White scratches may be the most frequent value, and are painted over whole; paper not.
+        paper = ground.size > chosen.size
+        if agree >= _AGREE and (not paper or np.mean(ground <= agreement) >= least):
             return True
     return False
 

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from bio_scnn import InputError
 from bio_scnn.data.copies import is_copy
 from bio_scnn.data.mask_reading import mask_of
+from bio_scnn.data.masks import make_mask
 
 
 def strokes(shape=(192, 256), factor=1):
@@ -247,3 +248,19 @@ def test_nan_is_what_was_erased():
     expected = hole()
     expected[:5] = False
     np.testing.assert_array_equal(mask_of(marked).mask, expected)
+
+
+def test_white_damage_of_a_photograph_is_painted_over_whole():
+    # The damage is the photograph's most frequent value, and nothing of it is left in the copy.
+    scratched = np.random.default_rng(3).integers(0, 230, (60, 80, 3)).astype(np.uint8)
+    damage = make_mask("scratches", scratched.shape[:2], np.random.default_rng(5), 0.1)
+    usual = np.where(damage[..., np.newaxis], np.uint8([255, 0, 255]), scratched)
+    wanted = mask_of(usual, scratched).mask
+    scratched[damage] = 235
+    copy = scratched.copy()
+    copy[damage] = (255, 0, 255)
+    found = mask_of(copy, scratched)
+    assert found.how == "where it differs from the picture"
+    assert damage.sum() > 200
+    assert (found.mask >= damage).all()
+    np.testing.assert_array_equal(found.mask, wanted)

@@ -59,7 +59,7 @@ def test_layers_are_checked_with_numpy_and_scipy_only():
     assert done.returncode == 0, done.stderr
     usual, declared, torch, syntax, unnamed, raised, _ = done.stdout.split("====\n")
     assert "it is     V <- 0.5 V + x; fires above 1; reset to 0 in the same step" in usual
-    assert "all 17 checks against the identified neuron gave the expected result" in usual
+    assert "all 18 checks against the identified neuron gave the expected result" in usual
     assert "the gain of the input, acts as 9.998 times" in " ".join(declared.split())
     assert torch.startswith("error: torch is not in this page")
     assert syntax == "error: line 1: SyntaxError: '(' was never closed\n"
