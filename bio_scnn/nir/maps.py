@@ -109,7 +109,8 @@ def matrix_of(node: Node) -> tuple[csr_array, NDArray[np.float64]]:
             blocks = weight.reshape(-1, *weight.shape[-2:])
             if node.kind == "Affine":
                 constant = np.broadcast_to(v["bias"], node.output_shape).astype(float).ravel()
-            return sparse.csr_array(sparse.block_diag(list(blocks))), constant
+            diagonal = sparse.block_diag([sparse.coo_array(block) for block in blocks])
+            return sparse.csr_array(diagonal), constant
         case "Scale":
             scale = np.broadcast_to(v["scale"], node.input_shape).astype(float).ravel()
             return sparse.csr_array(sparse.diags_array(scale)), constant
