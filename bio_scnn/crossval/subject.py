@@ -139,7 +139,8 @@ class Subject:
         """Result of a function of this subject, worked out once for all checks that ask."""
         if not self.knows(work):
             self._known[work] = work(self)
-        return self._known[work]  # type: ignore[no-any-return] # what the function gave
+        result: _T = self._known[work]
+        return result
 
     def knows(self, work: Callable[[Subject], Any]) -> bool:
         """True if the result of a function was worked out before."""
@@ -216,10 +217,9 @@ class Subject:
         """Claims of the implementation."""
         return self.adapter.capabilities
 
-    def setup(self, neurons: int, **changes: object) -> Setup:
+    def setup(self, neurons: int, **changes: Any) -> Setup:
         """A layer of the neuron under test, but for `changes`."""
-        default = Setup(self.params, neurons, self.dt_ms, self.dtype)
-        return replace(default, **changes)  # type: ignore[arg-type] # fields of Setup by name
+        return replace(Setup(self.params, neurons, self.dt_ms, self.dtype), **changes)
 
     def run(self, current: NDArray, **changes: object) -> Trace:
         """Build a layer and drive it with ``(steps, neurons)`` currents.

@@ -116,7 +116,7 @@ def test_a_graph_without_an_input_gets_one():
 
 
 def test_shapes_that_fit_in_no_way_are_refused():
-    """What leads to nothing sensible is told in the file's own shapes."""
+    """The error about shapes that fit in no way names those of the file."""
     wide = {"input": end("Input", 3), "n": lif(2), "o": end("Output", 2)}
     with pytest.raises(InputError, match=r"'input' puts out shape \(3,\), but 'n' takes \(2,\)"):
         graph(wide)

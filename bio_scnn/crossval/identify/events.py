@@ -70,7 +70,7 @@ def with_events(data: Recorded, neuron: SteppedNeuron, tolerance: float) -> list
     drive = _drive(neuron, data)
     found: list[Shown] = []
     for delay, style in itertools.product(DELAYS, ("same-step", "before reset", "after-update")):
-        moments = shifted(data.fired()[::-1], delay)[::-1]
+        moments = data.moments(delay)
         for mode in MODES:
             view = _View(data, neuron, drive, moments, style, mode, tolerance)
             for keep, to, missed in _resets(view):

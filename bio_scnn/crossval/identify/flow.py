@@ -48,9 +48,9 @@ class Recorded:
                 return 0.5 * 10.0**-places * (1 + 1e-6)
         return 0.5 * (unit_of(self.V) or 0.0) * (1 + 1e-6)
 
-    def x_before(self, steps: int) -> Array:
-        """Input so many steps ago."""
-        return shifted(self.x, steps)
+    def moments(self, delay: int) -> NDArray[np.int64]:
+        """Spikes in the steps that made them, if they are reported so many steps late."""
+        return shifted(self.fired()[::-1], delay)[::-1]
 
     def fired(self) -> NDArray[np.int64]:
         """Spikes ``(steps, neurons)``; none if they were not recorded."""

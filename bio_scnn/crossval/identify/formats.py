@@ -15,6 +15,7 @@ from bio_scnn.errors import InputError
 Values = NDArray[np.float64]
 FloatName = Literal["float64", "float32", "float16", "bfloat16"]
 Overflow = Literal["saturate", "wrap"]
+OVERFLOWS: tuple[Overflow, ...] = ("saturate", "wrap")
 
 
 def _away(x: Values) -> Values:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bio_scnn.crossval.identify.flow import Recorded
 from bio_scnn.crossval.identify.formats import FLOAT64, FixedPoint
 from bio_scnn.crossval.identify.numbers import simplest
-from bio_scnn.crossval.identify.stepped import SteppedNeuron, shifted, step
+from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 from bio_scnn.crossval.identify.trial import Trial, compared, v_shown
 
 Array = NDArray[np.float64]
@@ -173,7 +173,7 @@ class _Task:
     @property
     def fired(self) -> NDArray[np.bool_]:
         """Spikes in the steps in which V was above the threshold."""
-        return shifted(self.data.fired()[::-1], self.kind.spike_delay)[::-1] > 0
+        return self.data.moments(self.kind.spike_delay) > 0
 
     def is_white(self, fit: _Fit) -> bool:
         """True if what is left of V has no memory, and nothing of the input in it."""

@@ -120,8 +120,7 @@ def _with_second_variable(part: Recorded, data: Recorded) -> list[SteppedNeuron]
     """Neurons with a second variable or a bias that have every spike."""
     if part.fired().sum() < _FEWEST:
         return []
-    gaps = [np.diff(np.flatnonzero(column)).min(initial=1000) for column in part.fired().T]
-    found = with_second_variable(part, int(min(gaps)) - 1)
+    found = with_second_variable(part, _longest_wait(part))
     return [n for n in found if part is data or not _wrong(data, n)]
 
 
@@ -152,10 +151,15 @@ def _wrong(data: Recorded, neuron: SteppedNeuron) -> int:
     return int(np.abs(step(neuron, data.x).spikes - data.fired()).sum())
 
 
+def _longest_wait(data: Recorded) -> int:
+    """Longest refractory period that the spikes allow, in steps; 999 at most."""
+    gaps = [np.diff(np.flatnonzero(column)).min(initial=1000) for column in data.fired().T]
+    return int(min(gaps)) - 1
+
+
 def _kinds(data: Recorded) -> list[SteppedNeuron]:
     """Neurons to try, the simplest first; refractory periods up to the shortest interval."""
-    gaps = [np.diff(np.flatnonzero(column)).min(initial=1000) for column in data.fired().T]
-    longest = int(min([*gaps, 1000])) - 1
+    longest = _longest_wait(data)
     waits = sorted({w for w in (*range(0, 6), longest) if 0 <= w <= longest})
     kinds = []
     for wait, lag, keep in itertools.product(waits, (0, 1), (0.0, 1.0)):

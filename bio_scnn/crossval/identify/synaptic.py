@@ -45,7 +45,7 @@ def _two_decays(data: Recorded) -> list[float]:
         rows[:3] = False
         if rows.sum() < 40:
             continue
-        names = (shifted(data.V, 1), shifted(data.V, 2), data.x, *map(data.x_before, (1, 2)))
+        names = (*(shifted(data.V, k) for k in (1, 2)), *(shifted(data.x, k) for k in (0, 1, 2)))
         A = np.stack([column[rows] for column in names], 1)
         A, y = A[:, A.any(axis=0)], data.V[rows]
         A = A / (sizes := np.abs(A).max(axis=0))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bio_scnn.crossval.identify.flow import Recorded, quiet_steps
-from bio_scnn.crossval.identify.formats import FixedPoint
+from bio_scnn.crossval.identify.formats import OVERFLOWS, FixedPoint
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, shifted, step
 
 
@@ -37,9 +37,8 @@ def with_words(data: Recorded, neuron: SteppedNeuron) -> list[SteppedNeuron]:
     reached = max(float(updated.max()) + 1, -float(updated.min()))
     found = []
     while 2.0 ** (bits - 1) < reached and bits < 40:
-        for overflow in ("saturate", "wrap"):
-            # mypy takes the name from the tuple for any text.
-            word = replace(form, word=bits, overflow=overflow)  # type: ignore[arg-type] # one of two
+        for overflow in OVERFLOWS:
+            word = replace(form, word=bits, overflow=overflow)
             found.append(replace(neuron, number_format=word))
         bits += 1
     return found[:8]

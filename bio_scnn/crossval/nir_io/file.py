@@ -35,7 +35,7 @@ def load_nodes(path: Path) -> list[tuple[str, dict[str, Any]]]:
         neuron; or if `nir` refuses the graph for another reason.
     """
     try:
-        import h5py  # noqa: F401
+        import h5py  # noqa: F401 # with which nir reads
         import nir
     except ModuleNotFoundError as error:
         raise InputError(
