@@ -257,12 +257,15 @@ def trimmed(
         As `residual`, for 99 rows of a hundred.
     """
 
+    def offs(coefficients: NDArray, share: float) -> NDArray:
+        """What each column of coefficients, ``(columns, trials)``, is off by, ``(trials,)``."""
+        error = np.abs(y - (A @ coefficients).T)
+        ranks = [int(share * (len(rows) - 1)) for rows in members]
+        each = [np.partition(error[:, rows], k)[:, k] for rows, k in zip(members, ranks)]
+        return np.max(each, axis=0)
+
     def off(coefficients: NDArray, share: float) -> float:
-        error = np.abs(y - A @ coefficients)
-        return max(
-            float(np.partition(error[rows], k := int(share * (len(rows) - 1)))[k])
-            for rows in members
-        )
+        return float(offs(coefficients[:, np.newaxis], share)[0])
 
     members = [np.flatnonzero(group) for group in groups]
 
@@ -274,10 +277,10 @@ def trimmed(
         each = A.shape[1]
         some = [np.concatenate([rng.choice(g, size=each) for g in members]) for _ in range(25)]
         smallest = np.finfo(float).eps * each * len(members)  # as in lstsq
-        trials = np.linalg.pinv(A[some], rcond=smallest) @ y[some][..., np.newaxis]
-        for trial in trials[..., 0]:
-            if (error := off(trial, 0.5)) < least:
-                best, least = trial, error
+        trials = (np.linalg.pinv(A[some], rcond=smallest) @ y[some][..., np.newaxis])[..., 0]
+        errors = offs(trials.T, 0.5)
+        if errors.min() < least:
+            best, least = trials[errors.argmin()], float(errors.min())
     kept = np.zeros(len(y), dtype=bool)
     for _ in range(8):
         now = np.abs(y - A @ best) <= 6 * max(off(best, 0.5), floor)
