@@ -274,6 +274,7 @@ def test_settings_of_brainpy_and_jax_are_left_as_they_were():
     assert jax.numpy.zeros(1).dtype == np.float32
 
 
+@pytest.mark.sweep(2)
 @every(NAMES)
 @pytest.mark.slow
 def test_the_suite_finds_what_is_declared_and_nothing_else(adapter, every_case):

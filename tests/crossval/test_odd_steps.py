@@ -77,7 +77,7 @@ def judged(run, params, checks=("spiking_membrane", "as_declared")):
     return check_lif(adapter, dt_ms=1.0, checks=checks, on_fail=None)
 
 
-@pytest.mark.sweep(4)
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize(
     ("run", "params", "code"),
     [

@@ -67,7 +67,7 @@ def judged(layer, params, order):
     return check_lif(adapter, dt_ms=1.0, checks=checks, on_fail=None)
 
 
-@pytest.mark.sweep(4)
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize(
     ("layer", "params", "order", "words"),
     [

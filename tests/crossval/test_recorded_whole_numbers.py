@@ -108,6 +108,7 @@ def test_fractions_without_a_unit_have_no_rule():
     assert whole_updates(recorded(rng.normal(size=90), rng.normal(size=90), None)) == []
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize(
     ("decayed", "threshold", "soft"),
     [(lambda V: V - (V >> 3), 40, False), (lambda V: V * 230 >> 8, 40, True)],

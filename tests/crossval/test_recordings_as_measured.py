@@ -55,6 +55,7 @@ def test_V_with_noise_of_its_measurement():
     assert 0.018 < float(remark.split("deviation ")[1].split(";")[0]) < 0.022
 
 
+@pytest.mark.slow
 def test_what_is_left_of_V_by_a_wrong_neuron_is_not_taken_for_noise():
     # A slow oscillation is added to V: what is left has a memory.
     x = drive(1)

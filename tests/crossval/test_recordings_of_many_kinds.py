@@ -132,6 +132,7 @@ def test_v_with_few_decimals_is_explained_within_them():
     assert found.V_error <= 0.5001e-4
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("fresh", [True, False])
 def test_a_synapse_behind_pulses(fresh):
     V, S, shown, spikes, x = 0.0, 0.0, [], [], pulses(8)

@@ -40,7 +40,7 @@ def judged(run, params, **claims):
     return check_lif(adapter, dt_ms=1.0, checks=checks, on_fail=None)
 
 
-@pytest.mark.sweep(2)
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize(
     ("run", "params", "code"),
     [

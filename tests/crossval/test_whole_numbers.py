@@ -232,6 +232,7 @@ def declared(layer):
     )
 
 
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize("code", FAULTS)
 def test_fault_of_a_declared_neuron_in_whole_numbers(code):
     found = in_whole_numbers(Subject(declared(FAULTS[code]), 1.0))

@@ -24,7 +24,7 @@ def witness(request):
     return request.param
 
 
-@pytest.mark.sweep(2)
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize(("dt_ms", "drive"), list(itertools.product((0.1, 1.0), DRIVES)))
 def test_every_spike_of_the_reference_is_where_the_witness_has_it(witness, dt_ms, drive):
     found = examine(witness, drive, recording(drive, dt_ms))

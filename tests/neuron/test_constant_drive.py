@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from simulations import BAND, NIGHTLY_TARGETS, OTHER, TARGETS, TOLERANCE_MS
+from simulations import BAND, NEEDS_COMPILER, NIGHTLY_TARGETS, OTHER, TARGETS, TOLERANCE_MS
 
 from bio_scnn.neuron.closed_form import (
     current_for_rate,
@@ -169,9 +169,21 @@ QUIET = [
     (LIFParameters(t_ref_ms=1000, rate_min_hz=0.1, rate_max_hz=0.5), 40, 4000),
 ]
 
+# Each set is compiled anew, so two of them are, by day.
+QUIET_COMPILED = [
+    pytest.param(
+        *case,
+        "cython",
+        marks=[NEEDS_COMPILER, pytest.mark.slow, *([] if n in (1, 6) else [pytest.mark.nightly])],
+    )
+    for n, case in enumerate(QUIET)
+]
 
-@TARGETS
-@pytest.mark.parametrize(("params", "dt_ms", "duration_ms"), QUIET)
+
+@pytest.mark.parametrize(
+    ("params", "dt_ms", "duration_ms", "target"),
+    [*((*case, "numpy") for case in QUIET), *QUIET_COMPILED],
+)
 def test_at_and_below_rheobase_no_neuron_fires(params, dt_ms, duration_ms, target):
     silent = rheobase(params)
     gap = (params.V_th - params.V_reset) / params.R

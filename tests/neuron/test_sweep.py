@@ -75,7 +75,7 @@ def agreements(rng: np.random.Generator, target: str, steps: int) -> list[Agreem
     ("target", "sets"), [("numpy", 180), pytest.param("cython", 75, marks=NEEDS_COMPILER)]
 )
 def test_sweep(target, sets, every_case):
-    sets = sets if every_case else sets // 6
+    sets = sets if every_case else sets // 15
     rng = np.random.default_rng({"numpy": 1, "cython": 2}[target])
     steps, found, faults = 40, [], []
     for n in range(sets):

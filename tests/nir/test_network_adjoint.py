@@ -112,6 +112,7 @@ def directions(whole, gradients, found, x, rng):
         )
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("case", CASES)
 def test_gradients_are_those_of_central_differences(case):
     make, how = CASES[case]

@@ -268,6 +268,7 @@ def test_without_dask_there_is_one_line(module, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_the_command_lines_give_up_soon(tmp_path):
     running = [

@@ -79,7 +79,7 @@ def test_the_last_line_has_the_gains_over_both_fills(config, tmp_path, capsys):
 @pytest.mark.skipif(os.name == "nt", reason="sends Ctrl-C to a process")
 def test_interrupted_run_says_how_to_go_on_and_ends_at_the_same_weights(config, tmp_path):
     config.write_text(
-        CONFIG.replace("steps = 12", "steps = 400").replace("= 4\nopt", "= 400\nopt")
+        CONFIG.replace("steps = 12", "steps = 150").replace("= 4\nopt", "= 150\nopt")
     )
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     main(["--config", str(config), "-o", str(whole), "--quiet"])
@@ -88,7 +88,7 @@ def test_interrupted_run_says_how_to_go_on_and_ends_at_the_same_weights(config, 
     with subprocess.Popen(
         [*command], env=os.environ | {"PYTHONUNBUFFERED": "1"}, **pipes
     ) as running:
-        while not (line := running.stdout.readline()).startswith("training from step 0 to 400"):
+        while not (line := running.stdout.readline()).startswith("training from step 0 to 150"):
             assert line, running.stderr.read()
         time.sleep(0.5)
         running.send_signal(signal.SIGINT)

@@ -15,9 +15,9 @@ from bio_scnn.crossval.identify.flow import (
     fitted,
     quiet_steps,
     sets_of_rows,
-    trimmed,
 )
 from bio_scnn.crossval.identify.numbers import simplest
+from bio_scnn.crossval.identify.regression import trimmed
 from bio_scnn.crossval.identify.stepped import SteppedNeuron, Synapse, shifted
 
 Array = NDArray[np.float64]
