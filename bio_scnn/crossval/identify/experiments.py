@@ -256,11 +256,6 @@ def goes_on(original: Original, manner: Manner, base: Drive) -> tuple[bool, bool
     return left, not differing(base.rows, session.run(base.x)).any()
 
 
-def neurons_alike(base: Rows, others: list[Rows]) -> bool:
-    """True if a layer's own neurons all answer alike."""
-    return all(not differing(base, other).any() for other in others)
-
-
 def is_spiking(values: NDArray) -> bool:
     """True if an array looks like spikes, and there are some."""
     kind, _ = kind_of(values)
