@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -137,12 +136,10 @@ def through(
         return x
     if synapse.second is not None:
         return _through_both(synapse, x)
-    kept: Callable[[NDArray], NDArray] | None = None
-    if isinstance(form, FixedPoint):
-        kept = replace(form, rounding=form.synapse_rounding).product
+    kept = form.of_synapse if isinstance(form, FixedPoint) else None
     current, S = np.empty_like(x), np.zeros_like(x[0])
     for n, value in enumerate(x):
-        left = kept(synapse.decay * S) if kept else synapse.decay * S
+        left = kept.decayed(synapse.decay, S) if kept else synapse.decay * S
         old, S = S, left + synapse.gain * value
         current[n] = S if synapse.fresh else old
     return current

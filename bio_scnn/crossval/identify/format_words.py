@@ -62,7 +62,11 @@ def _products(neuron: SteppedNeuron, form: FixedPoint) -> str:
         text += f", decay S{_fraction(neuron.synapse.decay)} too"
     elif neuron.synapse is not None:
         text += f", decay S{_fraction(neuron.synapse.decay)} {_ROUNDED[form.synapse_rounding]}"
-    return text + ", V moves by a unit at least" * (not form.dead_zone) + _circuit(form)
+    moves = [] if form.dead_zone else ["V"]
+    if neuron.synapse is not None and not form.synapse_dead_zone:
+        moves.append("S")
+    least = f", {' and '.join(moves)} move{'s' * (len(moves) == 1)} by a unit at least"
+    return text + least * bool(moves) + _circuit(form)
 
 
 def _circuit(form: FixedPoint) -> str:

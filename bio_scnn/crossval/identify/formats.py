@@ -41,6 +41,10 @@ ROUNDINGS: MappingProxyType[str, Callable[[Values], Values]] = MappingProxyType(
 to even, or away from zero."""
 
 
+_PLACES = 8
+"""Decimals of a product in units: below them is the rounding of float64, not of the format."""
+
+
 @dataclass(frozen=True)
 class FixedPoint:
     """Fixed-point format: V is a whole multiple of `unit`, in a word of so many bits.
@@ -70,6 +74,8 @@ class FixedPoint:
     synapse_rounding : str
         Key of `ROUNDINGS`: what becomes of the product of a synapse's decay and its current, which
         is in the unit of V then.
+    synapse_dead_zone : bool
+        As `dead_zone`, for the current.
     input_unit : float
         The input itself is rounded to whole multiples of this, before anything else, by
         `input_rounding`; 0 if only its product is rounded.
@@ -95,6 +101,7 @@ class FixedPoint:
     shifts: tuple[tuple[int, int], ...] = ()
     joint: bool = False
     synapse_rounding: str = "truncate"
+    synapse_dead_zone: bool = True
     input_unit: float = 0.0
     taken_rounding: str = ""
     decay_bits: int = 0
@@ -110,6 +117,11 @@ class FixedPoint:
         low = -(2.0 ** (self.word - 1)) if self.signed else 0.0
         return low * self.unit, (low + 2.0**self.word - 1) * self.unit
 
+    @property
+    def of_synapse(self) -> FixedPoint:
+        """Format in which a synaptic current decays."""
+        return FixedPoint(self.unit, self.synapse_rounding, dead_zone=self.synapse_dead_zone)
+
     def decayed(
         self, decay: float | Values, V: Values, rng: np.random.Generator | None = None
     ) -> Values:
@@ -123,7 +135,10 @@ class FixedPoint:
             parts = (many * self.product(V / 2.0**by, rng) for many, by in self.shifts)
             return np.sum(list(parts), axis=0)
         new = self.product(decay * V, rng)
-        return new if self.dead_zone else np.where(new == V, V - np.sign(V) * self.unit, new)
+        if self.dead_zone:
+            return new
+        stays = np.abs(new - V) < self.unit / 2
+        return np.where(stays & (np.abs(V) > self.unit / 2), V - np.sign(V) * self.unit, new)
 
     def _by_circuit(self, decay: float | Values, V: Values) -> Values:
         """Product as a circuit forms it: in a word of its own, then shifted."""
@@ -139,12 +154,15 @@ class FixedPoint:
         """Product of decay and V, rounded to the format."""
         if self.unit == 1 and self.rounding in ROUNDINGS:
             return ROUNDINGS[self.rounding](x)
-        whole = x / self.unit
+        whole = self._in_units(x)
         if self.rounding == "stochastic":
             if rng is None:
                 raise InputError("stochastic rounding needs a random generator: rng=...")
             return np.floor(whole + rng.random(np.shape(whole))) * self.unit
         return ROUNDINGS[self.rounding](whole) * self.unit
+
+    def _in_units(self, x: Values) -> Values:
+        return x if self.unit == 1 else np.round(x / self.unit, _PLACES)
 
     def taken(self, x: Values) -> Values:
         """Input as the neuron takes it: rounded if it has a unit of its own."""
@@ -157,7 +175,7 @@ class FixedPoint:
         """Product of gain and input, rounded to the format, unless it is rounded with V."""
         if self.joint:
             return x
-        return ROUNDINGS[self.input_rounding](x / self.unit) * self.unit
+        return ROUNDINGS[self.input_rounding](self._in_units(x)) * self.unit
 
     def total(self, x: Values) -> Values:
         """Sum, bounded by the word."""

@@ -50,6 +50,10 @@ def _floor(x: float, places: int) -> int:
     return whole if float(f"{whole}e{-places}") <= x else whole - 1
 
 
+_MOST_PARTS = 32
+"""Units that lie between the two nearest values, at most."""
+
+
 def unit_of(values: NDArray[np.float64], levels: float = 2.0**32) -> float | None:
     """Unit of which all values are whole multiples; None if they have none.
 
@@ -62,8 +66,8 @@ def unit_of(values: NDArray[np.float64], levels: float = 2.0**32) -> float | Non
     Returns
     -------
     float or None
-        The largest such unit: a power of two times a whole number, or the smallest distance
-        between two values if all the others are multiples of it.
+        The largest such unit: a power of two times a whole number, or a small part of the
+        smallest distance between two values if all the others are multiples of it.
     """
     distinct = np.unique(np.abs(values))
     distinct = distinct[distinct > 0]
@@ -75,13 +79,17 @@ def unit_of(values: NDArray[np.float64], levels: float = 2.0**32) -> float | Non
             break
         if np.array_equal(whole, np.rint(whole)):
             return float(np.gcd.reduce(whole.astype(np.int64))) / 2.0**shift
-    unit = float(min(np.diff(distinct).min(), distinct[0]))
-    if distinct[-1] > min(levels, 2.0**17) * unit or len(distinct) < 8:
-        return None
-    for _ in range(3):
-        counts = np.rint(distinct / unit)
-        unit = float(counts @ distinct / (counts @ counts))
-    return unit if np.allclose(distinct / unit, counts, rtol=1e-7, atol=1e-6) else None
+    least = float(min(np.diff(distinct).min(), distinct[0]))
+    for part in range(1, _MOST_PARTS + 1):
+        unit = least / part
+        if distinct[-1] > min(levels, 2.0**17) * unit or len(distinct) < 8:
+            return None
+        for _ in range(3):
+            counts = np.rint(distinct / unit)
+            unit = float(counts @ distinct / (counts @ counts))
+        if np.allclose(distinct / unit, counts, rtol=1e-7, atol=1e-6):
+            return unit
+    return None
 
 
 def grid_of(values: NDArray[np.float64]) -> float | None:

@@ -7,13 +7,14 @@ of these, and whatever is claimed of a layer is shown by stepping it beside the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bio_scnn.crossval.identify.cleared_steps import cleared_steps
+from bio_scnn.crossval.identify.constants import with_clear_ties, with_constants_rounded
 from bio_scnn.crossval.identify.currents import InputShape, Synapse, shaped, shifted, through
 from bio_scnn.crossval.identify.formats import FLOAT64, FixedPoint, FloatingPoint, NumberFormat
 from bio_scnn.crossval.identify.plain_steps import is_plain, plain_steps
@@ -188,9 +189,9 @@ def step(neuron: SteppedNeuron, x: ArrayLike, rng: np.random.Generator | None = 
     """
     form, x = neuron.number_format, np.asarray(x, dtype=np.float64)
     if isinstance(form, FloatingPoint) and form.name != "float64":
-        x, neuron = form.product(x), _with_constants_rounded(neuron, form)
+        x, neuron = form.product(x), with_constants_rounded(neuron, form)
     if isinstance(form, FixedPoint):
-        x = form.taken(x)
+        x, neuron = form.taken(x), with_clear_ties(neuron, form)
     if neuron.input_low > -np.inf or neuron.input_high < np.inf:
         x = np.clip(x, neuron.input_low, neuron.input_high)
     if neuron.dead_input:
@@ -252,15 +253,6 @@ def _within_steps(neuron: SteppedNeuron, drive: NDArray[np.float64]) -> Stepped:
     counts, V_end, unreset = run_within_steps(drive, *where, neuron.floor, adapts)
     spikes = shifted(counts, neuron.spike_delay)
     return Stepped(spikes, V_end, V_end, drive, unreset - neuron.threshold)
-
-
-def _with_constants_rounded(neuron: SteppedNeuron, form: FloatingPoint) -> SteppedNeuron:
-    """A neuron whose constants are numbers of a floating-point format, as in code that has it."""
-    names = ("decay", "gain", "bias", "leak", "threshold", "reset_keep", "reset_to", "start")
-    rounded: dict[str, Any] = {
-        name: float(form.product(np.array(getattr(neuron, name)))) for name in names
-    }
-    return replace(neuron, **rounded)
 
 
 def _moves_threshold(neuron: SteppedNeuron) -> bool:

@@ -38,15 +38,20 @@ def synaptic_flows(data: Recorded) -> list[Flow]:
 
 
 def _two_decays(data: Recorded) -> list[float]:
-    """Decays of synapse and membrane, in either order: roots of an update of second order."""
+    """Decays of synapse and membrane, in either order: roots of an update of second order.
+
+    Where it fires too often for quiet steps, what a spike subtracts is one of the unknowns.
+    """
     assert data.V is not None
-    for guard in (24, 8, 3, 2):
-        rows = quiet_steps(data, guard)
+    names = [*(shifted(data.V, k) for k in (1, 2)), *(shifted(data.x, k) for k in (0, 1, 2))]
+    spikes = [shifted(data.fired().astype(np.float64), k) for k in (0, 1)]
+    for guard in (24, 8, 3, 2, 1, None):
+        rows = np.ones(data.V.shape, dtype=bool) if guard is None else quiet_steps(data, guard)
         rows[:3] = False
         if rows.sum() < 40:
             continue
-        names = (*(shifted(data.V, k) for k in (1, 2)), *(shifted(data.x, k) for k in (0, 1, 2)))
-        A = np.stack([column[rows] for column in names], 1)
+        columns = names + spikes * (guard is None)
+        A = np.stack([column[rows] for column in columns], 1)
         A, y = A[:, A.any(axis=0)], data.V[rows]
         A = A / (sizes := np.abs(A).max(axis=0))
         if np.linalg.matrix_rank(A) < A.shape[1]:

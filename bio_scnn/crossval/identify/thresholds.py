@@ -30,8 +30,8 @@ def between(
         best = int(np.argmin(wrong))
         return float(trials[best]), True, int(wrong[best])
     value = simplest(float(low), float(high))
-    if wanted is not None and low <= wanted <= high:
-        value = wanted
+    if wanted is not None and low <= wanted <= high + 1e-12 * abs(high):
+        value = min(wanted, float(high))
     return float(value), bool(value != low), 0
 
 

@@ -34,6 +34,8 @@ class Answers:
         Inputs beyond which nothing changes under this drive; infinite if all matter.
     after : tuple of float
         Where V is not shown: values that a reset may set it to.
+    taken : float
+        What each spike takes from V in its own step: `state` is V before that.
     """
 
     x: Array
@@ -43,10 +45,15 @@ class Answers:
     latency: int
     limits: tuple[float, float] = (-np.inf, np.inf)
     after: tuple[float, ...] = ()
+    taken: float = 0.0
 
     @cached_property
     def state(self) -> Array:
         """V in the step of the input that moved it; the last steps are NaN."""
+        return self._shown + self.taken * self.spikes
+
+    @property
+    def _shown(self) -> Array:
         assert self.V is not None
         ends = np.full((self.late, self.V.shape[1]), np.nan)
         return np.concatenate([self.V[self.late :], ends])
@@ -67,7 +74,7 @@ class Answers:
     @cached_property
     def old(self) -> Array:
         """State of the step before; at the beginning that of a step without input."""
-        before = shifted(self.state, 1)
+        before = shifted(self._shown, 1)
         before[0] = 0
         return before
 

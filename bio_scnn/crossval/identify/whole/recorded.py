@@ -51,7 +51,8 @@ def whole_updates(data: Recorded) -> list[SteppedNeuron]:
     V_unit = unit_of(data.V)
     if V_unit is None:
         return []
-    V, x_unit = np.rint(data.V / V_unit), unit_of(data.x)
+    V, sizes = np.rint(data.V / V_unit), np.unique(np.abs(data.x[data.x != 0]))
+    x_unit = float(sizes[0]) if len(sizes) == 1 else unit_of(data.x)  # pulses of one size
     if x_unit is not None:
         return _updates(data, np.rint(data.x / x_unit), V, (V_unit, x_unit))
     for rounding in _TAKEN:  # the layer rounds its input to the unit of V
@@ -66,26 +67,45 @@ def _updates(
     data: Recorded, x: Array, V: Array, units: tuple[float, float]
 ) -> list[SteppedNeuron]:
     """The same for input and V in whole numbers, whose units are given, V's first."""
-    found: list[tuple[float, SteppedNeuron]] = []
+    found: list[tuple[tuple[float, float], SteppedNeuron]] = []
     until = time.monotonic() + _SECONDS
-    for delay in (0, 1):
+    for delay, often in itertools.product((0, 1), (False, True)):
         answers = Answers(shifted(x, delay), data.fired().astype(np.int64), V, 0, 0)
-        quiet = quiet_steps(data, 1)
-        quiet[:1] = False
+        quiet, silent = quiet_steps(data, 1), answers.spikes == 0
+        if often:
+            answers = replace(answers, taken=_taken(answers))
+            quiet = silent = np.full(V.shape, answers.taken > 0)
+        quiet[:1] = silent[:1] = False
         for rows in _some(answers, quiet):
             for neuron in itertools.islice(_flows(answers, rows), 24):
                 for bounded in _in_words(answers, quiet, neuron):
-                    share = _share(answers, quiet, bounded)
-                    if share >= _SHARE:
-                        found.append((share, replace(bounded, input_delay=delay)))
+                    shares = _shares(answers, (quiet, silent), bounded)
+                    if shares[0] >= _SHARE:
+                        found.append((shares, replace(bounded, input_delay=delay)))
                 if time.monotonic() > until:
                     break
-            if any(share == 1 for share, _ in found):
+            if any(of_quiet == 1 for (of_quiet, _), _ in found):
                 break
         if found:
             break
-    found.sort(key=lambda pair: -pair[0])
+    found.sort(key=lambda pair: pair[0], reverse=True)
     return [_in_recordings_units(n, *units) for _, n in found[:_MOST]]
+
+
+def _taken(data: Answers) -> float:
+    """What a spike takes from V, in whole units, where there are too many for quiet steps.
+
+    0 where spikes are not so many, or V is not linear in what it was, the inputs and the spikes.
+    """
+    V, often = data.state, (data.spikes > 0).mean()
+    if not 0.2 < often:
+        return 0.0
+    columns = [shifted(c, k) for c in (data.x, data.spikes) for k in (0, 1)]
+    columns += [shifted(V, 1), shifted(V, 2), np.ones_like(V)]
+    A, y = np.stack([c[2:].ravel() for c in columns], axis=1).astype(np.float64), V[2:].ravel()
+    values = np.linalg.lstsq(A, y, rcond=None)[0]
+    near = float(np.abs(y - A @ values).max()) <= _NEAR
+    return max(0.0, float(np.rint(-values[2]))) if near else 0.0
 
 
 def _some(data: Answers, quiet: Rows) -> Iterator[Rows]:
@@ -176,8 +196,8 @@ def _in_words(data: Answers, quiet: Rows, neuron: SteppedNeuron) -> Iterator[Ste
                 yield replace(circuit, number_format=replace(own, word=word))
 
 
-def _share(data: Answers, quiet: Rows, neuron: SteppedNeuron) -> float:
-    """Share of the quiet steps in which an update gives V, bit for bit."""
+def _shares(data: Answers, kinds: tuple[Rows, Rows], neuron: SteppedNeuron) -> tuple[float, float]:
+    """Shares of the quiet steps, and of all without a spike, that it gives bit for bit."""
     form = neuron.number_format
     assert isinstance(form, FixedPoint)
     drive = form.drive(neuron.gain * through(neuron.synapse, data.x, form)) + neuron.bias
@@ -186,7 +206,9 @@ def _share(data: Answers, quiet: Rows, neuron: SteppedNeuron) -> float:
     else:
         left = form.decayed(neuron.decay, data.old)
         new = np.sign(left) * np.maximum(np.abs(left) - neuron.leak, 0) + drive
-    return float((form.total(new) == data.state)[quiet].mean()) if quiet.any() else 0.0
+    same = form.total(new) == data.state
+    quiet, silent = (float(same[rows].mean()) if rows.any() else 0.0 for rows in kinds)
+    return quiet, silent
 
 
 def _in_recordings_units(neuron: SteppedNeuron, V_unit: float, x_unit: float) -> SteppedNeuron:

@@ -72,7 +72,8 @@ def _rational(old: Array, left: Array, low: float, high: float) -> Iterator[Step
             return
         found = 0
         for dead, rounding in itertools.product((True, False), ROUNDED if len(k) else ()):
-            if found and not dead:
+            # Steps without a small V do not tell whether a small one stays.
+            if dead is False and found >= _ALIKE:
                 break
             form = FixedPoint(rounding=rounding, dead_zone=dead)
             some = form.decayed(k[:, None] / 2.0**bits, old[few])
