@@ -68,8 +68,10 @@ class ContinuousRun:
         }
         self.V = {name: np.zeros((self.steps, nodes[name].size)) for name in self.cells}
         self.sent = {name: np.zeros((self.steps, nodes[name].size)) for name in graph.outputs}
-        self.times: dict[str, list[Array]] = {n: [] for n in self.cells if nodes[n].fires}
-        self.who: dict[str, list[Who]] = {n: [] for n in self.times}
+        self.fired: dict[str, list[tuple[Array, Who, Who]]] = {
+            n: [(np.empty(0), *np.empty((2, 0), np.int64))] for n in self.cells if nodes[n].fires
+        }
+        self.round = 0  # of impulses, at this instant
         # What each node holds on its outputs, and what is to come: (time, number, node, ...).
         self.out = {name: np.zeros(nodes[name].size) for name in self.wiring.active}
         self.queue: list[tuple[float, int, str, Who, Array, bool]] = []
@@ -118,10 +120,11 @@ class ContinuousRun:
                 self.tell(name, t)
             else:
                 self.emit(name, who, sizes)
+        self.round = 0
         for name, cell in self.cells.items():
             if cell.fires and (who := cell.due(t)).size:
                 self.fire(name, who, np.ones(who.size), t)
-        for _ in range(_SWEEPS):
+        for self.round in range(1, _SWEEPS + 1):
             if not self.pending:
                 return
             for name in self.wiring.active:
@@ -239,8 +242,7 @@ class ContinuousRun:
 
     def fire(self, name: str, who: Who, often: Array, t: float) -> None:
         each = np.repeat(who, often.astype(np.int64))
-        self.who[name].append(each)
-        self.times[name].append(np.full(each.size, t))
+        self.fired[name].append((np.full(each.size, t), each, np.full(each.size, self.round)))
         self.spikes += each.size
         if self.spikes > _MOST_SPIKES:
             raise InputError(f"{self.graph.name}: over {_MOST_SPIKES:,} spikes by {t:g} ms")
@@ -268,8 +270,10 @@ def run_continuous(
     events = ContinuousRun(graph, inputs, dt_ms, held=held, area_ms=area_ms, reset=reset)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         events.run()
-    times = {n: np.concatenate([np.empty(0), *t]) for n, t in events.times.items()}
-    who = {n: np.concatenate([np.empty(0, np.int64), *w]) for n, w in events.who.items()}
+    times, who, rounds = (
+        {n: np.concatenate([part[i] for part in parts]) for n, parts in events.fired.items()}
+        for i in range(3)
+    )
     V = {n: v.reshape(-1, *graph.nodes[n].output_shape) for n, v in events.V.items()}
     spikes = {n: raster(times[n], who[n], events.grid, graph.nodes[n].output_shape) for n in times}
     outputs: dict[str, Any] = {**V, **spikes}
@@ -279,7 +283,7 @@ def run_continuous(
                 sent = sent + events.V[source] @ path.whole.T + events.wiring.constant[name]
         outputs[name] = sent.reshape(-1, *graph.nodes[name].output_shape)
     said = open_points(graph, None, area_s, reset)
-    return Activity("continuous", dt_ms, spikes, V, outputs, times, who, said)
+    return Activity("continuous", dt_ms, spikes, V, outputs, times, who, rounds, said)
 
 
 def raster(times: Array, who: Who, grid: Array, shape: tuple[int, ...]) -> Array:

@@ -49,10 +49,11 @@ def layers(kind, rng):
     return table(nodes, edges, (3,), (3,))
 
 
-def recurrent(rng):
-    """CubaLIF neurons with weights back to themselves."""
-    whole = layers("CubaLIF", rng)
-    whole["nodes"]["loop"] = {"type": "Linear", "weight": rng.uniform(-0.4, 0.4, (4, 4))}
+def recurrent(rng, kind="CubaLIF", strength=0.4):
+    """Neurons with weights back to themselves."""
+    whole = layers(kind, rng)
+    loop = rng.uniform(-strength, strength, (4, 4))
+    whole["nodes"]["loop"] = {"type": "Linear", "weight": loop}
     whole["edges"] += [("n1", "loop"), ("loop", "n1")]
     return whole
 
@@ -85,6 +86,10 @@ CASES = {
     "LIF with currents": (lambda rng: layers("LIF", rng), {"held": True}),
     "CubaLIF with currents": (lambda rng: layers("CubaLIF", rng), {"held": True}),
     "a loop": (recurrent, {}),
+    "a loop of IF": (lambda rng: recurrent(rng, "IF", 0.5), {}),
+    "a loop of LIF": (lambda rng: recurrent(rng, "LIF", 0.9), {}),
+    "a loop of LIF with currents": (lambda rng: recurrent(rng, "LIF", 0.4), {"held": True}),
+    "a loop of IF by subtraction": (lambda rng: recurrent(rng, "IF", 0.5), {"reset": "subtract"}),
     "shared weights": (shared, {}),
 }
 
@@ -93,17 +98,22 @@ def directions(whole, gradients, found, x, rng):
     """Random directions in the weights, biases, levels and inputs, with the derivative in each."""
     groups = {
         "weights": [((n, "weight"), g) for n, g in gradients.items()],
-        "levels": [((n, key), g) for key in ("v_threshold", "v_reset")
-                   for n, g in getattr(found, key).items()],
+        "levels": [((n, key), g) for n, fields in found.fields.items()
+                   for key, g in fields.items() if key.startswith("v_")],
+        "time constants and gains": [((n, key), g) for n, fields in found.fields.items()
+                                     for key, g in fields.items() if key[0] != "v"],
         "biases": [((w, "bias"), found.bias[n]) for w, n in (("w1", "n1"), ("w2", "n2"))
                    if np.size(whole["nodes"][w]["bias"]) == found.bias[n].size],
         "inputs": [("x", found.inputs["input"])],
     }  # fmt: skip
     groups["biases"] += groups.pop("inputs")  # one direction for both
     for name, parts in groups.items():
-        drawn = [rng.normal(size=np.shape(g)) for _, g in parts]
-        along = [d * (x != 0).reshape(d.shape) if key == "x" else d
-                 for d, (key, _) in zip(drawn, parts, strict=True)]  # fmt: skip
+        along = [rng.normal(size=np.shape(g)) for _, g in parts]
+        for change, (key, _) in zip(along, parts, strict=True):
+            if key == "x":
+                change *= (x != 0).reshape(change.shape)
+            elif name.startswith("time"):  # relative to what it is
+                change *= whole["nodes"][key[0]][key[1]].ravel()
         yield (
             name,
             along,
@@ -146,7 +156,7 @@ def test_gradients_are_those_of_central_differences(case):
 
         assert value == pytest.approx(central(moved, 3e-6), rel=1e-6, abs=1e-7), name
         moves += abs(value) > 1e-4
-    assert moves == 3
+    assert moves == 4
 
 
 def test_a_spike_that_an_impulse_causes_does_not_depend_on_weights():
@@ -176,7 +186,3 @@ def test_what_has_no_such_gradient_is_refused():
                            [("input", "a"), ("a", "n2")], (1,)))  # fmt: skip
     with pytest.raises(InputError, match="not through the CubaLI 'a'"):
         network_gradients(li, x[:, :1], activity, {}, spike_area_s=AREA)
-    whole["edges"] += [("n1", "back"), ("back", "n1")]
-    whole["nodes"]["back"] = {"type": "Linear", "weight": -np.ones((4, 4))}
-    with pytest.raises(InputError, match="loops of CubaLIF"):
-        network_gradients(build_graph(whole), x, activity, {}, spike_area_s=AREA)
