@@ -209,7 +209,9 @@ class _Backwards:
             self.of_reset(event, fired, p[0, who])
             p[0, who] *= keeps
             for one in event.arrived:
-                count += (self.run.matrices[name][one.source] != 0) @ (one.sizes != 0)
+                count += (self.run.matrices[name][one.source] != 0) @ (one.sizes != 0.0).astype(
+                    float
+                )
         by_size = p[0] * B_V + p[1] * B_S
         self.of_rates[name][4:] += cell.area_ms * p * event.total
         for one in event.arrived:

@@ -92,7 +92,9 @@ class Cell:
         for key in self.node.values:
             if key.startswith("tau") or key in ("r", "w_in", "v_leak"):
                 moved = self._made_of({key: self._flat(key) + 1j * _TINY})
-                found[key] = sum(s * np.imag(x) / _TINY for s, x in zip(slopes, moved, strict=True))
+                found[key] = sum(
+                    s * np.imag(x) / _TINY for s, x in zip(slopes, moved, strict=True)
+                )
         return found
 
     def propagators(self, h: float, a: Values, b: Values) -> tuple[Three, Three]:
@@ -111,9 +113,7 @@ class Cell:
         V = E_V * x[0] + k * (E_k * x[1] + I_k * c_S) + I_V * c_V
         return np.array([V, E_S * x[1] + I_S * c_S])
 
-    def back(
-        self, p: Array, x: Array | None, held: Array, h: float
-    ) -> tuple[Array, Array, Array]:
+    def back(self, p: Array, x: Array | None, held: Array, h: float) -> tuple[Array, Array, Array]:
         """The adjoint a time earlier; the derivative by a current; those by `_made_of`.
 
         Parameters

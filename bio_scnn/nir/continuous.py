@@ -71,7 +71,6 @@ class ContinuousRun:
         self.fired: dict[str, list[tuple[Array, Who, Who]]] = {
             n: [(np.empty(0), *np.empty((2, 0), np.int64))] for n in self.cells if nodes[n].fires
         }
-        self.round = 0  # of impulses, at this instant
         # What each node holds on its outputs, and what is to come: (time, number, node, ...).
         self.out = {name: np.zeros(nodes[name].size) for name in self.wiring.active}
         self.queue: list[tuple[float, int, str, Who, Array, bool]] = []
@@ -80,7 +79,7 @@ class ContinuousRun:
 
     def run(self) -> None:
         """Go through all events."""
-        self.step = -1
+        self.step, self.now, self.round = -1, -1.0, 0  # of impulses at this time
         for name in self.smooth.links:
             leak = self.cells[name].leak
             self.out[name] = leak
@@ -120,11 +119,11 @@ class ContinuousRun:
                 self.tell(name, t)
             else:
                 self.emit(name, who, sizes)
-        self.round = 0
+        self.now, self.round = t, self.round if t == self.now else 0
         for name, cell in self.cells.items():
             if cell.fires and (who := cell.due(t)).size:
                 self.fire(name, who, np.ones(who.size), t)
-        for self.round in range(1, _SWEEPS + 1):
+        for self.round in range(self.round + 1, self.round + _SWEEPS + 1):
             if not self.pending:
                 return
             for name in self.wiring.active:

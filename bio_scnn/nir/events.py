@@ -179,14 +179,12 @@ class _Again:
         for n in self.cells:
             first, last = np.searchsorted(self.activity.times_ms[n], [t, np.nextafter(t, np.inf)])
             left[n] = np.arange(first, last)
-        for n in self.cells:
-            places = self._of_round(n, left[n], 0)
-            if places.size:
-                fired = self._reset(n, now, places, self.cells[n].slope(self.x[n], now.current[n]))
-                self._note(now, Event(n, (), np.zeros(self.cells[n].size), fired))
-        number = 0
-        while self.pending:
+        self._cross(now, left, 0)
+        number, last = 0, max((self.activity.rounds[n][x].max(initial=0) for n, x in left.items()))
+        while self.pending or number < last:
             number += 1
+            if not self.pending:  # V only met the threshold, and rises over it now
+                self._cross(now, left, number)
             for n in self.cells:
                 if n in self.pending:
                     self._receive(n, now, self._of_round(n, left[n], number))
@@ -197,6 +195,14 @@ class _Again:
 
     def _of_round(self, n: str, places: NDArray[np.int64], number: int) -> NDArray[np.int64]:
         return places[self.activity.rounds[n][places] == number]
+
+    def _cross(self, now: Instant, left: Mapping[str, NDArray[np.int64]], number: int) -> None:
+        """Neurons whose V crosses the threshold by itself fire."""
+        for n, cell in self.cells.items():
+            places = self._of_round(n, left[n], number)
+            if places.size:
+                fired = self._reset(n, now, places, cell.slope(self.x[n], now.current[n]))
+                self._note(now, Event(n, (), np.zeros(cell.size), fired))
 
     def _receive(self, n: str, now: Instant, places: NDArray[np.int64]) -> None:
         """Impulses reach a node, and make neurons fire."""

@@ -43,8 +43,8 @@ class Activity:
     who : mapping of str to (spikes,) int array
         The neurons, in flat order, that these are of.
     rounds : mapping of str to (spikes,) int array
-        How these came about: 0 if V crossed the threshold by itself; 1 if an impulse made the
-        neuron fire at once; more if that impulse had gone round a loop within the instant.
+        How these came about: 0 if V crossed the threshold by itself; otherwise the round of
+        impulses, within the instant, that made the neuron fire: more than 1 in loops alone.
     open : tuple of str
         What the file leaves open, and how this run has decided it.
     """
