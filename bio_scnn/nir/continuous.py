@@ -119,13 +119,14 @@ class ContinuousRun:
                 self.tell(name, t)
             else:
                 self.emit(name, who, sizes)
-        self.now, self.round = t, self.round if t == self.now else 0
+        self.now, self.round = t, self.round + 1 if t == self.now else 0
         for name, cell in self.cells.items():
             if cell.fires and (who := cell.due(t)).size:
                 self.fire(name, who, np.ones(who.size), t)
-        for self.round in range(self.round + 1, self.round + _SWEEPS + 1):
+        for _ in range(_SWEEPS):
             if not self.pending:
                 return
+            self.round += 1
             for name in self.wiring.active:
                 if name in self.pending:
                     self.deliver(name, self.pending.pop(name), t)
@@ -169,7 +170,7 @@ class ContinuousRun:
             return
         node = self.graph.nodes[name]
         if node.kind == "Delay":
-            self.later(name, self.graph_delay(name), current, t, held=True)
+            self.later(name, current, t, held=True)
         elif node.kind == "Threshold":
             level = np.broadcast_to(node.values["threshold"], node.input_shape).ravel()
             self.out[name] = (current > level).astype(np.float64)
@@ -197,12 +198,10 @@ class ContinuousRun:
             for target, current, amount in self.smooth.moved(name, change):
                 self.cells[target].kick(current, amount, t)
 
-    def graph_delay(self, name: str) -> Array:
-        node = self.graph.nodes[name]
-        return np.broadcast_to(node.values["delay"], node.input_shape).ravel() * 1e3
-
-    def later(self, name: str, delay: Array, sizes: Array, t: float, *, held: bool) -> None:
+    def later(self, name: str, sizes: Array, t: float, *, held: bool) -> None:
         """Put what a Delay takes into the queue."""
+        node = self.graph.nodes[name]
+        delay = np.broadcast_to(node.values["delay"], node.input_shape).ravel() * 1e3
         for one in np.unique(delay):
             who = np.flatnonzero((delay == one) & (held | (sizes != 0)))
             if who.size:
@@ -225,7 +224,7 @@ class ContinuousRun:
             return
         node = self.graph.nodes[name]
         if node.kind == "Delay":
-            self.later(name, self.graph_delay(name), sizes, t, held=False)
+            self.later(name, sizes, t, held=False)
         elif node.kind == "Threshold":
             level = np.broadcast_to(node.values["threshold"], node.input_shape).ravel()
             who = np.flatnonzero(sizes > level)
