@@ -207,7 +207,8 @@ def run_network_gradients(
     exact = exact_gradients(graph, x, dt_ms)
     for name in args.against:
         source = importer_of(name)
-        assert isinstance(source, TorchImporter)
+        if not isinstance(source, TorchImporter):
+            raise InputError(f"{name}: gradients are compared of imports on PyTorch")
         try:
             found[name] = compare_network(graph, x, source, dt_ms, exact)
         except Exception as error:  # whatever a framework raises

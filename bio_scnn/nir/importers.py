@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import signal
 import threading
 import warnings
@@ -20,8 +21,11 @@ from bio_scnn.nir.graph import Graph, Node
 from bio_scnn.runtime.provenance import installed_version
 
 Array = NDArray[Any]
-IMPORT_S = 10.0
-"""Seconds that an import may take; it takes some milliseconds."""
+IMPORT_S, RUN_S = 10.0, 120.0
+"""Seconds that an import may take, and one that compiles and runs the network as well."""
+
+OLDEST_NIR = (1, 0, 8)
+"""Older ones lack fields and nodes. Sinabs and Rockpool ask pip for one, and do without it."""
 
 Network = Callable[[Array], Array]
 """From inputs ``(steps, *shape)`` to outputs ``(steps, *shape)``, from the initial state."""
@@ -33,6 +37,10 @@ class Importer(Protocol):
     @property
     def name(self) -> str:
         """Name of the framework."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Packages beside its own that it needs."""
 
     def load(self, graph: Graph, dt_ms: float) -> Network:
         """The network of a graph with one input and one output, at a time step.
@@ -139,11 +147,13 @@ class TorchImporter:
         Package, and module that has the import function.
     build : callable
         Given that module, a `nir.NIRGraph` and dt in seconds: the network.
+    needs : tuple of str
     """
 
     name: str
     module: str
     build: Callable[[Any, Any, float], Any]
+    needs: tuple[str, ...] = ("nir", "nirtorch")
 
     def network(self, graph: Graph, dt_ms: float) -> Any:
         """The imported torch module."""
@@ -172,7 +182,28 @@ class TorchImporter:
         return run
 
 
-IMPORTERS: Mapping[str, TorchImporter] = {
+@dataclass(frozen=True)
+class SpyxImporter:
+    """Spyx, on JAX, which imports and runs in one call; channels come last in it."""
+
+    name: str = "spyx"
+    needs: tuple[str, ...] = ("nir",)
+
+    def load(self, graph: Graph, dt_ms: float) -> Network:
+        module = import_module("spyx.nir")
+        whole = to_nir(graph)
+
+        def run(x: Array) -> Array:
+            given = np.asarray(np.moveaxis(x, 1, -1) if x.ndim == 4 else x, dtype=np.float32)
+            with _quietly(), within(RUN_S, f"its import of {graph.name}"):
+                _, y = module.from_nir(whole, given[:, None], dt=dt_ms / 1e3)
+            y = np.asarray(y, dtype=np.float64)[:, 0]
+            return np.moveaxis(y, -1, 1) if y.ndim == 4 else y
+
+        return run
+
+
+IMPORTERS: Mapping[str, Importer] = {
     "norse": TorchImporter(
         "norse", "norse.torch", lambda m, g, dt: m.from_nir(g, ignore_warnings=True, dt=dt)
     ),
@@ -185,8 +216,13 @@ IMPORTERS: Mapping[str, TorchImporter] = {
         lambda m, g, dt: m.import_from_nir(g, dt=dt),
     ),
     "sinabs": TorchImporter("sinabs", "sinabs.nir", lambda m, g, dt: m.from_nir(g, batch_size=1)),
+    "rockpool": TorchImporter(
+        "rockpool", "rockpool.nn.modules.torch.nir", lambda m, g, dt: m.from_nir(g)
+    ),
+    "spyx": SpyxImporter(),
 }
-"""Importers by the name of their package. snnTorch's takes dt = 0.1 ms whatever it is told."""
+"""Importers by the name of their package. snnTorch's takes dt = 0.1 ms whatever it is told, Sinabs'
+and Rockpool's take none."""
 
 
 def importer_of(name: str) -> Importer:
@@ -199,7 +235,11 @@ def importer_of(name: str) -> Importer:
     """
     if name not in IMPORTERS:
         raise InputError(f"no importer {name!r}; known are {', '.join(IMPORTERS)}")
-    for package in (name, "nir", "nirtorch"):
-        if installed_version(package) is None:
-            raise InputError(f"{name}: {package} is not installed here: pip install {package}")
+    for package in (name, *IMPORTERS[name].needs):
+        if not installed_version(package):
+            raise InputError(f"{package} is not installed here: pip install {package}")
+    found = installed_version("nir")
+    if tuple(int(part) for part in re.findall(r"\d+", found)[:3]) < OLDEST_NIR:
+        oldest = ".".join(map(str, OLDEST_NIR))
+        raise InputError(f"nir {found} is too old here: pip install --no-deps 'nir>={oldest}'")
     return IMPORTERS[name]
