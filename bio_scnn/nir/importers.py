@@ -124,13 +124,17 @@ def within(seconds: float, what: str) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def stepped(network: Any, x: Array) -> list[Any]:
-    """Outputs of a torch module, called once per step with its last state."""
+def stepped(network: Any, x: Array, *, at_once: bool = False) -> list[Any]:
+    """Outputs of a torch module per step: called for each with its last state, or once for all."""
     import torch
 
     state, outputs = None, []
+    rows = torch.as_tensor(np.asarray(x, dtype=np.float32))
     with _quietly():
-        for row in torch.as_tensor(np.asarray(x, dtype=np.float32)):
+        if at_once:
+            found = network(rows[None])
+            return list((found[0] if isinstance(found, tuple) else found)[0])
+        for row in rows:
             found = network(row[None]) if state is None else network(row[None], state)
             y, state = found if isinstance(found, tuple) else (found, None)
             outputs.append(y)
@@ -139,7 +143,7 @@ def stepped(network: Any, x: Array) -> list[Any]:
 
 @dataclass(frozen=True)
 class TorchImporter:
-    """A framework on PyTorch, whose networks are called once per step with their last state.
+    """A framework on PyTorch, whose networks are called for each step with their last state.
 
     Attributes
     ----------
@@ -148,12 +152,16 @@ class TorchImporter:
     build : callable
         Given that module, a `nir.NIRGraph` and dt in seconds: the network.
     needs : tuple of str
+    sequences : bool
+        Its networks take all steps in one call, as long as they have no loop: between calls its
+        states keep their values and lose their gradients.
     """
 
     name: str
     module: str
     build: Callable[[Any, Any, float], Any]
     needs: tuple[str, ...] = ("nir", "nirtorch")
+    sequences: bool = False
 
     def network(self, graph: Graph, dt_ms: float) -> Any:
         """The imported torch module."""
@@ -169,7 +177,7 @@ class TorchImporter:
 
         def run(x: Array) -> Array:
             with torch.no_grad():
-                outputs = stepped(network, x)
+                outputs = stepped(network, x, at_once=self.sequences and not graph.back)
             found = [np.asarray(y.detach().numpy(), dtype=np.float64).ravel() for y in outputs]
             shape = graph.nodes[graph.outputs[0]].output_shape
             if found and found[0].size != np.prod(shape):
@@ -217,12 +225,15 @@ IMPORTERS: Mapping[str, Importer] = {
     ),
     "sinabs": TorchImporter("sinabs", "sinabs.nir", lambda m, g, dt: m.from_nir(g, batch_size=1)),
     "rockpool": TorchImporter(
-        "rockpool", "rockpool.nn.modules.torch.nir", lambda m, g, dt: m.from_nir(g)
+        "rockpool",
+        "rockpool.nn.modules.torch.nir",
+        lambda m, g, dt: m.from_nir(g),
+        sequences=True,
     ),
     "spyx": SpyxImporter(),
 }
-"""Importers by the name of their package. snnTorch's takes dt = 0.1 ms whatever it is told, Sinabs'
-and Rockpool's take none."""
+"""Importers by the name of their package. snnTorch's takes dt = 0.1 ms whatever it is told; those of
+Sinabs and Rockpool take none."""
 
 
 def importer_of(name: str) -> Importer:

@@ -52,7 +52,7 @@ def page(graph: Graph, screen: Sequence[str], judged: Sequence[Departures]) -> s
 
 
 def potentials(graph: Graph, one: Departures) -> list[str]:
-    """V of the neuron of the first wrong node that is furthest off, around its first wrong step."""
+    """V of the worst neuron of the first wrong node, around its first wrong step."""
     if one.first is None or one.rasters is None or one.potentials is None:
         return []
     node = graph.nodes[one.first.node]
