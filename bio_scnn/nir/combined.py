@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from bio_scnn.nir.dialects import Dialect
 from bio_scnn.nir.graph import Node
 from bio_scnn.nir.variants import Variant, changed_node
@@ -31,16 +33,18 @@ _DECAY = Choice("it decays exactly, with Euler's gain", changes={"update": "expo
 
 
 def combined(node: Node, d: Dialect) -> Iterator[Variant]:
-    """Variants that differ in several ways, those with the fewest first; of LIF and CubaLIF."""
-    if node.kind not in ("LIF", "CubaLIF"):
+    """Variants of a neuron that fires that differ in several ways, those with the fewest first."""
+    if not node.fires:
         return
     found = []
     for step in _steps(node, d):
         at = replace(d, form="decay", **step.changes)
+        leaks = node.kind != "IF"
         ways = (
             _gains(node, at),
-            (NIR_WAY, _DECAY),
-            (NIR_WAY, _INPUT_FIRST),
+            _leaks(node),
+            (NIR_WAY, _DECAY)[: 1 + leaks],
+            (NIR_WAY, _INPUT_FIRST)[: 1 + leaks],
             (NIR_WAY, _LATE),
             _resets(node, at),
         )
@@ -67,6 +71,8 @@ def _variant(node: Node, d: Dialect, choices: list[Choice]) -> Variant:
 def _steps(node: Node, d: Dialect) -> Iterator[Choice]:
     """The time step: as told, or as an importer may find it in the file."""
     yield NIR_WAY
+    if node.kind == "IF":
+        return
     tau = node.values["tau_mem" if node.kind == "CubaLIF" else "tau"]
     own = float((tau / (1 + node.values["r"])).min()) * 1e3
     if own > 0 and abs(own - d.dt_ms) > 1e-6 * d.dt_ms:
@@ -82,6 +88,12 @@ def _gains(node: Node, d: Dialect) -> Iterator[Choice]:
     """The factors of the input and of the synaptic current."""
     yield NIR_WAY
     dt, v = d.dt_ms / 1e3, node.values
+    if node.kind == "IF":
+        area = {"IF_input": "impulse"}
+        words, fix = "r is ignored, and a value is an impulse of area 1 s", "use r dt"
+        if d.input_of("IF") != "impulse" or np.any(v["r"] != 1):
+            yield Choice(words, fix, {"r": 1.0}, area, fault=True)
+        return
     if node.kind == "LIF":
         fix = "multiply the input by r dt/tau"
         values = {"r": v["tau"] / dt}
@@ -98,13 +110,21 @@ def _gains(node: Node, d: Dialect) -> Iterator[Choice]:
     )
 
 
+def _leaks(node: Node) -> Iterator[Choice]:
+    """The value that V decays to."""
+    yield NIR_WAY
+    if np.any(node.values.get("v_leak", np.zeros(1)) != 0):
+        yield Choice("v_leak is ignored", "use the file's v_leak", {"v_leak": 0.0}, fault=True)
+
+
 def _resets(node: Node, d: Dialect) -> Iterator[Choice]:
     """Threshold and reset."""
     v = node.values
     fix = "reset V to v_reset"
-    tau = v["tau_mem" if node.kind == "CubaLIF" else "tau"]
-    kept = 1 - d.dt_ms / 1e3 / tau
-    late = v["v_threshold"] * (1 - 1 / kept) if (kept > 0).all() else None
+    late = None
+    if node.kind != "IF":
+        kept = 1 - d.dt_ms / 1e3 / v["tau_mem" if node.kind == "CubaLIF" else "tau"]
+        late = v["v_threshold"] * (1 - 1 / kept) if (kept > 0).all() else None
     subtracts = {"reset": "subtract"}
     zero = {"v_reset": 0.0}
     yield NIR_WAY

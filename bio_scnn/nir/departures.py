@@ -205,7 +205,8 @@ def depart(
     except Exception as error:
         whole, refused, sums = None, _one_line(error), (float(end.sum()), 0.0)
     wiring = ""
-    if not effect and whole is not None and count_wrong(whole, end, fires=spikes_come(graph))[0]:
+    departs = any(one.outcome == "departs" for one in verdicts)
+    if not departs and whole is not None and count_wrong(whole, end, fires=spikes_come(graph))[0]:
         wiring = wrong_wiring(graph, inputs, whole, d)
     return Departures(
         source.name, refused, tuple(verdicts), sums, effect, wiring, rasters, potentials
@@ -237,7 +238,13 @@ def judge(
     said = Verdict(node.name, node.kind, "departs", wrong, of)
     if not wrong:
         return replace(said, outcome="agrees"), None
+    if not node.fires and not np.nan_to_num(found).any():
+        kept = "no number" if np.isnan(found).any() else "nothing but 0"
+        return replace(said, cause=f"it puts out {kept}", sort="fault"), None
     if not (why := explain(node, x, found, d)):
+        if found.shape == x.shape and not count_wrong(found, x, fires=False)[0]:
+            cause = "the node is left out: what it takes is put out"
+            return replace(said, cause=cause, sort="fault", fix=f"import {node.kind}"), None
         if found.shape != wanted.shape:
             cause = f"it puts out shape {found.shape[1:]}, not {wanted.shape[1:]}"
             return replace(said, cause=cause, sort="fault"), None

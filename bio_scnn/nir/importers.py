@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -93,8 +95,21 @@ def _nir_node(node: Node, nir: Any) -> Any:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Without what frameworks print and warn of while they import."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    """Without what frameworks, and programs that they start, print and warn of."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with contextlib.ExitStack() as stack:
+        nowhere = stack.enter_context(open(os.devnull, "w"))
+        for number in (1, 2):
+            try:
+                kept = os.dup(number)
+            except OSError:  # a program without it
+                continue
+            stack.callback(os.close, kept)
+            stack.callback(os.dup2, kept, number)
+            os.dup2(nowhere.fileno(), number)
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         yield
 
@@ -198,7 +213,8 @@ class SpyxImporter:
     needs: tuple[str, ...] = ("nir",)
 
     def load(self, graph: Graph, dt_ms: float) -> Network:
-        module = import_module("spyx.nir")
+        with _quietly():
+            module = import_module("spyx.nir")
         whole = to_nir(graph)
 
         def run(x: Array) -> Array:
@@ -232,8 +248,8 @@ IMPORTERS: Mapping[str, Importer] = {
     ),
     "spyx": SpyxImporter(),
 }
-"""Importers by the name of their package. snnTorch's takes dt = 0.1 ms whatever it is told; those of
-Sinabs and Rockpool take none."""
+"""Importers by the name of their package. snnTorch's takes dt = 0.1 ms whatever it is told; Sinabs
+and Rockpool are told none."""
 
 
 def importer_of(name: str) -> Importer:

@@ -72,6 +72,8 @@ class Stepper:
             self.map: Callable[[Array], Array] = self.cell.step
         elif node.kind == "Reversed":
             self.map = lambda x: x.reshape(-1, order="F").reshape(node.output_shape)
+        elif node.kind == "Channels last":
+            self.map = lambda x: np.moveaxis(x, 0, -1).reshape(node.output_shape)
         else:
             self.map = stateless(node, d)
         zeros = np.zeros(node.input_shape, form.dtype), np.zeros(node.output_shape, form.dtype)

@@ -127,7 +127,7 @@ def rows(name: str, graph: Graph, names: list[str]) -> tuple[str, str, list[str]
         own.append("refused" if judged.refused else own_dialect(graph, x, one))
         if why:
             why = " ".join(why.replace(graph.name, "the file").split())
-            said.append(f"{one}|{why[:240].rstrip('.')}|{name}")
+            said.append(f"{one}|{why[:600].rstrip('.')}|{name}")
     counts = f"{exact} | {euler.outputs[end].sum():,.0f}"
     first = f"| `{name}` | {kinds(graph)} | {size:g} | {counts} | {' | '.join(own)} |"
     return first, f"| `{name}` | {' | '.join(words)} |", said
