@@ -74,7 +74,7 @@ class ContinuousRun:
         # What each node holds on its outputs, and what is to come: (time, number, node, ...).
         self.out = {name: np.zeros(nodes[name].size) for name in self.wiring.active}
         self.queue: list[tuple[float, int, str, Who, Array, bool]] = []
-        self.number, self.spikes = count(), 0
+        self.number, self.spikes, self.loops = count(), 0, graph.in_loops()
         self.pending: dict[str, Array] = {}
 
     def run(self) -> None:
@@ -244,7 +244,7 @@ class ContinuousRun:
         self.spikes += each.size
         if self.spikes > _MOST_SPIKES:
             raise InputError(f"{self.graph.name}: over {_MOST_SPIKES:,} spikes by {t:g} ms")
-        if self.graph.back:
+        if name in self.loops:
             self.cells[name].refuse_runaway(each, t)
         self.emit(name, who, often)
 

@@ -125,6 +125,20 @@ class Graph:
         """Nodes that a node's output goes to."""
         return tuple(b for a, b in self.edges if a == name)
 
+    def in_loops(self) -> set[str]:
+        """Nodes that their own output comes back to."""
+
+        def behind(start: str) -> set[str]:
+            found: set[str] = set()
+            left = list(self.targets(start))
+            while left:
+                if (name := left.pop()) not in found:
+                    found.add(name)
+                    left += self.targets(name)
+            return found
+
+        return {name for name in self.nodes if name in behind(name)} if self.back else set()
+
     def the_input(self) -> Node:
         """The one Input node.
 

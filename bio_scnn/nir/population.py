@@ -17,7 +17,8 @@ from bio_scnn.nir.graph import Node
 Array = NDArray[np.float64]
 Who = NDArray[np.int64]
 
-_RUNAWAY = 100  # spikes of a neuron of a loop in its shortest time constant
+_RUNAWAY = 100  # spikes of a neuron of a loop in so short a time: over 100 kHz
+_SHORT = 1.0  # ms
 _AGAIN = 10_000  # spikes of a neuron at one time: more would take forever
 
 
@@ -106,7 +107,7 @@ class Population:
         self.crossing = np.full(n, np.inf)
         self.everyone = np.arange(n)
         taus = [v.min() * 1e3 for key, v in node.values.items() if key.startswith("tau")]
-        self.shortest, self.since, self.recent = min(taus, default=0.0), 0.0, np.zeros(n)
+        self.shortest, self.since, self.recent = min([*taus, _SHORT]), 0.0, np.zeros(n)
 
     def some(self, who: Who) -> LinearNeuron:
         """The hybrid system of some neurons."""
@@ -172,11 +173,11 @@ class Population:
         if t - self.since > self.shortest:
             self.since, self.recent = t, np.zeros_like(self.recent)
         np.add.at(self.recent, each, 1)
-        if self.shortest and self.recent.max() > _RUNAWAY:
+        if self.recent.max() > _RUNAWAY:
             raise InputError(
                 f"at {t:g} ms a neuron of {self.name!r} has fired over {_RUNAWAY} times within "
-                f"{self.shortest:g} ms, its shortest time constant: in continuous time the loop's "
-                "activity grows without end; run it on a grid"
+                f"{self.shortest:g} ms: in continuous time the loop's activity grows without end; "
+                "run it on a grid"
             )
 
     def kick(self, current: int, amount: Array, t: float) -> None:
