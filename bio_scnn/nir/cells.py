@@ -17,15 +17,15 @@ Array = NDArray[np.float64]
 Values = NDArray[Any]
 Three = tuple[Values, Values, Values]
 
-_TERMS = 18  # of power series within the unit circle: the next is below 1e-17
+_NEAR, _TERMS = 0.5, 14  # where power series are taken, and their terms: the next is below 1e-16
 _TINY = 1e-30  # imaginary step: its square vanishes beside 1, so no digit is lost
 
 
 def _once(u: Values) -> Values:
     """Divided difference of exp at 0 and u."""
-    near = np.abs(u) < 1
+    near = np.abs(u) < _NEAR
     v, total = np.where(near, u, 0), np.ones_like(u)
-    for n in range(_TERMS, 1, -1):
+    for n in range(_TERMS if near.any() else 0, 1, -1):
         total = 1 + v * total / n
     return np.where(near, total, (np.exp(u) - 1) / np.where(near, 1, u))
 
@@ -40,10 +40,10 @@ def _twice(u: Values, v: Values) -> Values:
     """Divided difference of exp at 0, u and v."""
     swap = np.abs(u) > np.abs(v)
     u, v = np.where(swap, v, u), np.where(swap, u, v)
-    near = np.abs(v) < 1
+    near = np.abs(v) < _NEAR
     x, y = np.where(near, u, 0), np.where(near, v, 0)
     total, power, whole, factor = np.zeros_like(x), np.ones_like(y), np.ones_like(x), 2.0
-    for n in range(_TERMS):
+    for n in range(_TERMS if near.any() else 0):
         total = total + whole / factor
         power, factor = power * y, factor * (n + 3)
         whole = x * whole + power
@@ -141,12 +141,10 @@ class Cell:
         if x is not None:
             c_V, c_S = self.goal + self.current[0] * held, self.current[1] * held
             slopes[1] = p[0] * (E_k * x[1] + I_k * c_S)
-            (E, F, _), (G, H, _) = self.propagators(h, a + 1j * _TINY, b)
-            slopes[0] = p[0] * np.imag(E * x[0] + k * (F * x[1] + H * c_S) + G * c_V)
-            (_, F, E), (_, H, G) = self.propagators(h, a, b + 1j * _TINY)
-            V, S = k * (F * x[1] + H * c_S), E * x[1] + G * c_S
-            slopes[2] = p[0] * np.imag(V) + p[1] * np.imag(S)
-            slopes[[0, 2]] /= _TINY
+            by_a, by_b = np.array([[1j * _TINY, 0], [0, 1j * _TINY]])[..., None]
+            (E, F, G), (J, K, L) = self.propagators(h, a + by_a, b + by_b)
+            V = E * x[0] + k * (F * x[1] + K * c_S) + J * c_V
+            slopes[[0, 2]] = np.imag(p[0] * V + p[1] * (G * x[1] + L * c_S)) / _TINY
         before = np.array([p[0] * E_V, p[0] * k * E_k + p[1] * E_S])
         return before, by_V * self.current[0] + by_S * self.current[1], slopes
 
