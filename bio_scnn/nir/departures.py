@@ -124,11 +124,13 @@ class Departures:
             lines.append(f"    {first.wrong:,} wrong of {first.of:,}; {self.effect}")
             lines.append(f"    {first.sort or 'no cause'}{': ' if first.fix else ''}{first.fix}")
             lines += [f"    explained as well by: {other}" for other in first.others]
+        alike: dict[tuple[str, str], list[str]] = {}
         for verdict in self.verdicts:
             if verdict is not first and verdict.outcome != "agrees":
-                lines.append(
-                    f"  {verdict.node} ({verdict.kind}) {verdict.outcome}: {verdict.cause}"
-                )
+                told = f"({verdict.kind}) {verdict.outcome}"
+                alike.setdefault((told, verdict.cause), []).append(verdict.node)
+        for (told, cause), nodes in alike.items():
+            lines.append(f"  {', '.join(nodes)} {told}: {cause}")
         return "\n".join(map(_wrapped, lines))
 
 
