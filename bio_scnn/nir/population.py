@@ -108,6 +108,7 @@ class Population:
         self.everyone = np.arange(n)
         taus = [v.min() * 1e3 for key, v in node.values.items() if key.startswith("tau")]
         self.shortest, self.since, self.recent = min([*taus, _SHORT]), 0.0, np.zeros(n)
+        self.last = np.full(n, -1.0)
 
     def some(self, who: Who) -> LinearNeuron:
         """The hybrid system of some neurons."""
@@ -169,10 +170,15 @@ class Population:
         return who[often > 0], often[often > 0]
 
     def refuse_runaway(self, each: Who, t: float) -> None:
-        """Refuse a loop whose activity grows without end, long before memory is full."""
+        """Refuse a loop whose activity grows without end, long before memory is full.
+
+        Counted are the times at which a neuron fires: rounds of a loop at one time have a limit
+        of their own.
+        """
         if t - self.since > self.shortest:
             self.since, self.recent = t, np.zeros_like(self.recent)
-        np.add.at(self.recent, each, 1)
+        self.recent[each] += self.last[each] != t
+        self.last[each] = t
         if self.recent.max() > _RUNAWAY:
             raise InputError(
                 f"at {t:g} ms a neuron of {self.name!r} has fired over {_RUNAWAY} times within "
