@@ -38,6 +38,10 @@ class Trainable(Protocol):
     def sequences(self) -> bool:
         """True if it takes all steps in one call, where there is no loop."""
 
+    @property
+    def keeps_gain(self) -> bool:
+        """True if its time constants do not divide the gain of the input."""
+
     def network(self, graph: Graph, dt_ms: float) -> Any:
         """The module, with parameters that hold the weights of the graph."""
 
@@ -149,7 +153,11 @@ def compare_network(
                 gradient = gradient.T
         found.append(judged(name, gradient, exact[name]))
     for name, key, parameter, factor in of_neurons(graph, network, dt_ms):
-        by_own = exact[f"{name}.{key}"] * factor
+        by_field = exact[f"{name}.{key}"]
+        if importer.keeps_gain and key.startswith("tau"):
+            v, gain = graph.nodes[name].values, "w_in" if key == "tau_syn" else "r"
+            by_field = by_field + exact[f"{name}.{gain}"] * (v[gain] / v[key]).ravel()
+        by_own = by_field * factor
         found.append(judged(f"{name}.{key}", parameter.grad, by_own, key))
     return found
 

@@ -170,6 +170,8 @@ class TorchImporter:
     sequences : bool
         Its networks take all steps in one call, as long as they have no loop: between calls its
         states keep their values and lose their gradients.
+    keeps_gain : bool
+        Its time constants are those of decays alone: the gain of the input is not divided by them.
     """
 
     name: str
@@ -177,6 +179,7 @@ class TorchImporter:
     build: Callable[[Any, Any, float], Any]
     needs: tuple[str, ...] = ("nir", "nirtorch")
     sequences: bool = False
+    keeps_gain: bool = False
 
     def network(self, graph: Graph, dt_ms: float) -> Any:
         """The imported torch module."""
@@ -245,6 +248,7 @@ IMPORTERS: Mapping[str, Importer] = {
         "rockpool.nn.modules.torch.nir",
         lambda m, g, dt: m.from_nir(g),
         sequences=True,
+        keeps_gain=True,
     ),
     "spyx": SpyxImporter(),
 }

@@ -38,7 +38,7 @@ def case():
 class Planted(torch.nn.Module):
     """Weights of the graph, and any gradients of them; it puts out no spikes."""
 
-    name, sequences = "planted", False
+    name, sequences, keeps_gain = "planted", False, False
 
     def __init__(self, graph, given):
         super().__init__()
@@ -63,8 +63,9 @@ class Decays(torch.nn.Module):
 
     name, sequences = "decays", False
 
-    def __init__(self, value, gradient):
+    def __init__(self, value, gradient, keeps_gain=False):
         super().__init__()
+        self.keeps_gain = keeps_gain
         self.n1 = torch.nn.Module()
         self.n1.beta = torch.nn.Parameter(torch.tensor(value))
         self.gradient = torch.tensor(gradient)
@@ -118,6 +119,14 @@ def test_a_trainable_decay_is_compared_by_what_it_does_to_tau(case, form, by_for
     assert one.like.cosine == pytest.approx(1, abs=1e-5)
     assert one.like.scale == pytest.approx(5 * 30 / 60, rel=1e-4)  # 30 steps of a sixtieth
     assert "moves tau_mem at 0 degrees" in one.told
+    # With the gain kept, r grows with tau.
+    kept = (exact["n1.tau_mem"] + exact["n1.r"] * 9.0 / tau) * by_form(tau)
+    two = next(
+        v
+        for v in compare_network(graph, x, Decays(form(tau), kept, keeps_gain=True), DT, exact)
+        if v.node == "n1.tau_mem"
+    )
+    assert two.like.cosine == pytest.approx(1, abs=1e-5)
     other = compare_network(graph, x, Decays(0.3 * form(tau), tau), DT, exact)
     assert all(v.node != "n1.tau_mem" for v in other)  # its values are none of the file's
 
