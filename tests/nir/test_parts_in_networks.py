@@ -43,7 +43,14 @@ def test_an_integrator_drives_neurons_on_a_grid(kind):
     assert count > 5
 
 
-@pytest.mark.parametrize("how", [{"spike_area_s": 0.004}, {"held": True}, {"dialect": "euler"}])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"spike_area_s": 0.004},
+        {"held": True, "spike_area_s": 0.004},
+        {"dialect": "euler"},
+    ],
+)
 def test_a_subgraph_is_its_nodes(how):
     """A loop in a subgraph of a subgraph, and the same nodes without any."""
     rng = np.random.default_rng(2)
@@ -60,8 +67,8 @@ def test_a_subgraph_is_its_nodes(how):
                   (3,), (3,))  # fmt: skip
     outer = table({"fc": nodes["fc"], "inner": inner},
                   [("input", "fc"), ("fc", "inner"), ("inner", "output")], (2,), (3,))  # fmt: skip
-    whole = table({"outer": outer, "out": nodes["out"]},
-                  [("input", "outer"), ("outer", "out"), ("out", "output")], (2,), (3,))  # fmt: skip
+    edges = [("input", "outer"), ("outer", "out"), ("out", "output")]
+    whole = table({"outer": outer, "out": nodes["out"]}, edges, (2,), (3,))
     x = (rng.random((80, 2)) < 0.5) * 2.0
     wanted = run(build_graph(plain), x, dt_ms=1.0, **how)
     found = run(build_graph(whole), x, dt_ms=1.0, **how)
