@@ -58,7 +58,7 @@ def test_a_subgraph_is_its_nodes(how):
         "fc": {"type": "Affine", "weight": rng.uniform(0, 3, (3, 2)), "bias": np.full(3, 0.5)},
         "n": lif(3, tau=[0.01, 0.015, 0.02], v_reset=-0.1),
         "w": {"type": "Linear", "weight": rng.uniform(-1, 1, (3, 3))},
-        "out": cuba(3, r=100.0),
+        "out": cuba(3, r=20.0),
     }
     loop = [("n", "w"), ("w", "n")]
     plain = table(nodes, [("input", "fc"), ("fc", "n"), *loop, ("n", "out"), ("out", "output")],
@@ -69,11 +69,11 @@ def test_a_subgraph_is_its_nodes(how):
                   [("input", "fc"), ("fc", "inner"), ("inner", "output")], (2,), (3,))  # fmt: skip
     edges = [("input", "outer"), ("outer", "out"), ("out", "output")]
     whole = table({"outer": outer, "out": nodes["out"]}, edges, (2,), (3,))
-    x = (rng.random((80, 2)) < 0.5) * 2.0
+    x = (rng.random((30, 2)) < 0.5) * 2.0
     wanted = run(build_graph(plain), x, dt_ms=1.0, **how)
     found = run(build_graph(whole), x, dt_ms=1.0, **how)
     assert found.counts == {"outer.inner.n": wanted.counts["n"], "out": wanted.counts["out"]}
-    assert min(found.counts.values()) > 5
+    assert 3 < min(found.counts.values()) <= max(found.counts.values()) < 200
     for mine, other in (("outer.inner.n", "n"), ("out", "out")):
         np.testing.assert_array_equal(found.spikes[mine], wanted.spikes[other])
         np.testing.assert_array_equal(found.V[mine], wanted.V[other])
