@@ -108,6 +108,8 @@ class Departures:
     def __str__(self) -> str:
         """Lines of the screen."""
         lines: list[str] = []
+        if not self.verdicts:
+            return _wrapped(f"{self.importer}: {self.refused}")
         if self.refused:
             lines.append(f"{self.importer}: refuses the file: {self.refused}")
         else:
