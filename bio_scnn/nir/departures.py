@@ -108,7 +108,7 @@ class Departures:
     def __str__(self) -> str:
         """Lines of the screen."""
         lines: list[str] = []
-        if not self.verdicts:
+        if self.refused and not self.verdicts:
             return _wrapped(f"{self.importer}: {self.refused}")
         if self.refused:
             lines.append(f"{self.importer}: refuses the file: {self.refused}")

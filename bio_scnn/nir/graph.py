@@ -127,17 +127,17 @@ class Graph:
 
     def in_loops(self) -> set[str]:
         """Nodes that their own output comes back to."""
+        if not self.back:
+            return set()
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
 
-        def behind(start: str) -> set[str]:
-            found: set[str] = set()
-            left = list(self.targets(start))
-            while left:
-                if (name := left.pop()) not in found:
-                    found.add(name)
-                    left += self.targets(name)
-            return found
-
-        return {name for name in self.nodes if name in behind(name)} if self.back else set()
+        place = {name: i for i, name in enumerate(self.nodes)}
+        a, b = np.array([(place[a], place[b]) for a, b in self.edges]).T
+        whole = coo_array((np.ones(a.size), (a, b)), shape=(len(place), len(place)))
+        _, part = connected_components(whole, directed=True, connection="strong")
+        alike = np.bincount(part)[part] > 1
+        return {name for name, i in place.items() if alike[i] or (name, name) in self.edges}
 
     def the_input(self) -> Node:
         """The one Input node.
