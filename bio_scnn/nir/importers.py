@@ -40,10 +40,6 @@ class Importer(Protocol):
     def name(self) -> str:
         """Name of the framework."""
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Packages beside its own that it needs."""
-
     def load(self, graph: Graph, dt_ms: float) -> Network:
         """The network of a graph with one input and one output, at a time step.
 
@@ -230,7 +226,7 @@ class SpyxImporter:
         return run
 
 
-IMPORTERS: Mapping[str, Importer] = {
+IMPORTERS: Mapping[str, TorchImporter | SpyxImporter] = {
     "norse": TorchImporter(
         "norse", "norse.torch", lambda m, g, dt: m.from_nir(g, ignore_warnings=True, dt=dt)
     ),
