@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.errors import InputError
-from bio_scnn.nir.events import Cell, Instant, Replay, replay
+from bio_scnn.nir.cells import Cell
+from bio_scnn.nir.events import Event, Fired, Instant, Replay, replay
 from bio_scnn.nir.graph import FIRING, Graph
 from bio_scnn.nir.maps import matrix_of
 from bio_scnn.nir.paths import wire
@@ -35,15 +36,16 @@ class NetworkGradients:
         matrix of all maps between them.
     bias : mapping of str to (neurons,) array
         With respect to a constant added to the input of a node that fires.
-    v_threshold, v_reset : mapping of str to (neurons,) array
+    fields : mapping of str to mapping of str to (neurons,) array
+        By a node that fires and a field of its neurons, in NIR's names and units: ``tau``, ``r``,
+        ``v_leak``, ``v_threshold``, ``v_reset``; of a CubaLIF ``tau_mem``, ``tau_syn``, ``w_in``.
     inputs : mapping of str to (steps, inputs) array
         With respect to the inputs: impulses, or held currents.
     """
 
     weights: Mapping[tuple[str, str], Array]
     bias: Mapping[str, Array]
-    v_threshold: Mapping[str, Array]
-    v_reset: Mapping[str, Array]
+    fields: Mapping[str, Mapping[str, Array]]
     inputs: Mapping[str, Array]
 
 
@@ -62,7 +64,7 @@ def network_gradients(
     Parameters
     ----------
     graph : Graph
-        Of maps and IF, LIF and CubaLIF neurons; loops only among CubaLIF.
+        Of maps and IF, LIF and CubaLIF neurons.
     inputs, spike_area_s, held, reset
         As `bio_scnn.nir.run` got them in continuous time.
     activity : Activity
@@ -84,7 +86,8 @@ def network_gradients(
     -----
     A spike at which V crosses the threshold moves by ``-dV / V'``. One that an impulse causes at
     once (in IF and LIF) happens at the impulse's time: it does not depend on weights at all. If
-    several impulses come together, each has an equal share in its time. Spikes that appear or
+    several impulses come together, each has an equal share in its time. In a loop such a spike may
+    cause others, of the same neuron too; all of them move with the first. Spikes that appear or
     vanish have no derivative.
 
     References
@@ -98,7 +101,7 @@ def network_gradients(
     back = _Backwards(run, activity, loss_slopes, given)
     for instant in reversed(run.instants):
         back.through(instant)
-    return back.found
+    return back.found()
 
 
 def _check(graph: Graph, activity: Activity, slopes: Mapping[str, Array]) -> None:
@@ -108,8 +111,6 @@ def _check(graph: Graph, activity: Activity, slopes: Mapping[str, Array]) -> Non
                 f"{graph.name}: gradients go through maps and {', '.join(FIRING)}, not through "
                 f"the {node.kind} {node.name!r}"
             )
-    if graph.back and graph.kinds() != {"CubaLIF"}:
-        raise InputError(f"{graph.name}: gradients go through loops of CubaLIF neurons only")
     if activity.mode != "continuous":
         raise InputError("gradients need a run in continuous time, not one on a grid")
     for name, slope in slopes.items():
@@ -138,93 +139,109 @@ class _Backwards:
             for n, t in activity.times_ms.items()
         }
         self.who = activity.who
-        each = {n: np.zeros(c.size) for n, c in self.cells.items()}
-        self.found = NetworkGradients(
-            {(n, a): np.zeros(m.shape) for n in self.cells for a, m in run.matrices[n].items()},
-            each,
-            {n: x.copy() for n, x in each.items()},
-            {n: x.copy() for n, x in each.items()},
-            {n: np.zeros(x.shape) for n, x in given.items()},
-        )
+        self.weights = {
+            (n, a): np.zeros(m.shape) for n in self.cells for a, m in run.matrices[n].items()
+        }
+        self.inputs = {n: np.zeros(x.shape) for n, x in given.items()}
+        self.bias = {n: np.zeros(c.size) for n, c in self.cells.items()}
+        self.of_rates = {n: np.zeros((6, c.size)) for n, c in self.cells.items()}
+        self.levels = {
+            n: {key: np.zeros(c.size) for key in ("v_threshold", "v_reset")}
+            for n, c in self.cells.items()
+        }
+
+    def found(self) -> NetworkGradients:
+        """The gradients, once all instants have been gone through."""
+        fields = {
+            n: {**cell.of_fields(self.of_rates[n]), **self.levels[n]}
+            for n, cell in self.cells.items()
+        }
+        return NetworkGradients(self.weights, self.bias, fields, self.inputs)
 
     def through(self, instant: Instant) -> None:
         """Everything of an instant, and the time up to the next one."""
         for name, cell in self.cells.items():
-            self.flow(name, cell, instant)
-        moved: dict[str, Array] = {n: np.zeros(c.size) for n, c in self.cells.items()}
-        for name, places in instant.spikes.items():
-            np.add.at(moved[name], self.who[name][places], self.of_time[name][places])
-        for name in reversed(list(self.cells)):
-            if name in instant.arrived:
-                self.receive(name, self.cells[name], instant, moved)
-        for name, cell in self.cells.items():
-            if name in instant.crossed:
-                self.cross(name, cell, instant, moved[name])
+            if self.p[name].any():
+                self.flow(name, cell, instant)
+        moved: list[Array] = []
+        for event in instant.events:
+            moved.append(np.zeros(self.cells[event.node].size))
+            if event.fired is not None:
+                places = event.fired.places
+                np.add.at(
+                    moved[-1], self.who[event.node][places], self.of_time[event.node][places]
+                )
+        for number in reversed(range(len(moved))):
+            event, cell = instant.events[number], self.cells[instant.events[number].node]
+            if event.arrived:
+                self.receive(event, cell, instant.step, number, moved)
+            else:
+                self.cross(event, cell, moved[number])
 
     def flow(self, name: str, cell: Cell, instant: Instant) -> None:
         """The adjoint from the next instant back to this one, and the currents between them."""
-        p, length = self.p[name], instant.length
-        if not p.any():
-            return
-        (E_V, E_VS, E_S), (I_V, I_VS, I_S) = cell.propagators(length)
-        by_V, by_S = p[0] * I_V, p[0] * I_VS + p[1] * I_S
-        by_current = by_V * cell.current[0] + by_S * cell.current[1]
-        self.found.bias[name][:] += by_current
+        held = instant.current[name]
+        before, by_current, slopes = cell.back(
+            self.p[name], instant.states.get(name), held, instant.length
+        )
+        self.p[name] = before
+        self.of_rates[name] += slopes
+        self.bias[name] += by_current
         if self.run.held:
             for source, matrix in self.run.matrices[name].items():
                 if source in self.given:
-                    self.found.inputs[source][instant.step] += matrix.T @ by_current
+                    self.inputs[source][instant.step] += matrix.T @ by_current
                     u = self.given[source][instant.step]
-                    self.found.weights[name, source][:] += np.outer(by_current, u)
-        self.p[name] = np.array([p[0] * E_V, p[0] * E_VS + p[1] * E_S])
+                    self.weights[name, source] += np.outer(by_current, u)
 
-    def receive(self, name: str, cell: Cell, instant: Instant, moved: dict[str, Array]) -> None:
+    def receive(
+        self, event: Event, cell: Cell, step: int, number: int, moved: list[Array]
+    ) -> None:
         """Impulses, and the spikes that they cause at once."""
-        p = self.p[name]
+        name, fired, p = event.node, event.fired, self.p[event.node]
         (a, k, b), (B_V, B_S) = cell.rates, cell.jump
-        caused = instant.caused.get(name)
-        by_size = p[0] * B_V + p[1] * B_S
         by_time = -(p[0] * (a * B_V + k * B_S) + p[1] * b * B_S)
-        shared = np.zeros(cell.size)
-        if caused is not None:
-            who = caused.who
-            keeps = 1.0 if cell.subtracts else 0.0
-            shared[who] = p[0, who] * (keeps * caused.before - caused.after) + moved[name][who]
-            by_size[who] *= keeps
+        shared, count = np.zeros(cell.size), np.zeros(cell.size)
+        if fired is not None:
+            who, keeps = fired.who, 1.0 if cell.subtracts else 0.0
+            shared[who] = p[0, who] * (keeps * fired.before - fired.after) + moved[number][who]
             by_time[who] = 0.0
-            self.of_reset(name, who, p[0, who], caused.often)
+            self.of_reset(event, fired, p[0, who])
             p[0, who] *= keeps
-        arrivals = instant.arrived[name]
-        count = np.zeros(cell.size)
-        for source, sizes in arrivals.items() if caused is not None else ():
-            count += (self.run.matrices[name][source] != 0) @ (sizes != 0)
-        for source, sizes in arrivals.items():
-            matrix = self.run.matrices[name][source]
-            on = np.flatnonzero(sizes)
-            self.found.weights[name, source][:, on] += np.outer(by_size, sizes[on])
-            if source in self.given:
-                self.found.inputs[source][instant.step, on] += matrix[:, on].T @ by_size
+            for one in event.arrived:
+                count += (self.run.matrices[name][one.source] != 0) @ (one.sizes != 0.0).astype(
+                    float
+                )
+        by_size = p[0] * B_V + p[1] * B_S
+        self.of_rates[name][4:] += cell.area_ms * p * event.total
+        for one in event.arrived:
+            matrix, on = self.run.matrices[name][one.source], np.flatnonzero(one.sizes)
+            self.weights[name, one.source][:, on] += np.outer(by_size, one.sizes[on])
+            if one.event < 0:
+                self.inputs[one.source][step, on] += matrix[:, on].T @ by_size
                 continue
-            moved[source][on] += sizes[on] * (matrix[:, on].T @ by_time)
-            if caused is not None:
-                moved[source][on] += (matrix[:, on] != 0).T @ (shared / np.maximum(count, 1))
+            moved[one.event][on] += one.sizes[on] * (matrix[:, on].T @ by_time)
+            if fired is not None:
+                moved[one.event][on] += (matrix[:, on] != 0).T @ (shared / np.maximum(count, 1))
 
-    def cross(self, name: str, cell: Cell, instant: Instant, moved: Array) -> None:
+    def cross(self, event: Event, cell: Cell, moved: Array) -> None:
         """Spikes at which V crosses the threshold by itself."""
-        p, spike = self.p[name], instant.crossed[name]
-        who, keeps = spike.who, 1.0 if cell.subtracts else 0.0
-        q = p[0, who] * (keeps * spike.before - spike.after) + moved[who]
-        self.of_reset(name, who, p[0, who], spike.often)
-        self.found.v_threshold[name][who] += q / spike.before
-        p[0, who] = keeps * p[0, who] - q / spike.before
+        p, fired = self.p[event.node], event.fired
+        assert fired is not None
+        who, keeps = fired.who, 1.0 if cell.subtracts else 0.0
+        q = p[0, who] * (keeps * fired.before - fired.after) + moved[who]
+        self.of_reset(event, fired, p[0, who])
+        self.levels[event.node]["v_threshold"][who] += q / fired.before
+        p[0, who] = keeps * p[0, who] - q / fired.before
 
-    def of_reset(self, name: str, who: Any, p: Array, often: Array) -> None:
+    def of_reset(self, event: Event, fired: Fired, p: Array) -> None:
         """Derivatives by the level that a spike sets V to, or takes off it."""
-        if self.cells[name].subtracts:
-            self.found.v_threshold[name][who] -= p * often
-            self.found.v_reset[name][who] += p * often
+        levels = self.levels[event.node]
+        if self.cells[event.node].subtracts:
+            levels["v_threshold"][fired.who] -= p * fired.often
+            levels["v_reset"][fired.who] += p * fired.often
         else:
-            self.found.v_reset[name][who] += p
+            levels["v_reset"][fired.who] += p
 
 
 def map_gradients(graph: Graph, found: NetworkGradients) -> dict[str, Array]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.errors import InputError
 from bio_scnn.nir.continuous import run_continuous
 from bio_scnn.nir.dialects import Dialect
 from bio_scnn.nir.graph import Graph
@@ -23,22 +24,30 @@ class Beside:
 
     Attributes
     ----------
-    exact : Activity
+    exact : Activity or None
+        None if it has no run in continuous time.
     grids : mapping of float to Activity
         By time step in ms.
+    refused : str
+        Why it has none.
     """
 
-    exact: Activity
+    exact: Activity | None
     grids: Mapping[float, Activity]
+    refused: str = ""
 
     def error(self, node: str, dt_ms: float) -> float:
         """Spikes too many and too few of a node's neurons, divided by their exact number."""
+        if self.exact is None:
+            return np.nan
         wanted, found = self.exact.spikes[node].sum(0), self.grids[dt_ms].spikes[node].sum(0)
         wrong, total = float(np.abs(found - wanted).sum()), float(wanted.sum())
         return wrong / total if total else (np.inf if wrong else 0.0)
 
     def agrees(self, node: str, dt_ms: float) -> bool:
         """True if the same neuron of a node fires most; the first one, if several do."""
+        if self.exact is None:
+            return False
         exact, grid = self.exact.spikes[node].sum(0), self.grids[dt_ms].spikes[node].sum(0)
         return bool(np.argmax(exact) == np.argmax(grid))
 
@@ -71,7 +80,12 @@ def beside(
     """
     kinds, dt = graph.kinds(), dialect.dt_ms
     area = dialect.area_ms(kinds)
-    exact = run_continuous(graph, inputs, dt, held=held, area_s=area / 1e3, reset=dialect.reset)
+    how: Any = {"held": held, "area_s": area / 1e3, "reset": dialect.reset}
+    exact, refused = None, ""
+    try:
+        exact = run_continuous(graph, inputs, dt, **how)
+    except InputError as error:  # of continuous time alone: the grid may be run
+        refused = str(error)
     grids = {}
     for wanted in dts_ms or (dt, dt / 2, dt / 4):
         parts = max(1, round(dt / wanted))
@@ -79,7 +93,7 @@ def beside(
         as_held = held or not dialect.takes_impulses(kinds)
         given = {name: divided(x, parts, held=held, as_held=as_held) for name, x in inputs.items()}
         grids[finer.dt_ms] = run_grid(graph, given, finer)
-    return Beside(exact, grids)
+    return Beside(exact, grids, refused)
 
 
 def divided(x: Array, parts: int, *, held: bool, as_held: bool) -> Array:

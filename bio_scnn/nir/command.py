@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from bio_scnn.errors import InputError
 from bio_scnn.nir.beside import Beside, beside
+from bio_scnn.nir.departures import Departures, depart, reference_for
 from bio_scnn.nir.dialects import DIALECTS, Dialect, dialect_of
 from bio_scnn.nir.graph import Graph
 from bio_scnn.nir.open_points import open_points
@@ -34,9 +36,9 @@ def add_graph_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--dialect",
-        default="euler",
         metavar="NAME",
-        help=f"conventions of the time grid: {', '.join(DIALECTS)} (default: euler)",
+        help=f"conventions of the time grid: {', '.join(DIALECTS)} (default: euler; to IF neurons "
+        "whose r is 1 a value is then an impulse)",
     )
     group.add_argument(
         "--against",
@@ -51,7 +53,9 @@ def add_graph_options(parser: argparse.ArgumentParser) -> None:
 def run_graph(args: argparse.Namespace) -> bool:
     """Print the first screen of a network; False if an importer departs."""
     graph = read_graph(args.graph)
-    dialect = dialect_of(args.dialect, args.dt)
+    dialect = dialect_of(args.dialect or "euler", args.dt)
+    if args.dialect is None:
+        dialect = replace(dialect, IF_input=reference_for(graph).IF_input)
     if (batch := _many(graph, args.input)) is not None:
         from bio_scnn.nir.many import run_batch
 
@@ -62,23 +66,15 @@ def run_graph(args: argparse.Namespace) -> bool:
         from bio_scnn.nir.gradients import run_network_gradients
 
         return run_network_gradients(args, graph, inputs, told, dialect.dt_ms)
-    found, refused = None, ""
-    try:
-        found = beside(graph, inputs, dialect)
-    except InputError as error:  # of continuous time alone: the grid may be run
-        refused = str(error)
-    judged: list[Any] = []
-    if args.against:
-        from bio_scnn.nir.departures import depart
-
-        judged = [depart(graph, inputs, name, dt_ms=dialect.dt_ms) for name in args.against]
-    lines = screen(graph, dialect, found, refused, told)
+    found = beside(graph, inputs, dialect)
+    judged = [depart(graph, inputs, name, dt_ms=dialect.dt_ms) for name in args.against]
+    lines = screen(graph, dialect, found, told)
     if args.report is not None:
         from bio_scnn.nir.page import page
 
         write_whole(args.report / "index.html", page(graph, lines, judged).encode())
     if args.json:
-        print(json.dumps(as_table(graph, dialect, found, refused, judged), indent=2))
+        print(json.dumps(as_table(graph, dialect, found, judged), indent=2))
     else:
         print(encodable("\n".join(lines)))
         for one in judged:
@@ -127,15 +123,13 @@ def input_of(graph: Graph, path: Path | None) -> tuple[dict[str, NDArray[Any]], 
     return found, f"{len(whole)} steps of {path}"
 
 
-def screen(
-    graph: Graph, dialect: Dialect, found: Beside | None, refused: str, told: str
-) -> list[str]:
+def screen(graph: Graph, dialect: Dialect, found: Beside, told: str) -> list[str]:
     """Lines of the first screen."""
     loops = f", {len(graph.back)} recurrent" if graph.back else ""
     lines = [f"{graph.name}: {len(graph.nodes)} nodes, {len(graph.edges)} edges{loops}"]
     lines.append(f"left open by the file, and taken on the grid ({dialect.name}):")
     lines += [f"  {sentence}" for sentence in open_points(graph, dialect)]
-    if found is not None:
+    if found.exact is not None:
         lines.append("left open by the file, and taken in continuous time:")
         lines += [f"  {s}" for s in found.exact.open if s not in open_points(graph, dialect)]
     lines.append("nodes:")
@@ -146,28 +140,31 @@ def screen(
             " x ".join(map(str, node.output_shape)): 0,
         }
         lines.append(f"  {name:<{width}}  {node.kind:<9}  {' -> '.join(ends)}")
-    if found is None:
-        return [*lines, f"not run in continuous time: {refused}"]
+    if found.refused:
+        lines.append(f"not run in continuous time: {found.refused}")
     lines.append(f"spikes in {told}:")
     return lines + spike_table(found)
 
 
 def spike_table(found: Beside) -> list[str]:
     """Spikes per node in continuous time and per time step, with the error of the counts."""
-    nodes = found.exact.counts
+    first = next(iter(found.grids.values()))
+    nodes = list(first.counts)
     if not nodes:
         return ["  no node fires"]
+    runs = [*found.grids.values(), *([found.exact] if found.exact else [])]
+    if not any(run.counts[name] for run in runs for name in nodes):
+        return ["  none in any node: the input is too weak; give another by --input"]
     width = max(map(len, [*nodes, "node"]))
     head = "".join(f"{f'dt {dt:g} ms':>24}" for dt in found.grids)
     lines = [f"  {'node':<{width}}  {'continuous':>10}{head}"]
-    for name, count in nodes.items():
-        cells = [
-            f"{grid.counts[name]:,} ({_percent(found.error(name, dt))} wrong)"
-            for dt, grid in found.grids.items()
-        ]
-        lines.append(f"  {name:<{width}}  {count:>10,}" + "".join(f"{c:>24}" for c in cells))
-    last = list(nodes)[-1]
-    if found.exact.spikes[last][0].size > 1:
+    for name in nodes:
+        exact = f"{found.exact.counts[name]:,}" if found.exact else "-"
+        cells = [f"{grid.counts[name]:,}{_wrong(found, name, dt)}" for dt, grid in
+                 found.grids.items()]  # fmt: skip
+        lines.append(f"  {name:<{width}}  {exact:>10}" + "".join(f"{c:>24}" for c in cells))
+    last = nodes[-1]
+    if found.exact is not None and first.spikes[last][0].size > 1:
         same = [f"{dt:g} ms" for dt in found.grids if found.agrees(last, dt)]
         lines.append(
             f"  the neuron of {last} that fires most is the same at: {', '.join(same) or 'no dt'}"
@@ -175,8 +172,12 @@ def spike_table(found: Beside) -> list[str]:
     return lines
 
 
-def _percent(share: float) -> str:
-    return "all" if np.isinf(share) else f"{100 * share:.1f} %"
+def _wrong(found: Beside, name: str, dt: float) -> str:
+    """Error of a node's counts, in words; empty if there are none, or nothing to compare with."""
+    if found.exact is None or not (found.exact.counts[name] or found.grids[dt].counts[name]):
+        return ""
+    share = found.error(name, dt)
+    return f" ({'all' if np.isinf(share) else f'{100 * share:.1f} %'} wrong)"
 
 
 def _finite(number: float) -> float | None:
@@ -185,7 +186,7 @@ def _finite(number: float) -> float | None:
 
 
 def as_table(
-    graph: Graph, dialect: Dialect, found: Beside | None, refused: str, judged: Sequence[Any]
+    graph: Graph, dialect: Dialect, found: Beside, judged: Sequence[Departures]
 ) -> dict[str, Any]:
     """The screen as a table of JSON."""
     table: dict[str, Any] = {
@@ -194,16 +195,16 @@ def as_table(
         "edges": graph.edges,
         "dialect": dialect.name,
         "open": open_points(graph, dialect),
-        "refused": refused,
+        "refused": found.refused,
         "against": [one.table() for one in judged],
     }
-    if found is not None:
+    if found.exact is not None:
         table["continuous"] = found.exact.counts
-        table["grid"] = {
-            f"{dt:g}": {
-                name: {"spikes": count, "error": _finite(found.error(name, dt))}
-                for name, count in grid.counts.items()
-            }
-            for dt, grid in found.grids.items()
+    table["grid"] = {
+        f"{dt:g}": {
+            name: {"spikes": count, "error": _finite(found.error(name, dt))}
+            for name, count in grid.counts.items()
         }
+        for dt, grid in found.grids.items()
+    }
     return table

@@ -68,17 +68,18 @@ class ContinuousRun:
         }
         self.V = {name: np.zeros((self.steps, nodes[name].size)) for name in self.cells}
         self.sent = {name: np.zeros((self.steps, nodes[name].size)) for name in graph.outputs}
-        self.times: dict[str, list[Array]] = {n: [] for n in self.cells if nodes[n].fires}
-        self.who: dict[str, list[Who]] = {n: [] for n in self.times}
+        self.fired: dict[str, list[tuple[Array, Who, Who]]] = {
+            n: [(np.empty(0), *np.empty((2, 0), np.int64))] for n in self.cells if nodes[n].fires
+        }
         # What each node holds on its outputs, and what is to come: (time, number, node, ...).
         self.out = {name: np.zeros(nodes[name].size) for name in self.wiring.active}
         self.queue: list[tuple[float, int, str, Who, Array, bool]] = []
-        self.number, self.spikes = count(), 0
+        self.number, self.spikes, self.loops = count(), 0, graph.in_loops()
         self.pending: dict[str, Array] = {}
 
     def run(self) -> None:
         """Go through all events."""
-        self.step = -1
+        self.step, self.now, self.round = -1, -1.0, 0  # of impulses at this time
         for name in self.smooth.links:
             leak = self.cells[name].leak
             self.out[name] = leak
@@ -118,12 +119,14 @@ class ContinuousRun:
                 self.tell(name, t)
             else:
                 self.emit(name, who, sizes)
+        self.now, self.round = t, self.round + 1 if t == self.now else 0
         for name, cell in self.cells.items():
             if cell.fires and (who := cell.due(t)).size:
                 self.fire(name, who, np.ones(who.size), t)
         for _ in range(_SWEEPS):
             if not self.pending:
                 return
+            self.round += 1
             for name in self.wiring.active:
                 if name in self.pending:
                     self.deliver(name, self.pending.pop(name), t)
@@ -167,7 +170,7 @@ class ContinuousRun:
             return
         node = self.graph.nodes[name]
         if node.kind == "Delay":
-            self.later(name, self.graph_delay(name), current, t, held=True)
+            self.later(name, current, t, held=True)
         elif node.kind == "Threshold":
             level = np.broadcast_to(node.values["threshold"], node.input_shape).ravel()
             self.out[name] = (current > level).astype(np.float64)
@@ -195,12 +198,10 @@ class ContinuousRun:
             for target, current, amount in self.smooth.moved(name, change):
                 self.cells[target].kick(current, amount, t)
 
-    def graph_delay(self, name: str) -> Array:
-        node = self.graph.nodes[name]
-        return np.broadcast_to(node.values["delay"], node.input_shape).ravel() * 1e3
-
-    def later(self, name: str, delay: Array, sizes: Array, t: float, *, held: bool) -> None:
+    def later(self, name: str, sizes: Array, t: float, *, held: bool) -> None:
         """Put what a Delay takes into the queue."""
+        node = self.graph.nodes[name]
+        delay = np.broadcast_to(node.values["delay"], node.input_shape).ravel() * 1e3
         for one in np.unique(delay):
             who = np.flatnonzero((delay == one) & (held | (sizes != 0)))
             if who.size:
@@ -223,7 +224,7 @@ class ContinuousRun:
             return
         node = self.graph.nodes[name]
         if node.kind == "Delay":
-            self.later(name, self.graph_delay(name), sizes, t, held=False)
+            self.later(name, sizes, t, held=False)
         elif node.kind == "Threshold":
             level = np.broadcast_to(node.values["threshold"], node.input_shape).ravel()
             who = np.flatnonzero(sizes > level)
@@ -239,12 +240,11 @@ class ContinuousRun:
 
     def fire(self, name: str, who: Who, often: Array, t: float) -> None:
         each = np.repeat(who, often.astype(np.int64))
-        self.who[name].append(each)
-        self.times[name].append(np.full(each.size, t))
+        self.fired[name].append((np.full(each.size, t), each, np.full(each.size, self.round)))
         self.spikes += each.size
         if self.spikes > _MOST_SPIKES:
             raise InputError(f"{self.graph.name}: over {_MOST_SPIKES:,} spikes by {t:g} ms")
-        if self.graph.back:
+        if name in self.loops:
             self.cells[name].refuse_runaway(each, t)
         self.emit(name, who, often)
 
@@ -268,8 +268,10 @@ def run_continuous(
     events = ContinuousRun(graph, inputs, dt_ms, held=held, area_ms=area_ms, reset=reset)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         events.run()
-    times = {n: np.concatenate([np.empty(0), *t]) for n, t in events.times.items()}
-    who = {n: np.concatenate([np.empty(0, np.int64), *w]) for n, w in events.who.items()}
+    times, who, rounds = (
+        {n: np.concatenate([part[i] for part in parts]) for n, parts in events.fired.items()}
+        for i in range(3)
+    )
     V = {n: v.reshape(-1, *graph.nodes[n].output_shape) for n, v in events.V.items()}
     spikes = {n: raster(times[n], who[n], events.grid, graph.nodes[n].output_shape) for n in times}
     outputs: dict[str, Any] = {**V, **spikes}
@@ -279,7 +281,7 @@ def run_continuous(
                 sent = sent + events.V[source] @ path.whole.T + events.wiring.constant[name]
         outputs[name] = sent.reshape(-1, *graph.nodes[name].output_shape)
     said = open_points(graph, None, area_s, reset)
-    return Activity("continuous", dt_ms, spikes, V, outputs, times, who, said)
+    return Activity("continuous", dt_ms, spikes, V, outputs, times, who, rounds, said)
 
 
 def raster(times: Array, who: Who, grid: Array, shape: tuple[int, ...]) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -76,6 +77,9 @@ class Departures:
         Where no node departs and the whole does: what is wrong between the nodes.
     rasters : (array, array) or None
         Outputs ``(steps, *shape)`` of the first wrong node, the reference's and the importer's.
+    potentials : (array, array or None) or None
+        V ``(steps, *shape)`` of that node if it has one: the reference's, and that of the cause
+        that explains the importer, whose own V cannot be seen; None without a cause.
     """
 
     importer: str
@@ -85,6 +89,7 @@ class Departures:
     effect: str = ""
     wiring: str = ""
     rasters: tuple[Array, Array] | None = field(default=None, repr=False, compare=False)
+    potentials: tuple[Array, Array | None] | None = field(default=None, repr=False, compare=False)
 
     @property
     def first(self) -> Verdict | None:
@@ -97,12 +102,14 @@ class Departures:
         return not (self.refused or self.wiring or self.first)
 
     def table(self) -> dict[str, Any]:
-        """Everything but the rasters, as a table of JSON."""
-        return asdict(replace(self, rasters=None))
+        """Everything but the rasters and V, as a table of JSON."""
+        return asdict(replace(self, rasters=None, potentials=None))
 
     def __str__(self) -> str:
         """Lines of the screen."""
-        lines = []
+        lines: list[str] = []
+        if self.refused and not self.verdicts:
+            return _wrapped(f"{self.importer}: {self.refused}")
         if self.refused:
             lines.append(f"{self.importer}: refuses the file: {self.refused}")
         else:
@@ -111,19 +118,30 @@ class Departures:
         first = self.first
         if first is None:
             agreed = f"all {len(self.verdicts)} nodes agree"
-            return "\n".join([*lines, f"  {agreed}{': ' if self.wiring else ''}{self.wiring}"])
+            lines.append(f"  {agreed}{': ' if self.wiring else ''}{self.wiring}")
+            return "\n".join(map(_wrapped, lines))
         word = {"departs": "the first node that departs", "refused": "the first that is refused"}
         lines.append(f"  {word[first.outcome]} is {first.node} ({first.kind}): {first.cause}")
         if first.outcome == "departs":
             lines.append(f"    {first.wrong:,} wrong of {first.of:,}; {self.effect}")
             lines.append(f"    {first.sort or 'no cause'}{': ' if first.fix else ''}{first.fix}")
             lines += [f"    explained as well by: {other}" for other in first.others]
+        alike: dict[tuple[str, str], list[str]] = {}
         for verdict in self.verdicts:
             if verdict is not first and verdict.outcome != "agrees":
-                lines.append(
-                    f"  {verdict.node} ({verdict.kind}) {verdict.outcome}: {verdict.cause}"
-                )
-        return "\n".join(lines)
+                told = f"({verdict.kind}) {verdict.outcome}"
+                alike.setdefault((told, verdict.cause), []).append(verdict.node)
+        for (told, cause), nodes in alike.items():
+            lines.append(f"  {', '.join(nodes)} {told}: {cause}")
+        return "\n".join(map(_wrapped, lines))
+
+
+def _wrapped(line: str) -> str:
+    """A line of the screen, broken where it is long; what follows stands further in."""
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.fill(
+        line, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def depart(
@@ -168,7 +186,7 @@ def depart(
         return Departures(str(importer), str(error))
     taken, shown = reference_run(graph, inputs, d)
     verdicts: list[Verdict] = []
-    effect, rasters = "", None
+    effect, rasters, potentials = "", None, None
     for name, node in graph.nodes.items():
         if node.kind in ("Input", "Output"):
             continue
@@ -181,6 +199,7 @@ def depart(
         verdicts.append(verdict)
         if verdict.outcome == "departs" and not effect and found.shape == shown[name].shape:
             rows, rasters = iter(found), (shown[name], found)
+            potentials = potentials_of(node, taken[name], variant, d)
             step = Stepper(variant) if variant is not None else lambda _, rows=rows: next(rows)
             effect = effect_of(graph, inputs, name, step, d)
     end = shown[graph.outputs[0]]
@@ -190,9 +209,12 @@ def depart(
     except Exception as error:
         whole, refused, sums = None, _one_line(error), (float(end.sum()), 0.0)
     wiring = ""
-    if not effect and whole is not None and count_wrong(whole, end, fires=spikes_come(graph))[0]:
+    departs = any(one.outcome == "departs" for one in verdicts)
+    if not departs and whole is not None and count_wrong(whole, end, fires=spikes_come(graph))[0]:
         wiring = wrong_wiring(graph, inputs, whole, d)
-    return Departures(source.name, refused, tuple(verdicts), sums, effect, wiring, rasters)
+    return Departures(
+        source.name, refused, tuple(verdicts), sums, effect, wiring, rasters, potentials
+    )
 
 
 def _one_line(error: Exception) -> str:
@@ -220,7 +242,13 @@ def judge(
     said = Verdict(node.name, node.kind, "departs", wrong, of)
     if not wrong:
         return replace(said, outcome="agrees"), None
+    if not node.fires and not np.nan_to_num(found).any():
+        kept = "no number" if np.isnan(found).any() else "nothing but 0"
+        return replace(said, cause=f"it puts out {kept}", sort="fault"), None
     if not (why := explain(node, x, found, d)):
+        if found.shape == x.shape and not count_wrong(found, x, fires=False)[0]:
+            cause = "the node is left out: what it takes is put out"
+            return replace(said, cause=cause, sort="fault", fix=f"import {node.kind}"), None
         if found.shape != wanted.shape:
             cause = f"it puts out shape {found.shape[1:]}, not {wanted.shape[1:]}"
             return replace(said, cause=cause, sort="fault"), None
@@ -231,6 +259,16 @@ def judge(
     first, *others = why
     also = tuple(dict.fromkeys(one.cause for one in others))
     return replace(said, cause=first.cause, fix=first.fix, sort=first.sort, others=also), first
+
+
+def potentials_of(
+    node: Node, x: Array, variant: Variant | None, d: Dialect
+) -> tuple[Array, Array | None] | None:
+    """V of a node alone: the reference's, and that of the variant that explains an importer."""
+    if not node.has_state:
+        return None
+    own = Variant("", "", "", node, d).potential(x)
+    return own, None if variant is None else variant.potential(x)
 
 
 def effect_of(

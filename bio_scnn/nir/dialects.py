@@ -177,6 +177,7 @@ DIALECTS: Mapping[str, Dialect] = {
             form="decay",
             order="input first",
             reset="subtract",
+            strict=False,
             several=True,
         ),
         Dialect(name="nengo", update="exact", number_format="float64"),

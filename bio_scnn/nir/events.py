@@ -9,104 +9,92 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.nir.graph import Graph, Node
+from bio_scnn.nir.cells import Cell
+from bio_scnn.nir.graph import Graph
 from bio_scnn.nir.paths import wire
 from bio_scnn.nir.running import Activity
 
 Array = NDArray[np.float64]
 _DENSE = 1_000_000
-Three = tuple[Array, Array, Array]
-
-
-class Cell:
-    """Neurons of a node as ``V' = a V + k S + ..., S' = b S + ...``, in ms.
-
-    Attributes
-    ----------
-    rates : (a, k, b)
-    jump, current : (V, S)
-        What an impulse of size 1 adds; what a current of 1 adds per ms.
-    goal : array
-        Change of V per ms by v_leak.
-    """
-
-    def __init__(self, node: Node, area_ms: float, *, subtracts: bool) -> None:
-        v = {key: np.asarray(x, float).ravel() for key, x in node.values.items()}
-        zero = np.zeros(node.size)
-        self.size, self.subtracts = node.size, subtracts
-        self.threshold, self.reset_to = v["v_threshold"], v["v_reset"]
-        if node.kind == "CubaLIF":
-            tau, tau_S = 1e3 * v["tau_mem"], 1e3 * v["tau_syn"]
-            self.rates: Three = -1 / tau, v["r"] / tau, -1 / tau_S
-            self.current = zero, v["w_in"] / tau_S
-        elif node.kind == "LIF":
-            tau = 1e3 * v["tau"]
-            self.rates = -1 / tau, zero, zero
-            self.current = v["r"] / tau, zero
-        else:
-            self.rates = zero, zero, zero
-            self.current = v["r"] / 1e3, zero
-        self.goal = -self.rates[0] * v.get("v_leak", zero)
-        self.jump = area_ms * self.current[0], area_ms * self.current[1]
-
-    def propagators(self, h: float) -> tuple[Three, Three]:
-        """Matrix exponential of a time, and its integral from 0: entries VV, VS, SS."""
-        a, k, b = self.rates
-        E_a, E_b = np.exp(a * h), np.exp(b * h)
-        I_a = np.where(a == 0, h, np.expm1(a * h) / np.where(a == 0, 1, a))
-        I_b = np.where(b == 0, h, np.expm1(b * h) / np.where(b == 0, 1, b))
-        alike = np.abs(a - b) <= 1e-7 * np.abs(a)
-        apart = np.where(alike, 1, a - b)
-        E_k = k * np.where(alike, h * E_a, (E_a - E_b) / apart)
-        ramp = np.where(a == 0, h * h / 2, (h * E_a - I_a) / np.where(a == 0, 1, a))
-        I_k = k * np.where(alike, ramp, (I_a - I_b) / apart)
-        return (E_a, E_k, E_b), (I_a, I_k, I_b)
-
-    def flow(self, x: Array, held: Array, h: float) -> Array:
-        """State after a time, ``(2, neurons)``; `held` is a current."""
-        (E_V, E_k, E_S), (I_V, I_k, I_S) = self.propagators(h)
-        c_V, c_S = self.goal + self.current[0] * held, self.current[1] * held
-        V = E_V * x[0] + E_k * x[1] + I_V * c_V + I_k * c_S
-        return np.array([V, E_S * x[1] + I_S * c_S])
-
-    def slope(self, x: Array, held: Array) -> Array:
-        """V'."""
-        a, k, _ = self.rates
-        return a * x[0] + k * x[1] + self.goal + self.current[0] * held
 
 
 @dataclass(frozen=True, eq=False)
 class Fired:
-    """Neurons that fire at an instant: V' before and after, and how often they do."""
+    """Spikes of a node that come together.
+
+    Attributes
+    ----------
+    who : int array
+        Neurons that fire.
+    before, after : array
+        V' before all that makes them fire, and after their reset.
+    often : array
+        How often each fires.
+    places : int array
+        Places of the spikes in the activity's lists.
+    """
 
     who: NDArray[np.int64]
     before: Array
     after: Array
     often: Array
+    places: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Arrival:
+    """Impulses on their way: from which node, by which event of the instant, of which sizes.
+
+    ``event`` is -1 for an input of the graph.
+    """
+
+    source: str
+    event: int
+    sizes: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Event:
+    """Impulses that reach a node, or spikes of neurons whose V crosses the threshold by itself.
+
+    Attributes
+    ----------
+    node : str
+    arrived : tuple of Arrival
+        Empty for a crossing.
+    total : array
+        Sum of the impulses that reach each neuron.
+    fired : Fired or None
+        Spikes that they cause at once, or those of the crossing.
+    """
+
+    node: str
+    arrived: tuple[Arrival, ...]
+    total: Array
+    fired: Fired | None
 
 
 @dataclass(eq=False)
 class Instant:
-    """Events at a time, and how long nothing happens after them.
+    """Events at a time, in their order, and the time after them in which nothing happens.
 
     Attributes
     ----------
     step : int
         Of the input.
-    spikes : mapping of str to int array
-        Places of its spikes in the activity's lists.
-    arrived : mapping of str to mapping of str to array
-        Spikes, or sizes of impulses, of each source of a node.
-    crossed, caused : mapping of str to Fired
-        Spikes by a crossing, and by an impulse.
+    length : float, ms
+    current : mapping of str to array
+        What is held on the input of each node.
+    events : list of Event
+    states : mapping of str to (2, neurons) array
+        V and S of each node with a time constant, after the events.
     """
 
     step: int
-    length: float = 0.0
-    spikes: dict[str, NDArray[np.int64]] = field(default_factory=dict)
-    arrived: dict[str, dict[str, Array]] = field(default_factory=dict)
-    crossed: dict[str, Fired] = field(default_factory=dict)
-    caused: dict[str, Fired] = field(default_factory=dict)
+    length: float
+    current: Mapping[str, Array]
+    events: list[Event] = field(default_factory=list)
+    states: dict[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,22 +130,21 @@ def replay(
     x = {n: np.zeros((2, cell.size)) for n, cell in cells.items()}
     for n, cell in cells.items():
         x[n][0] = np.where(cell.threshold <= 0, cell.reset_to, 0.0)
-    instants = []
+    again = _Again(cells, matrices, activity, x)
+    instants: list[Instant] = []
     for t, after in zip(times, [*times[1:], times[-1]], strict=True):
         step = min(int(np.searchsorted(grid, t, side="right")) - 1, steps - 1)
-        now = Instant(step, float(after - t))
-        starts = t == grid[step]
-        current = {
-            n: wiring.constant[n]
-            + sum(m @ given[a][step] for a, m in matrices[n].items() if held and a in given)
-            for n in cells
-        }
-        sent: dict[str, Array] = {}
-        if not held and starts and t < grid[-1]:
-            sent = {a: u[step] for a, u in given.items() if u[step].any()}
-        _fire(now, t, cells, activity, x, current, matrices, sent)
-        for n, cell in cells.items():
-            x[n] = cell.flow(x[n], current[n], now.length)
+        if not instants or instants[-1].step != step:
+            current = {
+                n: wiring.constant[n]
+                + sum(m @ given[a][step] for a, m in matrices[n].items() if held and a in given)
+                for n in cells
+            }
+        now = Instant(step, float(after - t), current)
+        if not held and t == grid[step]:
+            for a, u in given.items():
+                again.emit(a, -1, u[step])
+        again.through(now, t)
         instants.append(now)
     return Replay(cells, matrices, instants, held)
 
@@ -167,55 +154,81 @@ def _quick(matrix: Any) -> Any:
     return matrix.toarray() if np.prod(matrix.shape) <= _DENSE else matrix.tocsc()
 
 
-def _fire(
-    now: Instant,
-    t: float,
-    cells: Mapping[str, Cell],
-    activity: Activity,
-    x: dict[str, Array],
-    current: Mapping[str, Array],
-    matrices: Mapping[str, Mapping[str, Any]],
-    sent: dict[str, Array],
-) -> None:
-    """Spikes and impulses of an instant: crossings first, then what arrives, in order."""
-    often: dict[str, Array] = {}
-    for n, cell in cells.items():
-        span = np.searchsorted(activity.times_ms[n], [t, np.nextafter(t, np.inf)])
-        if span[0] < span[1]:
-            now.spikes[n] = np.arange(*span)
-            often[n] = np.bincount(activity.who[n][slice(*span)], minlength=cell.size).astype(
-                float
-            )
-            sent[n] = often[n]
-    drive = {n: {a: sent[a] for a in matrices[n] if a in sent} for n in cells}
-    for n, cell in cells.items():
-        if n in often:
-            arrives = sum((matrices[n][a] @ s for a, s in drive[n].items()), np.zeros(cell.size))
-            at_once = (cell.jump[0] * arrives != 0) & (often[n] > 0)
-            who = np.flatnonzero((often[n] > 0) & ~at_once)
-            if who.size:
-                now.crossed[n] = _reset(cell, x[n], current[n], who, often[n])
-    for n, cell in cells.items():
-        if not drive[n]:
-            continue
-        now.arrived[n] = drive[n]
-        arrives = sum((matrices[n][a] @ s for a, s in drive[n].items()), np.zeros(cell.size))
-        before = cell.slope(x[n], current[n])
-        done = now.crossed[n].who if n in now.crossed else np.empty(0, dtype=np.int64)
-        x[n][0] += cell.jump[0] * arrives
-        x[n][1] += cell.jump[1] * arrives
-        left = often[n].copy() if n in often else np.zeros(cell.size)
-        left[done] = 0
-        if (who := np.flatnonzero(left)).size:
-            fired = _reset(cell, x[n], current[n], who, left)
-            now.caused[n] = Fired(who, before[who], fired.after, fired.often)
+class _Again:
+    """The events of a run in their order: its spikes are known, its states are computed."""
 
+    def __init__(
+        self,
+        cells: Mapping[str, Cell],
+        matrices: Mapping[str, Mapping[str, Any]],
+        activity: Activity,
+        states: dict[str, Array],
+    ) -> None:
+        self.cells, self.matrices, self.activity, self.x = cells, matrices, activity, states
+        self.pending: dict[str, list[Arrival]] = {}
 
-def _reset(cell: Cell, x: Array, current: Array, who: Any, often: Array) -> Fired:
-    """Reset the neurons that fire, in place."""
-    before = cell.slope(x, current)[who]
-    if cell.subtracts:
-        x[0, who] -= often[who] * (cell.threshold - cell.reset_to)[who]
-    else:
-        x[0, who] = cell.reset_to[who]
-    return Fired(who, before, cell.slope(x, current)[who], often[who])
+    def emit(self, source: str, event: int, sizes: Array) -> None:
+        """Send impulses to all targets, to act at this time."""
+        for n in self.cells:
+            if source in self.matrices[n] and sizes.any():
+                self.pending.setdefault(n, []).append(Arrival(source, event, sizes))
+
+    def through(self, now: Instant, t: float) -> None:
+        """An instant, and the time after it."""
+        left = {}
+        for n in self.cells:
+            first, last = np.searchsorted(self.activity.times_ms[n], [t, np.nextafter(t, np.inf)])
+            left[n] = np.arange(first, last)
+        self._cross(now, left, 0)
+        number, last = 0, max((self.activity.rounds[n][x].max(initial=0) for n, x in left.items()))
+        while self.pending or number < last:
+            number += 1
+            if not self.pending:  # V only met the threshold, and rises over it now
+                self._cross(now, left, number)
+            for n in self.cells:
+                if n in self.pending:
+                    self._receive(n, now, self._of_round(n, left[n], number))
+        for n, cell in self.cells.items():
+            if cell.rates[0].any():
+                now.states[n] = self.x[n].copy()
+            self.x[n] = cell.flow(self.x[n], now.current[n], now.length)
+
+    def _of_round(self, n: str, places: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+        return places[self.activity.rounds[n][places] == number]
+
+    def _cross(self, now: Instant, left: Mapping[str, NDArray[np.int64]], number: int) -> None:
+        """Neurons whose V crosses the threshold by itself fire."""
+        for n, cell in self.cells.items():
+            places = self._of_round(n, left[n], number)
+            if places.size:
+                fired = self._reset(n, now, places, cell.slope(self.x[n], now.current[n]))
+                self._note(now, Event(n, (), np.zeros(cell.size), fired))
+
+    def _receive(self, n: str, now: Instant, places: NDArray[np.int64]) -> None:
+        """Impulses reach a node, and make neurons fire."""
+        arrived = tuple(self.pending.pop(n))
+        total = sum(self.matrices[n][a.source] @ a.sizes for a in arrived)
+        cell, x = self.cells[n], self.x[n]
+        before = cell.slope(x, now.current[n])
+        x[0] += cell.jump[0] * total
+        x[1] += cell.jump[1] * total
+        fired = self._reset(n, now, places, before) if places.size else None
+        self._note(now, Event(n, arrived, total, fired))
+
+    def _note(self, now: Instant, event: Event) -> None:
+        now.events.append(event)
+        if event.fired is not None:
+            sizes = np.zeros(self.cells[event.node].size)
+            sizes[event.fired.who] = event.fired.often
+            self.emit(event.node, len(now.events) - 1, sizes)
+
+    def _reset(self, n: str, now: Instant, places: NDArray[np.int64], before: Array) -> Fired:
+        """Reset the neurons that fire, in place."""
+        cell, x = self.cells[n], self.x[n]
+        who, often = np.unique(self.activity.who[n][places], return_counts=True)
+        if cell.subtracts:
+            x[0, who] -= often * (cell.threshold - cell.reset_to)[who]
+        else:
+            x[0, who] = cell.reset_to[who]
+        after = cell.slope(x, now.current[n])
+        return Fired(who, before[who], after[who], often.astype(np.float64), places)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.errors import InputError
+from bio_scnn.nir.combined import combined
 from bio_scnn.nir.dialects import Dialect
 from bio_scnn.nir.graph import Edge, Graph, Node, order_of
 from bio_scnn.nir.grid import GridRun
@@ -66,7 +67,7 @@ def count_wrong(found: Array, wanted: Array, *, fires: bool) -> tuple[int, int]:
 
 
 def explain(node: Node, x: Array, found: Array, d: Dialect) -> list[Variant]:
-    """The variants whose outputs are an importer's, each alone; else the first two together."""
+    """The variants whose outputs are an importer's, each alone; else the first of several."""
     if node.kind not in _EXPLAINED:
         return []
     tried = list(variants(node, d))
@@ -82,7 +83,7 @@ def explain(node: Node, x: Array, found: Array, d: Dialect) -> list[Variant]:
         for a, b in itertools.combinations(tried[:_PAIRED], 2)
         if a.code != b.code
     )
-    return list(itertools.islice(filter(explains, pairs), 1))
+    return list(itertools.islice(filter(explains, itertools.chain(pairs, combined(node, d))), 1))
 
 
 def both(a: Variant, b: Variant, node: Node, d: Dialect) -> Variant:

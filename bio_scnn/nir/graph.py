@@ -125,6 +125,20 @@ class Graph:
         """Nodes that a node's output goes to."""
         return tuple(b for a, b in self.edges if a == name)
 
+    def in_loops(self) -> set[str]:
+        """Nodes that their own output comes back to."""
+        if not self.back:
+            return set()
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        place = {name: i for i, name in enumerate(self.nodes)}
+        a, b = np.array([(place[a], place[b]) for a, b in self.edges]).T
+        whole = coo_array((np.ones(a.size), (a, b)), shape=(len(place), len(place)))
+        _, part = connected_components(whole, directed=True, connection="strong")
+        alike = np.bincount(part)[part] > 1
+        return {name for name, i in place.items() if alike[i] or (name, name) in self.edges}
+
     def the_input(self) -> Node:
         """The one Input node.
 

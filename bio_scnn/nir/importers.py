@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import re
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -20,8 +23,11 @@ from bio_scnn.nir.graph import Graph, Node
 from bio_scnn.runtime.provenance import installed_version
 
 Array = NDArray[Any]
-IMPORT_S = 10.0
-"""Seconds that an import may take; it takes some milliseconds."""
+IMPORT_S, RUN_S = 10.0, 120.0
+"""Seconds that an import may take, and one that compiles and runs the network as well."""
+
+OLDEST_NIR = (1, 0, 8)
+"""Older ones lack fields and nodes. Sinabs and Rockpool ask pip for one, and do without it."""
 
 Network = Callable[[Array], Array]
 """From inputs ``(steps, *shape)`` to outputs ``(steps, *shape)``, from the initial state."""
@@ -85,8 +91,21 @@ def _nir_node(node: Node, nir: Any) -> Any:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Without what frameworks print and warn of while they import."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    """Without what frameworks, and programs that they start, print and warn of."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with contextlib.ExitStack() as stack:
+        nowhere = stack.enter_context(open(os.devnull, "w"))
+        for number in (1, 2):
+            try:
+                kept = os.dup(number)
+            except OSError:  # a program without it
+                continue
+            stack.callback(os.close, kept)
+            stack.callback(os.dup2, kept, number)
+            os.dup2(nowhere.fileno(), number)
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         yield
 
@@ -116,13 +135,17 @@ def within(seconds: float, what: str) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def stepped(network: Any, x: Array) -> list[Any]:
-    """Outputs of a torch module, called once per step with its last state."""
+def stepped(network: Any, x: Array, *, at_once: bool = False) -> list[Any]:
+    """Outputs of a torch module per step: called for each with its last state, or once for all."""
     import torch
 
     state, outputs = None, []
+    rows = torch.as_tensor(np.asarray(x, dtype=np.float32))
     with _quietly():
-        for row in torch.as_tensor(np.asarray(x, dtype=np.float32)):
+        if at_once:
+            found = network(rows[None])
+            return list((found[0] if isinstance(found, tuple) else found)[0])
+        for row in rows:
             found = network(row[None]) if state is None else network(row[None], state)
             y, state = found if isinstance(found, tuple) else (found, None)
             outputs.append(y)
@@ -131,7 +154,7 @@ def stepped(network: Any, x: Array) -> list[Any]:
 
 @dataclass(frozen=True)
 class TorchImporter:
-    """A framework on PyTorch, whose networks are called once per step with their last state.
+    """A framework on PyTorch, whose networks are called for each step with their last state.
 
     Attributes
     ----------
@@ -139,11 +162,20 @@ class TorchImporter:
         Package, and module that has the import function.
     build : callable
         Given that module, a `nir.NIRGraph` and dt in seconds: the network.
+    needs : tuple of str
+    sequences : bool
+        Its networks take all steps in one call, as long as they have no loop: between calls its
+        states keep their values and lose their gradients.
+    keeps_gain : bool
+        Its time constants are those of decays alone: the gain of the input is not divided by them.
     """
 
     name: str
     module: str
     build: Callable[[Any, Any, float], Any]
+    needs: tuple[str, ...] = ("nir", "nirtorch")
+    sequences: bool = False
+    keeps_gain: bool = False
 
     def network(self, graph: Graph, dt_ms: float) -> Any:
         """The imported torch module."""
@@ -159,7 +191,7 @@ class TorchImporter:
 
         def run(x: Array) -> Array:
             with torch.no_grad():
-                outputs = stepped(network, x)
+                outputs = stepped(network, x, at_once=self.sequences and not graph.back)
             found = [np.asarray(y.detach().numpy(), dtype=np.float64).ravel() for y in outputs]
             shape = graph.nodes[graph.outputs[0]].output_shape
             if found and found[0].size != np.prod(shape):
@@ -172,7 +204,29 @@ class TorchImporter:
         return run
 
 
-IMPORTERS: Mapping[str, TorchImporter] = {
+@dataclass(frozen=True)
+class SpyxImporter:
+    """Spyx, on JAX, which imports and runs in one call; channels come last in it."""
+
+    name: str = "spyx"
+    needs: tuple[str, ...] = ("nir",)
+
+    def load(self, graph: Graph, dt_ms: float) -> Network:
+        with _quietly():
+            module = import_module("spyx.nir")
+        whole = to_nir(graph)
+
+        def run(x: Array) -> Array:
+            given = np.asarray(np.moveaxis(x, 1, -1) if x.ndim == 4 else x, dtype=np.float32)
+            with _quietly(), within(RUN_S, f"its import of {graph.name}"):
+                _, y = module.from_nir(whole, given[:, None], dt=dt_ms / 1e3)
+            y = np.asarray(y, dtype=np.float64)[:, 0]
+            return np.moveaxis(y, -1, 1) if y.ndim == 4 else y
+
+        return run
+
+
+IMPORTERS: Mapping[str, TorchImporter | SpyxImporter] = {
     "norse": TorchImporter(
         "norse", "norse.torch", lambda m, g, dt: m.from_nir(g, ignore_warnings=True, dt=dt)
     ),
@@ -185,8 +239,17 @@ IMPORTERS: Mapping[str, TorchImporter] = {
         lambda m, g, dt: m.import_from_nir(g, dt=dt),
     ),
     "sinabs": TorchImporter("sinabs", "sinabs.nir", lambda m, g, dt: m.from_nir(g, batch_size=1)),
+    "rockpool": TorchImporter(
+        "rockpool",
+        "rockpool.nn.modules.torch.nir",
+        lambda m, g, dt: m.from_nir(g),
+        sequences=True,
+        keeps_gain=True,
+    ),
+    "spyx": SpyxImporter(),
 }
-"""Importers by the name of their package. snnTorch's takes dt = 0.1 ms whatever it is told."""
+"""Importers by the name of their package. snnTorch's takes dt = 0.1 ms whatever it is told; Sinabs
+and Rockpool are told none."""
 
 
 def importer_of(name: str) -> Importer:
@@ -199,7 +262,11 @@ def importer_of(name: str) -> Importer:
     """
     if name not in IMPORTERS:
         raise InputError(f"no importer {name!r}; known are {', '.join(IMPORTERS)}")
-    for package in (name, "nir", "nirtorch"):
-        if installed_version(package) is None:
-            raise InputError(f"{name}: {package} is not installed here: pip install {package}")
+    for package in (name, *IMPORTERS[name].needs):
+        if not installed_version(package):
+            raise InputError(f"{package} is not installed here: pip install {package}")
+    found = installed_version("nir")
+    if tuple(int(part) for part in re.findall(r"\d+", found)[:3]) < OLDEST_NIR:
+        oldest = ".".join(map(str, OLDEST_NIR))
+        raise InputError(f"nir {found} is too old here: pip install --no-deps 'nir>={oldest}'")
     return IMPORTERS[name]

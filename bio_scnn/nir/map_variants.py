@@ -92,6 +92,13 @@ def _of_others(node: Node, d: Dialect) -> Iterator[Variant]:
             replace(node, kind="Reversed"),
             d,
         )
+        yield Variant(
+            "order",
+            "it flattens with the channels last",
+            "flatten (channels, rows, columns) in this order",
+            replace(node, kind="Channels last"),
+            d,
+        )
 
 
 def _of_windows(node: Node, d: Dialect) -> Iterator[Variant]:

@@ -16,7 +16,7 @@ def open_points(
     """Sentences about what the file does not say; `dialect` is None in continuous time."""
     kinds = {node.kind for node in graph.nodes.values()}
     firing = [node for node in graph.nodes.values() if node.fires]
-    found = list(_grouped(graph.filled))
+    found = list(_grouped(graph.filled, list(graph.nodes)))
     if dialect is None:
         found.append(_area_in_words(graph, area_s))
         found.append("V at the start: 0 taken")
@@ -27,18 +27,23 @@ def open_points(
     d = dialect
     found.append(f"the time step: {d.dt_ms:g} ms")
     how = "one impulse" if d.input == "impulse" else "a current held over it"
-    found.append(f"a value in a step: {how}")
-    if d.IF_input and kinds & {"IF", "I"}:
-        found.append(f"a value in a step of an IF or I: {d.IF_input}")
+    apart = bool(d.IF_input) and kinds & {"IF", "I"}
+    if not apart or kinds & set(NEURONS) - {"IF", "I"}:
+        found.append(f"a value in a step: {how}")
+    if apart:
+        own = "a current held over it"
+        if d.IF_input == "impulse":
+            own = f"one impulse of area {d.impulse_area_s:g} s"
+        found.append(f"a value in a step of an IF or I: {own}")
     found.append(f"the update: {d.update}, written as {d.form}, in {d.number_format}")
     found.append(f"V at the start: {d.start}")
     if firing:
         found.append(f"a spike: V {'>' if d.strict else '>='} v_threshold, tested once a step")
         found.append(f"the reset: {d.reset}, in the {d.reset_when}")
     if graph.back:
-        found.append(f"the delay of recurrent edges: {d.recurrent_delay} step(s)")
+        found.append(f"the delay of recurrent edges: {_steps(d.recurrent_delay)}")
     if d.edge_delay and firing:
-        found.append(f"the delay of every other edge behind a spike: {d.edge_delay} step(s)")
+        found.append(f"the delay of every other edge behind a spike: {_steps(d.edge_delay)}")
     if kinds & {"CubaLI", "CubaLIF"}:
         found.append(f"the synaptic current that V sees: the {d.synapse} one")
     used = [f for f in d.ignores if f.split(".")[0] in kinds]
@@ -48,13 +53,19 @@ def open_points(
     return tuple(found)
 
 
-def _grouped(filled: tuple[str, ...]) -> Iterator[str]:
-    """Sentences that differ in the node only, as one."""
+def _steps(number: int) -> str:
+    return f"{number} step{'s' * (number != 1)}"
+
+
+def _grouped(filled: tuple[str, ...], order: list[str]) -> Iterator[str]:
+    """Sentences that differ in the node only, as one, nodes in an order."""
     nodes: dict[str, list[str]] = {}
     for sentence in filled:
         node, _, rest = sentence.partition(": ")
         nodes.setdefault(rest, []).append(node)
     for rest, names in nodes.items():
+        if set(names) <= set(order):
+            names.sort(key=order.index)
         yield f"{rest} in {', '.join(names)}"
 
 

@@ -16,6 +16,7 @@ COLOURS = {"agrees": "#cfe8cf", "departs": "#f3b8b0", "refused": "#e3e3e3", "": 
 """Colours of nodes, by verdict."""
 
 _DOTS, _ROWS = 4000, 40  # of a raster: more would not be seen
+_BEFORE, _WINDOW = 20, 120  # steps of V before the first wrong one, and all that are drawn
 
 
 def page(graph: Graph, screen: Sequence[str], judged: Sequence[Departures]) -> str:
@@ -44,9 +45,71 @@ def page(graph: Graph, screen: Sequence[str], judged: Sequence[Departures]) -> s
             for words, raster in zip(("the reference", one.importer), one.rasters, strict=True):
                 label = f"{one.first.node} in {words}"
                 parts.append(f"<p>{escape(label)}</p>{dots(raster, label)}")
+            parts += potentials(graph, one)
     if not judged:
         parts.append(drawn(graph, {}))
     return "\n".join([*parts, "</body></html>\n"])
+
+
+def potentials(graph: Graph, one: Departures) -> list[str]:
+    """V of the worst neuron of the first wrong node, around its first wrong step."""
+    if one.first is None or one.rasters is None or one.potentials is None:
+        return []
+    node = graph.nodes[one.first.node]
+    steps = len(one.rasters[0])
+    apart = (one.rasters[0] != one.rasters[1]).reshape(steps, -1)
+    neuron = int(apart.sum(0).argmax())
+    start = max(int(apart[:, neuron].argmax()) - _BEFORE, 0)
+    curves = [
+        None if V is None else V.reshape(steps, -1)[start : start + _WINDOW, neuron]
+        for V in one.potentials
+    ]
+    level = None
+    if node.fires:
+        level = float(np.broadcast_to(node.values["v_threshold"], node.output_shape).flat[neuron])
+    words = f"V of neuron {neuron} of {node.name} from step {start} on: the reference's (black)"
+    words += (
+        "; without a cause that explains it, the import's V is not known"
+        if curves[1] is None
+        else f", and that of the cause named for {one.importer} (red)"
+    )
+    words += "; its threshold is dashed" if level is not None else ""
+    return [
+        f"<p>{escape(words)}</p>{lines_of([c for c in curves if c is not None], level, words)}"
+    ]
+
+
+def lines_of(curves: Sequence[NDArray[Any]], level: float | None, label: str) -> str:
+    """Curves over steps as SVG, and a dashed line at a level."""
+    all_values = np.concatenate([*curves, [] if level is None else [level]])
+    finite = all_values[np.isfinite(all_values)]
+    low, high = float(finite.min(initial=0.0)), float(finite.max(initial=0.0))
+    width, height, span = 700, 180, (high - low) or 1.0
+
+    def path(xs: Any, ys: Any) -> str:
+        points = [
+            f"{10 + 680 * x / max(len(curves[0]) - 1, 1):.1f} "
+            f"{10 + 160 * (high - np.clip(y, low, high)) / span:.1f}"
+            for x, y in zip(xs, ys, strict=True)
+            if not np.isnan(y)
+        ]
+        return "M" + "L".join(points)
+
+    drawn_lines = [
+        f"<path d='{path(range(len(V)), V)}' fill='none' stroke='{colour}'/>"
+        for V, colour in zip(curves, ("#222", "#c22"), strict=False)
+    ]
+    if level is not None:
+        ends = path([0, len(curves[0]) - 1], [level, level])
+        drawn_lines.append(f"<path d='{ends}' stroke='#777' stroke-dasharray='6 4'/>")
+    marks = "".join(
+        f"<text x='12' y='{y}' font-size='11' fill='#555'>{value:.4g}</text>"
+        for y, value in ((20, high), (height - 4, low))
+    )
+    return (
+        f"<svg viewBox='0 0 {width} {height}' width='{width}' role='img' "
+        f"aria-label='{escape(label, quote=True)}'>{''.join(drawn_lines)}{marks}</svg>"
+    )
 
 
 def drawn(graph: Graph, verdicts: dict[str, str]) -> str:

@@ -17,7 +17,8 @@ from bio_scnn.nir.graph import Node
 Array = NDArray[np.float64]
 Who = NDArray[np.int64]
 
-_RUNAWAY = 100  # spikes of a neuron of a loop in its shortest time constant
+_RUNAWAY = 100  # spikes of a neuron of a loop in so short a time: over 100 kHz
+_SHORT = 1.0  # ms
 _AGAIN = 10_000  # spikes of a neuron at one time: more would take forever
 
 
@@ -106,7 +107,8 @@ class Population:
         self.crossing = np.full(n, np.inf)
         self.everyone = np.arange(n)
         taus = [v.min() * 1e3 for key, v in node.values.items() if key.startswith("tau")]
-        self.shortest, self.since, self.recent = min(taus, default=0.0), 0.0, np.zeros(n)
+        self.shortest, self.since, self.recent = min([*taus, _SHORT]), 0.0, np.zeros(n)
+        self.last = np.full(n, -1.0)
 
     def some(self, who: Who) -> LinearNeuron:
         """The hybrid system of some neurons."""
@@ -168,15 +170,20 @@ class Population:
         return who[often > 0], often[often > 0]
 
     def refuse_runaway(self, each: Who, t: float) -> None:
-        """Refuse a loop whose activity grows without end, long before memory is full."""
+        """Refuse a loop whose activity grows without end, long before memory is full.
+
+        Counted are the times at which a neuron fires: rounds of a loop at one time have a limit
+        of their own.
+        """
         if t - self.since > self.shortest:
             self.since, self.recent = t, np.zeros_like(self.recent)
-        np.add.at(self.recent, each, 1)
-        if self.shortest and self.recent.max() > _RUNAWAY:
+        self.recent[each] += self.last[each] != t
+        self.last[each] = t
+        if self.recent.max() > _RUNAWAY:
             raise InputError(
                 f"at {t:g} ms a neuron of {self.name!r} has fired over {_RUNAWAY} times within "
-                f"{self.shortest:g} ms, its shortest time constant: in continuous time the loop's "
-                "activity grows without end; run it on a grid"
+                f"{self.shortest:g} ms: in continuous time the loop's activity grows without end; "
+                "run it on a grid"
             )
 
     def kick(self, current: int, amount: Array, t: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -153,11 +154,12 @@ def _text(value: Any) -> str:
 def _misnamed(nodes: list[str], pairs: list[Edge]) -> dict[str, str]:
     """The node of a subgraph that its edges name by another name, if there is only one of each.
 
-    Exporters that rename the neurons of a subgraph leave such edges: "lif" for the node "lif1".
+    Exporters that number the neurons of a subgraph leave such edges: "lif" for the node "lif1".
+    Any other name is no such case, and is refused.
     """
     named = {end for pair in pairs for end in pair}
     wrong, left = sorted(named - set(nodes)), [node for node in nodes if node not in named]
-    if len(wrong) == len(left) == 1 and left[0].startswith(wrong[0]):
+    if len(wrong) == len(left) == 1 and re.fullmatch(re.escape(wrong[0]) + r"_?\d+", left[0]):
         return {wrong[0]: left[0]}
     return {}
 

@@ -42,6 +42,9 @@ class Activity:
         In continuous time: exact times of each node's spikes, ascending.
     who : mapping of str to (spikes,) int array
         The neurons, in flat order, that these are of.
+    rounds : mapping of str to (spikes,) int array
+        How these came about: 0 if V crossed the threshold by itself; otherwise the round of
+        impulses, within the instant, that made the neuron fire: more than 1 in loops alone.
     open : tuple of str
         What the file leaves open, and how this run has decided it.
     """
@@ -53,6 +56,7 @@ class Activity:
     outputs: Mapping[str, Array]
     times_ms: Mapping[str, Array] = field(default_factory=dict)
     who: Mapping[str, Array] = field(default_factory=dict)
+    rounds: Mapping[str, Array] = field(default_factory=dict)
     open: tuple[str, ...] = ()
 
     @property

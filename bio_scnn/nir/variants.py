@@ -46,10 +46,19 @@ class Variant:
 
     def run(self, x: Array) -> Array:
         """Outputs ``(steps, *shape)`` of the node alone."""
+        return np.array([y for y, _ in self._steps(x)])
+
+    def potential(self, x: Array) -> Array:
+        """V ``(steps, *shape)`` of the node alone, at the ends of the steps."""
+        return np.array([V for _, V in self._steps(x)])
+
+    def _steps(self, x: Array) -> Iterator[tuple[Array, Array | None]]:
         step = Stepper(self)
         form = number_format(self.dialect.number_format)
         with np.errstate(over="ignore", invalid="ignore"):  # as a step of many tau does
-            return np.array([step(form.rounded(row.astype(form.dtype))) for row in x])
+            for row in x:
+                y = step(form.rounded(row.astype(form.dtype)))
+                yield y, None if step.cell is None else step.cell.V
 
 
 class Stepper:
@@ -58,10 +67,13 @@ class Stepper:
     def __init__(self, variant: Variant) -> None:
         node, d = variant.node, variant.dialect
         form = number_format(d.number_format)
-        if node.kind in NEURONS:
-            self.map: Callable[[Array], Array] = Cell(node, d).step
+        self.cell = Cell(node, d) if node.kind in NEURONS else None
+        if self.cell is not None:
+            self.map: Callable[[Array], Array] = self.cell.step
         elif node.kind == "Reversed":
             self.map = lambda x: x.reshape(-1, order="F").reshape(node.output_shape)
+        elif node.kind == "Channels last":
+            self.map = lambda x: np.moveaxis(x, 0, -1).reshape(node.output_shape)
         else:
             self.map = stateless(node, d)
         zeros = np.zeros(node.input_shape, form.dtype), np.zeros(node.output_shape, form.dtype)

@@ -91,8 +91,9 @@ def test_a_renamed_neuron_of_a_subgraph_is_found():
     found = graph(subgraph("lif1", edges, 3))
     assert ("sub.input", "sub.lif1") in found.edges
     assert "'lif', which is not a node; 'lif1'" in found.filled[0]
-    with pytest.raises(InputError, match=r"'sub\.lif', which is not a node"):
-        graph(subgraph("cell", edges, 3))
+    for other in ("cell", "lif_unused"):  # not "lif" with a number
+        with pytest.raises(InputError, match=r"'sub\.lif', which is not a node"):
+            graph(subgraph(other, edges, 3))
 
 
 def test_ends_of_a_loop_that_was_taken_apart():
@@ -150,6 +151,18 @@ def test_a_loop_that_grows_without_end_is_refused_soon():
     assert run(looped(0.01), x, spike_area_s=1e-3).counts["n"] > 10
     with pytest.raises(InputError, match="grows without end"):
         run(looped(30.0), x, spike_area_s=1e-3)
+
+
+def test_slow_or_busy_neurons_of_a_loop_do_not_run_away():
+    """LIF with tau = 1 s at 127 Hz, with 20 ms at 9.95 kHz: a period is -tau ln(1 - 1/I)."""
+    for tau, current, end_ms in ((1.0, 128.0, 1000), (0.02, 200.0, 50)):
+        w = {"type": "Linear", "weight": np.zeros((1, 1))}
+        nodes = {"n": lif(tau=tau), "w": w}
+        edges = [("input", "n"), ("n", "w"), ("w", "n"), ("n", "output")]
+        looped = build_graph(table(nodes, edges, (1,), (1,)))
+        found = run(looped, np.full((end_ms, 1), current), dt_ms=1.0, held=True)
+        period_ms = -1e3 * tau * np.log1p(-1 / current)
+        assert found.counts["n"] == int(end_ms / period_ms) > 100
 
 
 def test_the_area_of_a_spike_in_files_without_w_in():

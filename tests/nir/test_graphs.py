@@ -186,3 +186,13 @@ def test_graphs_of_the_nir_package():
     names = list(nodes)
     made = nir.NIRGraph(nodes, list(itertools.pairwise(names)), type_check=False)
     assert read_graph(made).nodes["l"].output_shape == (48,)
+
+
+def test_nodes_in_loops():
+    """A ring of three, a node that leads to itself, and nodes before, between and behind."""
+    names = ["a", "b", "c", "between", "self", "behind"]
+    edges = [("input", "a"), ("a", "b"), ("b", "c"), ("c", "a"), ("c", "between"),
+             ("between", "self"), ("self", "self"), ("self", "behind")]  # fmt: skip
+    g = build_graph(table({n: lif() for n in names}, edges, (1,)))
+    assert g.in_loops() == {"a", "b", "c", "self"}
+    assert build_graph(table({"a": lif()}, edges[:1], (1,))).in_loops() == set()

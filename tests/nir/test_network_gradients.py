@@ -38,7 +38,7 @@ def case():
 class Planted(torch.nn.Module):
     """Weights of the graph, and any gradients of them; it puts out no spikes."""
 
-    name = "planted"
+    name, sequences, keeps_gain = "planted", False, False
 
     def __init__(self, graph, given):
         super().__init__()
@@ -58,6 +58,25 @@ class Planted(torch.nn.Module):
         return total
 
 
+class Decays(torch.nn.Module):
+    """A parameter of the first layer's neurons, and its gradient; no spikes."""
+
+    name, sequences = "decays", False
+
+    def __init__(self, value, gradient, keeps_gain=False):
+        super().__init__()
+        self.keeps_gain = keeps_gain
+        self.n1 = torch.nn.Module()
+        self.n1.beta = torch.nn.Parameter(torch.tensor(value))
+        self.gradient = torch.tensor(gradient)
+
+    def network(self, graph, dt_ms):
+        return self
+
+    def forward(self, row):
+        return Through.apply(self.n1.beta, self.gradient)
+
+
 class Through(torch.autograd.Function):
     @staticmethod
     def forward(ctx, weight, gradient):
@@ -71,7 +90,7 @@ class Through(torch.autograd.Function):
 
 def test_planted_gradients_are_measured(case):
     graph, x, exact = case
-    assert all(np.abs(g).max() > 1e-3 for g in exact.values())
+    assert all(np.abs(exact[n]).max() > 1e-3 for n in ("w1", "w2"))
     planted = Planted(graph, {"w1": 3 * exact["w1"], "w2": -exact["w2"]})
     one, two = compare_network(graph, x, planted, DT, exact)
     assert (one.node, two.node) == ("w1", "w2")
@@ -81,6 +100,35 @@ def test_planted_gradients_are_measured(case):
     assert one.like.scale / two.like.scale == pytest.approx(3, rel=1e-4)
     assert "at 0 degrees" in one.told
     assert "against the exact direction" in two.told
+
+
+@pytest.mark.parametrize(
+    ("form", "by_form"),
+    [
+        (lambda tau: 1 - 1e-3 / tau, lambda tau: tau**2 / 1e-3),
+        (lambda tau: np.exp(-1e-3 / tau), lambda tau: tau**2 / 1e-3 * np.exp(1e-3 / tau)),
+        (lambda tau: tau, lambda tau: 1.0),
+    ],
+)
+def test_a_trainable_decay_is_compared_by_what_it_does_to_tau(case, form, by_form):
+    graph, x, exact = case
+    tau = np.full(4, 0.009)
+    assert np.abs(exact["n1.tau_mem"]).max() > 1e-3
+    given = Decays(form(tau), 5 * exact["n1.tau_mem"] * by_form(tau))
+    one = next(v for v in compare_network(graph, x, given, DT, exact) if v.node == "n1.tau_mem")
+    assert one.like.cosine == pytest.approx(1, abs=1e-5)
+    assert one.like.scale == pytest.approx(5 * 30 / 60, rel=1e-4)  # 30 steps of a sixtieth
+    assert "moves tau_mem at 0 degrees" in one.told
+    # With the gain kept, r grows with tau.
+    kept = (exact["n1.tau_mem"] + exact["n1.r"] * 9.0 / tau) * by_form(tau)
+    two = next(
+        v
+        for v in compare_network(graph, x, Decays(form(tau), kept, keeps_gain=True), DT, exact)
+        if v.node == "n1.tau_mem"
+    )
+    assert two.like.cosine == pytest.approx(1, abs=1e-5)
+    other = compare_network(graph, x, Decays(0.3 * form(tau), tau), DT, exact)
+    assert all(v.node != "n1.tau_mem" for v in other)  # its values are none of the file's
 
 
 def test_missing_zero_and_spoilt_gradients_are_told(case):
@@ -110,11 +158,16 @@ def test_a_network_whose_spikes_hang_on_impulses_has_no_exact_gradient(case):
 
 
 @pytest.mark.peer
-def test_gradients_of_a_graph_on_the_command_line():
+def test_gradients_of_a_graph_on_the_command_line(capsys):
     for package in ("nir", "nirtorch", "norse"):
         pytest.importorskip(package)
     path = Path(__file__).with_name("recurrent.nir")
     with pytest.raises(InputError, match="--against"):
         validate.main(["--graph", str(path), "--gradients"])
-    with pytest.raises(InputError, match="loops of CubaLIF"):
-        validate.main(["--graph", str(path), "--gradients", "--against", "norse"])
+    validate.main(["--graph", str(path), "--gradients", "--against", "norse"])
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("  sub.w ") for line in lines)  # in the loop
+    exact = dict(line.split() for line in lines if line.startswith("  sub.lif."))
+    # As if the unit of V were another: r, over v_threshold and v_reset.
+    levels = float(exact["sub.lif.v_threshold"]) + float(exact["sub.lif.v_reset"])
+    assert float(exact["sub.lif.r"]) == pytest.approx(-levels, abs=0.01)

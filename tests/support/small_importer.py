@@ -91,7 +91,41 @@ class SmallImporter:
             return lambda x: x.reshape(-1)
         return lambda x: x
 
+    def like_spyx(self, v, dt):
+        """Nothing scaled, spikes a step late, and the threshold subtracted."""
+        alpha, beta = (1 - dt / v[key].astype(f4) for key in ("tau_syn", "tau_mem"))
+        level = v["v_threshold"].astype(f4)
+        state = {"S": np.zeros_like(alpha), "V": np.zeros_like(beta)}
+
+        def step(x):
+            spikes = (state["V"] > level).astype(f4)
+            state["S"] = alpha * state["S"] + x
+            state["V"] = beta * (state["V"] - spikes * level) + state["S"]
+            return spikes
+
+        return step
+
+    def like_rockpool(self, v):
+        """A time step from r, nothing scaled, and several spikes a step."""
+        dt = (v["tau_mem"] / (1 + v["r"])).min()
+        alpha, beta = (np.exp(-dt / v[key]).astype(f4) for key in ("tau_mem", "tau_syn"))
+        level = v["v_threshold"].astype(f4)
+        state = {"S": np.zeros_like(beta), "V": np.zeros_like(alpha)}
+
+        def step(x):
+            state["S"] = (state["S"] + x.astype(f4)) * beta
+            V = alpha * state["V"] + state["S"]
+            spikes = np.maximum(np.floor(V / level), 0).astype(f4)
+            state["V"] = V - spikes * level
+            return spikes
+
+        return step
+
     def cuba(self, v, dt):
+        if self.fault == "like spyx":
+            return self.like_spyx(v, dt)
+        if self.fault == "like rockpool":
+            return self.like_rockpool(v)
         S, tau_syn, w = np.zeros(v["r"].shape, f4), v["tau_syn"], v["w_in"].astype(f4)
         tau_mem = v["tau_mem"]
         if self.fault == "taus swapped":

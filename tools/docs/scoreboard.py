@@ -64,7 +64,7 @@ def primitives() -> dict[str, dict[str, Any]]:
         "AvgPool2d": window,
         "Flatten": flat,
         "Delay": {"delay": 3e-4 * full},
-        "Threshold": {"threshold": 0.5 * full},
+        "Threshold": {"threshold": np.linspace(0.5, 1.5, n)},
         "I": {"r": 300 * full},
         "LI": leak,
         "LI (r = 1, one tau)": one,
@@ -127,7 +127,7 @@ def table(graphs: Mapping[str, Graph], names: list[str]) -> list[str]:
             word, sentence = cell(found)
             words.append(word)
             if sentence:
-                told.setdefault((name, " ".join(sentence.split())[:240]), []).append(label)
+                told.setdefault((name, " ".join(sentence.split())[:600]), []).append(label)
         lines.append(f"| `{label}` | {' | '.join(words)} |")
     reasons = [
         f"- {name}, {', '.join(of)}: {why.rstrip('.')}." for (name, why), of in told.items()

@@ -82,7 +82,7 @@ def findings(report: GradientReport) -> list[str]:
             told.append(f"the gradient of {name} is {size}: training does not improve it")
     if not report.finite:
         return told
-    time, weight, rate = report.rows
+    time, weight, rate = report.rows[:3]
     if time.zero > 0.5:
         told.append(
             f"{time.zero:.0%} of the steps get a gradient of 0 that the exact one does not have: "
@@ -93,6 +93,13 @@ def findings(report: GradientReport) -> list[str]:
             f"for spike times the weights move at {_angle(weight.cosine)} degrees to the exact "
             "direction: do not train a code of spike times by it without a check"
         )
+    for row in report.rows[3:]:
+        if row.cosine < 0:
+            name = row.what.rpartition(" ")[2]
+            told.append(
+                f"for spike times {name} moves against the exact derivative: a small step of "
+                "training makes this loss worse"
+            )
     if rate.cosine > 0.8:
         told.append("for rates it points where the exact derivative does")
     elif np.isfinite(rate.cosine):

@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.gradients.layers import GradientLayer
-from bio_scnn.neuron.adjoint import spike_gradients
+from bio_scnn.errors import InputError
+from bio_scnn.neuron.adjoint import SpikeGradients, spike_gradients
 from bio_scnn.neuron.closed_form import rate_derivative, rheobase
 from bio_scnn.neuron.hybrid_system import run
 from bio_scnn.neuron.models import hybrid_system
 
 Array = NDArray[np.float64]
 INPUTS, NEURONS, MOST_STEPS = 12, 16, 1000
+_STEP, _OF_LEAK = 0.005, 0.05  # by which a learnable number is changed: of it, of 1 less it
 LEVELS = np.concatenate([np.linspace(0.5, 0.95, 6), np.geomspace(1.05, 5, 20)])
 """Constant currents in units of the rheobase, for the derivative of the rate."""
 
@@ -55,6 +57,7 @@ class GradientReport:
     steps, spikes, exact_spikes : int
         Of the run on random input, by the layer and by eq. 1.
     rows : tuple of Likeness
+        By the current, a weight, and for the rate; then by each learnable number of the neuron.
     silent : float
         Mean size of the surrogate gradient of the rate below rheobase over that above.
     parameters : dict of str to str
@@ -125,14 +128,15 @@ def compare_gradients(layer: GradientLayer, seed: int = 0) -> GradientReport:
     end, width = steps * dt, steps * dt / 5
     times = run(hybrid_system(layer.params), current, dt).spike_times_ms
     slopes = [_alpha_slope((end - train) / width) / -width for train in times]
-    exact = spike_gradients(layer.params, current, dt, times, slopes).current
+    exactly = spike_gradients(layer.params, current, dt, times, slopes)
+    exact = exactly.current
     kernel = _alpha(np.arange(steps - 1, -1, -1, dtype=np.float64) * (dt / width))
-    spikes, found, named = _through(layer, current, kernel[:, None])
+    spikes, found, named, numbers = _through(layer, current, kernel[:, None])
     counts = steps, round(float(spikes.sum())), sum(map(len, times))
     if found is None:
         return GradientReport(layer, *counts, parameters=named, missing=True)
     levels = LEVELS * rheobase(layer.params)
-    _, by_step, _ = _through(layer, np.tile(levels, (steps, 1)), np.full((steps, 1), 1e3 / end))
+    _, by_step, _, _ = _through(layer, np.tile(levels, (steps, 1)), np.full((steps, 1), 1e3 / end))
     assert by_step is not None
     if not (np.isfinite(found).all() and np.isfinite(by_step).all()):
         return GradientReport(layer, *counts, parameters=named, finite=False)
@@ -142,9 +146,39 @@ def compare_gradients(layer: GradientLayer, seed: int = 0) -> GradientReport:
         likeness("spike times, by the current of a step", found, exact),
         likeness("spike times, by a weight", inputs.T @ found, inputs.T @ exact),
         likeness("rate, by a constant current", rate, rate_derivative(levels, layer.params)),
+        *by_numbers(layer, numbers, exactly),
     )
     share = float(silent / active) if active else 0.0
     return GradientReport(layer, *counts, rows, share, named)
+
+
+def by_numbers(
+    layer: GradientLayer, found: dict[str, tuple[float, float]], exact: SpikeGradients
+) -> list[Likeness]:
+    """Gradients by learnable numbers of the neuron, such as its decay.
+
+    What a number does to tau, R, V_th, V_reset and t_ref is found by identifying the layer again
+    with a little more and a little less of it: the exact derivative is good to about 1 %. `found`
+    has the value of each, and the layer's gradient by a relative change of it.
+    """
+    rows: list[Likeness] = []
+    if (scaled := layer.scaled) is None:
+        return rows
+    for name, (value, gradient) in found.items():
+        step = _STEP
+        if 0 < value < 1:  # it may be a decay, which is near 1
+            step = min(step, _OF_LEAK * (1 - value) / value)
+        try:
+            more, less = scaled(name, 1 + step), scaled(name, 1 - step)
+        except InputError:  # then it is another neuron
+            continue
+        slope = sum(
+            float(getattr(exact, key).sum()) * (getattr(more, key) - getattr(less, key))
+            for key in ("tau_ms", "R", "V_th", "V_reset", "t_ref_ms")
+        )
+        by_relative = np.array([slope / (2 * step)])
+        rows.append(likeness(f"spike times, by {name}", np.array([gradient]), by_relative))
+    return rows
 
 
 def _alpha(u: Array) -> Array:
@@ -157,18 +191,26 @@ def _alpha_slope(u: Array) -> Array:
 
 def _through(
     layer: GradientLayer, current: Array, share: Array
-) -> tuple[Array, Array | None, dict[str, str]]:
-    """Spikes of a layer, the gradient of their weighted sum, and what reaches its parameters."""
+) -> tuple[Array, Array | None, dict[str, str], dict[str, tuple[float, float]]]:
+    """Spikes of a layer, the gradient of their weighted sum, and what reaches its parameters.
+
+    The last are parameters that are one number, and the gradient by a relative change of each.
+    """
     import torch
 
     x = torch.tensor(current, dtype=getattr(torch, layer.dtype), requires_grad=True)
     spikes, named = layer.forward(x)
     raster = spikes.detach().double().numpy()
     if not spikes.requires_grad:
-        return raster, None, dict.fromkeys(named, "missing")
+        return raster, None, dict.fromkeys(named, "missing"), {}
     (spikes * torch.as_tensor(share, dtype=spikes.dtype)).sum().backward()
     told = {name: _size(value.grad) for name, value in named.items()}
-    return raster, None if x.grad is None else x.grad.double().numpy(), told
+    numbers = {
+        name: (float(value.detach()), float(value.grad * value.detach()))
+        for name, value in named.items()
+        if value.numel() == 1 and value.grad is not None and float(value.detach())
+    }
+    return raster, None if x.grad is None else x.grad.double().numpy(), told, numbers
 
 
 def _size(gradient: Any) -> str:

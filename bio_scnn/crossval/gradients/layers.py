@@ -12,6 +12,7 @@ from bio_scnn.crossval.adapters import ENTRIES
 from bio_scnn.crossval.adapters._support import TorchLayer, TorchSteps
 from bio_scnn.crossval.declared import declared
 from bio_scnn.crossval.identify.calls import Call, find_call
+from bio_scnn.crossval.identify.copies import Original
 from bio_scnn.crossval.identify.driving import Manner, States
 from bio_scnn.crossval.identify.live import identify
 from bio_scnn.crossval.identify.media import Medium, children, is_module, leaves, parameters
@@ -42,6 +43,8 @@ class GradientLayer:
         Runs it from its initial state: spikes and learnable parameters.
     neuron : str
         The neuron in words.
+    scaled : callable or None
+        The neuron that it becomes when a learnable parameter, by name, is multiplied by a factor.
     """
 
     name: str
@@ -50,6 +53,7 @@ class GradientLayer:
     dtype: str
     forward: Forward
     neuron: str
+    scaled: Callable[[str, float], LIFParameters] | None = None
 
 
 def layer_of(
@@ -129,7 +133,16 @@ def _of_own(name: str, dt_ms: float, declare: Mapping[str, Any] | None) -> Gradi
         told = f"as declared: tau {params.tau_ms:g} ms, R {params.R:g}"
     else:
         params, told = _identified(name, call, dt_ms)
-    return GradientLayer(name, params, dt_ms, dtype, lambda x: _answer(call, x), told)
+
+    def scaled(parameter: str, factor: float) -> LIFParameters:
+        thing = call.original.fresh()
+        with torch.no_grad():
+            _named({"": thing})[parameter].mul_(factor)
+        other = Original(thing, call.original.method)
+        return _identified(name, replace(call, original=other), dt_ms)[0]
+
+    moved = None if declare else scaled
+    return GradientLayer(name, params, dt_ms, dtype, lambda x: _answer(call, x), told, moved)
 
 
 def _identified(name: str, call: Call, dt_ms: float) -> tuple[LIFParameters, str]:
