@@ -32,8 +32,9 @@ def read_picture(path: str | os.PathLike, page: int = 0, max_pixels: int = MAX_P
     Returns
     -------
     Stored
-        Its `pixels` are to be worked on: as `read_image` reads them, but for CMYK, of which they
-        are the complements, and TIFF files of other integers or more channels.
+        Its `pixels` are those to restore. They are as `read_image` reads them, with two
+        exceptions: for CMYK they are the complements of the inks, and TIFF files may have other
+        integers or more channels.
 
     Raises
     ------

@@ -106,7 +106,7 @@ def record_window(
     seed: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Window:
-    """Simulate the neurons of a window, and hold them to the closed form.
+    """Simulate the neurons of a window, and compare them with the closed form.
 
     Parameters
     ----------

@@ -73,7 +73,7 @@ def train(
     config : Config
     files : RunFiles
     resume : bool
-        Go on from the last saved step.
+        Continue from the last saved step.
     quiet : bool
         Print errors only.
     command : str

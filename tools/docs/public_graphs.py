@@ -173,13 +173,13 @@ def _short(repairs: list[str]) -> list[str]:
 def _intro(listed: int, run_: int, refused: int) -> list[str]:
     """Words above the first table."""
     return [
-        f"This page lists {listed} NIR files that others have published, each version that differs "
-        f"from the others. {run_} of them are run; {refused} hold no network that can be run, and "
-        f"each is refused in one line. The input is {STEPS} steps of {DT_MS} ms of random spikes "
+        f"This page lists {listed} NIR files that others have published, each version that "
+        f"differs from the others. {run_} of them are run; {refused} hold no network that can "
+        f"be run, and each is refused in one line. The input is {STEPS} steps of {DT_MS} ms of random spikes "
         f"(seed 0; each input fires in {SHARE:.0%} of the steps). If the output is silent, the "
         f"spikes are made {SIZES[1]:g} times as large, and so on up to {SIZES[-1]:g}. If it stays "
-        "silent, they have size 1 again. The last columns then say little, because silent networks "
-        "agree easily. [NIR graphs](nir.md) explains the terms.",
+        "silent, they have size 1 again. The last columns then say little, because silent "
+        "networks agree easily. [NIR graphs](nir.md) explains the terms.",
         "",
         "## Run",
         "",
@@ -216,7 +216,8 @@ def _parts(
         "",
         "## Imports compared with NIR's equations",
         "",
-        "The reference is NIR's equations by forward Euler. The causes are listed below the table.",
+        "The reference is NIR's equations by forward Euler. The causes are listed below the "
+        "table.",
         "",
         f"| graph | {heads} |",
         "|---|" + "---|" * len(names),
@@ -226,8 +227,8 @@ def _parts(
         "",
         "## Declared otherwise than run",
         "",
-        "These files contradict themselves. The list gives what the reader decided; the first lines "
-        "of every result say it, too.",
+        "These files contradict themselves. The list gives what the reader decided; the first "
+        "lines of every result say it, too.",
         "",
         *mended,
         "",
