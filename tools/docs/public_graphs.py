@@ -175,11 +175,11 @@ def _intro(listed: int, run_: int, refused: int) -> list[str]:
     return [
         f"This page lists {listed} NIR files that others have published, each version that "
         f"differs from the others. {run_} of them are run; {refused} hold no network that can "
-        f"be run, and each is refused in one line. The input is {STEPS} steps of {DT_MS} ms of random spikes "
-        f"(seed 0; each input fires in {SHARE:.0%} of the steps). If the output is silent, the "
-        f"spikes are made {SIZES[1]:g} times as large, and so on up to {SIZES[-1]:g}. If it stays "
-        "silent, they have size 1 again. The last columns then say little, because silent "
-        "networks agree easily. [NIR graphs](nir.md) explains the terms.",
+        f"be run, and each is refused in one line. The input is {STEPS} steps of {DT_MS} ms of "
+        f"random spikes (seed 0; each input fires in {SHARE:.0%} of the steps). If the output is "
+        f"silent, the spikes are made {SIZES[1]:g} times as large, and so on up to "
+        f"{SIZES[-1]:g}. If it stays silent, they have size 1 again. The last columns then say "
+        "little, because silent networks agree easily. [NIR graphs](nir.md) explains the terms.",
         "",
         "## Run",
         "",
