@@ -217,7 +217,7 @@ class Adapter(ABC):
     Attributes
     ----------
     name : str
-        As it appears in reports.
+        Name in reports.
     capabilities : Capabilities
     params : LIFParameters or those of another of `FAMILIES`
         Neuron that is checked; Table 1 unless the implementation has its own.

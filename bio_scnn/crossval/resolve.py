@@ -67,7 +67,7 @@ def as_adapter(
         Instead of the spikes they may return a tuple that begins with them. Its second item is
         taken for V if `capabilities` declare a membrane.
     name : str, optional
-        As it appears in reports.
+        Name in reports.
     params : LIFParameters or those of another family, optional
         The neuron; modules and functions have no other. Default: Table 1.
     dt_ms : float, ms, optional

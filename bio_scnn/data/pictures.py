@@ -25,7 +25,7 @@ def read_picture(path: str | os.PathLike, page: int = 0, max_pixels: int = MAX_P
     path : path-like
         A file of any format that Pillow or tifffile reads.
     page : int
-        From 0.
+        Number of the page, from 0.
     max_pixels : int
         No picture that declares more is decoded.
 

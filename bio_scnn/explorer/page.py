@@ -68,9 +68,9 @@ def explore_page(picture: Picture, window: Window, params: LIFParameters) -> str
     ----------
     picture : Picture
     window : Window
-        Of the same picture.
+        Recorded neurons of the same picture.
     params : LIFParameters
-        Of the neurons.
+        Parameters of the neurons.
     """
     data = json.dumps(window_data(window, params), allow_nan=False).replace("<", "\\u003c")
     title = f"The neurons of {picture.name}"

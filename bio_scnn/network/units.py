@@ -90,7 +90,7 @@ class Unit(ABC):
             Features, of any shape.
         options : SpikingOptions
         rng : Generator, optional
-            Of the current noise.
+            Draws the current noise.
         layer_size : int
             Neurons of the whole layer, if these features are a part of it.
 

@@ -152,11 +152,11 @@ class LIFParameters:
         Parameters
         ----------
         decay : float
-            Of V in one step without input, between 0 and 1.
+            Factor of V in one step without input, between 0 and 1.
         dt_ms : float or Quantity
             Time that a step stands for, ms.
         gain : float
-            Of the input x, which is the current I.
+            Factor of the input x, which is the current I.
         t_ref_ms : float or Quantity
             Refractory period, ms; none by default.
         **others

@@ -43,7 +43,7 @@ class Activity:
     who : mapping of str to (spikes,) int array
         The neurons of these spikes, numbered in flat order.
     open : tuple of str
-        What the file leaves open, and how this run has decided it.
+        Points that the file leaves open, and what this run decided for each.
     """
 
     mode: str

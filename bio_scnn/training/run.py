@@ -77,7 +77,7 @@ def train(
     quiet : bool
         Print errors only.
     command : str
-        What started the run, kept in the model file.
+        Command that started the run; it is kept in the model file.
     execution : Execution, optional
         Where and by what it is run.
     start_from : Path, optional
