@@ -131,8 +131,8 @@ def parser() -> argparse.ArgumentParser:  # long, because there are as many opti
         "--dt",
         type=float,
         metavar="MS",
-        help="time step (default: 0.1; for your own layer, if it is not Table 1's neuron, one "
-        "step is the unit of time)",
+        help="time step (default: 0.1; for your own layer without a declared neuron 1, unless it "
+        "has the neuron of Table 1)",
     )
     how.add_argument(
         "--only", nargs="+", default=[], metavar="CHECK", help="run only these checks"

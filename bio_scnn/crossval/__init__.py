@@ -2,14 +2,14 @@
 
 ::
 
-    adapter       build, run, reset, and what is claimed       protocol, resolve, adapters/
-      -> subject  driven with probes                           subject, oracles/drives
+    adapter       build, run, reset, declared properties       protocol, resolve, adapters/
+      -> subject  run on test inputs                           subject, oracles/drives
       -> checks   closed form, exact events, on-grid oracle    checks/, oracles/
       -> causes   the simplest neuron with the same spikes     diagnosis, causes
       -> report   passed, failed, xfail, xpass, skipped        suite, results, report/
 
-`check_lif` is the whole of it to a caller; ``python -m bio_scnn.validate`` runs it on installed
-frameworks, each in a process of its own, and `bio_scnn.crossval.testing` under pytest.
+`check_lif` does all of this. ``python -m bio_scnn.validate`` runs it on installed frameworks, each
+in a process of its own; `bio_scnn.crossval.testing` runs it under pytest.
 """
 
 from bio_scnn.crossval.protocol import Adapter, CannotRepresent, Capabilities, Setup

@@ -85,7 +85,7 @@ class Setup:
         For implementations that draw random numbers.
     noise_std : float, dimensionless
         Standard deviation of an Ornstein-Uhlenbeck current with correlation time
-        ``params.tau_noise_ms`` that the implementation itself shall add; other than 0 only where
+        ``params.tau_noise_ms`` that the implementation itself adds. It is 0 unless
         ``Capabilities.own_noise`` is declared.
     """
 
@@ -101,8 +101,8 @@ class Setup:
 class Capabilities:
     """Declared properties of an implementation; by default a clock-driven neuron of eq. 1 and 2.
 
-    Whatever is declared to differ from eq. 1 or eq. 2 turns the checks that must show it into
-    expected failures. What is *not* as declared is an unexpected one.
+    If a check fails because of a declared difference from eq. 1 or eq. 2, this is an expected
+    failure. Every other failure is unexpected.
 
     Attributes
     ----------
@@ -120,13 +120,14 @@ class Capabilities:
         What the reported time of a spike is: end or start of the step in which V crossed the
         threshold, or the crossing itself.
     membrane : {"after reset", "before reset", "none"}
-        Whether V at the end of a step with a spike shows the reset, or V is not to be had.
+        Whether V at the end of a step with a spike shows the reset; "none" if there is no V.
     dtypes : tuple of str
         Floating-point types it can be built with, the best first, out of `DTYPES`.
     drive : {"current", "events", "impulses"}
-        Whether it takes a current that is held over each step, or one synaptic event per step
-        stands in for it; or the current's charge comes at once, at the end of the step, as in
-        ``V <- decay V + x`` with ``x = I dt R/tau``: then that is what it is checked for.
+        ``"current"``: it takes a current that is held over each step. ``"events"``: one synaptic
+        event in each step takes the place of the current. ``"impulses"``: the charge of a step is
+        added at its end, as in ``V <- decay V + x`` with ``x = I dt R/tau``; the layer is then
+        compared with this equation.
     own_noise : bool
         Can add an Ornstein-Uhlenbeck current itself (`Setup.noise_std`).
     deterministic : bool
@@ -134,13 +135,13 @@ class Capabilities:
     families : tuple of str
         Neurons it can be built as, out of `FAMILIES`.
     order : {"open", "flow", "second first", "membrane first"}
-        Of the two variables of a CubaLIF or adaptive LIF within a step: both by the exact flow;
-        the synaptic current or the adaptation first, the membrane by its new value; or the
-        membrane first, by the value of the step before. "open" takes the one that the layer has,
-        and the report states it.
+        Order in which a step updates the two variables of a CubaLIF or adaptive LIF: both
+        exactly (``"flow"``); the synaptic current or the adaptation first, and the membrane with
+        its new value; or the membrane first, with the old value. With "open", the order of the
+        layer is found and reported.
     fixed_point : FixedPointNeuron or None
-        Q-format of a layer in fixed point: it is checked bit for bit against that machine, and
-        may differ from eq. 1 by what the word costs.
+        Q-format of a layer in fixed point. The layer is compared bit for bit with a neuron in this
+        format, and may differ from eq. 1 by as much as this neuron does.
 
     Raises
     ------
@@ -216,26 +217,26 @@ class Adapter(ABC):
     Attributes
     ----------
     name : str
-        As it appears in reports.
+        Name in reports.
     capabilities : Capabilities
     params : LIFParameters or those of another of `FAMILIES`
         Neuron that is checked; Table 1 unless the implementation has its own.
     cannot : tuple of str
-        Parts of eq. 1, eq. 2 and Table 1 that it cannot represent, in words, for the report.
+        Parts of eq. 1, eq. 2 and Table 1 that the implementation cannot represent, in words.
     expected_failures : mapping of str to str
         Checks that are known to fail, with reasons, beyond what `capabilities` declare.
     fixed_dt_ms : float or None, ms
         The time step, if it has only one; checking it at another is an error.
     remarks : tuple of str
-        Wrong use that was found and worked around, in sentences, for the report.
+        Wrong use of the layer that was found and corrected, in sentences.
     trouble : str
         Reason that it cannot be run at all; empty if it can.
     declared : bool
-        Whether it says which neuron it is; if not, that is found out first.
+        Whether the intended neuron is declared. If not, the layer is identified first.
     off_equation : str
-        The neuron that it is, in words, if that is none of eq. 1; its checks are left out then.
+        The neuron in words, if it is not one of eq. 1; the checks of eq. 1 are then left out.
     counts_from_rest : bool
-        Potentials are counted from V_rest: those that it is given, and V that it shows.
+        Potentials are relative to V_rest, in the parameters and in the V that it returns.
     """
 
     name: str = "unnamed"

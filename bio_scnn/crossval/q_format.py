@@ -19,7 +19,7 @@ class FixedPointNeuron:
     word : int, bits
         Width of V, sign included.
     fraction : int, bits
-        Of them behind the point.
+        Bits of the word behind the point.
     rounding : str
         Key of `formats.ROUNDINGS`, or "stochastic".
     overflow : {"saturate", "wrap"}
@@ -28,14 +28,14 @@ class FixedPointNeuron:
     linear_leak : bool
         V moves by a whole number of units towards 0 in place of the decay.
     leak : int, units
-        Of the linear leak, in a step; 0 for what the decay takes on the average between reset and
+        Size of the linear leak in a step; 0 for the mean effect of the decay between reset and
         threshold.
     input_rounding : str
-        Key of `formats.ROUNDINGS`: what becomes of the weighted input of a step, and of the
-        input itself if that has a word of its own.
+        Key of `formats.ROUNDINGS`: rounding of the weighted input of a step, and of the input
+        itself if `input_fraction` is given.
     input_fraction : int or None, bits
-        Bits behind the point of the input before it is weighted; 0 for a layer that takes whole
-        numbers; None if it is not rounded before.
+        Bits behind the point of the input before it is weighted; 0 if the layer takes whole
+        numbers; None if the input is rounded only after weighting.
 
     Raises
     ------

@@ -60,24 +60,24 @@ def as_adapter(
           of currents to a ``(time, neurons)`` array of spikes, from the initial state.
 
         A module, a function or an object with a method ``step`` may as well be batch first, take
-        one step a call with its state inside or handed over, have a fixed number of neurons or
-        more axes: `bio_scnn.crossval.identify.find_call` finds that out, and `Adapter.remarks`
-        say so.
+        one step a call with its state inside or passed on, have a fixed number of neurons or
+        more axes: `bio_scnn.crossval.identify.find_call` recognises this, and `Adapter.remarks`
+        states it.
 
         Instead of the spikes they may return a tuple that begins with them. Its second item is
         taken for V if `capabilities` declare a membrane.
     name : str, optional
-        As it appears in reports.
+        Name in reports.
     params : LIFParameters or those of another family, optional
         The neuron; modules and functions have no other. Default: Table 1.
     dt_ms : float, ms, optional
         The time step of modules and functions. Default: 0.1 ms.
     capabilities : Capabilities, optional
-        What it claims to be. Default: a clock-driven neuron that obeys eq. 1 and eq. 2 and shows
+        Its declared properties. Default: a clock-driven neuron of eq. 1 and eq. 2 that returns
         no V; a module without parameters and buffers is taken to compute in float32. The type of
         a module's parameters or buffers replaces ``dtypes``.
     neuron : int
-        The one that is meant, from 0, of a layer with a parameter for each of its neurons.
+        Number of the neuron to check, from 0, if the layer has a parameter for each neuron.
 
     Returns
     -------

@@ -129,13 +129,13 @@ class Report:
     target_rate_hz : float, Hz
         150 Hz, or 0.7/t_ref if that is less.
     rate_at_150_hz : float or None, Hz
-        What a neuron fires at that eq. 1, the full t_ref included, makes fire at the target rate;
-        None if it cannot be run.
+        Rate of this implementation under the current that makes an exact neuron, with its
+        refractory period, fire at the target rate; None if it cannot be run.
     error : str
         Why it could not be run at all.
     seconds : float
     identity : Identity or None
-        What neuron it was found to be, where it declares none, or fails for no known reason.
+        The identified neuron, if none is declared, or if the failures have no known cause.
     """
 
     name: str
@@ -180,8 +180,9 @@ class Report:
     def verdict(self) -> str:
         """Likely cause behind the unexpected failures as a whole; empty if none is known.
 
-        A layer that is not deterministic, or couples its neurons, fails all else for that
-        reason; what explains all spikes explains more than what one check could tell.
+        If a layer is not deterministic, or couples its neurons, this is the verdict, because other
+        checks fail for the same reason. A cause that explains all spikes comes before the cause
+        that a single check found.
         """
         return self._main_cause[0]
 
@@ -212,11 +213,12 @@ class Report:
         return max(found, key=found.count, default=("", ""))
 
     def identified(self, identity: Identity | None) -> Report:
-        """The same report with what was found out after the checks.
+        """The same report with the neuron that was identified after the checks.
 
-        What one check took for the cause is none where another neuron reproduces the spikes;
-        what it sees directly stays. A constant is none where no neuron with it does, and nothing
-        that must be proved is where the layer works in a way that is not known.
+        If this neuron reproduces the spikes, its cause takes the place of the causes that single
+        checks inferred; what a check measures directly stays. A wrong constant is a cause only if
+        a neuron with this constant reproduces the spikes. If the layer works in an unknown way,
+        all causes that would need such a proof are dropped.
         """
         if identity is None:
             return self

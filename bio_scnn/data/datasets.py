@@ -56,11 +56,11 @@ class DataSettings:
     downscaling : tuple of float
         Factors by which photographs are downscaled; a patch comes from one of them at random.
     min_detail : float
-        Patches in which pixels 4 apart differ by less than this on average (of intensities in
-        [0, 1]) are flat: any fill restores them, so they teach little.
+        A patch is flat if pixels at a distance of 4 differ by less than this on average, with
+        intensities in [0, 1]. Any fill restores a flat patch, so that it teaches little.
     keep_flat : float
-        Fraction of the flat patches that is kept all the same, in [0, 1]: large pictures at full
-        resolution are mostly flat, and have to be left so.
+        Fraction of the flat patches that is used for training, in [0, 1]. Large pictures at full
+        resolution are mostly flat, and the network must learn to leave them so.
     memory_mb : int
         Most memory that decoded images may take, in 2**20 bytes.
     """

@@ -25,15 +25,16 @@ def read_picture(path: str | os.PathLike, page: int = 0, max_pixels: int = MAX_P
     path : path-like
         A file of any format that Pillow or tifffile reads.
     page : int
-        From 0.
+        Number of the page, from 0.
     max_pixels : int
         No picture that declares more is decoded.
 
     Returns
     -------
     Stored
-        Its `pixels` are to be worked on: as `read_image` reads them, but for CMYK, of which they
-        are the complements, and TIFF files of other integers or more channels.
+        Its `pixels` are those to restore. They are as `read_image` reads them, with two
+        exceptions: for CMYK they are the complements of the inks, and TIFF files may have other
+        integers or more channels.
 
     Raises
     ------

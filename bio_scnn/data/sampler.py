@@ -26,21 +26,21 @@ class PatchSampler:
     """Random training patches from photographs and dead leaves.
 
     Decoded images are kept as uint8, at several scales, in a least-recently-used cache of bounded
-    size; what does not fit is decoded again when it is needed.
+    size; images that do not fit are decoded again when they are needed.
 
     Parameters
     ----------
     photographs : sequence of Path
         Training photographs.
     settings : DataSettings
-        The mixture; `folder` is only named in the description here, not read.
+        Settings of the mixture. `folder` is not read here; it only stands in the description.
     progress : bool, optional
         Whether to show a progress bar while photographs are decoded in advance.
 
     Attributes
     ----------
     skipped : list of (Path, str)
-        The photographs found unreadable so far, and why. The next one in the list replaces them.
+        Photographs that could not be read so far, and why. Each is replaced by the next one.
 
     Raises
     ------

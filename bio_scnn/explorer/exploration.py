@@ -62,7 +62,7 @@ def explore(
         Time step of the recorded neurons. The restoration needs no traces, so it takes its own,
         which is longer; the spikes are the same.
     progress : callable
-        Told the fraction done.
+        Called with the fraction done.
     """
     result = restore(
         job.image,

@@ -32,11 +32,11 @@ class Picture:
     Attributes
     ----------
     name, holes : str
-        Of the file, and what made pixels missing.
+        Name of the file, and what made the pixels missing.
     mask : bool array, shape (H, W)
         True where a pixel is missing.
     image, restored, truth : array, shape (H, W) or (H, W, C), in [0, 1]
-        The image may hold anything where it is missing; the truth is None where nobody knows it.
+        The image may have any values at missing pixels; `truth` is None if it is not known.
     hole_psnr : float, optional
         In dB; None without a truth.
     neurons, spikes : int
@@ -68,9 +68,9 @@ def explore_page(picture: Picture, window: Window, params: LIFParameters) -> str
     ----------
     picture : Picture
     window : Window
-        Of the same picture.
+        Recorded neurons of the same picture.
     params : LIFParameters
-        Of the neurons.
+        Parameters of the neurons.
     """
     data = json.dumps(window_data(window, params), allow_nan=False).replace("<", "\\u003c")
     title = f"The neurons of {picture.name}"

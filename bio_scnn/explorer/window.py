@@ -66,7 +66,7 @@ class Window:
     missing : (rows, columns) int array
         Missing ones among the ``fold * fold`` pixels of the picture under a feature-map pixel.
     recording : Recording
-        Of all these neurons, recorded in the order of `current` raveled.
+        Recording of all these neurons, in the order of ``current.ravel()``.
     deviation_V : (neurons,) array, dimensionless
         Largest distance of a neuron's simulated V from the closed form's graph; see
         `membrane_deviation`. NaN with noise, which the closed form does not know.
@@ -106,7 +106,7 @@ def record_window(
     seed: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Window:
-    """Simulate the neurons of a window, and hold them to the closed form.
+    """Simulate the neurons of a window, and compare them with the closed form.
 
     Parameters
     ----------
@@ -118,12 +118,12 @@ def record_window(
     network : HybridSCNN
         With LIF neurons.
     options : SpikingOptions
-        Of which the duration, the time step and the current noise are used.
+        Only the duration, the time step and the current noise are used.
     view : View
     seed : int, optional
-        Of the noise.
+        Seed of the noise.
     progress : callable, optional
-        Told the fraction of the simulation done.
+        Called with the fraction of the simulation done.
 
     Raises
     ------

@@ -133,11 +133,11 @@ class Architecture:
     def compose(self, fill: NDArray, output: NDArray) -> NDArray:
         """The restored image, from the first guesses and the network's output.
 
-        A network that learns a residual chooses, at every pixel, the weights of the fills, whose
-        sum is one, and adds a tenth of its first three channels. It starts, at zero, from the
-        mean of the fills. Residuals are a tenth of the range of intensities: a network that works
-        in units of that size lets Adam's steps, which are of one size for all weights, disturb
-        the image less.
+        With a residual, the network gives weights of the fills at every pixel; their sum is one.
+        The restored image is the weighted mean of the fills, plus a tenth of the network's first
+        three channels. An untrained network, whose output is zero, gives the mean of the fills.
+        The factor of a tenth is there because Adam's steps have the same size for all weights:
+        with it, a step changes the image less.
 
         Parameters
         ----------
@@ -204,8 +204,8 @@ def network_input(architecture: Architecture, fill: NDArray, mask: NDArray) -> N
     Parameters
     ----------
     fill : array, shape (N, H, W, 3 * len(fills)), or without N for one picture
-        First guesses, in [0, 1]. Of those after the first, the network sees how they differ from
-        it, in the unit of residuals: they are alike, and their difference is what tells.
+        First guesses, in [0, 1]. The network gets the first one, and the differences of the others
+        from it, in units of the residual.
     mask : bool array, shape (N, H, W), or without N
 
     Returns

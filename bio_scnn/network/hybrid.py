@@ -35,10 +35,10 @@ class HybridSCNN:
     Its forward pass has three steps: `features`, `fire`, `decode`. They take one picture, without
     an axis for it, or a batch of patches:
 
-    - a picture ``(H, W, C)`` may be large: its features are float64, and its work is shared among
-      the threads of this process;
-    - a batch ``(N, H, W, C)`` is for training: all is in the weights' precision, and by the
-      calling thread, for others work on other batches.
+    - a picture ``(H, W, C)`` may be large: its features are float64, and the threads of this
+      process share the work;
+    - a batch ``(N, H, W, C)`` is for training: all is computed in the weights' precision and in
+      the calling thread, because other threads compute other shards.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ class HybridSCNN:
         x : array, shape (H, W, C_in) or (N, H, W, C_in)
             From `bio_scnn.network.architecture.network_input`.
         options : SpikingOptions
-            Whose noise on the features is added, and that of the units.
+            Its noise on the features is added, and that of the units.
         rng : Generator, optional
             Draws the noise; without it there is none.
 
@@ -130,7 +130,7 @@ class HybridSCNN:
         fill : array, shape (H, W, 3 * len(fills)) or (N, H, W, 3 * len(fills))
         rates : array, shape (H / fold, W / fold, channels) or (N, ...)
         tapes : list, optional
-            Given what each layer saw and made, batches of one for a picture.
+            Each layer appends its input and output; of a picture, as a batch of one.
 
         Returns
         -------

@@ -65,7 +65,7 @@ def export_nir(
     Warns
     -----
     NIRLossWarning
-        Once, naming all that NIR cannot say; the same is in the graph's metadata.
+        Once, with all properties that NIR cannot store; they are also in the graph's metadata.
 
     Notes
     -----
@@ -73,9 +73,9 @@ def export_nir(
     the encoder ``I_min + (I_max - I_min) z`` as a 1 x 1 convolution (`nir.Scale` has no offset,
     `nir.Affine` no maps), and one LIF neuron per feature and pixel, its tau in seconds. After
     it, ``rates -> normalise`` maps rates in Hz to what the CNN sees, and every layer of the CNN
-    is a convolution between an input and an output of its own, since something that NIR lacks
-    comes after each. ``before`` and ``after`` in a node's metadata say what that is, ``t_ref`` in
-    the LIF node's, in seconds, what it has no field for.
+    is a convolution between an input and an output of its own, because an operation that NIR
+    lacks follows each. ``before`` and ``after`` in a node's metadata name these operations. NIR
+    has no field for the refractory period: ``t_ref`` is in the LIF node's metadata, in seconds.
     """
     try:
         import nir

@@ -109,7 +109,7 @@ def spiking_options(
     ----------
     quality : {'fast', 'default', 'best'}
     engine : {'brian2', 'closed-form'}, optional
-        What was asked for, if anything.
+        The engine that the user chose, if any.
     **others
         Further fields of `SpikingOptions`.
 

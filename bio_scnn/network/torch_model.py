@@ -33,7 +33,7 @@ def to_torch(
         Maps input currents, dimensionless, shape ``(N, C, h, w)``, to firing rates in Hz, same
         shape: a `torch.nn.Module` or a function. By default the closed form of the neuron,
         which is differentiable. `SpikeRates` in `bio_scnn.network._torch_layers` reads the rates
-        from the spikes of any layer, `NumpyRates` wraps what takes and gives NumPy arrays,
+        from the spikes of any layer, `NumpyRates` wraps a function of NumPy arrays,
         such as `bio_scnn.crossval.networks.readout.adapter_rates`.
     clip_slope : float
         As in `bio_scnn.network.units.Unit.backward`; 0 gives the exact gradient.
@@ -48,7 +48,7 @@ def to_torch(
     Raises
     ------
     InputError
-        If PyTorch is not installed, or a spiking layer is given for units that are no neurons.
+        If PyTorch is not installed, or `spiking` is given for units that are not neurons.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def to_torch(
         x = network_input(model.architecture, fill[np.newaxis], mask[np.newaxis])
         restored = network(torch.from_numpy(x).permute(0, 3, 1, 2))
 
-    With the spikes of a layer of one's own, or of an adapter, in place of the closed form::
+    With the spikes of your own layer, or of an adapter, in place of the closed form::
 
         to_torch(model, SpikeRates(my_layer, dt_ms=0.1, readout="isi"))
         to_torch(model, NumpyRates(adapter_rates(adapter, model.lif, dt_ms=0.1)))

@@ -38,14 +38,13 @@ class Unit(ABC):
     Attributes
     ----------
     lif : LIFParameters
-        Of the neuron; units that are none do not use them.
+        Parameters of the neuron; units that are not neurons do not use them.
     name : str
-        In configurations and model files.
+        Name in configurations and model files.
     simulated : bool
         Whether the unit is a neuron, whose spikes can be simulated.
     own_noise : float
-        Standard deviation of the noise on features that belongs to the unit, whatever is asked
-        for.
+        Standard deviation of the unit's own noise on the features, which no option switches off.
     """
 
     lif: LIFParameters = TABLE_1
@@ -91,7 +90,7 @@ class Unit(ABC):
             Features, of any shape.
         options : SpikingOptions
         rng : Generator, optional
-            Of the current noise.
+            Draws the current noise.
         layer_size : int
             Neurons of the whole layer, if these features are a part of it.
 

@@ -1,6 +1,6 @@
 """A neuron: its parameters, its closed form, its exact solution, and its simulation in Brian2.
 
-Everything that knows Brian2 is private to this wing.
+No other folder of the package imports Brian2.
 """
 
 from bio_scnn.neuron.closed_form import (

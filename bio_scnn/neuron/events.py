@@ -63,7 +63,7 @@ def solve(
     current : (steps, neurons) or (steps,) array_like, dimensionless
         Held over [n dt, (n + 1) dt); the second shape is that of one neuron.
     dt_ms : float or Quantity, ms
-        How long a current is held. It has no other meaning: it is no time step of a method.
+        How long a current is held. The solution itself has no time step.
     impulses : (arrivals, 3) array_like
         Rows ``(time in ms, index of the neuron, charge)``: a charge is a current times ms, and
         adds ``R charge / tau`` to V at once (to S, in a CubaLIF). One that carries V to V_th or
@@ -84,7 +84,8 @@ def solve(
 
     Notes
     -----
-    What arrives at one neuron at one time adds up. A neuron fires when V reaches V_th. It never
+    Impulses and events that reach a neuron at the same time are added. A neuron fires when V
+    reaches V_th. It never
     does at or below rheobase, where V only tends to V_th. `docs/neurons.md` has the errors that
     were measured.
 

@@ -193,7 +193,7 @@ class AdaptiveLIFParameters(_Checked):
     b : float
         Added to w at each spike; negative for a neuron that facilitates itself.
     adapts : {"current", "threshold"}
-        w is taken off the current, as above; or it is in units of V and raises the threshold:
+        w is subtracted from the current, as above; or w is in units of V and raises the threshold:
         ``V >= V_th + w``. `simulate` has the first alone, `exact_trace` both.
     R : float
         Membrane resistance.

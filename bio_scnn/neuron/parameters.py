@@ -25,8 +25,8 @@ class LIFParameters:
     .. math:: V \ge V_{th} \Rightarrow V \leftarrow V_{reset}
 
     after which V stays at ``V_reset`` for ``t_ref``. The time constant is ``tau = R C``. V, I and
-    R may be in any units in which ``V = R I``; Table 1 has none, which makes eq. 1 consistent
-    with a capacitance in milliseconds, as it is printed.
+    R may be in any units in which ``V = R I``. In Table 1 they have no units, and the capacitance
+    is in milliseconds; eq. 1 is consistent with this.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class LIFParameters:
     t_ref_ms : float or Quantity
         Refractory period, ms; 0 for none.
     tau_ms : float or Quantity
-        Membrane time constant, ms: the leak of eq. 3.
+        Membrane time constant, ms; the paper's eq. 3 is a leak of V dt/tau in a step.
     C_ms : float or Quantity, optional
         Membrane capacitance, ms. By default ``tau / R`` if R is given, else Table 1's 80 ms.
     rate_min_hz, rate_max_hz : float or Quantity
@@ -47,12 +47,12 @@ class LIFParameters:
     tau_noise_ms : float or Quantity
         Correlation time of the current noise, ms ("Noise (ms)" in the table).
     R : float, optional
-        Membrane resistance. By default ``tau / C``: eq. 1 and eq. 3 must leak alike.
+        Membrane resistance. By default ``tau / C``, which gives eq. 1 the leak of eq. 3.
     V_rest : float
         Resting potential, to which V decays without a current.
     reset : {"value", "subtract"}
-        A spike sets V to ``V_reset``, or takes ``V_th - V_reset`` off it. The two differ only
-        where V jumps over the threshold: at an impulse, or on a grid.
+        A spike sets V to ``V_reset``, or subtracts ``V_th - V_reset`` from V. The two differ only
+        if V jumps over the threshold: at an impulse, or on a time grid.
 
     Raises
     ------
@@ -62,8 +62,8 @@ class LIFParameters:
     Notes
     -----
     A plain number is taken in the unit of its field's name; a Brian2 quantity is converted, so
-    ``LIFParameters(tau_ms=0.04 * second)`` means 40 ms. Times the capacitance, R must give tau:
-    with `dataclasses.replace`, what was not given follows what was.
+    ``LIFParameters(tau_ms=0.04 * second)`` means 40 ms. R times the capacitance must be tau. After
+    `dataclasses.replace`, the parameters that were not given are computed again from the others.
 
     References
     ----------
@@ -152,11 +152,11 @@ class LIFParameters:
         Parameters
         ----------
         decay : float
-            Of V in one step without input, between 0 and 1.
+            Factor of V in one step without input, between 0 and 1.
         dt_ms : float or Quantity
             Time that a step stands for, ms.
         gain : float
-            Of the input x, which is the current I.
+            Factor of the input x, which is the current I.
         t_ref_ms : float or Quantity
             Refractory period, ms; none by default.
         **others

@@ -83,20 +83,20 @@ def simulate(
     duration_ms : float or Quantity, ms
         A whole number of steps.
     dt_ms : float or Quantity, ms
-        Time step. Where it is not longer than `t_ref`, that must be a whole number of steps; in
-        stock mode it must be so always, unless `t_ref` is 0. Otherwise, and for other neurons than
-        the LIF in exact mode, any step will do.
+        Time step. In stock mode `t_ref` must be 0 or a whole number of steps. In exact mode this
+        is required of the LIF only, and only if the step is not longer than `t_ref`; otherwise
+        any step can be used.
     mode : {"exact", "stock"}
         ``"exact"`` finds spikes and releases inside the steps. ``"stock"`` is what a plain
-        Brian2 script does: ``V > V_th`` tested at the end of a step, the spike dated to the
-        start of it, the next one possible when t_ref has passed since that date. There
-        ``params.reset`` matters; in exact mode V is at V_th when it jumps, so both are one.
+        Brian2 script does: it tests ``V > V_th`` at the end of a step, dates the spike to the
+        start of the step, and counts t_ref from there. ``params.reset`` matters in stock mode
+        only: in exact mode V is at V_th when it is reset, so both resets are the same.
     noise_std : float, dimensionless
         Standard deviation of an Ornstein-Uhlenbeck current with correlation time
         ``params.tau_noise_ms`` (Table 1's for other neurons than the LIF), started in its
         stationary state, sampled exactly at the starts of the steps and held over them.
     seed : int or SeedSequence, optional
-        Of the noise. The same seed and the same shapes give the same noise, on every target.
+        Seed of the noise. The same seed and the same shapes give the same noise, on every target.
     record : sequence of int
         Neurons of which spike trains, V and I are kept.
     synaptic_events : (steps, neurons) array_like, dimensionless, optional
@@ -105,9 +105,9 @@ def simulate(
     target : {"auto", "numpy", "cython"}
         Code generation target. ``"numpy"`` starts at once; ``"cython"`` is about twice
         as fast on large work, but has to compile for some 15 s the first time on a machine.
-        ``"auto"`` weighs the two.
+        ``"auto"`` chooses the faster one.
     layer_size : int, optional
-        Neurons of the whole layer, where it is simulated in parts: ``"auto"`` weighs the whole.
+        Neurons of the whole layer, if it is simulated in parts; ``"auto"`` chooses by it.
     progress : callable, optional
         Called several times a second with the fraction done, and with 1.0 at the end.
 
@@ -129,21 +129,21 @@ def simulate(
 
     Notes
     -----
-    Noiseless results of a neuron do not depend on which others are simulated with it. Targets
+    Without noise, the result of a neuron does not depend on the neurons simulated with it. Targets
     use different implementations of ``exp`` and ``log`` and may differ in the last digits.
 
     In exact mode, spike times are off by rounding: some 1e-16 s over 1 s at any dt from 0.01 ms,
     held to 1e-13 s by a sweep against 50 digits over the whole range of every parameter
     (docs/neurons.md). The error does not grow with the number of steps.
-    It grows with the conditioning of the problem, as 1/(V_inf - V_th) towards rheobase and as the
-    distance between two float64 numbers with the time. At and below rheobase no neuron fires; less
-    than some rounding above it, rounding decides. Synapses may be as fast or slow as one likes,
-    as fast as the membrane as well. Where neurons with a synapse fire several times in a step,
-    each time takes a round of threshold and reset.
+    It grows as 1/(V_inf - V_th) towards rheobase, where the problem is ill-conditioned, and with
+    the spacing of float64 numbers at the time of the spike. At and below rheobase no neuron fires;
+    within rounding above it, rounding decides. ``tau_syn_ms`` may have any value, that of the
+    membrane's time constant included. Neurons with a synapse that fire several times in a step
+    take more time: one pass of threshold and reset for each spike.
 
-    In stock mode ties are decided by rounding. At the currents of exactly 100 and 200 Hz V meets
-    the threshold on a grid point: at dt = 0.1 ms a plain script gives 100 or 101.01 Hz, and 200 or
-    204.08 Hz, whichever way its own update rounds.
+    In stock mode, rounding decides if V meets the threshold at the end of a step. It does so at
+    the currents of exactly 100 and 200 Hz: at dt = 0.1 ms a plain script gives 100 or 101.01 Hz,
+    and 200 or 204.08 Hz, depending on how its own update rounds.
 
     Examples
     --------

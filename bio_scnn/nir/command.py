@@ -31,8 +31,8 @@ def add_graph_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--graph", type=Path, metavar="FILE",
         help="run a NIR file's network in continuous time and on a time grid, and compare the "
-        f"spikes of every node; without --input FILE (npy or csv, a row per step; npy with one "
-        f"axis more: many inputs) on {STEPS} steps of seeded random spikes",
+        f"spikes of every node. --input FILE has the input: npy or csv, a row per step; npy with "
+        f"one more axis for many inputs (default: {STEPS} steps of seeded random spikes)",
     )  # fmt: skip
     group.add_argument(
         "--dialect",
@@ -45,8 +45,8 @@ def add_graph_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="import the file with these frameworks as well, and name the first node at which "
-        "each departs, with the cause",
+        help="import the file with these frameworks as well, and name the first node whose "
+        "output differs, with the cause",
     )
 
 

@@ -32,19 +32,20 @@ class Dialect:
     input : {"held", "impulse"}
         A value in a step is a current held over it, or an impulse of an area.
     impulse_area_s : float, s
-        Of an impulse; NIR's spikes are delta functions of area 1.
+        Area of an input's impulse; NIR's spikes are delta functions of area 1.
     IF_input : {"", "held", "impulse"}
-        The same for IF and I where it differs; empty where it does not.
+        `input` of IF and I nodes; empty if it is the same.
     spike_area_ms : float or None, ms
-        Of a neuron's spike, where inputs are held: it counts as area/dt for a step. None: as 1,
-        whose area is dt and changes with it.
+        Area of a neuron's spike, if inputs are held: the spike counts as a current of area/dt for
+        a step. None: the current is 1, so that the area is dt.
     order : {"decay first", "input first"}
         An impulse is added after the decay of its step, or decays with it.
     synapse : {"new", "old"}
         A CubaLIF's V sees the synaptic current after its update, or before.
     evaluation : {"topological", "depth first"}
-        Nodes in the order of their sources; or as a walk from the input meets them, where a
-        source that comes later counts with its last step's output.
+        Each node after its sources; or in the order in which a depth-first walk from the input
+        meets the nodes. If a source then comes later than its target, its output of the last step
+        counts.
     recurrent_delay : int, steps
         Delay of an edge that closes a loop; at least 1.
     edge_delay, input_delay : int, steps

@@ -183,8 +183,8 @@ def judged(node: str, gradient: Any, exact: Array, what: str = "the weights") ->
         return LayerGradient(node, nothing, "not finite", told)
     if not exact.any():
         told = (
-            "the exact derivative is 0: these spikes happen at the impulses that cause them, or "
-            "there are none; what is learned is the surrogate's choice alone"
+            "the exact derivative is 0: there are no spikes, or they come at the times of "
+            "impulses, which no weight moves; training follows the surrogate alone"
         )
         return LayerGradient(node, nothing, "exact zero", told)
     like = likeness(node, own, exact)
@@ -199,7 +199,7 @@ def judged(node: str, gradient: Any, exact: Array, what: str = "the weights") ->
             "makes this loss of spike times worse"
         )
     elif like.cosine < 0.5:
-        told += "check a code of spike times by other means"
+        told += "if spike times carry the information, check the training by other means"
     else:
         told += "spike times can be learned"
     if like.zero > 0.5:

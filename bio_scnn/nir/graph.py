@@ -102,7 +102,7 @@ class Graph:
     name : str
         File, for messages.
     filled : tuple of str
-        What the file lacks and was filled in, in sentences.
+        Values that the file lacks and the reader filled in, in sentences.
     """
 
     nodes: Mapping[str, Node]

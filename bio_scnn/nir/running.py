@@ -31,8 +31,8 @@ class Activity:
     dt_ms : float, ms
         Time step of the grid; in continuous time, the distance of the samples of V.
     spikes : mapping of str to (steps, ...) array
-        Spikes of each neuron that fires, per step: in continuous time those in (n dt, (n + 1) dt],
-        or at 0 for the first step.
+        Spikes of each node that fires, per step. In continuous time those in (n dt, (n + 1) dt];
+        the first step also has those at 0.
     V : mapping of str to (steps, ...) array
         V of each node that has one, at the ends of the steps.
     outputs : mapping of str to (steps, ...) array
@@ -41,12 +41,12 @@ class Activity:
     times_ms : mapping of str to (spikes,) array, ms
         In continuous time: exact times of each node's spikes, ascending.
     who : mapping of str to (spikes,) int array
-        The neurons, in flat order, that these are of.
+        The neurons of these spikes, numbered in flat order.
     rounds : mapping of str to (spikes,) int array
-        How these came about: 0 if V crossed the threshold by itself; otherwise the round of
-        impulses, within the instant, that made the neuron fire: more than 1 in loops alone.
+        What made these spikes: 0 if V crossed the threshold by itself, n if an impulse of the n-th
+        round within the instant did. Rounds above 1 occur in loops only.
     open : tuple of str
-        What the file leaves open, and how this run has decided it.
+        Points that the file leaves open, and what this run decided for each.
     """
 
     mode: str

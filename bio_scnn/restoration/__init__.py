@@ -1,7 +1,7 @@
 """Restoration of a picture with a mask, and measures of its errors.
 
-Files (`job`), methods side by side (`methods`) and their scores (`evaluation`) load more, and so
-stand in modules of their own.
+The modules `job` (files), `methods` (methods for comparison) and `evaluation` (their scores)
+import more packages. Import them by name.
 """
 
 from bio_scnn.restoration.inpainting import inpaint, restore

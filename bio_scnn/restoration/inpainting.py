@@ -44,12 +44,12 @@ def inpaint(
     ----------
     image : array, shape (H, W), or with one more axis for channels
         Unsigned integers of up to 32 bits, or floats of any range. Values at missing pixels are
-        not looked at.
+        not used.
     mask : bool array, shape (H, W)
         True (non-zero) where a pixel is missing.
     channel_axis : int, optional
-        Which axis of the image holds the channels; None for a grey image. Of two or four the last
-        is taken for alpha: colours where it is zero are not looked at either.
+        Which axis of the image holds the channels; None for a grey image. With two or four
+        channels, the last one is alpha: colours where it is zero are not used.
     model : str, path or HybridSCNN
         A shipped model's name, a file, or a network already loaded.
     engine : {'brian2', 'closed-form'}, optional
@@ -62,11 +62,11 @@ def inpaint(
         to rounding error. 'best' restores the eight reflections and rotations of the picture,
         each with neurons of its own, and returns their mean.
     seed : int, optional
-        Only the noise that a model or option asks for depends on it.
+        Seed of the noise, if the model or an option adds any.
     nodata : float, optional
-        A value of known pixels that hold nothing. They stay as they are, and nothing is restored
-        from them; so it is with NaN, infinities, and the codes of
-        `bio_scnn.data.nodata.CODES` where they stand apart from all other values.
+        Value of pixels that hold no data. These keep their value and are not used to restore
+        others. The same holds for NaN, infinities, and the codes of
+        `bio_scnn.data.nodata.CODES` if they are far from all other values.
 
     Returns
     -------
@@ -138,13 +138,13 @@ def restore(
     options : SpikingOptions, optional
         How the neurons are run; by default those of `spiking_options` for the quality.
     progress : callable, optional
-        Told the fraction done, of all orientations and channels; by another thread than the
-        caller's if there are many, but only one.
+        Called with the fraction done, of all orientations and channels. The calls may come from
+        another thread than the caller's, but never from two threads at a time.
     rates_every : int
-        Keep every second, third, ... row and column of the rate maps: what a drawing needs of a
+        Keep only every second, third, ... row and column of the rate maps, as for a drawing of a
         large picture.
     overwrite : bool
-        Put the result into the image's own memory, if that can be written to.
+        Write the result into the array `image`, if it is writable.
     tiling : Tiling
         How a large picture is divided.
     alpha : bool

@@ -24,11 +24,11 @@ class RateMaps:
     Attributes
     ----------
     shape : (rows, columns, maps)
-        Of all that could be kept.
+        Shape of the complete maps.
     every : int
-        Of the neurons' rows and columns every second, third, ... is kept, and 1 keeps all.
+        Every `every`-th row and column of the neurons is kept; 1 keeps all.
     parts : list of (rows, columns), array (h, w, maps)
-        Rectangles of what is kept; of those that overlap, the last one counts.
+        Rectangles that were kept; where they overlap, the last one counts.
     """
 
     shape: tuple[int, int, int]
@@ -61,9 +61,9 @@ class Restoration:
     image : array
         Shape and type of the input.
     neurons, spikes : int
-        Simulated, in all orientations; zero with the closed-form engine.
+        Numbers of simulated neurons and spikes, in all orientations; zero with the closed form.
     engine : str
-        What gave the firing rates, with Brian2's code generation target.
+        Source of the firing rates: the closed form, or Brian2 with its target.
     seconds : dict
         Wall time of the stages: fill, convolution, neurons, cnn. Of a large picture they overlap.
     rates : RateMaps

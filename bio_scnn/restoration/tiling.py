@@ -27,9 +27,9 @@ class Tiling:
         Longest side of a rectangle in pixels, which bounds what its convolutions and neurons
         need in memory.
     overhead : int
-        What a rectangle costs apart from its pixels, in pixels.
+        Cost of a rectangle beyond that of its pixels, in pixels.
     together : int
-        Neurons of small rectangles in one simulation, at most: a simulation has its price.
+        Most neurons of small rectangles in one simulation: several share its fixed cost.
     """
 
     largest: int = 512

@@ -44,10 +44,10 @@ class _UnfitWorker(NamedTuple):
 class Cluster:
     """The workers of a Dask scheduler; they may join, leave or die during the work.
 
-    What a dead one was working on is given to another. Dask blames a death on all that the worker
-    held, so an item with too many is tried again with nothing beside it. Items travel through the
-    scheduler and are asked for only when there is a worker to take them; workers need no file of
-    ours.
+    If a worker dies, its items are given to another one. Dask counts the death against every item
+    that the worker held. An item with too many deaths is therefore tried once more, alone on a
+    worker. An item is sent, through the scheduler, only when a worker is free for it; workers need
+    no file of this machine.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Cluster:
     address : str
         The scheduler's, for messages.
     patience_s : float
-        Seconds without any task done after which a lack of workers is told.
+        Seconds without a finished task after which a lack of workers is reported.
     """
 
     client: Any

@@ -37,7 +37,7 @@ class Here:
         Parameters
         ----------
         task : callable
-            Of a module that other processes can import.
+            Function of a module that other processes can import.
         items : iterable
         *shared
             The same for all items.
@@ -45,7 +45,7 @@ class Here:
         Yields
         ------
         index : int
-            Of the item.
+            Number of the item.
         result
             What the task returned, or a `Failure` if it raised an exception or ended its process.
         """

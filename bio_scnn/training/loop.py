@@ -57,12 +57,13 @@ def fit(
         Batches from ``state.step`` on.
     architecture, lif, settings
     on_step : callable
-        Told the new state and the step's loss.
+        Called with the new state and the loss of the step.
     threads : int, optional
-        Shards worked on at a time here; by default all of them. The result does not depend on it.
+        Number of shards computed at the same time on this machine; by default all of them. The
+        result does not depend on it.
     cluster : Cluster, optional
-        Whose workers work on the shards instead, each step's weights in hand. Nor does it depend
-        on them, if their processors compute alike.
+        Cluster whose workers compute the shards instead. On processors of one kind the result is
+        the same.
 
     Returns
     -------

@@ -73,11 +73,11 @@ def train(
     config : Config
     files : RunFiles
     resume : bool
-        Go on from the last saved step.
+        Continue from the last saved step.
     quiet : bool
         Print errors only.
     command : str
-        What started the run, kept in the model file.
+        Command that started the run; it is kept in the model file.
     execution : Execution, optional
         Where and by what it is run.
     start_from : Path, optional

@@ -55,7 +55,7 @@ class TrainingSettings:
     clip_slope : float
         See `bio_scnn.network.units.Unit.backward`.
     seed : int
-        Of everything: weights, patches, masks, noise.
+        Seed of all random numbers: weights, patches, masks, noise.
     shards : int
         Parts of a batch that can be worked on side by side, by so many threads or workers.
     log_every, validate_every : int

@@ -62,7 +62,7 @@ def test_planted_gradients_are_measured():
     for a, b in zip(once.rows, thrice.rows, strict=True):
         assert b.scale == pytest.approx(3 * a.scale)
         assert b.cosine == pytest.approx(a.cosine)
-    assert any("silent neurons can be woken" in sentence for sentence in findings(once))
+    assert any("make silent neurons fire" in sentence for sentence in findings(once))
     zero = compare_gradients(spiking(torch, lambda g: 0 * g))
     assert zero.rows[0].zero == 1
     assert any("gradient of 0" in sentence for sentence in findings(zero))

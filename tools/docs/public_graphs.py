@@ -176,20 +176,20 @@ def _short(repairs: list[str]) -> list[str]:
 def _intro(listed: int, run_: int, refused: int) -> list[str]:
     """Words above the first table."""
     return [
-        f"{listed} NIR files that others have published, every version that differs. "
-        f"{run_} are run; {refused} hold no network that can be run, and each is refused "
-        f"in one line. The input is {STEPS} steps of {DT_MS} ms of seeded random spikes (seed 0, "
-        f"{SHARE:.0%}). Where the output is silent, the spikes are made {SIZES[1]:g} times as "
-        f"large, and so on up to {SIZES[-1]:g}. Where it stays silent, they have size 1, and the "
-        "last columns say little: silent networks agree easily. [NIR graphs](nir.md) has the "
-        "words.",
+        f"This page lists {listed} NIR files that others have published, each version that "
+        f"differs from the others. {run_} of them are run; {refused} hold no network that can "
+        f"be run, and each is refused in one line. The input is {STEPS} steps of {DT_MS} ms of "
+        f"random spikes (seed 0; each input fires in {SHARE:.0%} of the steps). If the output is "
+        f"silent, the spikes are made {SIZES[1]:g} times as large, and so on up to "
+        f"{SIZES[-1]:g}. If it stays silent, they have size 1 again. The last columns then say "
+        "little, because silent networks agree easily. [NIR graphs](nir.md) explains the terms.",
         "",
         "## Run",
         "",
-        "*Size*: of a spike of the input. *Continuous*, *Euler*: spikes of the output in "
-        "continuous time, and of NIR's equations by forward Euler. They differ where a spike's "
-        "area is not dt. Then, for each framework whose import has a dialect here: outputs of its "
-        "import that differ from those of the dialect.",
+        "*Size* is the size of a spike of the input. *Continuous* and *Euler* are the numbers of "
+        "spikes of the output, in continuous time and by forward Euler. They differ most if the "
+        "area of a spike is not dt. The columns of the frameworks that have a dialect in bio_scnn "
+        "give the number of outputs of their import that differ from those of the dialect.",
         "",
     ]
 
@@ -217,7 +217,10 @@ def _parts(
         "|---|---|---|---|---|" + "---|" * len(own),
         *one,
         "",
-        "## Imports held to NIR's equations",
+        "## Imports compared with NIR's equations",
+        "",
+        "The reference is NIR's equations by forward Euler. The causes are listed below the "
+        "table.",
         "",
         f"| graph | {heads} |",
         "|---|" + "---|" * len(names),
@@ -227,7 +230,8 @@ def _parts(
         "",
         "## Declared otherwise than run",
         "",
-        "What the reader had to decide. It is among the first lines of every result.",
+        "These files contradict themselves. The list gives what the reader decided; the first "
+        "lines of every result say it, too.",
         "",
         *mended,
         "",

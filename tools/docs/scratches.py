@@ -95,7 +95,7 @@ def row(name: str, found: Found) -> str:
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, and write the page."""
     args = parser().parse_args(argv)
-    groups = {"scikit-image's": embedded_images()}
+    groups = {"photographs of scikit-image": embedded_images()}
     if args.data is not None:
         groups["photographs"] = find_images(args.data)
     rows = []

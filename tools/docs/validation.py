@@ -78,7 +78,7 @@ def main() -> None:
     heads = [
         "implementation",
         "error of V",
-        *(f"150 Hz reads, dt {step}" for step in steps),
+        *(f"rate for 150 Hz, dt {step}" for step in steps),
         *(f"passed / as declared / skipped, dt {step}" for step in steps),
         "unexpected",
         "fires like",
@@ -88,8 +88,9 @@ def main() -> None:
         "",
         f"Measured on {meta['date'][:10]} by `python -m tools.docs.validation` "
         f"({meta['machine']['python']}).",
-        f"A neuron that should fire at 150 Hz reads {floors} on a perfect grid,",
-        "and 176.47 Hz without a refractory period.",
+        "A neuron that should fire at 150 Hz fires at",
+        f"{floors} if the time grid is its only error,",
+        "and at 176.47 Hz in continuous time if it has no refractory period.",
         "",
         f"| {' | '.join(heads)} |",
         "|" + "---|" * len(heads),

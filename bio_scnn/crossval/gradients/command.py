@@ -17,8 +17,8 @@ from bio_scnn.runtime.files import encodable
 
 STATEMENT = (
     "A surrogate gradient and the exact one need not agree: the surrogate is the derivative of a",
-    "smooth stand-in for the threshold. The exact derivative of spike times knows no spikes that",
-    "appear or vanish, and that of the rate is 0 below rheobase.",
+    "smooth function in place of the threshold. The exact derivative of spike times does not see",
+    "that a spike may appear or vanish. That of the rate is 0 below rheobase.",
 )
 
 
@@ -85,13 +85,13 @@ def findings(report: GradientReport) -> list[str]:
     time, weight, rate = report.rows[:3]
     if time.zero > 0.5:
         told.append(
-            f"{time.zero:.0%} of the steps get a gradient of 0 that the exact one does not have: "
-            "a narrow surrogate, or one that underflows; these inputs are not learned from"
+            f"in {time.zero:.0%} of the steps the surrogate has a gradient of 0 where the exact "
+            "one has not: it is narrow, or underflows; nothing is learned from these inputs"
         )
     if weight.cosine < 0.5:
         told.append(
             f"for spike times the weights move at {_angle(weight.cosine)} degrees to the exact "
-            "direction: do not train a code of spike times by it without a check"
+            "direction: if spike times carry the information, check the training by other means"
         )
     for row in report.rows[3:]:
         if row.cosine < 0:
@@ -101,21 +101,21 @@ def findings(report: GradientReport) -> list[str]:
                 "training makes this loss worse"
             )
     if rate.cosine > 0.8:
-        told.append("for rates it points where the exact derivative does")
+        told.append("for rates it points in about the exact direction")
     elif np.isfinite(rate.cosine):
         told.append(
-            f"for rates its size over the currents is unlike the exact one (cosine "
-            f"{rate.cosine:.2f}): neurons learn at other relative speeds than their rates change"
+            f"for rates it depends on the current in another way than the exact one (cosine "
+            f"{rate.cosine:.2f}): some neurons learn too fast or too slowly against others"
         )
     if not 0.2 < rate.scale < 5:
         told.append(
             f"it is {rate.scale:.2g} times as large as the rate's derivative: over n layers the "
-            f"factor is its n-th power, so gradients {'grow' if rate.scale > 1 else 'vanish'}"
+            f"factor is the n-th power, so gradients {'grow' if rate.scale > 1 else 'vanish'}"
         )
     if report.silent > 0.01:
         told.append(
-            f"below rheobase it is {report.silent:.0%} of that above, where the exact one is 0: "
-            "silent neurons can be woken"
+            f"below rheobase it has {report.silent:.0%} of its size above; the exact one is 0 "
+            "there: training can make silent neurons fire"
         )
     else:
         told.append("below rheobase it is 0 or nearly: silent neurons stay silent")
