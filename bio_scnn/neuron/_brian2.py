@@ -42,6 +42,7 @@ COMPILE_FLAGS = ["-w", "-O3", "-g0", "-ffp-contract=off", "-std=c++11"]
 WORK_WORTH_COMPILING = 1_000_000_000
 WORK_WORTH_LOADING = 30_000_000
 MOST_STATEMENTS = 512  # that Brian2 remembers; a simulation has about ten
+MOST_EQUATIONS = 50  # that it remembers; a simulation has one set
 
 # One thread at a time may import Brian2, for it tidies up before and after.
 _IMPORTING = threading.Lock()
@@ -172,22 +173,27 @@ def brian2_settings(target: str) -> Iterator[Any]:
             yield brian2
     finally:
         brian2.Network._globally_running = False  # Brian2 forgets to, after an exception
-        _forget_statements()
+        _forget_simulations()
         for name, value in before.items():
             prefs[name] = value
         log.setLevel(level)
 
 
-def _forget_statements() -> None:
-    """Drop the oldest statements of Brian2's cache.
+def _forget_simulations() -> None:
+    """Drop the oldest entries of Brian2's caches.
 
-    It keeps them for ever, another set for each number of neurons: 80 kB a call.
+    It keeps them for ever, others for each number of neurons: 80 kB a call.
     """
     from brian2.codegen.translation import make_statements
+    from brian2.stateupdaters.base import StateUpdateMethod
 
-    cache = getattr(getattr(make_statements, "__wrapped__", None), "_cache", {})
-    for key in list(itertools.islice(cache, max(len(cache) - MOST_STATEMENTS, 0))):
-        cache.pop(key, None)
+    for function, most in (
+        (make_statements, MOST_STATEMENTS),
+        (StateUpdateMethod.apply_stateupdater, MOST_EQUATIONS),
+    ):
+        cache = getattr(function, "_cache", {})
+        for key in list(itertools.islice(cache, max(len(cache) - most, 0))):
+            cache.pop(key, None)
 
 
 def cache_directory() -> Path:
