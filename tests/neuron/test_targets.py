@@ -11,7 +11,7 @@ from simulations import BAND, NEEDS_COMPILER
 
 from bio_scnn.errors import InputError
 from bio_scnn.neuron import _brian2 as codegen
-from bio_scnn.neuron import simulation
+from bio_scnn.neuron import _brian2_cache, simulation
 from bio_scnn.neuron._brian2_cache import drop_damaged, record
 from bio_scnn.neuron.parameters import TABLE_1
 from bio_scnn.neuron.simulation import Request, run, simulate
@@ -255,8 +255,8 @@ def test_what_brian2_remembers_has_a_bound(monkeypatch):
     from brian2.codegen.translation import make_statements
     from brian2.stateupdaters.base import StateUpdateMethod
 
-    monkeypatch.setattr(codegen, "MOST_STATEMENTS", 12)
-    monkeypatch.setattr(codegen, "MOST_EQUATIONS", 2)
+    monkeypatch.setattr(_brian2_cache, "MOST_STATEMENTS", 12)
+    monkeypatch.setattr(_brian2_cache, "MOST_EQUATIONS", 2)
     caches = make_statements._cache, StateUpdateMethod.apply_stateupdater._cache
     for neurons in (3, 5, 6):
         simulate(BAND[:neurons], duration_ms=5, target="numpy")
