@@ -96,11 +96,14 @@ def inpaint_calls(_folder: Path, number: int, until: float, seed: int) -> list[O
 
 
 def simulate_calls(_folder: Path, number: int, until: float, seed: int) -> list[Outcome]:
-    """`simulate`, of another number of neurons at a time."""
+    """`simulate`, of another number of neurons at a time.
+
+    NumPy keeps freed arrays of up to 1,024 bytes, seven of each size; these are larger.
+    """
     rng = np.random.default_rng(seed)
 
     def call() -> None:
-        current = rng.uniform(0, 20, int(rng.integers(1, 500)))
+        current = rng.uniform(0, 20, int(rng.integers(1100, 1600)))
         bio_scnn.simulate(current, duration_ms=20)
 
     return flat("simulate", call, number, until)
