@@ -30,6 +30,7 @@ from bio_scnn.commands.options import (
     run,
 )
 from bio_scnn.commands.parser import CommandParser
+from bio_scnn.data.datasets import left_out
 from bio_scnn.data.masks import MASK_KINDS
 from bio_scnn.errors import InputError
 from bio_scnn.restoration.outputs import names_a_file
@@ -173,6 +174,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     todo = left_to_do(images, request) if args.skip_done else images
     if len(todo) < len(images) and not args.quiet:
         print(f"{len(images) - len(todo)} of {len(images)} are done", file=sys.stderr)
+    for folder in args.images:
+        if not args.quiet and folder.is_dir() and (left := left_out(folder)):
+            line = f"{folder}: {left}; save them as PNG, JPEG or TIFF"
+            print(f"warning: {encodable(line)}", file=sys.stderr)
     failed = 0
     with open_place(args.jobs, args.scheduler) as where:
         for outcome in outcomes(todo, request, where, only=len(images) == 1):

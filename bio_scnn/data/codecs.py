@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bio_scnn.data import png, tiff
-from bio_scnn.data.ends import jpeg_fault
+from bio_scnn.data.ends import jpeg_fault, webp_is_damaged
 from bio_scnn.data.forms import Form, form_of_tiff, plain
 from bio_scnn.data.ifd import ORIENTATION
 from bio_scnn.data.limits import MAX_PIXELS, check_size, open_image
@@ -113,12 +113,13 @@ def load_page(path: Path, number: int, limit: int = MAX_PIXELS, strip: int = _ST
     if header[:4] in tiff.MAGIC:
         page = tiff.read_tiff(path, number, limit)
         if page.pixels is not None:
-            return Stored(page.pixels, page.form, page.metadata, page.pages)
+            return Stored(page.pixels, page.form, page.metadata, page.pages, page.doubts)
         with printed_lines() as lines:
             read = _tiff_by_pillow(path, page, strip, limit)
         if said := [line for line in lines if line.startswith("Fax")]:
             raise InputError(f"{path}: its fax data are damaged ({said[0]})")
-        return read
+        said = [f"its data are damaged ({line.rstrip('.')})" for line in lines[:1]]
+        return replace(read, doubts=page.doubts or tuple(said))
     if (netpbm := read_netpbm16(path, header, limit)) is not None:
         _check_number(path, number, 1)
         return Stored(netpbm, Form(), Metadata())
@@ -130,7 +131,7 @@ def load_page(path: Path, number: int, limit: int = MAX_PIXELS, strip: int = _ST
         if header[:8] == png.SIGNATURE and (damaged := png.damaged_chunks(file)):
             file = io.BytesIO(png.without_damaged(path))
         opened = stack.enter_context(open_image(file, path, limit))
-        doubts = _doubts(path, opened.format, damaged)
+        doubts = _doubts(path, opened.format, damaged) if number == 0 else ()
         return replace(_by_pillow(path, opened, number, strip), doubts=doubts)
 
 
@@ -139,10 +140,11 @@ def _doubts(path: Path, kind: str | None, damaged: list[str]) -> tuple[str, ...]
     fault = jpeg_fault(path.read_bytes()) if kind in ("JPEG", "MPO") else ""
     if fault == "early":
         raise InputError(f"{path}: its JPEG data end before the last row; get the whole file")
-    if fault:
+    name = "JPEG" if fault else "WebP"
+    if fault or (kind == "WEBP" and webp_is_damaged(path.read_bytes())):
         return (
-            "its JPEG data are damaged: some of its pixels, most likely all below some row, are "
-            "wrong and are taken as they are; get the whole file, or mark them as missing",
+            f"its {name} data are damaged: some of its pixels, most likely all below some row, "
+            "are wrong and are taken as they are; get the whole file, or mark them as missing",
         )
     if not damaged:
         return ()

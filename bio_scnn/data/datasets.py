@@ -5,7 +5,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePath
@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from bio_scnn.data.images import IMAGE_SUFFIXES, read_rgb, to_float
+from bio_scnn.data.unread import unread_files
 from bio_scnn.errors import InputError
 
 # Photographs that are part of the scikit-image package itself, so need no network.
@@ -132,7 +133,22 @@ def find_images(folder: str | os.PathLike) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give a folder of images")
-    paths = []
+    files = [*_files(folder)]
+    paths = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not paths:
+        suffixes = " ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
+        left = f" ({unread})" if (unread := unread_files(files)) else ""
+        raise InputError(f"{folder}: holds no images{left}; expected files of type {suffixes}")
+    return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def left_out(folder: Path) -> str:
+    """Pictures below a folder that `find_images` ignores since they are not read, in words."""
+    return unread_files(_files(folder))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Files below a folder, but for hidden ones and downscaled copies."""
     for where, folders, files in os.walk(folder, followlinks=True):
         paired = {"X2", "X3", "X4"} if "HR" in folders else set()
         folders[:] = [
@@ -140,15 +156,7 @@ def find_images(folder: str | os.PathLike) -> list[Path]:
             for name in folders
             if name[0] != "." and name not in paired and not _leads_back(Path(where, name))
         ]
-        paths += [
-            Path(where, name)
-            for name in files
-            if name[0] != "." and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
-        ]
-    if not paths:
-        suffixes = " ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
-        raise InputError(f"{folder}: holds no images; expected files of type {suffixes}")
-    return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
+        yield from (Path(where, name) for name in files if name[0] != ".")
 
 
 def _leads_back(folder: Path) -> bool:

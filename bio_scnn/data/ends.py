@@ -1,9 +1,10 @@
-"""JPEG and fax data that end early or are damaged: decoders fill in grey or white, and go on.
+"""JPEG and WebP data that end early or are damaged: decoders fill in grey, and go on.
 
 Their decoders say nothing of it. But whatever follows the data of a whole picture is not looked
-at, and what follows the data of half a one is taken for its pixels. So the data are decoded once
+at, and what follows the data of half a one is taken for its pixels. So JPEG data are decoded once
 more with noise behind them: if that shows, they ended early. Damage in the middle lets the pixels
-end before the data or after them: noise in place of the last data must show.
+end before the data or after them: noise in place of the last data must show, and a WebP picture
+cannot be decoded without them.
 """
 
 from __future__ import annotations
@@ -20,11 +21,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from bio_scnn.data.limits import open_image
-from bio_scnn.runtime.printed import printed_lines
 
 _NOISE = [np.random.default_rng(n).integers(0, 255, 256, np.uint8).tobytes() for n in range(3)]
 # Behind each restart marker as well: decoders look for the next one where they expect it.
@@ -37,17 +36,9 @@ _FRAMES = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
 _START, _END, _SCAN, _PROGRESSIVE = b"\xd8", b"\xd9", 0xDA, (0xC2, 0xCA)
 _NOT_NEEDED = (*range(0xE1, 0xEE), 0xEF, 0xFE)  # applications but for JFIF and Adobe; comments
 _ROWS = 256  # compared at a time
-
-FAX_TAGS = (259, 266, 292, 293)
-"""Tags of TIFF that say how a fax is coded."""
-
-_BYTES, _T4, _T6 = 2, 3, 4  # TIFF's numbers of the codes of fax
-_END_OF_LINE = "000000000001"
-_ROW_END = np.array([*map(int, _END_OF_LINE)], np.uint8)
-_TAIL = 64  # bytes of a fax in which its end is looked for
-_ZEROS = 4  # that a code may end in
-_NO_CODE = bytes(3)  # longer than zeros in any code, those of its neighbours included
-_FILLED = 64  # zeros at the end of rows in whole bytes, of which some fill up the strip
+_WEBP, _ALPHA = (b"VP8 ", b"VP8L"), b"ALPH"  # chunks of pixels, and of alpha that stands apart
+_FRAME, _FRAME_HEAD = b"ANMF", 16  # chunk of a frame, in which chunks stand behind its header
+_WEBP_LAST = 8  # bytes, of which encoders fill in three at most
 
 
 class _Segment(NamedTuple):
@@ -174,73 +165,52 @@ def _opened(data: bytes) -> Image.Image:
     return open_image(io.BytesIO(data), Path(), sys.maxsize)  # its size has been checked
 
 
-def fax_is_damaged(data: bytes, code: int) -> bool:
-    """Answer if a strip of a fax holds zeros that are no code, where decoders stop.
-
-    In that of rows which end in a code of their own (T.4), zeros may fill up a row.
+def webp_is_damaged(data: bytes) -> bool:
+    """Answer if the pixels of a WebP file end before its data do, as after damage.
 
     Parameters
     ----------
     data : bytes
-    code : int
-        TIFF's number of its coding.
+        The file. Damage that leaves as many bytes for the pixels is not noticed.
     """
-    used = data.rstrip(b"\0")
-    if code == _BYTES and (len(data) - len(used) > _FILLED or not used):
-        return True
-    return code in (_BYTES, _T6) and _NO_CODE in used
+    for alpha, (kind, content) in _webp_pictures(data, len(b"RIFF....WEBP")):
+        chunks = [(kind, content)] if alpha is None else [(_ALPHA, alpha), (kind, content)]
+        for number, (name, whole) in enumerate(chunks):
+            cut = [*chunks]
+            cut[number] = (name, whole[:-_WEBP_LAST])
+            if (shown := _webp(cut)) and shown == _webp(chunks):
+                return True
+    return False
 
 
-def fax_ends_early(data: bytes, shape: tuple[int, int], tags: dict[int, int]) -> bool:
-    """Answer if a strip of a fax (CCITT T.4 or T.6) ends before its last row.
+def _webp_pictures(data: bytes, place: int) -> Iterator[tuple[bytes | None, tuple[bytes, bytes]]]:
+    """Alpha, if it stands apart, and chunk of pixels of each picture of a WebP file."""
+    alpha = None
+    while place + 8 <= len(data):
+        kind, size = struct.unpack_from("<4sI", data, place)
+        content = data[place + 8 : place + 8 + size]
+        if kind == _FRAME:
+            yield from _webp_pictures(content, _FRAME_HEAD)
+        elif kind == _ALPHA:
+            alpha = content
+        elif kind in _WEBP:
+            yield alpha, (kind, content)
+            alpha = None
+        place += 8 + size + size % 2
 
-    Parameters
-    ----------
-    data : bytes
-    shape : (rows, columns)
-    tags : dict of int
-        `FAX_TAGS` that the file has.
-    """
-    order: Literal["little", "big"] = "little" if tags.get(266) == 2 else "big"
-    behind = [np.unpackbits(np.frombuffer(noise, np.uint8)) for noise in _NOISE]
-    if tags[259] == _T4:
-        behind = [np.concatenate([_ROW_END, noise[:97]] * 4) for noise in behind]
-    data = data[: len(data.rstrip(b"\0")) + 2]
-    first, last = data[:-_TAIL], np.frombuffer(data[-_TAIL:], np.uint8)
-    bits, shown = np.unpackbits(last, bitorder=order), _fax(data, shape, tags)
 
-    def followed(cut: int, noise: NDArray) -> bytes:
-        longer = np.packbits(np.concatenate([bits[:cut], noise]), bitorder=order)
-        return _fax(first + longer.tobytes(), shape, tags)
-
-    return shown != b"" and not any(
-        all(followed(cut, noise) == shown for noise in behind) for cut in _cuts(bits, tags[259])
+def _webp(chunks: list[tuple[bytes, bytes]]) -> bytes:
+    """Pixels of chunks of a WebP file; none if they cannot be decoded."""
+    pixels = chunks[-1][1]
+    if len(chunks) > 1 and len(pixels) >= 10:
+        width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", pixels, 6))
+        sides = struct.pack("<II", width - 1 & 0xFFFFFF, height - 1 & 0xFFFFFF)
+        chunks = [(b"VP8X", b"\x10\0\0\0" + sides[:3] + sides[4:7]), *chunks]
+    body = b"".join(
+        kind + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
+        for kind, content in chunks
     )
-
-
-def _cuts(bits: NDArray, code: int) -> list[int]:
-    """Places where the last code of the last row may end, of the last bits of a fax."""
-    text = "".join(map(str, bits))
-    used = len(text.rstrip("0"))
-    if code == _BYTES:  # whole bytes, whose last code may be zeros
-        whole = -(-used // 8) * 8
-        return [*{whole, min(whole + 8, len(text))}]
-    if code == _T6 and text[:used].endswith(2 * _END_OF_LINE):
-        return [used - 2 * len(_END_OF_LINE)]
-    if code == _T4 and (end := re.search(f"(?:0*{_END_OF_LINE}1?)+$", text[:used])):
-        return [end.start()]
-    return [*range(used, min(used + _ZEROS, len(text)) + 1)]
-
-
-def _fax(data: bytes, shape: tuple[int, int], tags: dict[int, int]) -> bytes:
-    """Bits of a strip of a fax, by libtiff; none if it refuses it."""
-    entries = {
-        256: shape[1], 257: shape[0], 258: 1, 262: 0, 277: 1, 278: shape[0], 279: len(data),
-    } | tags  # fmt: skip
-    entries[273] = 8 + 2 + 12 * (len(entries) + 1) + 4
-    parts = [b"II*\0", struct.pack("<IH", 8, len(entries))]
-    parts += [struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(entries.items())]
-    file = b"".join([*parts, bytes(4), data])
-    with contextlib.suppress(OSError), printed_lines(), _opened(file) as image:
+    file = b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+    with contextlib.suppress(OSError, SyntaxError, ValueError), _opened(file) as image:
         return image.tobytes()
     return b""

@@ -11,18 +11,17 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from bio_scnn.data.ends import FAX_TAGS, fax_ends_early, fax_is_damaged, jpeg_fault
 from bio_scnn.data.forms import Form, form_of_tiff
 from bio_scnn.data.ifd import EXIF, GPS, ORIENTATION, Entry, read_directory
 from bio_scnn.data.limits import check_size
 from bio_scnn.data.metadata import ICC, XMP, Metadata, kept_tags
 from bio_scnn.data.palettes import of_palette
+from bio_scnn.data.strips import check_data, check_parts
 from bio_scnn.data.upright import orientation_of, upright, upright_xmp
 from bio_scnn.errors import InputError
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MOST_SAMPLES, _MOST_PAGES = 64, 10_000
-_MOST_PARTS = 64  # strips or tiles, at the end of the file, that are looked at for theirs
 # Without imagecodecs tifffile decodes: none, two codes of zlib, PackBits, LZMA. With it, also LZW,
 # Zstandard, and others that lose nothing.
 _PLAIN = (1, 8, 32946, 32773, 34925)
@@ -39,6 +38,7 @@ class TiffPage(NamedTuple):
     directory: int  # its number among all
     dtype: np.dtype | None
     bits: int = 8  # of a sample
+    doubts: tuple[str, ...] = ()
 
 
 def has_codecs() -> bool:
@@ -77,45 +77,17 @@ def read_tiff(path: Path, number: int, limit: int) -> TiffPage:
         tag = page.tags.get(ORIENTATION)
         orientation = orientation_of(tag.value if tag else 1)
         metadata = _metadata(file, page, orientation, len(file.pages) - len(found))
+        doubts = check_data(path, file, page)
         native = _decoded(path, page)
         if native is None:
             extra = tuple(map(int, page.extrasamples))
             form = Form(photometric=int(page.photometric), extrasamples=extra)
             bits = page.bitspersample
-            _check_end(path, file, page)
-            return TiffPage(None, form, metadata, len(found), index, page.dtype, bits)
+            return TiffPage(None, form, metadata, len(found), index, page.dtype, bits, doubts)
         native = upright(native, orientation)
         native = np.ascontiguousarray(native, native.dtype.newbyteorder("="))
         pixels, form = _formed(path, native, page)
-    return TiffPage(pixels, form, metadata, len(found), index, page.dtype)
-
-
-def _check_end(path: Path, file: tifffile.TiffFile, page: tifffile.TiffPage) -> None:
-    """Refuse JPEG and fax data that end early, of which Pillow says nothing."""
-    parts = [*zip(page.dataoffsets, page.databytecounts, strict=False)][-_MOST_PARTS:]
-    for number, (start, size) in enumerate(parts, max(len(page.dataoffsets) - len(parts), 0)):
-        if page.compression not in (2, 3, 4, 7) or start + size > file.filehandle.size:
-            return
-        file.filehandle.seek(start)
-        data = file.filehandle.read(size)
-        if page.compression == 7:
-            early = jpeg_fault(data[:2] + (page.jpegtables or b"")[2:-2] + data[2:]) == "early"
-        else:
-            if fax_is_damaged(data, page.compression):
-                raise InputError(
-                    f"{path}: its fax data are damaged (strip {number + 1} has zeros that are no "
-                    "code)"
-                )
-            coding = {code: page.tags[code].value for code in FAX_TAGS if code in page.tags}
-            rows, columns = page.imagelength, page.imagewidth
-            rows = min(page.rowsperstrip, rows - number * page.rowsperstrip)
-            shape = (page.tilelength, page.tilewidth) if page.is_tiled else (rows, columns)
-            early = min(shape) > 0 and fax_ends_early(data, shape, coding)
-        if early:
-            raise InputError(
-                f"{path}: its {'JPEG' if page.compression == 7 else 'fax'} data end before the "
-                "last row; get the whole file"
-            )
+    return TiffPage(pixels, form, metadata, len(found), index, page.dtype, doubts=doubts)
 
 
 def pages_of(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
@@ -133,7 +105,7 @@ def _decoded(path: Path, page: tifffile.TiffPage) -> NDArray | None:
         return None
     if page.dtype is None or (page.bitspersample == 1 and page.samplesperpixel > 1):
         return None
-    _check_parts(path, page)
+    check_parts(path, page)
     ends = np.add(page.dataoffsets, page.databytecounts)
     if len(ends) == 0 or ends.max() > path.stat().st_size:  # tifffile would fill in zeros
         raise InputError(f"{path}: not a readable image (it is truncated)")
@@ -146,18 +118,6 @@ def _decoded(path: Path, page: tifffile.TiffPage) -> NDArray | None:
     if page.planarconfig == 2 and native.ndim == 3:
         native = np.moveaxis(native, 0, -1)
     return native
-
-
-def _check_parts(path: Path, page: tifffile.TiffPage) -> None:
-    """Refuse strips and tiles that are not there; without place and size GDAL leaves them out."""
-    parts = zip(page.dataoffsets, page.databytecounts, strict=False)
-    for number, (start, size) in enumerate(parts, 1):
-        if (start == 0) != (size == 0):
-            kind = "tile" if page.is_tiled else "strip"
-            raise InputError(
-                f"{path}: not a readable image (its {kind} {number} of {len(page.dataoffsets)} "
-                f"is missing: {size} bytes at {start})"
-            )
 
 
 def _formed(path: Path, native: NDArray, page: tifffile.TiffPage) -> tuple[NDArray, Form]:

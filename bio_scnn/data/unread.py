@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 # Place in the file, what is there, and the name of the format.
@@ -14,6 +16,20 @@ _UNREAD = (
     (0, b"<svg", "SVG"), (0, b"<?xml", "XML, such as SVG"), (0, b"\x93NUMPY", "a NumPy array"),
     (0, b"P7\n", "PAM"), (4, b"ftypmp4", "a film"), (4, b"ftypisom", "a film"),
 )  # fmt: skip
+
+# Of such files and others that cameras, scanners and editors write, for folders.
+_SUFFIXES = frozenset({
+    ".heic", ".heif", ".hif", ".jxl", ".pdf", ".psd", ".psb", ".xcf", ".kra", ".exr", ".hdr",
+    ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw", ".czi",
+    ".lif", ".nd2", ".lsm", ".dcm", ".fits",
+})  # fmt: skip
+
+
+def unread_files(paths: Iterable[Path]) -> str:
+    """Number of pictures that are not looked for in folders, by suffix, in words; or nothing."""
+    found = Counter(path.suffix.lower() for path in paths)
+    each = [f"{found[suffix]} {suffix}" for suffix in sorted(found) if suffix in _SUFFIXES]
+    return f"{', '.join(each)} left out" if each else ""
 
 
 def why_unread(path: Path) -> str:

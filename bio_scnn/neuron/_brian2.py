@@ -9,7 +9,6 @@ import contextlib
 import functools
 import hashlib
 import importlib.util
-import itertools
 import logging
 import os
 import platform
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from bio_scnn.errors import InputError
-from bio_scnn.neuron._brian2_cache import drop_damaged, record
+from bio_scnn.neuron._brian2_cache import drop_damaged, forget_simulations, record
 from bio_scnn.runtime.memory import garbage_collected
 
 TARGETS = ("auto", "numpy", "cython")
@@ -41,7 +40,6 @@ COMPILE_FLAGS = ["-w", "-O3", "-g0", "-ffp-contract=off", "-std=c++11"]
 # per process; Cython then saves some 25 ns per neuron and step.
 WORK_WORTH_COMPILING = 1_000_000_000
 WORK_WORTH_LOADING = 30_000_000
-MOST_STATEMENTS = 512  # that Brian2 remembers; a simulation has about ten
 
 # One thread at a time may import Brian2, for it tidies up before and after.
 _IMPORTING = threading.Lock()
@@ -172,22 +170,10 @@ def brian2_settings(target: str) -> Iterator[Any]:
             yield brian2
     finally:
         brian2.Network._globally_running = False  # Brian2 forgets to, after an exception
-        _forget_statements()
+        forget_simulations()
         for name, value in before.items():
             prefs[name] = value
         log.setLevel(level)
-
-
-def _forget_statements() -> None:
-    """Drop the oldest statements of Brian2's cache.
-
-    It keeps them for ever, another set for each number of neurons: 80 kB a call.
-    """
-    from brian2.codegen.translation import make_statements
-
-    cache = getattr(getattr(make_statements, "__wrapped__", None), "_cache", {})
-    for key in list(itertools.islice(cache, max(len(cache) - MOST_STATEMENTS, 0))):
-        cache.pop(key, None)
 
 
 def cache_directory() -> Path:

@@ -1,16 +1,20 @@
-"""Compiled modules kept for later processes, with digests that tell which are damaged."""
+"""Caches of Brian2: compiled modules, with digests that tell which are damaged, and bounds."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import hashlib
+import itertools
 from pathlib import Path
 
 from bio_scnn.errors import InputError
 from bio_scnn.runtime.files import write_whole
 
 _SUFFIXES = (".so", ".pyd")
+
+MOST_STATEMENTS = 512  # that Brian2 remembers; a simulation has about ten
+MOST_EQUATIONS = 50  # that it remembers; a simulation has one set
 
 
 @functools.cache
@@ -38,3 +42,20 @@ def record(directory: Path) -> None:
 
 def _digest(module: Path) -> str:
     return hashlib.sha256(module.read_bytes()).hexdigest()
+
+
+def forget_simulations() -> None:
+    """Drop the oldest entries of Brian2's caches.
+
+    It keeps them for ever, others for each number of neurons: 80 kB a call.
+    """
+    from brian2.codegen.translation import make_statements
+    from brian2.stateupdaters.base import StateUpdateMethod
+
+    for function, most in (
+        (make_statements, MOST_STATEMENTS),
+        (StateUpdateMethod.apply_stateupdater, MOST_EQUATIONS),
+    ):
+        cache = getattr(function, "_cache", {})
+        for key in list(itertools.islice(cache, max(len(cache) - most, 0))):
+            cache.pop(key, None)

@@ -52,6 +52,17 @@ def test_what_is_not_kept_is_said_in_one_line(run, tmp_path):
     assert "not_kept" not in json.loads(run("a.jpg", "--json").out)
 
 
+def test_pictures_of_a_folder_that_are_not_read_are_told(run, tmp_path):
+    (tmp_path / "phone").mkdir()
+    write_image(tmp_path / "phone" / "IMG_1.jpg", photograph())
+    (tmp_path / "phone" / "IMG_2.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(90))
+    printed = run("phone")
+    line = f"warning: {tmp_path / 'phone'}: 1 .heic left out; save them as PNG, JPEG or TIFF"
+    assert line in printed.err
+    assert (tmp_path / "out" / "IMG_1_restored.png").exists()
+    assert run("phone", "--quiet").err == ""
+
+
 def test_all_pages_are_restored(run, tmp_path):
     pages = [np.roll(photograph(), 9 * number, axis=0) for number in range(3)]
     tifffile.imwrite(tmp_path / "a.tif", np.stack(pages), photometric="rgb", metadata=None)

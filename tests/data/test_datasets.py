@@ -10,6 +10,7 @@ from bio_scnn.data.datasets import (
     DataSettings,
     embedded_images,
     find_images,
+    left_out,
     resize,
     split,
     validation_crops,
@@ -72,6 +73,19 @@ def test_nothing_to_find_is_refused(tmp_path):
         find_images(tmp_path / "missing")
     with pytest.raises(InputError, match="holds no images"):
         find_images(tmp_path)
+
+
+def test_pictures_of_formats_that_are_not_read_are_counted(tmp_path):
+    make_files(tmp_path, ["a/1.png"])
+    (tmp_path / "a" / "b").mkdir()
+    for name in ("IMG_2.HEIC", "b/3.heic", "4.dng", "5.mov", ".6.dng"):
+        (tmp_path / "a" / name).write_bytes(b"")
+    assert left_out(tmp_path / "a") == "1 .dng, 2 .heic left out"
+    assert left_out(tmp_path / "a" / "b") == "1 .heic left out"
+    with pytest.raises(InputError, match=r"holds no images \(1 \.heic left out\); expected"):
+        find_images(tmp_path / "a" / "b")
+    (tmp_path / "c").mkdir()
+    assert left_out(tmp_path / "c") == ""
 
 
 def test_split_depends_on_names_and_seed_alone():

@@ -11,7 +11,7 @@ from simulations import BAND, NEEDS_COMPILER
 
 from bio_scnn.errors import InputError
 from bio_scnn.neuron import _brian2 as codegen
-from bio_scnn.neuron import simulation
+from bio_scnn.neuron import _brian2_cache, simulation
 from bio_scnn.neuron._brian2_cache import drop_damaged, record
 from bio_scnn.neuron.parameters import TABLE_1
 from bio_scnn.neuron.simulation import Request, run, simulate
@@ -250,18 +250,22 @@ def test_a_damaged_module_is_dropped_before_it_is_loaded(tmp_path):
 
 
 def test_what_brian2_remembers_has_a_bound(monkeypatch):
-    """It keeps statements of each number of neurons, which a process may have thousands of."""
+    """It keeps what belongs to a number of neurons, of which a process may have thousands."""
     codegen.load_brian2()
     from brian2.codegen.translation import make_statements
+    from brian2.stateupdaters.base import StateUpdateMethod
 
-    monkeypatch.setattr(codegen, "MOST_STATEMENTS", 12)
-    cache = make_statements.__wrapped__._cache
+    monkeypatch.setattr(_brian2_cache, "MOST_STATEMENTS", 12)
+    monkeypatch.setattr(_brian2_cache, "MOST_EQUATIONS", 2)
+    caches = make_statements._cache, StateUpdateMethod.apply_stateupdater._cache
     for neurons in (3, 5, 6):
         simulate(BAND[:neurons], duration_ms=5, target="numpy")
-        assert 0 < len(cache) <= 12
-    newest = list(cache)[-1]
+        assert 0 < len(caches[0]) <= 12
+        assert 0 < len(caches[1]) <= 2
+    newest = [list(cache)[-1] for cache in caches]
     simulate(BAND[:6], duration_ms=5, target="numpy")
-    assert newest in cache, "the newest must stay: the next simulation is often alike"
+    for cache, one in zip(caches, newest, strict=True):
+        assert one in cache, "the newest must stay: the next simulation is often alike"
 
 
 def test_a_wrong_canary_is_not_trusted(monkeypatch):

@@ -35,7 +35,7 @@ class Answers:
     after : tuple of float
         Where V is not shown: values that a reset may set it to.
     taken : float
-        What each spike takes from V in its own step: `state` is V before that.
+        Loss of V at each spike, in its own step: `state` is V before it.
     """
 
     x: Array

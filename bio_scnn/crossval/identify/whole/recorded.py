@@ -93,7 +93,7 @@ def _updates(
 
 
 def _taken(data: Answers) -> float:
-    """What a spike takes from V, in whole units, where there are too many for quiet steps.
+    """Loss of V at a spike, in whole units, where spikes leave too few quiet steps.
 
     0 where spikes are not so many, or V is not linear in what it was, the inputs and the spikes.
     """
