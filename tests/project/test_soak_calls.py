@@ -11,9 +11,12 @@ import pytest
 
 from tests.soak.calls import flat
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="a C library other than glibc"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="a C library other than glibc"
+    ),
+]
 
 
 def findings(call):
