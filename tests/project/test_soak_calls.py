@@ -11,12 +11,9 @@ import pytest
 
 from tests.soak.calls import flat
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="a C library other than glibc"
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="a C library other than glibc"
+)
 
 
 def findings(call):
@@ -25,6 +22,7 @@ def findings(call):
     return " ".join(outcome.findings)
 
 
+@pytest.mark.slow
 def test_what_calls_leave_behind_is_found():
     kept, number = [], itertools.count()
     assert findings(lambda: None) == ""
@@ -32,6 +30,7 @@ def test_what_calls_leave_behind_is_found():
     assert "blocks of Python" in findings(lambda: kept.append([next(number) + 0.5]))
 
 
+@pytest.mark.slow
 def test_files_that_calls_leave_open_are_found():
     opened, number = [], itertools.count()
 
@@ -44,6 +43,7 @@ def test_files_that_calls_leave_open_are_found():
         os.close(file)
 
 
+@pytest.mark.slow
 def test_one_table_that_is_doubled_once_is_no_leak():
     table, number = {}, itertools.count()
 
