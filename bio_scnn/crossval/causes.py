@@ -230,6 +230,8 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "format.no-dead-zone": "V moves by a unit towards 0 at least, where rounding would let it "
         "stay",
         "bias.added": "a bias: {bias:.6g} is added to V at every step",
+        "bias.added/rest": "a bias: {bias:.6g} is added to V at every step, so that it relaxes to "
+        "{to:.6g}, not to V_rest = {rest:g}",
         "bounds.floor": "V is clamped at {floor:.6g} from below",
         "bounds.ceiling": "V is clamped at {ceiling:.6g} from above",
         "start.elsewhere": "V starts at {start:.6g}",
@@ -255,7 +257,10 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "before the leak of the step; V itself is right",
         "threshold.before-input": "the threshold is tested after the leak and before the input of "
         "the step",
+        "threshold.magnitude": "the magnitude of V is compared: it fires below -V_th, too",
         "threshold.drift": "the threshold changes by {percent:.4g} % at each {when}",
+        "threshold.drift/by": "each spike raises the threshold by {by:.4g} for good",
+        "late.test/twice": "it fires only where V reaches the threshold in two steps running",
         "late.test/old": "the threshold is tested on the V of the step before",
         "reset.overshoot": "what V has above the threshold is taken off below V_reset",
         "synapse.missing": "the synaptic current is missing: the input drives V itself",
@@ -274,6 +279,18 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "read it",
         "adaptation.order/late": "the adaptation takes its jump at a spike a step late",
         "synapse.unscaled": "the synaptic current is not normalised: S <- a S + x, without 1 - a",
+        "synapse.set": "an input sets the synaptic current to its size, where it should add to it",
+        "synapse.saturates": "the synaptic current saturates: V takes "
+        "{bound:.6g} tanh(S / {bound:.6g})",
+        "synapse.saturates/cut": "the synaptic current is cut at {bound:.6g} ({side})",
+        "synapse.decays/input": "the synaptic current does not decay in steps with an input",
+        "synapse.decays/silence": "the synaptic current decays only in steps with an input",
+        "synapse.bypassed": "the input drives V itself, too, {times:.4g} times as strong as it "
+        "drives the synaptic current",
+        "adaptation.subtracted": "what the reset subtracts is not as declared: the threshold that "
+        "the adaptation has moved, or the fixed one",
+        "adaptation.decays": "the adaptation does not decay in the step of a spike",
+        "adaptation.of-V": "the adaptation grows with V, too: w gains {each:.4g} V in each step",
         "adaptation.sign": "the adaptation has the other sign: it is added to the input",
         "adaptation.threshold/instead": "the adaptation raises the threshold by R w; it should "
         "lower the input",
@@ -281,6 +298,7 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "adaptation.current/instead": "the adaptation is taken off V as a current; it should "
         "raise the threshold",
         "adaptation.saturates": "w goes no higher than {most:.6g}",
+        "synapse.reset/partly": "a spike leaves {keep:.4g} of the synaptic current",
         "synapse.reset": "a spike sets the synaptic current to 0",
         "synapse.twice": "the input passes through the synapse twice",
         "synapse.twice/second": "the synaptic current passes through a second one, which decays "
@@ -291,8 +309,14 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "leak.skipped/silence": "V leaks only in steps with an input: silent steps have no leak",
         "leak.skipped/together": "V leaks in one of {steps} steps only, by the leak of all of "
         "them",
+        "leak.two-times/above": "V relaxes downwards with {times:.4g} times tau, and upwards with "
+        "tau",
+        "leak.two-times/negative": "a negative V decays with {times:.4g} times tau",
+        "leak.skipped/pause": "V leaks for {steps} steps at most in a pause of the input",
+        "input.fades-in": "the input fades in over the first {steps} steps",
         "input.lost": "the input of the step after a spike is lost",
         "input.restarts": "the input is read from its beginning again after {steps} steps",
+        "state.window": "V holds the last {steps} steps only: what came in before is forgotten",
         "state.forgotten": "the state begins anew every {steps} steps",
         "reset.before-input": "V is reset before the input of the step is added, which is left in "
         "V",
@@ -310,6 +334,8 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "adaptation.strength": "the adaptation's b acts as {times:.4g} times what it should be",
         "clamp.stores-input": "input of the refractory period is stored and added to V after it",
         "clamp.frozen-synapse": "the synaptic current stands still during the refractory period",
+        "clamp.frozen-synapse/input": "the synaptic current takes no input during the refractory "
+        "period",
         "clamp.frozen-adaptation": "the adaptation stands still during the refractory period",
         "clamp.none/clipped": "V integrates during the refractory period, but no higher than "
         "{cap:.6g}",
@@ -327,6 +353,7 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "{pace:.4g} a step and takes no input",
         "refractory.blocked-by-negative/counter": "the refractory period is counted by a negative "
         "V, which climbs by {pace:.4g} a step: inhibition makes it longer, or starts it",
+        "refractory.paused": "the refractory period is only counted in steps with an input",
         "refractory.started-again/any": "refractory period retriggered: any excitation during it "
         "starts it anew",
         "refractory.started-again/input": "refractory period retriggered: an input with R I above "
@@ -343,6 +370,16 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "V_reset",
         "membrane.while-refractory/integrates": "the V shown goes on integrating while "
         "refractory; the one that fires is held",
+        "membrane.shown-late": "V is shown {steps} step(s) late",
+        "membrane.shown-late/held": "V is shown anew in one of {steps} steps only",
+        "membrane.shown-smoothed/so-far": "the {kind} of V over all steps so far is shown",
+        "membrane.shown-smoothed": "the mean of V over the last {steps} steps is shown",
+        "membrane.shown-bounded": "V is shown no higher than {bound:.6g}; V itself goes on",
+        "membrane.shown-bounded/rectified": "V is shown no lower than 0; V itself goes on",
+        "membrane.shown-bounded/soft": "V is shown through a bend: {bound:.6g} tanh(V / "
+        "{bound:.6g})",
+        "reset.unmeant": "V is reset where it reaches {threshold:.6g}, though no threshold is "
+        "declared",
         "membrane.shown-after-reset/seen": "V is shown after the reset, not before it as declared",
         "constant.tau/exchanged": "tau and tau_syn are exchanged",
         "constant.tau/syn": "the time constant tau_syn acts as {times:.4g} times what it should "
@@ -352,16 +389,23 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "another",
         "input.magnitude": "the magnitude of the input is used: its sign is lost",
         "input.blocks": "the input is averaged over blocks of {steps} steps",
+        "input.blocks/first": "the input is read in one of {steps} steps only, and used in all of "
+        "them",
+        "input.drifts": "the gain of the input changes by {percent:.4g} % at each step",
+        "input.rounded": "the input is rounded to multiples of {unit:.6g} ({rounding})",
         "input.pool": "{percent:.4g} % of each input act one step later",
         "input.clipped/bound": "input {bound} is cut",
         "input.saturates": "the input saturates: {bound:.6g} tanh(I / {bound:.6g})",
         "input.first/times": "the input of the first step acts {times:g} times",
         "input.dead-zone": "input smaller than {size:.6g} counts as 0",
         "bounds.dead-zone": "changes of V smaller than {size:.6g} in a step are dropped",
+        "bounds.both": "V is clamped between {low:.6g} and {high:.6g}",
         "bounds.change": "V cannot change by more than {most:.6g} in a step",
         "bounds.wraps": "V wraps round between {low:.6g} and {high:.6g}",
         "format.rounding": "products are rounded otherwise ({rounding}) than declared "
         "({declared})",
+        "format.input-rounding": "the weighted input is rounded otherwise ({rounding}) than "
+        "declared ({declared})",
         "format.product-wraps": "the product of decay and V overflows: {k} V wraps round at "
         "{word} bits before it is shifted by {bits}",
         "format.dropped-bits": "the lowest {dropped} bits of V are dropped before it is "
@@ -406,6 +450,17 @@ TEXTS: MappingProxyType[str, str] = MappingProxyType(
         "state.run-length": "the result depends on the length of the run",
         "neurons.coupled": "the result of a neuron depends on the batch: neurons are coupled",
         "neurons.mixed-up": "spikes are reported for the wrong neurons: their order is mixed up",
+        "neurons.summed/all": "each neuron takes the sum of all inputs",
+        "neurons.summed/before": "each neuron takes the sum of its own input and those of the "
+        "neurons before it: a running sum along the wrong axis",
+        "neurons.centred": "the mean of all neurons' inputs is taken off each input",
+        "neurons.neighbour/before": "each neuron takes the input of the one before it",
+        "neurons.neighbour/after": "each neuron takes the input of the one after it",
+        "neurons.share/reset": "a spike of any neuron resets all neurons",
+        "neurons.share/refractory": "a spike of any neuron makes all neurons refractory",
+        "neurons.share/adaptation": "the spikes of all neurons raise each one's adaptation: their "
+        "mean",
+        "neurons.share/one": "only the neuron farthest above its threshold fires in a step",
         "neurons.position/apart": "results depend on the position of a neuron, not on the others: "
         "noise that is the same in every run, or parameters of its own",
         "neurons.position": "results depend on the position of a neuron: neurons are coupled or "

@@ -14,10 +14,10 @@ from bio_scnn.crossval.identify.fixed_point import (
     shortest_word,
 )
 from bio_scnn.crossval.identify.formats import FixedPoint
-from bio_scnn.crossval.identify.stepped import SteppedNeuron
+from bio_scnn.crossval.identify.stepped import SteppedNeuron, step
 from bio_scnn.crossval.identify.whole.drives import rich
 from bio_scnn.crossval.identify.whole.layer import WholeLayer
-from bio_scnn.crossval.oracles.dialects import UPDATE_OF
+from bio_scnn.crossval.oracles.dialects import UPDATE_OF, UPDATES
 from bio_scnn.crossval.oracles.grid import raster_of
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.parameters import LIFParameters
@@ -31,11 +31,15 @@ _WORTH = 0.01
 """Error of rates for which the shortest word is told."""
 
 _SAME = 1e-9
+_SWEEP = 201
 _RATES_HZ = (20.0, 50.0, 100.0)
 
 
 def machine(subject: Subject) -> SteppedNeuron:
     """Machine that a layer declares, V in the layer's unit and counted from V_rest.
+
+    The weight of the input is rounded to the bits of the decay, unless the layer fires from the
+    input on that the weight as it was declared makes the first to fire.
 
     Raises
     ------
@@ -45,9 +49,31 @@ def machine(subject: Subject) -> SteppedNeuron:
     claims, params = subject.claims, subject.params
     if claims.fixed_point is None or not isinstance(params, LIFParameters):
         raise InputError("Capabilities: fixed_point goes with a LIF neuron")
+    return subject.once(_machine)
+
+
+def _machine(subject: Subject) -> SteppedNeuron:
+    claims, params = subject.claims, subject.params
+    assert claims.fixed_point is not None
     update = UPDATE_OF[claims.integrator]
     found = declared_machine(params, subject.dt_ms, claims.fixed_point, update)
-    return replace(found, fires_at_threshold=claims.fires_at_threshold)
+    found = replace(found, fires_at_threshold=claims.fires_at_threshold)
+    gain = UPDATES[update](subject.dt_ms, params)[1] * params.R
+    readings = [found, replace(found, gain=gain)]
+    if abs(gain / found.gain - 1) < _SAME or found.threshold <= 0 or found.leak:
+        return found
+    # Impulses about the first to fire, and large inputs, of which a weight off by little is told.
+    least = found.threshold / found.gain
+    near = least * np.linspace(0.99, 1.01, _SWEEP)[None]
+    far = (
+        np.random.default_rng(29).normal(0.1, 1.0, (_SWEEP, 60)) * least * np.geomspace(1, 500, 60)
+    )
+    far[1::2] = np.abs(far[1::2]) / 4
+    wrong = np.zeros(len(readings))
+    for x in (near, far):
+        fires = raster_of(subject.run(x), len(x), subject.dt_ms, claims.spike_label)
+        wrong += [float(np.abs(step(n, x).spikes - fires).sum()) for n in readings]
+    return readings[int(wrong.argmin())]
 
 
 def in_units(neuron: SteppedNeuron, layer: WholeLayer) -> SteppedNeuron:

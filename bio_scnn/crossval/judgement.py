@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bio_scnn.crossval.faults.probes import fault
 from bio_scnn.crossval.identify.differences import Difference, differences
 from bio_scnn.crossval.identify.identification import Identification
 from bio_scnn.crossval.identify.live import identify
@@ -29,8 +28,6 @@ from bio_scnn.crossval.oracles.family import grid_oracle
 from bio_scnn.crossval.oracles.grid import raster_of
 from bio_scnn.crossval.oracles.start import starts_at_rest
 from bio_scnn.crossval.protocol import Adapter, Capabilities
-from bio_scnn.crossval.remedies import remedy
-from bio_scnn.crossval.report import portrait
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.errors import InputError
 from bio_scnn.neuron.models import NeuronParameters
@@ -99,47 +96,6 @@ def meant_as(neuron: SteppedNeuron, params: LIFParameters, dt_ms: float) -> bool
         if weight < _SCALED and abs(gain - right) <= _CLOSE * right:
             return True
     return False
-
-
-def with_fault(subject: Subject, *, pairs: bool = True) -> Identity | None:
-    """Identity of a layer that is the neuron it declares but for one fault, or two.
-
-    Parameters
-    ----------
-    subject : Subject
-    pairs : bool
-        Try two faults at once where one does not do, which takes long.
-
-    Returns
-    -------
-    Identity or None
-        None if no such fault reproduces its answers, or it has precise times, or it raises. One
-        without a code, but with the nearest faults and their shares, if there are none.
-    """
-    if subject.claims.precise:
-        return None
-    try:
-        found = fault(subject, pairs=pairs)
-    except (Exception, SystemExit):  # the checks have reported it
-        return None
-    if found is None:
-        return None
-    if found.cause is None:
-        near = tuple(
-            f"{text}: {100 * part:.3g} % of the spikes" for text, part in found.candidates
-        )
-        return Identity(spikes=found.spikes, excluded=near)
-    why = Departure(
-        found.cause.text, found.cause.code, portrait.effect(subject), remedy(found.cause.code)
-    )
-    return Identity(
-        code=f"the declared neuron, but {found.cause.text}",
-        spikes=found.spikes,
-        spikes_explained=found.share,
-        V_explained=None if subject.claims.membrane == "none" else 1.0,
-        compared_with="the declaration",
-        departures=(why,),
-    )
 
 
 def explained(subject: Subject) -> Identity | None:

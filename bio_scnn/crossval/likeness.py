@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from bio_scnn.crossval.checks import others
 from bio_scnn.crossval.diagnosis import Explanation, answers, explain
+from bio_scnn.crossval.fault_judgement import with_coupling, with_fault
 from bio_scnn.crossval.identity import Identity
-from bio_scnn.crossval.judgement import explained, with_fault
+from bio_scnn.crossval.judgement import explained
 from bio_scnn.crossval.oracles.dialects import PERFECT
 from bio_scnn.crossval.results import CONDUCT, CheckResult
 from bio_scnn.crossval.subject import Subject
@@ -52,7 +53,9 @@ def identity_of(subject: Subject, results: Sequence[CheckResult]) -> Identity | 
     if failed & set(CONDUCT):
         if found_random := rounded_at_random(subject):
             return found_random
-        return Identity(remarks=(_NOT_ITS_INPUT,), unexplained=True)
+        coupled = any(r.cause_code.startswith("neurons.") for r in results)
+        found = with_coupling(subject) if coupled else None
+        return found or Identity(remarks=(_NOT_ITS_INPUT,), unexplained=True)
     silent = any(r.cause_code == "output.silent" for r in results)
     if not silent and (whole := in_whole_numbers(subject)):
         return whole
@@ -62,7 +65,11 @@ def identity_of(subject: Subject, results: Sequence[CheckResult]) -> Identity | 
     if found is not None and found.sure:
         return found
     if grid := unexplained_grid(subject, () if found is None else found.excluded):
-        return None if explanation(subject) else grid
+        if explanation(subject):
+            return None
+        # A grid that only the input tells may be that of a layer which reads it now and then.
+        two = with_fault(subject) if subject.claims.membrane == "none" else None
+        return two if two is not None and two.sure else grid
     if found is None:
         return None if explanation(subject) else explained(subject)
     other = explained(subject)

@@ -7,8 +7,8 @@ import pytest
 
 from bio_scnn import LIFParameters
 from bio_scnn.crossval import Capabilities, as_adapter
+from bio_scnn.crossval.fault_judgement import with_fault
 from bio_scnn.crossval.faults.probes import fault
-from bio_scnn.crossval.judgement import with_fault
 from bio_scnn.crossval.remedies import remedy
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.neuron.models import AdaptiveLIFParameters, CubaLIFParameters, IFParameters

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 
+from bio_scnn.crossval.faults.flow import flow
 from bio_scnn.crossval.faults.hypothesis import Hypothesis, Range, change
-from bio_scnn.crossval.faults.machine import Machine, flow
+from bio_scnn.crossval.faults.machine import Machine, changed
 from bio_scnn.crossval.faults.odd_steps import decays_alone, odd_steps
+from bio_scnn.crossval.faults.of_outputs import outputs
 from bio_scnn.crossval.faults.of_refractoriness import refractory
+from bio_scnn.crossval.faults.of_seconds import adaptations, orders, synapses
 from bio_scnn.crossval.faults.of_spikes import resets, spikes
 from bio_scnn.crossval.faults.of_values import bounds, formats, inputs
 from bio_scnn.crossval.oracles.dialects import UPDATES
 
-_TIMES = (Range(0.4, 2.5, "log"),)
+_OF_SPIKES = frozenset(
+    {
+        *("test", "equality", "threshold", "reset", "moment", "several", "repeats", "within"),
+        *("adaptation", "refractory", "hold", "again", "negative", "output", "after spike"),
+    }
+)
+_TIMES = (Range(0.05, 20.0, "log"),)
 
 
 def hypotheses(base: Machine) -> list[Hypothesis]:
@@ -31,7 +39,10 @@ def hypotheses(base: Machine) -> list[Hypothesis]:
         *odd_steps(base),
         *decays_alone(base),
         *formats(base),
+        *outputs(base),
     ]
+    if base.fires == "never":
+        found = [h for h in found if h.respect not in _OF_SPIKES]
     return sorted(found, key=lambda h: len(h.ranges))
 
 
@@ -41,7 +52,7 @@ def _updates(base: Machine) -> Iterator[Hypothesis]:
         for after_input in (False, True):
             yield Hypothesis(
                 "leak.added",
-                lambda m, v, a=after_input: replace(
+                lambda m, v, a=after_input: changed(
                     m, decay_times=1 - v, gain_times=m.gain_times * (1 - v if a else 1)
                 ),
                 (Range(1e-4, 0.6, "log"),),
@@ -58,7 +69,7 @@ def _updates(base: Machine) -> Iterator[Hypothesis]:
                 times = dt / base.dt_ms
                 yield Hypothesis(f"update.{key}", change(gain_times=times), respect="update")
     if base.R != 1:
-        yield Hypothesis("update.R-ignored", lambda m: replace(m, R=1.0), respect="R")
+        yield Hypothesis("update.R-ignored", lambda m: changed(m, R=1.0), respect="R")
     if not base.second:
         yield Hypothesis("threshold.before-leak", change(tested="before leak"), respect="test")
         yield Hypothesis(
@@ -76,44 +87,17 @@ def _second(base: Machine) -> Iterator[Hypothesis]:
     if "synapse" in base.second:
         alone = base.second.replace("synapse", "")
         yield Hypothesis("synapse.missing", change(second=alone), respect="synapse")
-        yield from _orders(base, "synapse", ("flow", "fresh", "old", "twice", "mean"))
+        yield from orders(base, "synapse", ("flow", "fresh", "old", "twice", "mean"))
+        yield from synapses(base)
         yield Hypothesis("synapse.unscaled", _unscaled_synapse, respect="gain")
         yield Hypothesis("clamp.frozen-synapse", change(frozen="synapse"), respect="hold")
-        yield Hypothesis("synapse.reset", change(emptied=True), respect="hold")
-        again = change(filtered="normalised", x_decay=flow(replace(base, order="fresh")).a)
+        yield Hypothesis("synapse.reset", change(s_keep=0.0), respect="hold")
+        again = change(filtered="normalised", x_decay=flow(changed(base, order="fresh")).a)
         yield Hypothesis("synapse.twice", again, respect="filter")
         exchanged = change(tau_ms=base.tau_syn_ms, tau_syn_ms=base.tau_ms)
         yield Hypothesis("constant.tau/exchanged", exchanged, respect="tau")
     if base.second == "adaptation":
-        moments = ("fresh", "old", "late") if base.w_moves == "threshold" else None
-        yield from _orders(base, "adaptation", moments or ("flow", "fresh", "old", "late"))
-        yield Hypothesis("adaptation.missing", change(b=0.0), respect="adaptation")
-        yield Hypothesis("adaptation.sign", change(b=-base.b), respect="adaptation")
-        yield Hypothesis("adaptation.lasting", change(tau_w_ms=math.inf), respect="adaptation")
-        if base.w_moves == "V":
-            moved = change(w_moves="threshold")
-            yield Hypothesis("adaptation.threshold/instead", moved, respect="adaptation")
-        else:
-            for unit in (
-                1.0,
-                1 / flow(base).g,
-            ):  # w drives V as the input does, or is taken off it
-                moved = change(w_moves="V", b=base.b * base.R * unit)
-                yield Hypothesis("adaptation.current/instead", moved, respect="adaptation")
-        yield Hypothesis(
-            "adaptation.saturates",
-            lambda m, v: replace(m, w_max=v * abs(m.b)),
-            (Range(1.05, 100.0, "log"),),
-            lambda v: {"most": v * abs(base.b)},
-            "adaptation",
-        )
-        yield Hypothesis("adaptation.set", change(builds_up=False), respect="adaptation")
-        yield Hypothesis(  # to what the spike's own step leaves of b, or to a little more
-            "adaptation.set",
-            lambda m, v: replace(m, builds_up=False, b=m.b * v),
-            (Range(0.8, 1.25, "log"),),
-            respect="adaptation",
-        )
+        yield from adaptations(base)
         yield Hypothesis("clamp.frozen-adaptation", change(frozen="adaptation"), respect="hold")
     for one in ("float32", "float16", "bfloat16"):
         for how in ("all", "V"):
@@ -126,18 +110,9 @@ def _second(base: Machine) -> Iterator[Hypothesis]:
             )
 
 
-def _orders(base: Machine, second: str, orders: tuple[str, ...]) -> Iterator[Hypothesis]:
-    """Orders of V and of the second variable in a step, but the one at work."""
-    for order in orders:
-        if order != base.order and (order != "flow" or base.update == "exact"):
-            choice = order in ("flow", "fresh", "old") and not base.order_declared
-            respect = "order" if choice else "moment"
-            yield Hypothesis(f"{second}.order/{order}", change(order=order), respect=respect)
-
-
 def _unscaled_synapse(m: Machine) -> Machine:
-    e = flow(replace(m, order="fresh", R=1.0, gain_times=1.0)).a
-    return replace(m, gain_times=m.gain_times / (1 - e)) if e < 1 else m
+    e = flow(changed(m, order="fresh", R=1.0, gain_times=1.0)).a
+    return changed(m, gain_times=m.gain_times / (1 - e)) if e < 1 else m
 
 
 def _constants(base: Machine) -> Iterator[Hypothesis]:
@@ -148,12 +123,12 @@ def _constants(base: Machine) -> Iterator[Hypothesis]:
 
     if math.isfinite(base.tau_ms):
         yield Hypothesis(
-            "constant.tau", lambda m, v: replace(m, tau_ms=m.tau_ms * v), _TIMES, times, "tau"
+            "constant.tau", lambda m, v: changed(m, tau_ms=m.tau_ms * v), _TIMES, times, "tau"
         )
     gains = (Range(0.02, 50.0, "log"),)
     yield Hypothesis(
         "constant.gain",
-        lambda m, v: replace(m, gain_times=m.gain_times * v),
+        lambda m, v: changed(m, gain_times=m.gain_times * v),
         gains,
         times,
         "gain",
@@ -167,7 +142,7 @@ def _constants(base: Machine) -> Iterator[Hypothesis]:
         )
     yield Hypothesis(
         "constant.threshold",
-        lambda m, v: replace(m, threshold=V_reset + v * (base.threshold - V_reset)),
+        lambda m, v: changed(m, threshold=V_reset + v * (base.threshold - V_reset)),
         _TIMES,
         times,
         "threshold",
@@ -175,23 +150,23 @@ def _constants(base: Machine) -> Iterator[Hypothesis]:
     if "synapse" in base.second:
         yield Hypothesis(
             "constant.tau/syn",
-            lambda m, v: replace(m, tau_syn_ms=m.tau_syn_ms * v),
-            (Range(0.1, 10.0, "log"),),
+            lambda m, v: changed(m, tau_syn_ms=m.tau_syn_ms * v),
+            (Range(0.01, 100.0, "log"),),
             times,
             "tau_syn",
         )
     if base.second == "adaptation":
         yield Hypothesis(
             "constant.tau/w",
-            lambda m, v: replace(m, tau_w_ms=m.tau_w_ms * v),
-            (Range(0.1, 10.0, "log"),),
+            lambda m, v: changed(m, tau_w_ms=m.tau_w_ms * v),
+            (Range(0.01, 100.0, "log"),),
             times,
             "tau_w",
         )
         yield Hypothesis(
             "adaptation.strength",
-            lambda m, v: replace(m, b=m.b * v),
-            (Range(0.1, 10.0, "log"),),
+            lambda m, v: changed(m, b=m.b * v),
+            (Range(0.01, 100.0, "log"),),
             times,
             "adaptation",
         )

@@ -66,4 +66,6 @@ class Clock:
                 less = np.where(x >= 0, less, self.left)
             elif self.m.negative == "counts while x > 0":
                 less = np.where(x > 0, less, self.left)
+            elif self.m.negative == "counts while x":
+                less = np.where(x != 0, less, self.left)
             self.left = np.where(s, self.n, less)

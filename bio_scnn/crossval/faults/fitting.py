@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,16 +39,17 @@ class Data:
     V: NDArray[np.float64] | None
     size: float
     dtype: str = "float64"
+    smooth: bool = False
 
     def first(self, steps: int) -> Data:
         """The first steps alone."""
         V = None if self.V is None else self.V[:steps]
-        return Data(self.x[:steps], self.spikes[:steps], V, self.size, self.dtype)
+        return replace(self, x=self.x[:steps], spikes=self.spikes[:steps], V=V)
 
     def of(self, columns: NDArray[np.int64]) -> Data:
         """Some neurons alone."""
         V = None if self.V is None else self.V[:, columns]
-        return Data(self.x[:, columns], self.spikes[:, columns], V, self.size, self.dtype)
+        return replace(self, x=self.x[:, columns], spikes=self.spikes[:, columns], V=V)
 
     def telling(self, ran: Ran, count: int) -> Data:
         """Neurons that differ most from a machine's, and a few of the others."""
@@ -66,9 +67,13 @@ class Data:
         """Distance of each machine from the layer: spikes, their numbers so far, and V."""
         off = ran.spikes - self.spikes[:, None]
         total = max(int(self.spikes.sum()), 1)
-        wrong = np.abs(off).sum(axis=(0, 2)) / total
-        behind = np.abs(np.cumsum(off, axis=0)).mean(axis=0).sum(axis=1) / off.shape[2]
-        loss = wrong + behind
+        behind = np.abs(np.cumsum(off, axis=0))
+        if self.smooth:
+            so_far = 1 + np.cumsum(self.spikes, axis=0)
+            loss = (behind / so_far[:, None]).mean(axis=(0, 2))
+        else:
+            wrong = np.abs(off).sum(axis=(0, 2)) / total
+            loss = wrong + behind.mean(axis=(0, 2))
         if self.V is not None:
             far = np.abs(ran.V - self.V[:, None]) / self.size
             far = np.nan_to_num(far, nan=1.0, posinf=1.0)
@@ -123,7 +128,8 @@ def joined(one: Data, two: Data) -> Data:
     )
 
 
-def _trials(r: Range, count: int) -> NDArray[np.float64]:
+def trials(r: Range, count: int) -> NDArray[np.float64]:
+    """Numbers of a range to begin with."""
     if r.scale == "log":
         return np.geomspace(r.low, r.high, count)
     if r.scale == "both":
@@ -132,9 +138,9 @@ def _trials(r: Range, count: int) -> NDArray[np.float64]:
     return np.linspace(r.low, r.high, count)
 
 
-def _around(values: NDArray, k: int, whole: Range) -> Range:
-    """Range about the best trial, a step and a half to each side."""
-    low, high = values[max(k - 1, 0)], values[min(k + 1, len(values) - 1)]
+def _around(values: NDArray, k: int, whole: Range, wide: int) -> Range:
+    """Range about the best trial, so many steps to each side."""
+    low, high = values[max(k - wide, 0)], values[min(k + wide, len(values) - 1)]
     if whole.scale == "log" and low > 0:
         return Range(low, high, "log")
     return Range(low, high, "linear")
@@ -186,7 +192,7 @@ def fit(
         return Fit(h, (), machine, float(data.loss(run([machine], data.x))[0]))
     ranges, best = list(h.ranges), None
     for zoom in range(zooms):
-        axes = [_trials(r, _TRIALS[len(ranges)]) for r in ranges]
+        axes = [trials(r, _TRIALS[len(ranges)]) for r in ranges]
         grid = np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")], axis=1)
         machines = [h.make(base, *map(float, row)) for row in grid]
         loss = data.loss(run(machines, data.x))
@@ -202,7 +208,9 @@ def fit(
         if least < (1e-9 if data.V is None else 3e-7):
             break
         index = np.unravel_index(k, [len(a) for a in axes])
-        ranges = [_around(a, int(i), r) for a, i, r in zip(axes, index, ranges, strict=True)]
+        # Two numbers may make up for each other: a valley, along which the best one moves.
+        wide = min(len(ranges), 2)
+        ranges = [_around(a, int(i), r, wide) for a, i, r in zip(axes, index, ranges, strict=True)]
     return best
 
 

@@ -18,15 +18,25 @@ def inputs(m: Machine, p: Any, x: NDArray[np.float64]) -> NDArray[np.float64]:
     if m.x_restart:
         X = X[np.arange(len(X)) % m.x_restart]
     if m.x_shape:
-        X = _SHAPES[m.x_shape](X)
+        X = SHAPES[m.x_shape](X)
     if m.block:
         whole = len(X) // m.block * m.block
-        means = X[:whole].reshape(-1, m.block, *X.shape[1:]).mean(1)
-        X = np.concatenate([np.repeat(means, m.block, axis=0), X[whole:]])
+        blocks = X[:whole].reshape(-1, m.block, *X.shape[1:])
+        of_block = blocks.mean(1) if m.block_of == "mean" else blocks[:, 0]
+        first = X[whole : whole + 1].repeat(len(X) - whole, 0)
+        rest = X[whole:] if m.block_of == "mean" else first
+        X = np.concatenate([np.repeat(of_block, m.block, axis=0), rest])
     if m.x_low > -np.inf or m.x_high < np.inf:
         X = np.clip(X, p.x_low, p.x_high)
+    if m.x_unit:
+        X = _ROUNDED[m.x_rounding](X / p.x_unit) * p.x_unit
     if m.x_soft:
         X = p.x_soft * np.tanh(X / p.x_soft)
+    if m.x_drift:
+        X = X * (1 + p.x_drift * np.arange(len(X))[:, None, None])
+    if m.x_fades:
+        n = np.arange(len(X)) + (m.x_fades < 0)
+        X = X * np.minimum(n / abs(m.x_fades), 1)[:, None, None]
     if m.x_first != 1:
         factor = np.ones((len(X), 1, 1))
         factor[0] = m.x_first
@@ -40,11 +50,23 @@ def inputs(m: Machine, p: Any, x: NDArray[np.float64]) -> NDArray[np.float64]:
     return shifted(X, m.delay)
 
 
-_SHAPES: Mapping[str, Callable[[NDArray], NDArray]] = {
+SHAPES: Mapping[str, Callable[[NDArray], NDArray]] = {
     "rectified": lambda x: np.maximum(x, 0),
     "magnitude": np.abs,
     "first": lambda x: np.broadcast_to(x[:1], x.shape),
     "inverted": np.negative,
+    "summed/all": lambda x: x.sum(axis=-1, keepdims=True) + 0 * x,
+    "summed/before": lambda x: x.cumsum(axis=-1),
+    "centred": lambda x: x - x.mean(axis=-1, keepdims=True),
+    "neighbour/before": lambda x: np.roll(x, 1, axis=-1),
+    "neighbour/after": lambda x: np.roll(x, -1, axis=-1),
+}
+"""What may become of an input; the last axis is that of the neurons."""
+
+_ROUNDED: Mapping[str, Callable[[NDArray], NDArray]] = {
+    "nearest": lambda x: np.floor(x + 0.5),
+    "down": np.floor,
+    "towards zero": np.trunc,
 }
 
 

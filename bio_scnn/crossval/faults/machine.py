@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
-
-from bio_scnn.crossval.oracles.dialects import UPDATES
 
 NUMBERS = (
     *("threshold", "keep", "to", "refractory", "floor", "ceiling", "fall", "rise", "unit"),
     *("range_low", "range_high", "dead_change", "drift", "wear", "th_jump", "th_decay"),
     *("bias", "x_low", "x_high", "x_dead", "x_now", "x_decay", "x_gain", "cap", "start"),
-    *("x_soft", "shown_at", "w_max", "climb", "again_at"),
+    *("x_soft", "shown_at", "w_max", "climb", "again_at", "x_unit", "x_past", "s_low", "s_high"),
+    *("x_drift", "s_keep"),
+    *("s_soft", "w_V", "falls_times", "shown_low", "shown_high", "shown_soft"),
 )
 """Fields of `Machine` that may differ among those that run together."""
 
@@ -34,10 +33,10 @@ class Machine:
         The declared parameters, for those updates that mistake one for another.
     update, second_update : str
         Keys of `UPDATES`, for V and for the second variable.
-    order : {"flow", "fresh", "old", "late", "twice", "mean"}
-        Both variables by the exact flow; one after the other; or V by the second one of the step
-        before, which takes its jump at a spike yet a step later; or V by a synaptic current of
-        before and after its update, both of them or their mean.
+    order : {"flow", "fresh", "old", "twice", "mean"}
+        Both variables by the exact flow; one after the other; V by the second one of the step
+        before; or V by a synaptic current of before and after its update, both of them or their
+        mean.
     order_declared : bool
         Another order is a fault, not a choice.
     second : {"", "synapse", "adaptation", "both"}
@@ -49,23 +48,27 @@ class Machine:
     floor, ceiling, fall, rise, unit, range_low, range_high, dead_change
         Bounds of V, of its change in a step, multiple to which V is rounded, range at which it
         wraps, and the least change that is made.
-    drift, wear, th_jump, th_decay
+    drift, wear, th_jump, th_decay, to_moves
         Relative growth of the threshold per step and per spike; its relative jump at a spike, and
-        the decay of that.
-    bias, x_low, x_high, x_soft, x_first, x_dead, x_now, x_decay, x_gain, cap
+        the decay of that; a soft reset takes off the threshold as it has become.
+    bias, x_low, x_high, x_soft, x_first, x_dead, x_now, x_decay, x_gain, x_unit, x_past, cap
         Added to V per step; bounds of the input, the one that it nears as tanh, the factor of
         that of the first step, and the size below which it is 0; share of this step's input (the
-        rest is the last one's); filter before the neuron; bound of V, relative to the threshold,
-        while refractory.
-    shown_at : float
-        V shown while refractory.
-    w_max, w_moves, emptied
-        Bound of the adaptation, which lowers "V" or raises the "threshold" by R w; a spike sets
-        the synaptic current to 0.
+        rest is the last one's); filter before the neuron; multiple to which it is rounded;
+        share that reaches V past the synapse; relative growth per step (`x_drift`), or steps in
+        which it fades in (`x_fades`); bound of V,
+        relative to the threshold, while refractory.
+    shown_at, shown_low, shown_high, shown_soft, shown_over, shown_late
+        V shown while refractory; bounds of the V that is shown, and the one that it nears as
+        tanh; steps whose mean is shown, and by how many it is late; one in so many is shown
+        (`shown_every`), or the "mean", "sum" or "max" of all so far (`shown_so_far`).
+    w_max, w_moves, s_keep
+        Bound of the adaptation, which lowers "V" or raises the "threshold" by R w; what a spike
+        leaves of the synaptic current.
     negative, climb
         What a negative V does: the step loses its input ("V to 0", "V held"), does not fire ("V
         blocks"), or V "climbs" by so much a step, whatever comes in; or the refractory period is
-        "counted while" the input is of a sign.
+        "counted while" the input is of a sign, or not 0.
     again, again_at
         What starts the refractory period anew: an "input" whose R x reaches so much of the
         threshold, or the V of the "update" that would reach it, with or without another "reset".
@@ -73,11 +76,29 @@ class Machine:
         V_rest, from which V is counted here; it is added where the size of V matters.
     after_spike : str
         What the step after a spike lacks: "no input" or "no leak".
+    falls, falls_times : str, float
+        V that relaxes with another time constant, by a factor: "above" what it relaxes to, or
+        "negative".
+    window : int, steps
+        What an input, or a subtraction, does to V is forgotten after so many; 0 for never.
     leaks_when : str
         "input": only in steps with one, or "touched": V is tested only in those, too; "together":
-        the leak of `leak_every` steps at once, in the first or (`leak_last`) the last of them.
-    s_low : float
-        Bound of the synaptic current from below.
+        the leak of `leak_every` steps at once, in the first or (`leak_last`) the last of them;
+        "pause": in a pause of the input, of `leak_every` steps at most.
+    s_low, s_high, s_soft, s_leaks : float, float, float, str
+        Bounds of the synaptic current, and the one that its effect nears as tanh; the only steps
+        in which it decays, those with "input" or "silent" ones; False if an input replaces it
+        (`s_adds`).
+    w_V, w_late : float, bool
+        What a unit of V adds to the adaptation in a step; it takes its jump a step late.
+    w_decays : str
+        The only steps in which the adaptation decays: those without a spike, "silent".
+    fires : str
+        "never", or "unseen": spikes reset V, but are not handed out.
+    all_neurons : str
+        What a neuron shares with the others of a layer: their "reset", or their "refractory"
+        period, or the mean of their "adaptation"; or the "one" that is farthest above its
+        threshold fires alone.
     edge, merged, keeps_drive : bool
         No spike where V was not below the threshold before the update; a reset takes off every
         threshold that V holds, for one spike; a reset to a value acts before what is added.
@@ -125,6 +146,7 @@ class Machine:
     wear: float = 0.0
     th_jump: float = 0.0
     th_decay: float = 0.0
+    to_moves: bool = False
     bias: float = 0.0
     x_low: float = -math.inf
     x_high: float = math.inf
@@ -134,17 +156,41 @@ class Machine:
     x_gain: float = 1.0
     x_soft: float = 0.0
     x_first: float = 1.0
+    x_unit: float = 0.0
+    x_rounding: str = "nearest"
+    x_past: float = 0.0
+    x_drift: float = 0.0
+    x_fades: int = 0
     shown_at: float = 0.0
+    shown_low: float = -math.inf
+    shown_high: float = math.inf
+    shown_soft: float = 0.0
+    shown_over: int = 0
+    shown_late: int = 0
+    shown_every: int = 1
+    shown_so_far: str = ""
     w_max: float = math.inf
     climb: float = 0.0
     again_at: float = 0.0
     cap: float = math.inf
     rest: float = 0.0
     after_spike: str = ""
+    falls: str = ""
+    falls_times: float = 1.0
+    window: int = 0
     leaks_when: str = ""
     leak_every: int = 1
     leak_last: bool = False
     s_low: float = -math.inf
+    s_high: float = math.inf
+    s_soft: float = 0.0
+    s_leaks: str = ""
+    s_adds: bool = True
+    w_V: float = 0.0
+    w_late: bool = False
+    w_decays: str = ""
+    fires: str = ""
+    all_neurons: str = ""
     edge: bool = False
     merged: bool = False
     keeps_drive: bool = False
@@ -155,6 +201,7 @@ class Machine:
     delay: int = 0
     late: int = 0
     block: int = 0
+    block_of: str = "mean"
     x_shape: str = ""
     filtered: str = ""
     strict: bool = False
@@ -162,7 +209,7 @@ class Machine:
     reset_when: str = "same"
     hold: str = "held"
     frozen: str = ""
-    emptied: bool = False
+    s_keep: float = 1.0
     w_moves: str = "V"
     clock: str = ""
     negative: str = ""
@@ -178,79 +225,9 @@ class Machine:
     buffer: int = 0
 
 
-@dataclass(frozen=True)
-class Flow:
-    """Factors of a step: ``V <- d V + g x + c S - k w``, ``S <- a S + e x``, ``w <- q w``.
-
-    `jump` is what a spike adds to w.
-    """
-
-    d: float
-    g: float
-    c: float = 0.0
-    a: float = 0.0
-    e: float = 0.0
-    k: float = 0.0
-    q: float = 0.0
-    jump: float = 0.0
-
-
-def flow(m: Machine) -> Flow:
-    """Factors of a step of a machine."""
-    d, share = _filter(m, m.tau_ms, m.update)
-    if m.impulses and "synapse" not in (m.second, "synapse" * (m.second == "both")):
-        share = m.dt_ms if math.isinf(m.tau_ms) else m.dt_ms / m.tau_ms
-    d, share = _quantised(m, d, share)
-    d, g = d * m.decay_times, share * m.R * m.gain_times
-    c = a = e = k = q = jump = 0.0
-    together = m.order == "flow" and not m.impulses
-    if m.second in ("synapse", "both"):
-        a, e = _filter(m, m.tau_syn_ms, m.second_update)
-        if m.impulses:
-            e = m.dt_ms / m.tau_syn_ms
-        if together:
-            c = m.gain_times * _shared(m, m.tau_syn_ms, a, d)
-            g = g - c
-        elif m.order == "flow":  # impulses at the ends of steps: the current decays in between
-            c, g = m.gain_times * _shared(m, m.tau_syn_ms, a, d), 0.0
-        elif m.order in ("old", "late"):
-            c, g = g, 0.0
-        elif m.order in ("twice", "mean"):
-            each = g if m.order == "twice" else g / 2
-            c, g = each * (1 + a), each * e
-        else:
-            c, g = g * a, g * e
-    if m.second in ("adaptation", "both"):
-        q, _ = _filter(m, m.tau_w_ms, m.second_update)
-        whole = share * m.R * m.gain_times
-        k = m.gain_times * _shared(m, m.tau_w_ms, q, d) if together else whole
-        if m.order == "fresh":
-            k = whole * q
-        jump = m.b
-    return Flow(d, g, c, a, e, k, q, jump)
-
-
-def _filter(m: Machine, tau_ms: float, update: str) -> tuple[float, float]:
-    if math.isinf(tau_ms):
-        return 1.0, m.dt_ms
-    C_ms = getattr(m.params, "C_ms", tau_ms)
-    where: Any = SimpleNamespace(tau_ms=tau_ms, R=m.R, C_ms=C_ms)
-    return UPDATES[update](m.dt_ms, where)
-
-
-def _shared(m: Machine, tau_ms: float, a: float, d: float) -> float:
-    """Weight of a decaying current in V after a step, by the exact flow of both."""
-    if math.isinf(m.tau_ms):
-        return m.R * tau_ms * (1 - a)
-    if abs(tau_ms / m.tau_ms - 1) < 1e-6:
-        return m.R * m.dt_ms / tau_ms * d
-    return m.R * tau_ms * (a - d) / (tau_ms - m.tau_ms)
-
-
-def _quantised(m: Machine, d: float, share: float) -> tuple[float, float]:
-    if not m.decay_bits:
-        return d, share
-    size = 2.0**m.decay_bits
-    down = math.floor(d * size + {"nearest": 0.5, "down": 0.0, "up": 1 - 1e-9}[m.decay_rounding])
-    d = down / size
-    return d, 1 - d if m.gain_follows else share
+def changed(m: Machine, **fields: Any) -> Machine:
+    """A machine with other fields: `dataclasses.replace` without its look at all the others."""
+    made = object.__new__(Machine)
+    made.__dict__.update(m.__dict__)
+    made.__dict__.update(fields)
+    return made

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
 from bio_scnn.crossval.faults.clocks import CLOCKS
 from bio_scnn.crossval.faults.hypothesis import Hypothesis, Range, change
-from bio_scnn.crossval.faults.machine import Machine
+from bio_scnn.crossval.faults.machine import Machine, changed
 
 
 def refractory(base: Machine) -> Iterator[Hypothesis]:
     """Faults of the refractory period, and of what is shown during it."""
     n = int(base.refractory)
     named = {0: "none", n - 1: "one-step-short", n + 1: "one-step-long"}
-    for steps in sorted({0, *range(max(n - 5, 0), n + 9), 2 * n, n // 2, round(n * base.dt_ms)}):
+    others = {2 * n, 3 * n, n // 2, round(n * base.dt_ms), round(n / base.dt_ms), 10 * n}
+    for steps in sorted({0, *range(max(n - 8, 0), n + 13), *others}):
         if steps == n:
             continue
         key = named.get(steps, "steps-off") if n else "hidden-step"
@@ -36,7 +36,7 @@ def refractory(base: Machine) -> Iterator[Hypothesis]:
             yield Hypothesis(key, change(hold=hold), respect="hold")
         yield Hypothesis(
             "clamp.none/clipped",
-            lambda m, v: replace(m, hold="integrates", cap=v),
+            lambda m, v: changed(m, hold="integrates", cap=v),
             (Range(0.3, 1.0, "linear"),),
             lambda v: {"cap": v * base.threshold},
             "hold",
@@ -52,7 +52,7 @@ def refractory(base: Machine) -> Iterator[Hypothesis]:
         for shown in ("a value", "a value while counted"):
             yield Hypothesis(
                 "membrane.while-refractory/value",
-                lambda m, v, how=shown: replace(m, shown=how, shown_at=v * base.threshold),
+                lambda m, v, how=shown: changed(m, shown=how, shown_at=v * base.threshold),
                 (Range(0.01, 10.0, "both"),),
                 lambda v: {"value": v * base.threshold},
                 "shown",
@@ -70,6 +70,8 @@ def refractory(base: Machine) -> Iterator[Hypothesis]:
         for counts in ("counts while x >= 0", "counts while x > 0"):
             key = "refractory.blocked-by-negative/count"
             yield Hypothesis(key, change(negative=counts), respect="negative")
+        silent = change(negative="counts while x")
+        yield Hypothesis("refractory.paused", silent, respect="negative")
         yield from _started_again(base)
         for dtype in (np.float32, np.float64, np.float16):
             steps = _counted_down(base, dtype)
@@ -107,7 +109,7 @@ def _started_again(base: Machine) -> Iterator[Hypothesis]:
         )
     yield Hypothesis(
         "refractory.started-again/input",
-        lambda m, v: replace(m, again="input", again_at=v),
+        lambda m, v: changed(m, again="input", again_at=v),
         (Range(0.1, 10.0, "log"),),
         lambda v: {"size": v * base.threshold},
         "again",
@@ -135,7 +137,7 @@ def _climbing(base: Machine, n: int) -> Iterator[Hypothesis]:
             )
     yield Hypothesis(
         "refractory.blocked-by-negative/climbs",
-        lambda m, v: replace(m, negative="V climbs", climb=v * m.threshold),
+        lambda m, v: changed(m, negative="V climbs", climb=v * m.threshold),
         (Range(0.003, 3.0, "log"),),
         lambda v: {"pace": v * base.threshold},
         "negative",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 
 from bio_scnn.crossval.faults.hypothesis import Hypothesis, Range, change
-from bio_scnn.crossval.faults.machine import Machine
+from bio_scnn.crossval.faults.machine import Machine, changed
 
 
 def spikes(base: Machine) -> Iterator[Hypothesis]:
@@ -16,6 +15,8 @@ def spikes(base: Machine) -> Iterator[Hypothesis]:
     yield Hypothesis(strict, change(strict=not base.strict), respect="equality", rounds=True)
     yield Hypothesis("late.test/old", change(tested="old"), respect="test")
     yield Hypothesis("late.test/old", change(tested="old, then update"), respect="test")
+    yield Hypothesis("threshold.magnitude", change(tested="size"), respect="test")
+    yield Hypothesis("late.test/twice", change(tested="both"), respect="test")
     for steps in (1, 2, 3, 4, 5, 6, 8, 10, 16, 20, 32, 50, 64, 100):
         numbers = {"steps": steps}
         yield Hypothesis(
@@ -44,31 +45,11 @@ def spikes(base: Machine) -> Iterator[Hypothesis]:
             yield Hypothesis(interpolated, change(within="line, unbounded"), respect="within")
         else:
             yield Hypothesis(interpolated, change(within="line, then held"), respect="within")
-    yield Hypothesis(
-        "threshold.drift",
-        lambda m, v: replace(m, drift=v),
-        (Range(1e-5, 3e-2, "both"),),
-        lambda v: {"percent": 100 * v, "when": "step"},
-        "threshold",
-    )
-    yield Hypothesis(
-        "threshold.drift",
-        lambda m, v: replace(m, wear=v),
-        (Range(1e-4, 0.3, "both"),),
-        lambda v: {"percent": 100 * v, "when": "spike"},
-        "threshold",
-    )
-    yield Hypothesis(
-        "adaptation.threshold",
-        lambda m, jump, steps: replace(m, th_jump=jump, th_decay=math.exp(-1 / steps)),
-        (Range(0.003, 1.0, "log"), Range(1.0, 1000.0, "log")),
-        lambda jump, steps: {"jump": jump * base.threshold, "decay": math.exp(-1 / steps)},
-        "adaptation",
-    )
+    yield from _moving_thresholds(base)
     if base.second in ("", "synapse"):
         yield Hypothesis(
             "adaptation.current",
-            lambda m, b, steps: replace(
+            lambda m, b, steps: changed(
                 m,
                 second="adaptation" if not m.second else "both",
                 b=b * m.threshold / m.R,
@@ -79,6 +60,44 @@ def spikes(base: Machine) -> Iterator[Hypothesis]:
             lambda b, steps: {"jump": b * base.threshold, "decay": math.exp(-1 / steps)},
             "adaptation",
         )
+
+
+def _moving_thresholds(base: Machine) -> Iterator[Hypothesis]:
+    """Thresholds that drift or that spikes raise, and what a soft reset takes off then."""
+    for follows in (False, True) if base.keep == 1 else (False,):
+        yield Hypothesis(
+            "threshold.drift",
+            lambda m, v, t=follows: changed(m, drift=v, to_moves=t),
+            (Range(1e-5, 3e-2, "both"),),
+            lambda v: {"percent": 100 * v, "when": "step"},
+            "threshold",
+        )
+        yield Hypothesis(
+            "threshold.drift",
+            lambda m, v, t=follows: changed(m, wear=v, to_moves=t),
+            (Range(1e-4, 0.3, "both"),),
+            lambda v: {"percent": 100 * v, "when": "spike"},
+            "threshold",
+        )
+        yield Hypothesis(
+            "threshold.drift/by",
+            lambda m, v, t=follows: changed(m, th_jump=v, th_decay=1.0, to_moves=t),
+            (Range(1e-3, 1.0, "both"),),
+            lambda v: {"by": v * base.threshold},
+            "threshold",
+        )
+        yield Hypothesis(
+            "adaptation.threshold",
+            lambda m, jump, steps, t=follows: changed(
+                m, th_jump=jump, th_decay=math.exp(-1 / steps), to_moves=t
+            ),
+            (Range(0.003, 1.0, "log"), Range(1.0, 1000.0, "log")),
+            lambda jump, steps: {"jump": jump * base.threshold, "decay": math.exp(-1 / steps)},
+            "adaptation",
+        )
+    if base.keep == 1 and base.w_moves == "threshold":
+        moved = change(to_moves=not base.to_moves)
+        yield Hypothesis("adaptation.subtracted", moved, respect="reset")
 
 
 def resets(base: Machine) -> Iterator[Hypothesis]:
@@ -103,7 +122,7 @@ def resets(base: Machine) -> Iterator[Hypothesis]:
     if soft:
         yield Hypothesis(
             "reset.other-step",
-            lambda m, v: replace(m, to=-v * size),
+            lambda m, v: changed(m, to=-v * size),
             (Range(0.2, 3.0, "log"),),
             lambda v: {"by": v * size, "right": size},
             "reset",
@@ -111,21 +130,21 @@ def resets(base: Machine) -> Iterator[Hypothesis]:
     else:
         yield Hypothesis(
             "reset.other-value",
-            lambda m, v: replace(m, to=V_reset + v * size),
+            lambda m, v: changed(m, to=V_reset + v * size),
             (Range(0.0, 0.98, "linear"),),
             lambda v: {"to": V_reset + v * size, "right": V_reset},
             "reset",
         )
         yield Hypothesis(
             "reset.undershoot",
-            lambda m, v: replace(m, to=V_reset - v * size),
+            lambda m, v: changed(m, to=V_reset - v * size),
             (Range(0.0, 3.0, "linear"),),
             lambda v: {"to": V_reset - v * size, "right": V_reset},
             "reset",
         )
     yield Hypothesis(
         "reset.partial",
-        lambda m, k: replace(m, keep=k, to=(1 - k) * V_reset),
+        lambda m, k: changed(m, keep=k, to=(1 - k) * V_reset),
         (Range(0.01, 0.99, "linear"),),
         lambda k: {"keep": k, "to": (1 - k) * V_reset},
         "reset",

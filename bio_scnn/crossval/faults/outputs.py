@@ -10,6 +10,8 @@ from bio_scnn.crossval.faults.machine import Machine
 
 def handed_out(m: Machine, s: NDArray[np.int64]) -> NDArray[np.int64]:
     """Spikes ``(steps, ...)`` as they leave a layer: late, repeated, or out of a buffer."""
+    if m.fires == "unseen":
+        return np.zeros_like(s)
     if m.most_of[0]:
         s = _fewer(s, *m.most_of, all_count=m.all_count)
     if m.lasts > 1:

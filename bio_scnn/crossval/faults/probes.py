@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.faults.fitting import Data
-from bio_scnn.crossval.faults.machine import Machine, flow
+from bio_scnn.crossval.faults.flow import flow
+from bio_scnn.crossval.faults.machine import Machine
 from bio_scnn.crossval.faults.running import run
-from bio_scnn.crossval.faults.search import Fault, search
+from bio_scnn.crossval.faults.search import Fault, search, search_pair
 from bio_scnn.crossval.oracles.grid import raster_of
 from bio_scnn.crossval.subject import Subject
 from bio_scnn.neuron.models import hybrid_system
@@ -41,6 +42,8 @@ def declared(subject: Subject) -> list[Machine]:
             second, numbers = "adaptation", {"tau_w_ms": current.tau_ms, "b": on_V}
             numbers["w_moves"] = "threshold" if current.on_threshold else "V"
     soft = neuron.reset == "subtract"
+    fires = math.isfinite(neuron.V_th)
+    V_th, V_reset = (neuron.V_th, neuron.V_reset) if fires else (neuron.R, 0.0)
     where: dict[str, Any] = {
         "tau_ms": neuron.tau_ms,
         "R": neuron.R,
@@ -50,10 +53,11 @@ def declared(subject: Subject) -> list[Machine]:
         "order_declared": claims.order != "open",
         "impulses": claims.drive == "impulses",
         "update": _UPDATE[claims.integrator],
-        "threshold": neuron.V_th,
+        "threshold": V_th,
+        "fires": "" if fires else "never",
         "keep": float(soft),
-        "to": neuron.V_reset - neuron.V_th if soft else neuron.V_reset,
-        "start": neuron.V_reset,
+        "to": V_reset - V_th if soft else V_reset,
+        "start": V_reset,
         "rest": subject.rest,
         "refractory": round(neuron.t_ref_ms / subject.dt_ms),
         "strict": not claims.fires_at_threshold,
@@ -69,7 +73,7 @@ def declared(subject: Subject) -> list[Machine]:
     # Beside a V by another integrator, the second variable may decay exactly.
     seconds = dict.fromkeys([_UPDATE[claims.integrator], *(["exact"] if second else [])])
     # A neuron may start at V_reset, or at rest.
-    starts = dict.fromkeys([neuron.V_reset, 0.0])
+    starts = dict.fromkeys([V_reset, 0.0])
     return [
         Machine(**{**where, "start": start}, order=order, second_update=update)
         for start in starts
@@ -157,21 +161,32 @@ def fault(subject: Subject, *, pairs: bool = True) -> Fault | None:
     Exception
         Whatever the layer raises under the drives.
     """
-    return subject.once(_fault if pairs else _single)
+    single = subject.once(_single)
+    if single is None or single.cause is not None or not pairs:
+        return single
+    return subject.once(_double)
 
 
 def _single(subject: Subject) -> Fault | None:
-    return _fault(subject, pairs=False)
-
-
-def _fault(subject: Subject, *, pairs: bool = True) -> Fault | None:
-    options = declared(subject)
-    if not (0 < options[0].threshold < math.inf):
-        return None
-    data = answers(subject, options[0])
-    ways = likeliest(options, data[0])
+    ways, data = subject.once(_asked)
+    nearest = None
     for way in ways:  # a fault hides which way it is
-        found = search(way, data, pairs=False)
+        found = search(way, data)
         if found is None or found.cause is not None:
             return found
-    return search(ways[0], data) if pairs else found
+        nearest = nearest or found
+    return nearest
+
+
+def _double(subject: Subject) -> Fault:
+    (way, *_), data = subject.once(_asked)
+    single = subject.once(_single)
+    assert single is not None
+    return search_pair(way, data, single)
+
+
+def _asked(subject: Subject) -> tuple[list[Machine], tuple[Data, Data, Data]]:
+    """Ways in which the declared neuron may be stepped, the likeliest first, and answers."""
+    options = declared(subject)
+    data = answers(subject, options[0])
+    return likeliest(options, data[0]) if options[0].threshold > 0 else [], data

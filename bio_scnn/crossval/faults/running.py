@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, get_args
 
@@ -11,11 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bio_scnn.crossval.faults.clocks import Clock
+from bio_scnn.crossval.faults.flow import flow
 from bio_scnn.crossval.faults.inputs import inputs
-from bio_scnn.crossval.faults.machine import NUMBERS, Machine, flow
-from bio_scnn.crossval.faults.odd_steps import leak_of_step
+from bio_scnn.crossval.faults.machine import NUMBERS, Machine
+from bio_scnn.crossval.faults.odd_steps import (
+    below_zero,
+    forgotten,
+    leak_of_step,
+    remember,
+    started_again,
+    two_leaks,
+)
 from bio_scnn.crossval.faults.outputs import handed_out
-from bio_scnn.crossval.faults.showing import held, shown_V
+from bio_scnn.crossval.faults.seconds import with_seconds
+from bio_scnn.crossval.faults.showing import held, shown_otherwise, shown_V
 from bio_scnn.crossval.faults.within_step import stepped_within
 from bio_scnn.crossval.identify.formats import ROUNDINGS, FloatingPoint, FloatName
 
@@ -43,9 +53,10 @@ def run(machines: Sequence[Machine], x: NDArray[np.float64]) -> Ran:
     m = _representative(machines)
     flows = [flow(one) for one in machines]
     # Where all have one value it stays a number: half of the work is saved.
+    numbers = zip(*map(_numbers, machines), strict=True)
     p = SimpleNamespace(
         **{name: _column([getattr(f, name) for f in flows]) for name in vars(flows[0])},
-        **{name: _column([getattr(one, name) for one in machines]) for name in NUMBERS},
+        **dict(zip(NUMBERS, map(_column, numbers), strict=True)),
     )
     X = inputs(m, p, x)
     state = _State(m, p, (len(machines), x.shape[1]))
@@ -54,14 +65,14 @@ def run(machines: Sequence[Machine], x: NDArray[np.float64]) -> Ran:
     with np.errstate(all="ignore"):
         for t in range(len(x)):
             spikes[t], V[t], margin[t] = state.step(X[t])
-    spikes = handed_out(m, spikes)
-    return Ran(spikes, V, margin)
+    return Ran(handed_out(m, spikes), shown_otherwise(m, p, V), margin)
 
 
 def structure(m: Machine) -> tuple:
     """Everything in which machines that run together must agree."""
-    finite = (m.unit > 0, m.keep == 1, m.range_high < np.inf)
-    return (*finite, *(getattr(m, name) for name in _STRUCTURE))
+    finite = (m.unit > 0, m.x_unit > 0, m.keep == 1, m.range_high < np.inf)
+    soft = (m.x_soft > 0, m.s_soft > 0, m.shown_soft > 0, m.s_high < np.inf, m.s_low > -np.inf)
+    return (*finite, *soft, *_kinds(m))
 
 
 _FREE = {
@@ -71,7 +82,8 @@ _FREE = {
     *("gain_times", "decay_times", "decay_bits", "decay_rounding", "gain_follows", "impulses"),
 }
 _DEFAULTS = {f.name: f.default for f in fields(Machine)}
-_STRUCTURE = tuple(name for name in _DEFAULTS if name not in _FREE)
+_kinds = attrgetter(*(name for name in _DEFAULTS if name not in _FREE))
+_numbers = attrgetter(*NUMBERS)
 
 
 def _representative(machines: Sequence[Machine]) -> Machine:
@@ -86,7 +98,7 @@ def _representative(machines: Sequence[Machine]) -> Machine:
     return replace(first, **at_work)
 
 
-def _column(values: list[float]) -> Any:
+def _column(values: Sequence[float]) -> Any:
     return values[0] if len(set(values)) == 1 else np.array(values)[:, None]
 
 
@@ -108,6 +120,7 @@ class _State:
         self.S, self.w, self.th_w = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         self.old, self.due = np.zeros(shape) + p.start, np.zeros(shape, np.int64)
         self.ghost, self.wear = np.zeros(shape), np.ones(shape)
+        self.past, self.quiet = np.zeros((m.window, *shape)), np.zeros(shape)
         self.store, self.again = np.zeros(shape), np.zeros(shape, dtype=bool)
         self.clock, self.t = Clock(m, p.refractory, shape), 0
         form = m.precision.rpartition(" ")[2]
@@ -132,13 +145,15 @@ class _State:
             u = np.where(self.due > 0, p.to + p.keep * u, u)
         elif m.reset_when == "on top":
             u = u + self.due * p.to if m.keep == 1 else np.where(self.due > 0, p.to, u)
-        u = u if not m.negative.startswith("V") else self._below(u, free)
+        u = u if not m.negative.startswith("V") else below_zero(self, u, free)
         would = u  # V if it were not refractory
         threshold = p.threshold * (1 + p.drift * self.t) * self.wear + p.threshold * self.th_w
         if m.w_moves == "threshold":
-            undecayed = p.q if m.order in ("old", "late") else 1.0
+            undecayed = p.q if m.order == "old" else 1.0
             threshold = threshold + m.R * self.w / undecayed
         tested = {"old": old, "bef": before_leak, "wit": before_leak}.get(m.tested[:3], u)
+        if m.tested in ("both", "size"):
+            tested = np.minimum(old, u) if m.tested == "both" else np.abs(u)
         margin = tested - threshold
         s = (margin > 0 if m.strict else margin >= 0) & free
         if m.edge:
@@ -150,6 +165,10 @@ class _State:
         if m.repeats:
             again = self.old >= threshold
             s, self.old = (again & free if m.repeats == "old V alone" else s | again), u
+        if m.fires == "never":
+            s, margin = s & False, np.full_like(margin, np.inf)
+        if m.all_neurons == "one":
+            s &= margin == margin.max(axis=-1, keepdims=True)
         if m.reset_when != "same":
             s &= self.due == 0 if m.reset_when == "next update" else True
             self.V, count = u, s.astype(np.int64)
@@ -157,35 +176,31 @@ class _State:
                 V = np.where(self.due > 0, p.keep * u + p.to, u)
                 self.V = np.where(free | (self.due > 0), V, old)
         else:
-            u, count = self._reset(u, s, tested, threshold, x)
-            self.V = np.where(s | free, u, held(self, old, u))
+            hit = s.any(axis=-1, keepdims=True) | s if m.all_neurons == "reset" else s
+            u, count = self._reset(u, hit, tested, threshold, x)
+            count = np.where(s, count, 0) if m.all_neurons else count
+            self.V = np.where(hit | free, u, held(self, old, u))
+        if m.window:
+            remember(self, old, s)
         if m.again:
-            self.again = self._again(x, would, threshold) & ~free
+            self.again = started_again(self, x, would, threshold) & ~free
             self.V = np.where(self.again, p.to, self.V) if m.again.endswith("reset") else self.V
         return self._after(s, count, free, tested, np.where(free, margin, np.inf), x, u)
 
-    def _below(self, u: NDArray, free: NDArray) -> NDArray:
-        """V after the update, of those whose V was negative too."""
-        old = self.V
-        instead = {"V to 0": 0.0, "V held": old, "V climbs": np.minimum(old + self.p.climb, 0)}
-        return np.where(free & (old < 0), instead.get(self.m.negative, u), u)
-
-    def _again(self, x: NDArray, would: NDArray, threshold: Any) -> NDArray[np.bool_]:
-        """True where the refractory period would start anew."""
-        if self.m.again == "input":
-            drive = x * self.m.R if np.isfinite(self.m.tau_ms) else self.p.g * x
-            return np.asarray(drive > self.p.again_at * threshold)
-        return np.asarray(would >= threshold)
-
     def _after(self, s, count, free, tested, margin, x, u):
         m, p = self.m, self.p
-        jumps, self.due = self.due if m.order == "late" else count, count
-        self.clock.tick(s | self.again, free, x, self.V)
+        jumps, self.due = self.due if m.w_late else count, count
+        fired = s.any(axis=-1, keepdims=True) | s if m.all_neurons == "refractory" else s
+        self.clock.tick(fired | self.again, free, x, self.V)
+        if m.all_neurons == "adaptation":
+            jumps = np.broadcast_to(count.mean(axis=-1, keepdims=True), count.shape)
+        if m.w_decays == "silent":
+            self.w = np.where(s, self.w / p.q, self.w)
         if m.second in ("adaptation", "both"):
             self.w = np.where(s, p.jump, self.w) if not m.builds_up else self.w + p.jump * jumps
             self.w = np.minimum(self.w, p.w_max)
-        if m.emptied:
-            self.S = np.where(s, 0, self.S)
+        if m.s_keep != 1:
+            self.S = np.where(s, p.s_keep * self.S, self.S)
         if m.th_decay or m.th_jump:
             self.th_w = p.th_decay * self.th_w + p.th_jump * s
         if m.wear:
@@ -203,21 +218,8 @@ class _State:
         elif m.rounding.startswith("product ") and m.unit:
             V = _ROUNDING[m.rounding[8:]](p.d * V / p.unit) * p.unit
         else:
-            V = V * (leak_of_step(self, x) if m.leaks_when or m.after_spike else p.d)
-        u = V + drive
-        if m.second in ("synapse", "both"):
-            S = p.a * self.S + p.e * x
-            if m.s_low > -np.inf:
-                S = np.maximum(S, m.s_low)
-                u = V + (p.c * self.S if m.order == "old" else p.g / p.e * S)
-            else:
-                u = u + p.c * self.S
-            self.S = np.where(free, S, self.S) if m.frozen == "synapse" else S
-        if m.second in ("adaptation", "both"):
-            w = p.q * self.w
-            if m.w_moves == "V":
-                u = u - p.k * self.w
-            self.w = np.where(free, w, self.w) if m.frozen == "adaptation" else w
+            V = self._leaked(V - forgotten(self) if m.window else V, x, drive)
+        u = with_seconds(self, V, drive, x, free) if m.second else V + drive
         if m.bias:
             u = u + p.bias
         if m.hold == "stores":
@@ -238,6 +240,13 @@ class _State:
         if m.rise < np.inf or m.fall > -np.inf:
             u = self.V + np.clip(u - self.V, p.fall, p.rise)
         return self._bounded(u), before
+
+    def _leaked(self, V: NDArray, x: NDArray, drive: NDArray) -> NDArray:
+        """V after the leak of a step."""
+        if self.m.falls:
+            return two_leaks(self, V, drive)
+        odd = self.m.leaks_when or self.m.after_spike
+        return V * (leak_of_step(self, x) if odd else self.p.d)
 
     def _rounded(self, V: NDArray) -> NDArray:
         """V as a number of the format at work, in which it is not counted from V_rest."""
@@ -280,6 +289,8 @@ class _State:
             u = np.where(s, p.keep * tested + p.to + p.g * x, u)
         elif m.tested == "before leak, reset leaks":
             u = np.where(s, (p.keep * tested + p.to) * p.d, u)
+        elif m.to_moves:  # the threshold at work is taken off, not the declared one
+            u = np.where(s, u + p.to + p.threshold - threshold, u)
         else:
             u = np.where(s, p.keep * u + p.to, u)
         return u, count

@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bio_scnn.crossval.causes import Cause, both, either
+from bio_scnn.crossval.causes import Cause, either
 from bio_scnn.crossval.faults.catalogue import hypotheses
 from bio_scnn.crossval.faults.fitting import Data, Fit, fit, joined, losses, matching
 from bio_scnn.crossval.faults.hypothesis import Hypothesis
 from bio_scnn.crossval.faults.machine import Machine
+from bio_scnn.crossval.faults.pairs import looks, near
 from bio_scnn.crossval.faults.running import run
 
 _SHORT = 100  # steps after which most are out
 _COMBINED = 6  # faults on which a second one is tried
+_AS_NEAR = 3  # pairs that are fitted although one was found
 _SECONDS = 8.0
 
 
@@ -36,6 +38,8 @@ class Fault:
         Spikes that it was compared with.
     candidates : tuple of (str, float)
         Where there is no cause: the nearest faults in words, with their shares.
+    nearest : tuple of Fit
+        The same as they were fitted, one of each respect.
     """
 
     cause: Cause | None
@@ -43,6 +47,7 @@ class Fault:
     share: float
     spikes: int
     candidates: tuple[tuple[str, float], ...] = ()
+    nearest: tuple[Fit, ...] = ()
 
 
 @dataclass
@@ -107,8 +112,9 @@ class _Search:
     def refined(self, base: Machine, one: Fit) -> Fit:
         """A fit whose numbers are narrowed down by the answers to both drives."""
         h = one.hypothesis
+        off = 0.06 if h.parts else 0.02
         near = tuple(
-            replace(r, low=v - 0.02 * abs(v) - 1e-9, high=v + 0.02 * abs(v) + 1e-9, scale="linear")
+            replace(r, low=v - off * abs(v) - 1e-9, high=v + off * abs(v) + 1e-9, scale="linear")
             for r, v in zip(h.ranges, one.values, strict=True)
         )
         found = fit(self.both, base, replace(h, ranges=near), zooms=6)
@@ -133,7 +139,7 @@ def _rounded_off(base: Machine, one: Fit) -> list[Fit]:
     return found
 
 
-def search(base: Machine, drives: tuple[Data, Data, Data], *, pairs: bool = True) -> Fault | None:
+def search(base: Machine, drives: tuple[Data, Data, Data]) -> Fault | None:
     """Fault of a declared neuron, by a layer's answers to three drives.
 
     Parameters
@@ -142,17 +148,13 @@ def search(base: Machine, drives: tuple[Data, Data, Data], *, pairs: bool = True
         The neuron declared.
     drives : three Data
         To fit numbers with; to refine them; to prove them.
-    pairs : bool
-        Try two faults at once where one does not do.
 
     Returns
     -------
     Fault or None
         None if the declared neuron has the same answers.
     """
-    data, more, proof = drives
-    few = data.telling(run([base], data.x), 9 if data.V is not None else 15)
-    s = _Search([], data, few, joined(data, more), proof, time.process_time() + _SECONDS)
+    s, (data, _, proof) = _begun(base, drives), drives
     plain = run([base], s.both.x)
     if s.both.matches(plain)[0] and proof.matches(run([base], proof.x))[0]:
         return None
@@ -164,36 +166,45 @@ def search(base: Machine, drives: tuple[Data, Data, Data], *, pairs: bool = True
         found = s.tried(base, [h for h in options if len(h.ranges) == numbers], worst)
         if found:
             return _fault(found, s, _told(found))
-    return _pair(s, base, options, worst) if pairs else _nothing(s, base, _nearest(s.fits)[:3])
+    return _nothing(s, base, _nearest(s.fits))
 
 
-def _pair(s: _Search, base: Machine, options: list[Hypothesis], worst: float) -> Fault | None:
-    """Two faults at once: the nearest ones, with any second."""
+def _begun(base: Machine, drives: tuple[Data, Data, Data]) -> _Search:
+    data, more, proof = drives
+    few = data.telling(run([base], data.x), 9 if data.V is not None else 15)
+    return _Search([], data, few, joined(data, more), proof, time.process_time() + _SECONDS)
+
+
+def search_pair(base: Machine, drives: tuple[Data, Data, Data], single: Fault) -> Fault:
+    """Two faults at once that give a layer's answers, their numbers fitted together.
+
+    Parameters
+    ----------
+    base, drives
+        As `search` has them.
+    single : Fault
+        What it found: no cause.
+
+    Returns
+    -------
+    Fault
+        `single` if no pair does.
+    """
+    s = _begun(base, drives)
+    likely = looks(s.few, base, hypotheses(base), list(single.nearest))
+    begun, found = replace(s.few, smooth=True), list[Fit]()
     s.until = time.process_time() + _SECONDS
-    firsts = _nearest(s.fits)
-    plain = [h for h in options if h.respect not in ("format", "update") or not h.rounds]
-    plain = [h for h in plain if not h.key.startswith(("format.", "refractory.rounded"))]
-    best = firsts[:3]
-    for numbers in (0, 1):
-        for first in firsts:
-            seconds = [
-                h
-                for h in plain
-                if len(h.ranges) == numbers and h.respect != first.hypothesis.respect
-            ]
-            s.fits = []
-            near = min(worst, first.loss if first.hypothesis.ranges else worst)
-            for found in s.tried(first.machine, seconds, near):
-                # Another order of V and S is no fault: it is a choice.
-                causes = [
-                    f.hypothesis.cause(f.values)
-                    for f in (first, found)
-                    if f.hypothesis.respect != "order"
-                ]
-                return _fault([found], s, both(causes))
-            if s.late:
-                break
-    return _nothing(s, base, best)
+    for k, look in enumerate(likely):
+        if s.late or (found and k > _AS_NEAR):
+            break
+        one: Fit | None = look
+        if look.values:
+            h = replace(look.hypothesis, ranges=near(look))
+            worst = 1.1 * losses(begun, [look.machine])[0]
+            one = fit(begun, base, h, worst=worst)
+        if one is not None and (proved := s.proved(base, one)) is not None:
+            found.append(proved)
+    return _fault(found, s, _told(found)) if found else single
 
 
 def _nearest(fits: list[Fit]) -> list[Fit]:
@@ -206,9 +217,11 @@ def _nearest(fits: list[Fit]) -> list[Fit]:
 
 def _told(found: list[Fit]) -> Cause:
     """Cause of one of several that reproduce the answers alike."""
-    causes = {c.code: c for c in (f.hypothesis.cause(f.values) for f in reversed(found))}
-    alike = list(dict.fromkeys(f.hypothesis.cause(f.values).code for f in found))
-    return either([causes[code] for code in alike[:3]])
+    alike: dict[tuple[str, ...], Cause] = {}
+    for one in found:
+        why = one.hypothesis.cause(one.values)
+        alike.setdefault(tuple(sorted(why.code.split("+"))), why)
+    return either(list(alike.values())[:3])
 
 
 def _share(s: _Search, machine: Machine) -> tuple[float, int]:
@@ -217,8 +230,8 @@ def _share(s: _Search, machine: Machine) -> tuple[float, int]:
     clear = s.both.clear(ran, fitted=True)[0]
     kept = clear if clear.any() else np.ones_like(clear)
     off = np.abs(ran.spikes[:, 0] - s.both.spikes)[:, kept].sum()
-    total = max(int(s.both.spikes[:, kept].sum()), 1)
-    return max(0.0, 1 - float(off) / total), total
+    total = int(s.both.spikes[:, kept].sum())
+    return max(0.0, 1 - float(off) / max(total, 1)), total
 
 
 def _fault(found: list[Fit], s: _Search, why: Cause) -> Fault:
@@ -227,7 +240,8 @@ def _fault(found: list[Fit], s: _Search, why: Cause) -> Fault:
 
 
 def _nothing(s: _Search, base: Machine, best: list[Fit]) -> Fault:
-    shares = [(f.hypothesis.cause(f.values).text, *_share(s, f.machine)) for f in best]
+    shares = [(f.hypothesis.cause(f.values).text, *_share(s, f.machine)) for f in best[:3]]
     shares.sort(key=lambda one: -one[1])
     share, total = _share(s, base)
-    return Fault(None, base, share, total, tuple((text, part) for text, part, _ in shares))
+    texts = tuple((text, part) for text, part, _ in shares)
+    return Fault(None, base, share, total, texts, tuple(best))

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bio_scnn.crossval.identify.stepped import shifted
+
 
 def held(state: Any, old: NDArray, u: NDArray) -> NDArray:
     """V of refractory neurons after a step, from that before it and the one of an update."""
@@ -18,6 +20,23 @@ def held(state: Any, old: NDArray, u: NDArray) -> NDArray:
     if m.hold == "reset":
         return np.zeros_like(old) + p.to
     return old
+
+
+def shown_otherwise(m: Any, p: Any, V: NDArray[np.float64]) -> NDArray[np.float64]:
+    """V ``(steps, machines, neurons)`` as it leaves a layer: bounded, smoothed, or late."""
+    if m.shown_low > -np.inf or m.shown_high < np.inf:
+        V = np.clip(V, p.shown_low, p.shown_high)
+    if m.shown_soft:
+        V = p.shown_soft * np.tanh(V / p.shown_soft)
+    if m.shown_over:
+        V = np.mean([shifted(V, k) for k in range(m.shown_over)], axis=0)
+    if m.shown_every > 1:
+        V = V[np.arange(len(V)) // m.shown_every * m.shown_every]
+    if m.shown_so_far:
+        count = np.arange(1, len(V) + 1)[:, None, None]
+        V = np.maximum.accumulate(V) if m.shown_so_far == "max" else V.cumsum(axis=0)
+        V = V / count if m.shown_so_far == "mean" else V
+    return shifted(V, m.shown_late)
 
 
 def shown_V(state: Any, s: NDArray, free: NDArray, tested: NDArray, x: NDArray) -> NDArray:

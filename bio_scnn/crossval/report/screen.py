@@ -77,10 +77,11 @@ def identity_facts(identity: Identity | None) -> dict[str, str]:
 def explains(identity: Identity) -> str:
     """Share of the data that a neuron explains, in words."""
     right = round(identity.spikes_explained * identity.spikes)
-    text = f"explains {right:,} of {identity.spikes:,} spikes"
-    if identity.V_explained is not None:
-        text += f" and {100 * identity.V_explained:.4g} % of V"
-    return text
+    of_spikes = f"{right:,} of {identity.spikes:,} spikes"
+    if identity.V_explained is None:
+        return f"explains {of_spikes}"
+    of_V = f"{100 * identity.V_explained:.4g} % of V"
+    return f"explains {of_spikes} and {of_V}" if identity.spikes else f"explains {of_V}"
 
 
 def _verdict(report: Report) -> str:
