@@ -43,7 +43,7 @@ def behind_synapses(data: Answers, rows: NDArray[np.bool_]) -> Iterator[SteppedN
     """
     roots, gain, bias = _second_order(data, rows)
     for fresh, root in itertools.product((True, False), roots):
-        drive = _first_jump(data, fresh) or gain, bias, fresh
+        drive = _first_jump(data, bias, fresh) or gain, bias, fresh
         for decay, kind in _likely(data, rows, root, drive):
             left = data.state - _drive(data.x, decay, kind, drive[0], fresh) - bias
             good = rows & (data.old != 0)
@@ -58,7 +58,7 @@ def behind_synapses(data: Answers, rows: NDArray[np.bool_]) -> Iterator[SteppedN
                 yield replace(leak, gain=1.0, bias=bias, synapse=synapse, number_format=form)
 
 
-def _first_jump(data: Answers, fresh: bool) -> float:
+def _first_jump(data: Answers, bias: float, fresh: bool) -> float:
     """Gain of the first input, as V shows it in the same step or the next; 0 if it does not."""
     late = 0 if fresh else 1
     for x, V, fired in zip(data.x.T, data.state.T, data.spikes.T, strict=True):
@@ -66,7 +66,7 @@ def _first_jump(data: Answers, fresh: bool) -> float:
             at = first + late
             free = not fired[:at].any() and not V[:at].any() and (data.taken or not fired[at])
             if free and V[at]:
-                return float(V[at] / x[first])
+                return float((V[at] - bias) / x[first])
     return 0.0
 
 
