@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from bio_scnn.commands.signals import Terminated, end_cleanly
 from bio_scnn.data.limits import MAX_PIXELS
 from bio_scnn.data.mask_files import HOW_TO, MOST_MISSING, MUCH_MISSING
 from bio_scnn.data.masks import DEFAULT_COVERAGE, MASK_KINDS
@@ -215,8 +216,12 @@ def open_streams() -> None:
 
 
 def run(main: Callable[[], None]) -> NoReturn:
-    """Run a command line: bad input prints one line and exits with 2, Ctrl-C exits with 130."""
+    """Run a command line: bad input prints one line and exits with 2.
+
+    Ctrl-C exits with 130, SIGTERM with 143, both after partial files are removed.
+    """
     open_streams()
+    end_cleanly()
     try:
         main()
     except InputError as error:
@@ -233,6 +238,9 @@ def run(main: Callable[[], None]) -> NoReturn:
         why = encodable(" ".join(str(error).split())) or "none is left"
         print(f"error: not enough memory: {why}", file=sys.stderr)
         sys.exit(2)
+    except Terminated:
+        print("terminated", file=sys.stderr)
+        sys.exit(143)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
