@@ -55,6 +55,7 @@ def on_grid(params, current, dt_ms, claims, spikes=40):
     return np.array(times)
 
 
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize("dt_ms", [0.1, 0.25, 1.0])
 @pytest.mark.parametrize("name", NAMES)
 def test_spikes_come_when_the_arithmetic_of_the_grid_says(name, dt_ms):
@@ -214,6 +215,7 @@ def test_sinabs_adds_its_reset_value_in_every_step():
     assert after.tolist() == pytest.approx([-0.2, -0.5])  # 0.3 was meant to stay
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("dt_ms", [1.0, pytest.param(0.1, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_check_ends_as_declared(name, dt_ms):
@@ -224,6 +226,7 @@ def test_every_check_ends_as_declared(name, dt_ms):
     assert report.count("passed") >= 10
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize(
     ("name", "claim", "check"),
     [

@@ -95,6 +95,7 @@ def all_reset(V, x, n, memory):
     return DECAY * V + (1 - DECAY) * x, 1.0
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize(
     ("step", "machine", "faults"),
     [
@@ -142,6 +143,7 @@ def subject(layer, params, family, **claims):
     return Subject(as_adapter(layer, dt_ms=1.0, params=params, capabilities=claims), 1.0)
 
 
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize(
     ("faults", "code"),
     [
@@ -207,6 +209,7 @@ def moving(x):
     return np.array(out)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_two_numbers_that_are_wrong_are_fitted_together():
     params = AdaptiveLIFParameters(tau_ms=10, tau_w_ms=50, b=0.4, adapts="threshold")
@@ -281,6 +284,7 @@ BASES = {
 }
 
 
+@pytest.mark.sweep(3)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BASES)
 def test_every_fault_can_be_run_and_told(name):

@@ -35,7 +35,7 @@ UNSEEN = (GridNeuron(fires_at_threshold=False), GridNeuron(update="rk4"))
 SILENT = GridNeuron(input="clipped")
 
 
-@pytest.mark.sweep(5)
+@pytest.mark.sweep(8)
 @pytest.mark.parametrize(
     "neuron",
     [n for n in single_differences(PERFECT) if n.refractory not in COUNTERS],  # test_counters.py

@@ -200,7 +200,7 @@ def checked(params, dt_ms, layer, claims=None, membrane=True, checks=None):
 # --- verdicts ------------------------------------------------------------------------------------
 
 
-@pytest.mark.sweep(3)
+@pytest.mark.sweep(4)
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_layer_of_any_family_passes(name):
     params, dt_ms, layer, claims = RIGHT[name]

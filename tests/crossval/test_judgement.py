@@ -157,7 +157,7 @@ def subject(layer, params, membrane="after reset"):
     return Subject(adapter, DT)
 
 
-@pytest.mark.sweep(3)
+@pytest.mark.sweep(4)
 @pytest.mark.parametrize(
     ("layer", "params", "membrane", "code"),
     [

@@ -111,6 +111,7 @@ def test_a_leak_potential_shifts_v(tmp_path):
     assert trace.membrane[-1] == pytest.approx(0.8, abs=2e-3)
 
 
+@pytest.mark.nightly
 @peer
 def test_the_checks_name_what_an_importer_ignores(tmp_path):
     from bio_scnn.crossval.suite import check_lif

@@ -52,7 +52,7 @@ def surprises(report):
     return [r for r in report.results if r.status in ("failed", "error", "xpass")]
 
 
-@pytest.mark.sweep(3)
+@pytest.mark.sweep(4)
 @pytest.mark.parametrize("name", QUICK)
 def test_a_correct_layer_raises_no_alarm(name):
     report = checked(QUICK[name])

@@ -42,6 +42,7 @@ CHIPS = {
 }
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize(("numbers", "share", "unit"), CHIPS.values(), ids=CHIPS)
 def test_a_shift_that_moves_V_by_a_unit_at_least_is_explained_bit_for_bit(numbers, share, unit):
     weight, of_V, of_S, threshold, _ = numbers
@@ -61,6 +62,7 @@ def test_a_shift_that_moves_V_by_a_unit_at_least_is_explained_bit_for_bit(number
     assert np.isclose(n.threshold, threshold * unit, rtol=1e-2)
 
 
+@pytest.mark.nightly
 @SLOW
 def test_one_wrong_bit_is_not_explained():
     x = pulses(3, 0.08)

@@ -33,6 +33,7 @@ def is_the_lif(neuron, *, unit=1.0, offset=0.0, close=1e-9):
     return np.allclose(numbers, wanted, rtol=close, atol=close * unit)
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize(("unit", "offset"), [(200.0, 512.0), (1 / 0.0048828125, 0.0)])
 def test_V_in_the_counts_of_a_converter(unit, offset):
     x = drive(8)
@@ -65,6 +66,7 @@ def test_what_is_left_of_V_by_a_wrong_neuron_is_not_taken_for_noise():
     assert found.V_explained < 1
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("peak", [1.5, np.nan])
 def test_V_that_shows_spikes_as_a_peak_or_not_at_all(peak):
     x = drive(3)

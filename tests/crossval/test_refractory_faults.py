@@ -72,7 +72,7 @@ def subject(fault_of):
     return prepared(adapter, 0.5)
 
 
-@pytest.mark.sweep(3)
+@pytest.mark.sweep(4)
 @pytest.mark.parametrize(
     ("fault_of", "code", "words"),
     [

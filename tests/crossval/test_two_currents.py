@@ -68,6 +68,7 @@ def three_in_a_row(x):
     return np.array(spikes), None
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize(
     ("layer", "sentence"),
     [

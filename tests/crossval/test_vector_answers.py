@@ -19,6 +19,7 @@ from bio_scnn.neuron.closed_form import spike_times
 EXAMPLE = Path(__file__).resolve().parent.parent.parent / "docs" / "examples" / "lif.c"
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_perfect_answers_pass(vectors, dtype):
     for name, setup, current in cases(vectors):

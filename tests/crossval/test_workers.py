@@ -20,6 +20,7 @@ def fake(name):
     return Target(name, {"resolve": f"{FAKES}:{name}"})
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_hanging_whatever_it_is_given_costs_the_time_limit_of_three_checks():
     began = time.monotonic()

@@ -48,6 +48,7 @@ def damages(data, start, end, seed=0):
         yield data[:at] + bytes([data[at] ^ 1 << int(rng.integers(8))]) + data[at + 1 :]
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("options", [{}, {278: 16}, {266: 2}])
 @pytest.mark.parametrize("compression", ["group3", "tiff_ccitt"])
 def test_damaged_rows_of_a_fax_are_told(compression, options, tmp_path):
@@ -118,6 +119,7 @@ def test_packbits_of_another_length_is_told(strips, told, tmp_path):
         assert told in found
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("image", [FLAT, DRAWN, photograph()])
 def test_packbits_of_libtiff_are_whole(image, tmp_path):
     for rows in (1, 7, 80):
@@ -135,6 +137,7 @@ def test_damaged_jpeg_strips_are_told(tmp_path):
     assert np.mean([told != "" for told in faults]) > 0.3
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("options", [{"quality": 80}, {"quality": 30}, {"lossless": True}])
 @pytest.mark.parametrize("alpha", [False, True])
 def test_damage_in_webp_data_is_told(options, alpha, tmp_path):

@@ -39,6 +39,7 @@ def compare_with_closed_form(currents, recording, params):
     return np.sum(recording.count != count), 1e-3 * time_error, np.max(rate_error)
 
 
+@pytest.mark.sweep(2)
 @NIGHTLY_TARGETS
 @pytest.mark.parametrize("dt_ms", [0.1, 0.25, 0.5, 1.0, 1.6, 2.5, 5.0])
 def test_constant_currents_are_exact(dt_ms, target):

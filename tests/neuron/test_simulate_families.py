@@ -51,6 +51,7 @@ def study(params, dt_ms, *, synaptic, target="numpy"):
     return recording, solve(params, current, dt_ms=dt_ms, events=rows)
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("name", NEURONS)
 @pytest.mark.parametrize(
     ("dt_ms", "synaptic", "target"),
@@ -132,6 +133,7 @@ def test_the_stock_mode_still_needs_whole_steps():
         simulate([1.0], {"tau_ms": 20}, duration_ms=10)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_noise_drives_the_others_as_it_drives_the_lif():
     p = CubaLIFParameters(tau_ms=20, tau_syn_ms=5, R=2)

@@ -22,6 +22,7 @@ def findings(call):
     return " ".join(outcome.findings)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_what_calls_leave_behind_is_found():
     kept, number = [], itertools.count()
@@ -43,6 +44,7 @@ def test_files_that_calls_leave_open_are_found():
         os.close(file)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_one_table_that_is_doubled_once_is_no_leak():
     table, number = {}, itertools.count()

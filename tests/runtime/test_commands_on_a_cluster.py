@@ -76,6 +76,7 @@ def test_workers_write_nothing(address, photos, monkeypatch):
     assert contents(photos / "here") == contents(photos / "there") != {}
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_worker_killed_while_it_restores(address, photos):
     (photos / "photos" / "d.png").unlink()

@@ -83,7 +83,7 @@ def torch_run(begin, prepared, architecture, settings, precision):
     return losses, end
 
 
-@pytest.mark.sweep(2)
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize("neurons", UNITS)
 @pytest.mark.parametrize(("precision", "tolerance"), [("float64", 1e-9), ("float32", 1e-3)])
 def test_fifty_steps_agree_with_numpy(numpy_run, neurons, precision, tolerance):
