@@ -210,7 +210,7 @@ def open_streams() -> None:
         stream = getattr(sys, name)
         if stream is None:
             mode = "r" if number == 0 else "w"
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 # stays open
         elif number > 0 and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 

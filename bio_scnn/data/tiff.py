@@ -111,7 +111,7 @@ def _decoded(path: Path, page: tifffile.TiffPage) -> NDArray | None:
         raise InputError(f"{path}: not a readable image (it is truncated)")
     try:
         native = page.asarray()
-    except (ValueError, NotImplementedError, ImportError) as error:
+    except (ValueError, NotImplementedError, ImportError) as error:  # each, by what lacks
         if "imagecodecs" in str(error):
             return None
         raise

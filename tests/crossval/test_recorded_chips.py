@@ -14,7 +14,7 @@ def pulses(seed, share):
 
 
 def shifted_down(v, by):
-    """What a shift leaves of v: less by v >> by, and by 1 at least, as on Xylo chips."""
+    """Leak by a shift, as on Xylo chips: v less v >> by, and less 1 at least."""
     return v - int(np.sign(v)) * max(abs(v) >> by, 1) if v else 0
 
 

@@ -24,7 +24,7 @@ def stored(image, **options):
 
 
 def place(data):
-    """Where the data of a page are: start of the first strip and end of the last."""
+    """Start of the first strip of a page and end of the last, in bytes."""
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         return page.dataoffsets[0], page.dataoffsets[-1] + page.databytecounts[-1]

@@ -11,7 +11,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 MODULE_LINES, FUNCTION_LINES, PARAMETERS = 300, 60, 8
 # A module ("bio_scnn/a.py") or function ("bio_scnn/a.py:name") that may be longer, and why.
 REASONS: dict[str, str] = {
-    "bio_scnn/crossval/causes.py": "one text after the other",
     "bio_scnn/crossval/faults/of_spikes.py:spikes": "one fault after the other",
     "bio_scnn/crossval/faults/of_spikes.py:resets": "one fault after the other",
     "bio_scnn/crossval/faults/of_refractoriness.py:refractory": "one fault after the other",

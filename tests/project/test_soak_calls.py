@@ -1,4 +1,4 @@
-"""What the soak says of calls that leave memory or files behind, and of those that do not."""
+"""The soak finds calls that leave memory or files behind, and accepts those that do not."""
 
 import ctypes
 import itertools

@@ -27,7 +27,7 @@ KILOBYTES, BLOCKS = 0.25, 0.5  # that a call may leave in use, on average of a p
 
 
 class _Given(ctypes.Structure):
-    """What glibc's mallinfo2 tells."""
+    """Memory statistics of the C library, the fields of glibc's mallinfo2."""
 
     _fields_ = [
         *((f"_{n}", ctypes.c_size_t) for n in range(4)),

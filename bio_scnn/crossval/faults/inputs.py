@@ -61,7 +61,7 @@ SHAPES: Mapping[str, Callable[[NDArray], NDArray]] = {
     "neighbour/before": lambda x: np.roll(x, 1, axis=-1),
     "neighbour/after": lambda x: np.roll(x, -1, axis=-1),
 }
-"""What may become of an input; the last axis is that of the neurons."""
+"""Changes of an input by name; the last axis is that of the neurons."""
 
 _ROUNDED: Mapping[str, Callable[[NDArray], NDArray]] = {
     "nearest": lambda x: np.floor(x + 0.5),
