@@ -17,6 +17,7 @@ from bio_scnn.nir.beside import Beside, beside
 from bio_scnn.nir.departures import Departures, depart, reference_for
 from bio_scnn.nir.dialects import DIALECTS, Dialect, dialect_of
 from bio_scnn.nir.graph import Graph
+from bio_scnn.nir.importers import check_known
 from bio_scnn.nir.open_points import open_points
 from bio_scnn.nir.reading import read_graph
 from bio_scnn.runtime.files import encodable, write_whole
@@ -52,6 +53,7 @@ def add_graph_options(parser: argparse.ArgumentParser) -> None:
 
 def run_graph(args: argparse.Namespace) -> bool:
     """Print the first screen of a network; False if an importer departs."""
+    check_known(args.against)
     graph = read_graph(args.graph)
     dialect = dialect_of(args.dialect or "euler", args.dt)
     if args.dialect is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import io
 import os
 import re
@@ -10,7 +11,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
@@ -252,6 +253,21 @@ IMPORTERS: Mapping[str, TorchImporter | SpyxImporter] = {
 and Rockpool are told none."""
 
 
+def check_known(names: Sequence[str]) -> None:
+    """Refuse names of importers that there are none of.
+
+    Raises
+    ------
+    InputError
+        With the name that was probably meant.
+    """
+    for name in names:
+        if name not in IMPORTERS:
+            close = difflib.get_close_matches(name.lower(), IMPORTERS, n=1)
+            meant = f"did you mean {close[0]}?" if close else f"known are {', '.join(IMPORTERS)}"
+            raise InputError(f"there is no importer {name!r}: {meant}")
+
+
 def importer_of(name: str) -> Importer:
     """An importer by name.
 
@@ -260,8 +276,7 @@ def importer_of(name: str) -> Importer:
     InputError
         If there is none of that name, or its package is not installed.
     """
-    if name not in IMPORTERS:
-        raise InputError(f"no importer {name!r}; known are {', '.join(IMPORTERS)}")
+    check_known([name])
     for package in (name, *IMPORTERS[name].needs):
         if not installed_version(package):
             raise InputError(f"{package} is not installed here: pip install {package}")

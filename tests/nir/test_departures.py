@@ -13,10 +13,11 @@ from nir_graphs import chain, cuba, lif, neuron, table
 from small_importer import SmallImporter
 
 from bio_scnn import validate
+from bio_scnn.errors import InputError
 from bio_scnn.nir import Dialect, build_graph, run
 from bio_scnn.nir.beside import beside
 from bio_scnn.nir.departures import depart, reference_for
-from bio_scnn.nir.importers import within
+from bio_scnn.nir.importers import IMPORTERS, within
 from bio_scnn.nir.page import page
 
 FILE = Path(__file__).with_name("recurrent.nir")
@@ -193,7 +194,8 @@ def test_if_with_r_1_gets_impulses():
     assert reference_for(graph).IF_input == "impulse"
 
 
-def test_the_command_line(tmp_path, capsys):
+def test_the_command_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(IMPORTERS, "none", IMPORTERS["norse"])  # a package that nobody has
     validate.main(["--graph", str(FILE), "--dt", "0.5"])
     screen = capsys.readouterr().out
     assert "7 nodes, 7 edges, 1 recurrent" in screen
@@ -215,7 +217,9 @@ def test_the_command_line(tmp_path, capsys):
     assert caught.value.code == 1
     table = json.loads(capsys.readouterr().out)
     assert table["continuous"]["sub.lif"] > 0
-    assert "no importer 'none'" in table["against"][0]["refused"]
+    assert "none is not installed here" in table["against"][0]["refused"]
+    with pytest.raises(InputError, match="there is no importer 'nrose': did you mean norse"):
+        validate.main(["--graph", str(FILE), "--against", "norse", "nrose"])
     (tmp_path / "bad.csv").write_text("1,2,3\n")
     with pytest.raises(ValueError, match="a step has 3 values"):
         validate.main(["--graph", str(FILE), "--input", str(tmp_path / "bad.csv")])
